@@ -1,0 +1,37 @@
+# ferry_library(NAME SOURCES a.c b.c [LINK x y] [PRIVATE_LINK z])
+# A folder of the project as one static library. Only its include/ folder can be seen by others.
+function(ferry_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  if(IS_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR}/include)
+    target_include_directories(${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include)
+  endif()
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK} ferry_warnings)
+endfunction()
+
+# ferry_test(NAME SOURCES foo_test.c [LINK x y]) : a cmocka program, run by ctest.
+function(ferry_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;ARGS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} PkgConfig::CMOCKA ferry_warnings)
+  add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+endfunction()
+
+# ferry_fuzzer(NAME SOURCES x_fuzz.c LINK libs CORPUS dir)
+# One source, two programs: NAME (libFuzzer, only with FERRY_FUZZ) and NAME_replay, which runs
+# each file of the committed corpus once and is part of ctest.
+function(ferry_fuzzer name)
+  cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;LINK" ${ARGN})
+  add_executable(${name}_replay ${ARG_SOURCES} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.c)
+  target_link_libraries(${name}_replay PRIVATE ${ARG_LINK} ferry_warnings)
+  add_test(NAME ${name}_replay COMMAND ${name}_replay ${ARG_CORPUS})
+  if(FERRY_FUZZ)
+    add_executable(${name} ${ARG_SOURCES})
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_libraries(${name} PRIVATE ${ARG_LINK} ferry_warnings)
+  endif()
+endfunction()
