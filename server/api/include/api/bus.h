@@ -1,0 +1,58 @@
+/**
+ * @file bus.h
+ * @brief Interface table "bus": the way messages go between the devices and the platform.
+ *
+ * Implementations: mqtt/mosquitto_bus.h (libmosquitto, any MQTT broker), mqtt/mem_bus.h (tests, simulation).
+ * One conformance suite runs against each (tests/conformance/bus_suite).
+ */
+#ifndef API_BUS_H
+#define API_BUS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct bus;
+
+/** @brief Who is told of what arrives. Called on the bus's own thread; must not block for long. */
+struct bus_listener {
+    /**
+     * One message on an up topic. topic is terminated; payload has len bytes, is the bus's and valid
+     * only during the call. Oversized payloads are passed on as they are: the engine judges.
+     */
+    void (*message)(void *arg, const char *topic, const void *payload, size_t len);
+    /** The connection came up (subscribed, ready) or went down. Optional (null). */
+    void (*link)(void *arg, bool up);
+    void *arg;
+};
+
+struct bus_ops {
+    const char *name;
+
+    /**
+     * Begins to connect and to deliver; returns at once. Reconnects by itself, with back-off, for ever.
+     * @retval FERRY_E_STATE started already | FERRY_E_NOMEM | FERRY_E_NETWORK the address cannot be used at all
+     */
+    ferry_err (*start)(struct bus *bus, const struct bus_listener *listener);
+
+    /**
+     * Sends one message at QoS 0, not retained (PROTOCOL 3.1). Never waits for the network. Any thread.
+     * topic is terminated; both are copied before the return.
+     * @retval FERRY_E_NETWORK not connected: the message is lost, devices ask again
+     * @retval FERRY_E_BUSY    too much is waiting to be sent | FERRY_E_NOMEM
+     */
+    ferry_err (*publish)(struct bus *bus, const char *topic, const void *payload, size_t len);
+
+    /** Stops delivering: when it returns, no listener call runs or will run. Idempotent. May wait for one call to end. */
+    void (*stop)(struct bus *bus);
+
+    /** Stops and frees. Accepts null. */
+    void (*close)(struct bus *bus);
+};
+
+struct bus {
+    const struct bus_ops *ops;
+};
+
+#endif

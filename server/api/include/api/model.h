@@ -1,0 +1,179 @@
+/**
+ * @file model.h
+ * @brief The things the platform keeps, as the rules see them and the store holds them.
+ *
+ * Plain values without pointers: they can be copied, compared and thrown away. Times are Unix
+ * milliseconds of the engine's clock (never going back, see core/timekeeper); 0 means "not".
+ * Texts are valid UTF-8 and terminated; validation happened at the border.
+ */
+#ifndef API_MODEL_H
+#define API_MODEL_H
+
+#include "base/id.h"
+#include "proto/limits.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** @brief A device's full name: product/device. */
+struct device_key {
+    char product[FERRY_IDENT_MAX + 1];
+    char device[FERRY_IDENT_MAX + 1];
+};
+
+struct product {
+    char name[FERRY_IDENT_MAX + 1];
+    uint64_t created_ms;
+};
+
+enum { DEVICE_SECRET_MAX = 64 }; /**< bytes of a device secret before base64; ours have 32 */
+
+struct device {
+    struct device_key key;
+    uint8_t secret[DEVICE_SECRET_MAX];
+    uint32_t secret_len;
+    bool disabled;
+    uint64_t created_ms;
+};
+
+/** @brief An operator's API token; only the SHA-256 of its text is kept. */
+struct token {
+    char name[FERRY_IDENT_MAX + 1];
+    char role[16]; /**< "viewer", "operator", "admin" */
+    uint8_t hash[32];
+    uint64_t created_ms;
+    uint64_t expires_ms; /**< 0: never */
+};
+
+/** @brief One version of a file that the platform holds for a product. Its object's key is its id. */
+struct resource {
+    ferry_id id;
+    char product[FERRY_IDENT_MAX + 1];
+    char name[FERRY_NAME_MAX + 1];
+    uint64_t size;
+    char md5[FERRY_MD5_HEX + 1];       /**< lower case */
+    char sha256[FERRY_SHA256_HEX + 1]; /**< lower case */
+    uint64_t created_ms;
+};
+
+/* Numbers are in the database: never reuse one. */
+#define UPLOAD_STATE_LIST(X)                                                                      \
+    X(UPLOAD_CREATED, 1, "created")                                                               \
+    X(UPLOAD_UPLOADING, 2, "uploading")                                                           \
+    X(UPLOAD_STORED, 3, "stored")                                                                 \
+    X(UPLOAD_DONE, 4, "done")                                                                     \
+    X(UPLOAD_FAILED, 5, "failed")                                                                 \
+    X(UPLOAD_EXPIRED, 6, "expired")                                                               \
+    X(UPLOAD_CANCELLED, 7, "cancelled")
+
+typedef enum {
+#define X(name, number, text) name = (number),
+    UPLOAD_STATE_LIST(X)
+#undef X
+} upload_state;
+
+/** @brief A device's request to send a file, from the request to the verified object. Object key: id. */
+struct upload_task {
+    ferry_id id;
+    struct device_key device;
+    char name[FERRY_NAME_MAX + 1];
+    uint64_t size;
+    char md5[FERRY_MD5_HEX + 1]; /**< lower case */
+    upload_state state;
+    int32_t percent;
+    int32_t result_code; /**< last one from the device, or why the platform ended it */
+    char result_msg[FERRY_RESULT_MSG_MAX + 1];
+    uint64_t created_ms;
+    uint64_t updated_ms;
+    uint64_t stored_ms;  /**< when the object was whole */
+    uint64_t ended_ms;   /**< when the state became one of the ends */
+    uint64_t expires_ms; /**< created and uploading end then, unless something is heard */
+};
+
+#define DEPLOYMENT_STATE_LIST(X)                                                                  \
+    X(DEPLOYMENT_ACTIVE, 1, "active")                                                             \
+    X(DEPLOYMENT_FINISHED, 2, "finished")                                                         \
+    X(DEPLOYMENT_CANCELLED, 3, "cancelled")
+
+typedef enum {
+#define X(name, number, text) name = (number),
+    DEPLOYMENT_STATE_LIST(X)
+#undef X
+} deployment_state;
+
+/** @brief An operator's order to deliver one resource to a set of devices. */
+struct deployment {
+    ferry_id id;
+    char product[FERRY_IDENT_MAX + 1];
+    ferry_id resource;
+    char resource_name[FERRY_NAME_MAX + 1]; /**< read-only: filled in by the store from the resource */
+    deployment_state state;
+    bool target_all;           /**< all devices of the product at the time they are reached */
+    uint32_t rate_per_min;     /**< devices started a minute; 0: no limit */
+    uint32_t timeout_s;        /**< each device's time, counted from its release */
+    uint64_t expanded;         /**< download tasks made so far */
+    bool expand_done;          /**< every target has its task */
+    char expand_cursor[FERRY_IDENT_MAX + 1]; /**< target_all: the last device that has its task */
+    uint64_t created_ms;
+    uint64_t updated_ms;
+};
+
+#define DOWNLOAD_STATE_LIST(X)                                                                    \
+    X(DOWNLOAD_QUEUED, 1, "queued")                                                               \
+    X(DOWNLOAD_OFFERED, 2, "offered")                                                             \
+    X(DOWNLOAD_DOWNLOADING, 3, "downloading")                                                     \
+    X(DOWNLOAD_DONE, 4, "done")                                                                   \
+    X(DOWNLOAD_FAILED, 5, "failed")                                                               \
+    X(DOWNLOAD_TIMED_OUT, 6, "timed_out")                                                         \
+    X(DOWNLOAD_CANCELLED, 7, "cancelled")                                                         \
+    X(DOWNLOAD_REJECTED, 8, "rejected")
+
+typedef enum {
+#define X(name, number, text) name = (number),
+    DOWNLOAD_STATE_LIST(X)
+#undef X
+} download_state;
+
+/** @brief One device's share of a deployment. */
+struct download_task {
+    ferry_id id;
+    ferry_id deployment;
+    ferry_id resource;
+    struct device_key device;
+    download_state state;
+    int32_t percent;
+    int32_t result_code;
+    char result_msg[FERRY_RESULT_MSG_MAX + 1];
+    uint32_t pushes;      /**< download messages sent */
+    uint64_t release_ms;  /**< not offered before (pacing) */
+    uint64_t wake_ms;     /**< when a timer must look at it again: push, repeat; 0: not before deadline_ms */
+    uint64_t deadline_ms; /**< timed_out then */
+    uint64_t created_ms;
+    uint64_t updated_ms;
+    uint64_t ended_ms;
+    /* read-only: filled in by the store from the resource */
+    char name[FERRY_NAME_MAX + 1];
+    uint64_t size;
+    char md5[FERRY_MD5_HEX + 1];
+    char sha256[FERRY_SHA256_HEX + 1];
+};
+
+/** @brief "created", "uploading", …; null for a number that is no state. */
+const char *upload_state_name(upload_state state);
+const char *deployment_state_name(deployment_state state);
+const char *download_state_name(download_state state);
+/** @brief The state with that name; false when there is none. */
+bool upload_state_parse(const char *name, upload_state *ret_state);
+bool deployment_state_parse(const char *name, deployment_state *ret_state);
+bool download_state_parse(const char *name, download_state *ret_state);
+
+/** @brief created and uploading: the device may still send the bytes. (stored only waits for its word.) */
+bool upload_state_open(upload_state state);
+/** @brief queued, offered, downloading. */
+bool download_state_open(download_state state);
+
+/** @brief Fills a key; false when a part is not a valid identifier. */
+bool device_key_make(const char *product, const char *device, struct device_key *ret_key);
+bool device_key_equal(const struct device_key *a, const struct device_key *b);
+
+#endif

@@ -1,0 +1,206 @@
+/**
+ * @file store.h
+ * @brief Interface table "store": everything the platform knows, except the bytes.
+ *
+ * A store is opened once; work is done over connections. There is one writer connection, used by
+ * the engine's thread alone, and any number of readers, each used by one thread at a time. Readers
+ * see only what was committed, and never wait for the writer.
+ *
+ * Implementations: store/sqlite.h (default), store/mem.h (tests, simulation); PostgreSQL comes with many
+ * machines. One conformance suite runs against each (tests/conformance/store_suite).
+ *
+ * Errors of every call that touches data, besides those named at the slot:
+ *   FERRY_E_FULL no space · FERRY_E_READONLY · FERRY_E_BUSY locked by somebody else for too long ·
+ *   FERRY_E_CORRUPT the file is damaged · FERRY_E_IO anything else · FERRY_E_NOMEM
+ * Outputs are written only on FERRY_OK. Inputs are copied. "get" gives FERRY_E_NOT_FOUND.
+ */
+#ifndef API_STORE_H
+#define API_STORE_H
+
+#include "api/model.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+struct store_conn; /* opaque, of the implementation */
+
+typedef enum { STORE_WRITER = 1, STORE_READER = 2 } store_mode;
+
+/**
+ * @brief One page of a list. Rows are ordered by id (for names: by name), newest or greatest last,
+ * or the other way with descending. after: the last id or name of the page before, "" to begin.
+ */
+struct store_page {
+    const char *after;
+    uint32_t limit; /**< 1 .. FERRY_PAGE_MAX */
+    bool descending;
+};
+
+/** @brief Filters of a list; null or 0 means "any". */
+struct upload_filter {
+    const char *product, *device, *name_prefix;
+    upload_state state;
+};
+struct download_filter {
+    const ferry_id *deployment;
+    const char *product, *device;
+    download_state state;
+};
+struct deployment_filter {
+    const char *product;
+    deployment_state state;
+};
+struct resource_filter {
+    const char *product, *name_prefix;
+};
+struct device_filter {
+    const char *product, *name_prefix;
+};
+
+/** @brief Number of download tasks of one deployment in each state, by the state's number. */
+struct download_counts {
+    uint64_t by_state[9];
+};
+
+/** @brief Totals for status and metrics. */
+struct store_totals {
+    uint64_t products, devices, resources, deployments;
+    uint64_t uploads_open, uploads_stored_bytes, downloads_open;
+    uint64_t resource_bytes;
+};
+
+struct store_ops {
+    const char *name;
+
+    /** @retval FERRY_E_LIMIT too many connections, or a second writer */
+    ferry_err (*connect)(struct store *s, store_mode mode, struct store_conn **ret_conn);
+    void (*disconnect)(struct store_conn *c); /**< rolls back what is open; accepts null */
+    void (*close)(struct store *s);           /**< after every disconnect; accepts null */
+
+    /* --- transactions (writer) --------------------------------------------------------------- */
+
+    /** Begins the transaction of a batch. @retval FERRY_E_STATE one is open */
+    ferry_err (*begin)(struct store_conn *c);
+    /** Makes it durable: when it returns FERRY_OK, a power loss loses nothing. On failure everything since
+     *  begin is undone and no transaction is open. */
+    ferry_err (*commit)(struct store_conn *c);
+    /** Undoes everything since begin. Never fails from the caller's view. */
+    void (*rollback)(struct store_conn *c);
+    /** Marks a point in the open transaction; not nested. */
+    ferry_err (*savepoint)(struct store_conn *c);
+    /** Forgets the mark, keeps the changes. */
+    ferry_err (*release)(struct store_conn *c);
+    /** Undoes the changes since the mark. @retval any error: the transaction is lost, roll it back */
+    ferry_err (*rewind)(struct store_conn *c);
+
+    /* --- values of the installation (signing keys and such) ----------------------------------- */
+
+    /** *ret_len at most cap. @retval FERRY_E_NOT_FOUND | FERRY_E_LIMIT longer than cap */
+    ferry_err (*value_get)(struct store_conn *c, const char *key, void *out, size_t cap, size_t *ret_len);
+    ferry_err (*value_put)(struct store_conn *c, const char *key, const void *bytes, size_t len);
+    /** The greatest time that any row of tasks bears (updated_ms); 0 for an empty store. */
+    ferry_err (*latest_ms)(struct store_conn *c, uint64_t *ret_ms);
+
+    /* --- products, devices, tokens ------------------------------------------------------------ */
+
+    /** @retval FERRY_E_EXISTS */
+    ferry_err (*product_add)(struct store_conn *c, const struct product *p);
+    ferry_err (*product_get)(struct store_conn *c, const char *name, struct product *ret);
+    /** @retval FERRY_E_NOT_FOUND | FERRY_E_STATE it still has devices, resources, deployments or tasks */
+    ferry_err (*product_remove)(struct store_conn *c, const char *name);
+    ferry_err (*product_list)(struct store_conn *c, const struct store_page *page, struct product *out,
+                              size_t *ret_count);
+
+    /** @retval FERRY_E_EXISTS | FERRY_E_NOT_FOUND no such product */
+    ferry_err (*device_add)(struct store_conn *c, const struct device *d);
+    ferry_err (*device_get)(struct store_conn *c, const struct device_key *key, struct device *ret);
+    /** Every device whose product and name, written one after the other, are text (the vendor's user names
+     *  have no separator). At most cap are given. */
+    ferry_err (*device_find_joined)(struct store_conn *c, const char *text, struct device *out, size_t cap,
+                                    size_t *ret_count);
+    ferry_err (*device_set_disabled)(struct store_conn *c, const struct device_key *key, bool disabled);
+    /** Removes the device, not its tasks. */
+    ferry_err (*device_remove)(struct store_conn *c, const struct device_key *key);
+    /** Needs filter->product. Ordered by device name. */
+    ferry_err (*device_list)(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
+                             struct device *out, size_t *ret_count);
+
+    /** Adds or replaces by name. */
+    ferry_err (*token_put)(struct store_conn *c, const struct token *t);
+    ferry_err (*token_find)(struct store_conn *c, const uint8_t hash[32], struct token *ret);
+
+    /* --- resources ---------------------------------------------------------------------------- */
+
+    /** Inserts a new version. @retval FERRY_E_EXISTS the id is taken | FERRY_E_NOT_FOUND no such product */
+    ferry_err (*resource_add)(struct store_conn *c, const struct resource *r);
+    ferry_err (*resource_get)(struct store_conn *c, const ferry_id *id, struct resource *ret);
+    /** The newest version of the name. */
+    ferry_err (*resource_find)(struct store_conn *c, const char *product, const char *name, struct resource *ret);
+    /** @retval FERRY_E_STATE a deployment (of any state) refers to it */
+    ferry_err (*resource_remove)(struct store_conn *c, const ferry_id *id);
+    ferry_err (*resource_list)(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,
+                               struct resource *out, size_t *ret_count);
+
+    /* --- upload tasks ------------------------------------------------------------------------- */
+
+    /** Inserts, or replaces the row with that id. */
+    ferry_err (*upload_put)(struct store_conn *c, const struct upload_task *t);
+    ferry_err (*upload_get)(struct store_conn *c, const ferry_id *id, struct upload_task *ret);
+    /** The device's tasks in created or uploading, oldest first, at most cap. */
+    ferry_err (*upload_open)(struct store_conn *c, const struct device_key *device, struct upload_task *out,
+                             size_t cap, size_t *ret_count);
+    /** The device's newest task of that name, in any state. */
+    ferry_err (*upload_latest)(struct store_conn *c, const struct device_key *device, const char *name,
+                               struct upload_task *ret);
+    /** Tasks in created or uploading whose expires_ms is at or before now, earliest first. */
+    ferry_err (*upload_due)(struct store_conn *c, uint64_t now_ms, struct upload_task *out, size_t cap,
+                            size_t *ret_count);
+    ferry_err (*upload_remove)(struct store_conn *c, const ferry_id *id);
+    ferry_err (*upload_list)(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
+                             struct upload_task *out, size_t *ret_count);
+
+    /* --- deployments and download tasks ------------------------------------------------------- */
+
+    ferry_err (*deployment_put)(struct store_conn *c, const struct deployment *d);
+    ferry_err (*deployment_get)(struct store_conn *c, const ferry_id *id, struct deployment *ret);
+    ferry_err (*deployment_list)(struct store_conn *c, const struct deployment_filter *f,
+                                 const struct store_page *page, struct deployment *out, size_t *ret_count);
+    /** Active deployments whose expand_done is false, oldest first. */
+    ferry_err (*deployment_expanding)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
+    ferry_err (*deployment_counts)(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
+
+    /** Inserts, or replaces the row with that id (its read-only fields are ignored). */
+    ferry_err (*download_put)(struct store_conn *c, const struct download_task *t);
+    ferry_err (*download_get)(struct store_conn *c, const ferry_id *id, struct download_task *ret);
+    /** The device's oldest open tasks, at most cap. */
+    ferry_err (*download_open)(struct store_conn *c, const struct device_key *device, struct download_task *out,
+                               size_t cap, size_t *ret_count);
+    /** The device's newest task for a resource of that name, in any state. */
+    ferry_err (*download_latest)(struct store_conn *c, const struct device_key *device, const char *name,
+                                 struct download_task *ret);
+    /** Open tasks whose wake_ms (when not 0) or deadline_ms is at or before now, earliest first. */
+    ferry_err (*download_due)(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
+                              size_t *ret_count);
+    ferry_err (*download_list)(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
+                               struct download_task *out, size_t *ret_count);
+
+    /* --- house-keeping ------------------------------------------------------------------------ */
+
+    /** The earliest time at which upload_due or download_due will give something; UINT64_MAX when nothing waits. */
+    ferry_err (*next_due_ms)(struct store_conn *c, uint64_t *ret_ms);
+    /** Ended tasks with ended_ms before the time, oldest first: for retention. */
+    ferry_err (*upload_ended_before)(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,
+                                     size_t *ret_count);
+    /** Removes at most cap ended download tasks, and finished or cancelled deployments left without tasks. */
+    ferry_err (*download_prune)(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed);
+    ferry_err (*totals)(struct store_conn *c, struct store_totals *ret);
+};
+
+struct store {
+    const struct store_ops *ops;
+};
+
+#endif

@@ -1,0 +1,84 @@
+#include "api/model.h"
+
+#include "proto/text.h"
+
+#include <string.h>
+
+#define CASE_NAME(name, number, text)                                                             \
+    case name:                                                                                    \
+        return text;
+
+#define TRY_PARSE(number_name, number, text)                                                      \
+    if (strcmp(name, text) == 0) {                                                                \
+        *ret_state = number_name;                                                                 \
+        return true;                                                                              \
+    }
+
+const char *upload_state_name(upload_state state)
+{
+    switch (state) {
+        UPLOAD_STATE_LIST(CASE_NAME)
+    }
+    return NULL;
+}
+
+const char *deployment_state_name(deployment_state state)
+{
+    switch (state) {
+        DEPLOYMENT_STATE_LIST(CASE_NAME)
+    }
+    return NULL;
+}
+
+const char *download_state_name(download_state state)
+{
+    switch (state) {
+        DOWNLOAD_STATE_LIST(CASE_NAME)
+    }
+    return NULL;
+}
+
+bool upload_state_parse(const char *name, upload_state *ret_state)
+{
+    UPLOAD_STATE_LIST(TRY_PARSE)
+    return false;
+}
+
+bool deployment_state_parse(const char *name, deployment_state *ret_state)
+{
+    DEPLOYMENT_STATE_LIST(TRY_PARSE)
+    return false;
+}
+
+bool download_state_parse(const char *name, download_state *ret_state)
+{
+    DOWNLOAD_STATE_LIST(TRY_PARSE)
+    return false;
+}
+
+bool upload_state_open(upload_state state)
+{
+    return state == UPLOAD_CREATED || state == UPLOAD_UPLOADING;
+}
+
+bool download_state_open(download_state state)
+{
+    return state == DOWNLOAD_QUEUED || state == DOWNLOAD_OFFERED || state == DOWNLOAD_DOWNLOADING;
+}
+
+bool device_key_make(const char *product, const char *device, struct device_key *ret_key)
+{
+    ferry_text p = ferry_text_of(product);
+    ferry_text d = ferry_text_of(device);
+    if (!ferry_ident_valid(p) || !ferry_ident_valid(d))
+        return false;
+    memset(ret_key, 0, sizeof *ret_key);
+    memcpy(ret_key->product, p.ptr, p.len);
+    memcpy(ret_key->device, d.ptr, d.len);
+    return true;
+}
+
+bool device_key_equal(const struct device_key *a, const struct device_key *b)
+{
+    return strcmp(a->product, b->product) == 0 && strcmp(a->device, b->device) == 0;
+}

@@ -1,0 +1,175 @@
+/**
+ * @file engine.h
+ * @brief The engine: one thread that owns every change of state (DESIGN 2).
+ *
+ * Whatever changes something is a command in one bounded inbox. The engine takes a batch, runs the
+ * rules on each command inside one transaction, commits, and only then lets the effects out:
+ * answers to devices, results to callers. What anybody was told is on disk.
+ */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include "api/bus.h"
+#include "api/clock.h"
+#include "api/model.h"
+#include "api/objects.h"
+#include "api/store.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct engine;
+
+/** @brief Settings; zero-initialise, then engine_settings_defaults(). */
+struct engine_settings {
+    uint32_t inbox_max;       /**< commands that may wait */
+    uint32_t batch_max;       /**< commands in one transaction */
+    uint64_t object_size_max; /**< bytes */
+    uint32_t url_life_s;      /**< FERRY_URL_LIFE_MIN_S .. FERRY_URL_LIFE_MAX_S */
+    uint32_t uploads_open_max;
+    uint32_t push_retry_first_s;
+    uint32_t push_retry_max_s;
+    uint32_t retention_days;  /**< 0: finished tasks are kept for ever */
+};
+
+void engine_settings_defaults(struct engine_settings *settings);
+
+/** @brief What the engine works with. All must outlive it; it closes none of them. */
+struct engine_parts {
+    struct store *store;
+    struct objects *objects;
+    struct bus *bus;
+    struct clock *clock;
+};
+
+/* --- commands of the HTTP side ------------------------------------------------------------------ */
+
+typedef enum {
+    CMD_PRODUCT_ADD = 1,   /**< product */
+    CMD_PRODUCT_REMOVE,    /**< product.name. E_NOT_FOUND, E_STATE */
+    CMD_DEVICE_ADD,        /**< device (secret given). E_EXISTS, E_NOT_FOUND product */
+    CMD_DEVICE_REMOVE,     /**< device.key; its open tasks are cancelled. E_NOT_FOUND */
+    CMD_DEVICE_DISABLE,    /**< device.key, device.disabled. E_NOT_FOUND */
+    CMD_RESOURCE_ADD,      /**< resource; its object is there already. E_NOT_FOUND product */
+    CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */
+    CMD_DEPLOY,            /**< deploy in, deployment out. E_NOT_FOUND, E_ARG (detail says which device) */
+    CMD_DEPLOYMENT_CANCEL, /**< id. Cancels every open task. E_NOT_FOUND, E_STATE ended already */
+    CMD_DEPLOYMENT_RETRY,  /**< id: failed, timed_out and rejected tasks are queued again; count out. E_NOT_FOUND */
+    CMD_DOWNLOAD_CANCEL,   /**< id: one device's task. E_NOT_FOUND, E_STATE ended already */
+    CMD_DOWNLOAD_RETRY,    /**< id: one device's ended task is queued again. E_NOT_FOUND, E_STATE it is open or done */
+    CMD_UPLOAD_ACTIVE,     /**< id: bytes are arriving; the task is uploading and does not expire. E_NOT_FOUND, E_STATE cancelled */
+    CMD_UPLOAD_STORED,     /**< id: the object is whole, verified and durable. E_NOT_FOUND, E_STATE cancelled (the engine removes the object) */
+    CMD_UPLOAD_REMOVE,     /**< id: task and object; an open one is cancelled first. E_NOT_FOUND */
+} command_kind;
+
+/** @brief An order to deliver a resource. The arrays are the caller's until the command is done. */
+struct deploy_order {
+    char product[FERRY_IDENT_MAX + 1];
+    char resource_name[FERRY_NAME_MAX + 1]; /**< the newest version is delivered */
+    const char *const *devices;             /**< device names; ignored with all */
+    size_t device_count;
+    bool all;
+    bool force;             /**< also what vendor devices cannot handle (name not portable, 2 GiB and more) */
+    uint32_t rate_per_min;  /**< 0: no limit */
+    uint32_t timeout_s;     /**< 0: FERRY_DEPLOY_TIMEOUT_S */
+};
+
+enum { COMMAND_DETAIL_SIZE = 192 };
+
+/**
+ * @brief One command with its result. The memory is the caller's from the beginning to done().
+ */
+struct command {
+    command_kind kind;
+    /* in, as the kind says */
+    ferry_id id;
+    struct product product;
+    struct device device;
+    struct resource resource;
+    struct deploy_order deploy;
+    /* out, valid in and after done() */
+    ferry_err result;                 /**< FERRY_OK: committed to disk */
+    char detail[COMMAND_DETAIL_SIZE]; /**< on failure: what is wrong and what to do, one sentence */
+    struct deployment deployment;
+    uint64_t count;
+    struct upload_task upload; /**< CMD_UPLOAD_...: the task as it is now */
+    /** Called once, on the engine's thread after the commit; must not block and may free the command. Required. */
+    void (*done)(struct command *command, void *arg);
+    void *arg;
+};
+
+/**
+ * @brief Makes an engine and connects its writer to the store. Also makes up for what a sudden end left:
+ * open upload tasks whose object is whole become stored, leftovers in the object store are swept.
+ * Errors: those of the store, the objects, FERRY_E_NOMEM, FERRY_E_ARG. May wait for the disk.
+ */
+FERRY_MUST_CHECK ferry_err engine_new(const struct engine_parts *parts, const struct engine_settings *settings,
+                                      struct engine **ret_engine);
+/** @brief Stops if needed, frees. Accepts null. */
+void engine_free(struct engine *engine);
+
+/** @brief Starts the engine's own thread. A simulation calls engine_turn() instead. */
+FERRY_MUST_CHECK ferry_err engine_start(struct engine *engine);
+/** @brief Takes no new commands (FERRY_E_CLOSED), finishes those in the inbox, ends the thread. Idempotent. */
+void engine_stop(struct engine *engine);
+
+/**
+ * @brief One turn: due timers and at most one batch of commands, committed, effects let out.
+ * Only without engine_start(), by one thread. *ret_again_ms: engine time when the next timer is due.
+ */
+void engine_turn(struct engine *engine, uint64_t *ret_again_ms);
+
+/**
+ * @brief Puts a command into the inbox. Any thread. Never blocks.
+ * @retval FERRY_E_BUSY the inbox is full: done() will not be called | FERRY_E_CLOSED likewise
+ */
+FERRY_MUST_CHECK ferry_err engine_submit(struct engine *engine, struct command *command);
+/** @brief Submits and waits for done (arg and done are overwritten). Returns command->result, or BUSY/CLOSED.
+ *  Not from the engine's thread. */
+FERRY_MUST_CHECK ferry_err engine_call(struct engine *engine, struct command *command);
+
+/**
+ * @brief The listener to give to bus start: parses device messages and puts them into the inbox; when it is
+ * full, answers "busy" at once. arg is the engine.
+ */
+struct bus_listener engine_bus_listener(struct engine *engine);
+
+/** @brief The engine's time: Unix milliseconds that never go back, whatever happens to the wall clock
+ *  (URL expiry is judged by it). Any thread. */
+uint64_t engine_now_ms(struct engine *engine);
+
+/* --- counters ------------------------------------------------------------------------------------ */
+
+/** name, help text: each is a monotonic counter except those that end in _now */
+#define ENGINE_STATS_LIST(X)                                                                      \
+    X(messages_total, "device messages taken in")                                                 \
+    X(messages_ignored_total, "device messages that are no JSON object or have no known type")    \
+    X(messages_busy_total, "device messages answered with busy because the inbox was full")       \
+    X(messages_unknown_device_total, "device messages from devices that are not registered or disabled") \
+    X(commands_total, "commands of the HTTP side")                                                \
+    X(commands_failed_total, "commands that were undone alone")                                   \
+    X(batches_total, "transactions committed")                                                    \
+    X(batches_failed_total, "transactions that could not be committed")                           \
+    X(published_total, "messages given to the broker")                                            \
+    X(publish_failed_total, "messages that could not be given to the broker")                     \
+    X(uploads_created_total, "upload tasks made")                                                 \
+    X(uploads_stored_total, "uploads verified and stored")                                        \
+    X(downloads_offered_total, "download tasks offered to a device")                              \
+    X(downloads_done_total, "download tasks finished by the device")                              \
+    X(inbox_depth_now, "commands waiting")                                                        \
+    X(link_up_now, "1 while the connection to the broker stands")
+
+struct engine_stats {
+#define X(name, help) uint64_t name;
+    ENGINE_STATS_LIST(X)
+#undef X
+};
+
+/** @brief A snapshot of the counters. Any thread, never blocks for long. */
+void engine_get_stats(struct engine *engine, struct engine_stats *ret_stats);
+/** @brief FERRY_OK when the last transaction could be committed, else why not. Any thread. */
+ferry_err engine_health(struct engine *engine);
+
+#endif
