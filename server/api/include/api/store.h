@@ -149,7 +149,7 @@ struct store_ops {
     /** Inserts, or replaces the row with that id. */
     ferry_err (*upload_put)(struct store_conn *c, const struct upload_task *t);
     ferry_err (*upload_get)(struct store_conn *c, const ferry_id *id, struct upload_task *ret);
-    /** The device's tasks in created or uploading, oldest first, at most cap. */
+    /** The device's tasks in created, uploading or stored, NEWEST first, at most cap. */
     ferry_err (*upload_open)(struct store_conn *c, const struct device_key *device, struct upload_task *out,
                              size_t cap, size_t *ret_count);
     /** The device's newest task of that name, in any state. */
