@@ -1,0 +1,40 @@
+# Ferry: the commands of every day. Each works on a Debian 12 machine that has only git and make.
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.DEFAULT_GOAL := build
+.PHONY: build demo run test test-long bench install clean help
+
+build: ## compile everything into build/dev (installs missing Debian packages first)
+	@scripts/install-deps build
+	@scripts/build dev
+
+demo: build ## one minute: start the platform, move a file each way, show it, stop
+	@scripts/demo build/dev
+
+run: build ## keep a platform running on this machine (data in ./data)
+	@scripts/run build/dev
+
+test: ## all tests and checks, also under the sanitizers
+	@scripts/install-deps test
+	@scripts/run-tests
+
+test-long: ## the same with the long kill tests and real waiting times
+	@scripts/install-deps test
+	@scripts/run-tests --long
+
+bench: ## first measurements against a broker that only echoes
+	@scripts/install-deps test
+	@scripts/build release
+	@bench/run build/release
+
+install: ## build for release and install (PREFIX, DESTDIR)
+	@scripts/install-deps build
+	@scripts/build release -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
+	@DESTDIR="$(DESTDIR)" cmake --install build/release
+
+clean: ## remove everything that was built
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
