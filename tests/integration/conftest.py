@@ -1,0 +1,97 @@
+"""Fixtures of the system tests. See support/ferry.py."""
+import pytest
+
+from ferry import Platform, VendorDevice
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run also what takes long")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="only with --long"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of the log of each platform that it used."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Platform):
+                report.sections.append((f"ferryd's log ({name})", value.log_tail()))
+
+
+@pytest.fixture(scope="session")
+def platform():
+    """One platform for all tests of this process. Do not stop, kill or slow it; use own_platform for that."""
+    platform = Platform()
+    try:
+        platform.start()
+        yield platform
+        platform.stop()
+    finally:
+        platform.close()
+
+
+@pytest.fixture
+def make_platform():
+    """make_platform("--flag", "value", …): a started platform for this test alone, checked and removed at its end."""
+    made = []
+
+    def make(*args, start=True, **options):
+        platform = Platform(*args, **options)
+        made.append(platform)
+        if start:
+            platform.start()
+        return platform
+
+    yield make
+    try:
+        for platform in made:
+            platform.stop()
+    finally:
+        for platform in made:
+            platform.close()
+
+
+@pytest.fixture
+def own_platform(make_platform):
+    """A platform that the test may stop, kill and damage."""
+    return make_platform()
+
+
+@pytest.fixture
+def product(platform):
+    """A fresh product on the shared platform."""
+    return platform.new_product()
+
+
+@pytest.fixture
+def make_device(platform, product):
+    """make_device(): a fresh connected VendorDevice of `product` on the shared platform; closed and checked at the end."""
+    made = []
+
+    def make(name=None, *, connect=True, **options):
+        device = VendorDevice(platform, platform.new_device(product, name), **options)
+        made.append(device)
+        if connect:
+            device.connect()
+        return device
+
+    yield make
+    for device in made:
+        device.disconnect()
+    for device in made:
+        device.check()
+
+
+@pytest.fixture
+def device(make_device):
+    """A fresh connected VendorDevice on the shared platform."""
+    return make_device()

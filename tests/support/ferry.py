@@ -1,0 +1,384 @@
+"""Harness of the system tests: a real ferryd with its broker, and devices that talk to it.
+
+    platform = Platform()
+    platform.start()
+    device = platform.new_device()            # registered, not connected
+    with VendorDevice(platform, device) as d: # connected
+        d.upload("a.txt", b"hello")
+    platform.stop()                           # asserts that nothing leaked
+
+Programs come from the build folder named by FERRY_BUILD (default: build/dev in the tree).
+"""
+import atexit
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+from operator_api import ApiError, OperatorApi
+from vendor_device import DeviceCredential, VendorDevice, vendor_username, vendor_password
+from vendor_http import HttpAnswer, vendor_get, vendor_put
+
+__all__ = [
+    "ApiError", "DeviceCredential", "HttpAnswer", "OperatorApi", "Platform", "VendorDevice", "build_dir",
+    "program", "unique_name", "vendor_get", "vendor_password", "vendor_put", "vendor_username", "wait_for",
+]
+
+SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
+READY_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 20
+LOG_TAIL_LINES = 60
+SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
+
+_live = set()
+_names = itertools.count(1)
+
+
+def build_dir():
+    """The build folder under test."""
+    return pathlib.Path(os.environ.get("FERRY_BUILD", SOURCE_DIR / "build" / "dev"))
+
+
+def program(name):
+    """Path of a built program or plugin ("ferryd", "ferry", "ferryctl", "ferry_auth.so")."""
+    for folder in ("server/daemon", "tools", "broker"):
+        for found in sorted((build_dir() / folder).rglob(name)):
+            if found.is_file():
+                return found
+    raise FileNotFoundError(f"{name} is not in {build_dir()}: build first or set FERRY_BUILD")
+
+
+def unique_name(prefix, length=8):
+    """A name nobody else uses in this run, also beside other test processes."""
+    number = next(_names) * 4096 + os.getpid() % 4096
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return prefix + digits.rjust(length - len(prefix), "0")
+
+
+def wait_for(condition, timeout_s=10, what="the condition"):
+    """Calls condition until it gives something true, and returns that."""
+    end = time.monotonic() + timeout_s
+    pause = 0.005
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= end:
+            raise AssertionError(f"{what} did not come true within {timeout_s} s")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def process_exists(pid):
+    """True while the process runs (a zombie does not)."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def processes_naming(text):
+    """Ids of the processes, except this one, whose command line contains the text."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as cmdline:
+                if text.encode() in cmdline.read() and process_exists(int(entry)):
+                    found.append(int(entry))
+        except OSError:
+            continue
+    return found
+
+
+class Platform:
+    """One ferryd with a data folder of its own, on free loopback ports."""
+
+    def __init__(self, *args, data=None, env=None, build=None):
+        """args: more arguments of ferryd, e.g. "--push-retry-first", "1"."""
+        self._root = pathlib.Path(tempfile.mkdtemp(prefix="ferry-test-"))
+        self.data = pathlib.Path(data) if data else self._root / "data"
+        self.args = [str(arg) for arg in args]
+        self.log_path = self._root / "ferryd.log"
+        self._env = dict(env or {})
+        self._build = build
+        self._process = None
+        self._pins = {}
+        self._broker_pids = set()
+        self.addresses = {}
+        self._api = None
+        self._api_lock = threading.Lock()
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def start(self, *, wait=True, expect_exit=False):
+        """Starts ferryd; with wait until it is ready. expect_exit: returns its exit status instead."""
+        assert self._process is None, "ferryd runs already"
+        ports = {"mqtt": 0, "objects": 0, "api": 0, **self._pins}
+        command = [str(self._program("ferryd")), "--data", str(self.data)]
+        for plane, port in ports.items():
+            if f"--{plane}-port" not in self.args:
+                command += [f"--{plane}-port", str(port)]
+        self._ready_file().unlink(missing_ok=True)
+        with open(self.log_path, "ab") as log:
+            self._process = subprocess.Popen(
+                command + self.args, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                cwd=self._root, env=self._environment())
+        _live.add(self)
+        if expect_exit:
+            status = self._process.wait(READY_TIMEOUT_S)
+            self._process = None
+            return status
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, timeout_s=READY_TIMEOUT_S):
+        """Waits until run/ferryd.json is there and belongs to this process."""
+        end = time.monotonic() + timeout_s
+        while True:
+            status = self._process.poll()
+            if status is not None:
+                self._process = None
+                raise AssertionError(f"ferryd ended with status {status} instead of becoming ready\n{self.log_tail()}")
+            try:
+                ready = json.loads(self._ready_file().read_text())
+                if ready["pid"] == self._process.pid:
+                    self.addresses = ready
+                    break
+            except (OSError, ValueError):
+                pass
+            if time.monotonic() > end:
+                raise AssertionError(f"ferryd was not ready within {timeout_s} s\n{self.log_tail()}")
+            time.sleep(0.01)
+        self._broker_pids.add(self.broker_pid)
+
+    def stop(self, *, check=True):
+        """Ends ferryd as an operator would (SIGTERM) and asserts that nothing is left."""
+        status = 0
+        if self._process is not None:
+            self.resume()
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                status = self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+                self._process = None
+                raise AssertionError(f"ferryd did not end within {STOP_TIMEOUT_S} s\n{self.log_tail()}") from None
+            self._process = None
+        if check:
+            assert status == 0, f"ferryd ended with status {status}\n{self.log_tail()}"
+            self.assert_nothing_left()
+        self.assert_log_clean()
+
+    def restart(self, *, keep_ports=True):
+        """A clean stop and start. The same ports by default, as in the field."""
+        if keep_ports:
+            self.pin_ports()
+        self.stop()
+        return self.start()
+
+    def pin_ports(self):
+        """The next starts use the ports of now."""
+        self._pins = {"mqtt": self.mqtt_port, "objects": self.objects_port, "api": self.api_port}
+
+    def kill9(self):
+        """Sudden death of ferryd; its broker stays. start() again afterwards."""
+        self.pin_ports()
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def kill9_broker(self):
+        """Sudden death of the broker; ferryd starts it again."""
+        os.kill(self.broker_pid, signal.SIGKILL)
+
+    def pause(self):
+        """Stops ferryd's clockwork (SIGSTOP); the broker goes on."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.kill(self.pid, signal.SIGCONT)
+
+    def close(self):
+        """Ends whatever runs and removes the folder. For fixtures; asserts nothing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        for pid in processes_naming(str(self.data)):
+            if pid in self._known_brokers():
+                os.kill(pid, signal.SIGKILL)
+        _live.discard(self)
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None:
+                self.stop()
+            else:
+                print(f"--- ferryd's log ends with:\n{self.log_tail()}")
+        finally:
+            self.close()
+
+    # --- what it is ------------------------------------------------------------------------------
+
+    @property
+    def running(self):
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    @property
+    def broker_pid(self):
+        return int((self.data / "broker" / "mosquitto.pid").read_text())
+
+    @property
+    def mqtt_port(self):
+        return self._port("mqtt")
+
+    @property
+    def objects_port(self):
+        return self._port("objects")
+
+    @property
+    def api_port(self):
+        return self._port("api")
+
+    @property
+    def objects_url(self):
+        return self.addresses["objects"]
+
+    @property
+    def api_url(self):
+        return self.addresses["api"]
+
+    @property
+    def token(self):
+        return (self.data / "admin.token").read_text().strip()
+
+    @property
+    def api(self):
+        """The operator API, as the admin."""
+        with self._api_lock:
+            if self._api is None or self._api.url != self.api_url:
+                self._api = OperatorApi(self.api_url, self.token)
+            return self._api
+
+    def log(self):
+        try:
+            return self.log_path.read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def log_tail(self, lines=LOG_TAIL_LINES):
+        tail = self.log().splitlines()[-lines:]
+        broker_log = self.data / "broker" / "mosquitto.log"
+        if broker_log.exists():
+            tail += ["--- mosquitto.log"] + broker_log.read_text(errors="replace").splitlines()[-15:]
+        return "\n".join(tail)
+
+    # --- short ways ---------------------------------------------------------------------------------
+
+    def new_product(self, name=None):
+        """Registers a product with a name that vendor devices can bear (at most 10 characters)."""
+        name = name or unique_name("p")
+        self.api.product_add(name)
+        return name
+
+    def new_device(self, product=None, name=None):
+        """Registers a device, with a product of its own unless one is given. Returns its DeviceCredential."""
+        product = product or self.new_product()
+        name = name or unique_name("d")
+        secret = self.api.device_add(product, name)["secret"]
+        return DeviceCredential(product, name, secret)
+
+    # --- assertions ---------------------------------------------------------------------------------
+
+    def assert_log_clean(self):
+        """No sanitizer has found anything, in ferryd or in the broker's plugin."""
+        text = self.log()
+        broker_log = self.data / "broker" / "mosquitto.log"
+        if broker_log.exists():
+            text += broker_log.read_text(errors="replace")
+        for mark in SANITIZER_MARKS:
+            at = text.find(mark)
+            assert at < 0, f"a sanitizer reported:\n{text[max(0, at - 200):at + 4000]}"
+
+    def assert_nothing_left(self):
+        """After a clean stop: no process, no ready file, no temporary file."""
+        left = wait_for_none(lambda: processes_naming(str(self.data)), 5)
+        assert not left, f"processes are left: {left}\n{self.log_tail()}"
+        assert not self._ready_file().exists(), "run/ferryd.json is left"
+        temporary = self.temporary_files()
+        assert not temporary, f"temporary files are left: {temporary}"
+
+    def temporary_files(self):
+        """Files of unfinished writes in the data folder. Partial objects of tus uploads are no such files."""
+        found = []
+        for folder, _, files in os.walk(self.data):
+            for name in files:
+                path = pathlib.Path(folder, name)
+                relative = path.relative_to(self.data)
+                if "tmp" in relative.parts[:-1] or name.endswith((".tmp", ".new")) or name.startswith(".tmp"):
+                    found.append(str(relative))
+        return found
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _program(self, name):
+        return pathlib.Path(self._build, "server/daemon", name) if self._build else program(name)
+
+    def _ready_file(self):
+        return self.data / "run" / "ferryd.json"
+
+    def _port(self, plane):
+        return int(self.addresses[plane].rpartition(":")[2])
+
+    def _known_brokers(self):
+        known = set(self._broker_pids)
+        try:
+            known.add(self.broker_pid)
+        except (OSError, ValueError):
+            pass
+        return known
+
+    def _environment(self):
+        env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+        env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
+        env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+        env.update(self._env)
+        return env
+
+
+def wait_for_none(find, timeout_s):
+    """What find still gives after at most timeout_s; empty as soon as it gives nothing."""
+    end = time.monotonic() + timeout_s
+    while True:
+        found = find()
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.02)
+
+
+@atexit.register
+def _close_all():
+    for platform in list(_live):
+        platform.close()
