@@ -26,13 +26,17 @@ from vendor_device import DeviceCredential, VendorDevice, vendor_username, vendo
 from vendor_http import HttpAnswer, vendor_get, vendor_put
 
 __all__ = [
-    "ApiError", "DeviceCredential", "HttpAnswer", "OperatorApi", "Platform", "VendorDevice", "build_dir",
-    "program", "unique_name", "vendor_get", "vendor_password", "vendor_put", "vendor_username", "wait_for",
+    "ApiError", "DeviceCredential", "HttpAnswer", "OperatorApi", "PATIENCE", "Platform", "SANITIZED", "VendorDevice",
+    "build_dir", "program", "unique_name", "vendor_get", "vendor_password", "vendor_put", "vendor_username",
+    "wait_for",
 ]
 
 SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
-READY_TIMEOUT_S = 30
-STOP_TIMEOUT_S = 20
+SANITIZED = bool(os.environ.get("FERRY_SANITIZED"))
+PATIENCE = 4 if SANITIZED else 1  # factor for times that depend on the machine's speed
+READY_TIMEOUT_S = 15 * PATIENCE
+STOP_TIMEOUT_S = 15 * PATIENCE
+SANITIZER_EXIT = 99
 LOG_TAIL_LINES = 60
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
 
@@ -181,6 +185,8 @@ class Platform:
         if check:
             assert status == 0, f"ferryd ended with status {status}\n{self.log_tail()}"
             self.assert_nothing_left()
+        if status == SANITIZER_EXIT:
+            raise AssertionError(f"a sanitizer ended ferryd\n{self.log_tail()}")
         self.assert_log_clean()
 
     def restart(self, *, keep_ports=True):
@@ -362,7 +368,7 @@ class Platform:
 
     def _environment(self):
         env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
-        env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=99")
+        env.setdefault("ASAN_OPTIONS", f"detect_leaks=1:exitcode={SANITIZER_EXIT}")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         env.update(self._env)
         return env

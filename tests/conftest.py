@@ -1,19 +1,17 @@
 """Fixtures of the system tests. See support/ferry.py."""
+import os
+
 import pytest
 
 from ferry import Platform, VendorDevice
 
 
-def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="run also what takes long")
-
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("--long"):
+def pytest_collection_modifyitems(items):
+    if os.environ.get("FERRY_LONG"):
         return
     for item in items:
         if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.skip(reason="only with --long"))
+            item.add_marker(pytest.mark.skip(reason="only in long mode (FERRY_LONG=1)"))
 
 
 @pytest.hookimpl(hookwrapper=True)
