@@ -1,0 +1,52 @@
+"""The test's side of fault_shim.c: moves a program's clock and makes its writes fail while it runs."""
+import mmap
+import os
+import pathlib
+import struct
+import subprocess
+
+LAYOUT = struct.Struct("=qi244s") # the same as struct commands in fault_shim.c
+SOURCE = pathlib.Path(__file__).with_name("fault_shim.c")
+
+
+def build_shim(folder):
+    """Compiles the shared object into the folder; gives its path."""
+    library = folder / "fault_shim.so"
+    subprocess.run(["cc", "-std=gnu11", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror",
+                    "-o", str(library), str(SOURCE)], check=True)
+    return library
+
+
+class Faults:
+    """The commands for one program, started with environment()."""
+
+    def __init__(self, folder, library):
+        self._library = library
+        self._path = folder / "faults"
+        self._path.write_bytes(bytes(LAYOUT.size))
+        with open(self._path, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), LAYOUT.size)
+        self._offset_ms, self._errno, self._part = 0, 0, b""
+
+    def environment(self):
+        """What to add to the program's environment. (Sanitizers want to be first in line; they need not be.)"""
+        asan = os.environ.get("ASAN_OPTIONS", "")
+        return {"LD_PRELOAD": str(self._library), "FERRY_FAULTS": str(self._path),
+                "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0".lstrip(":")}
+
+    def move_clock(self, seconds):
+        """The wall clock, relative to the true one. The monotonic clock goes on."""
+        self._offset_ms = int(seconds * 1000)
+        self._write()
+
+    def fail_writes(self, path_part, errno):
+        """Every write and sync to a file whose path contains the part fails with that errno."""
+        self._errno, self._part = errno, path_part.encode()
+        self._write()
+
+    def heal_writes(self):
+        self._errno = 0
+        self._write()
+
+    def _write(self):
+        self._map[:] = LAYOUT.pack(self._offset_ms, self._errno, self._part)
