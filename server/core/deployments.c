@@ -1,0 +1,273 @@
+/* Deployments: an operator's orders, spread into one download task a device. */
+#include "engine_internal.h"
+
+#include "download_rules.h"
+
+#include <string.h>
+
+/* --- settling ------------------------------------------------------------------------------------------ */
+
+static ferry_err has_open_task(struct engine *e, const ferry_id *id, bool *ret_open)
+{
+    static const download_state open_states[] = {DOWNLOAD_QUEUED, DOWNLOAD_OFFERED, DOWNLOAD_DOWNLOADING};
+    struct store_page page = {.after = "", .limit = 1};
+    *ret_open = false;
+    for (size_t i = 0; i < sizeof open_states / sizeof open_states[0] && !*ret_open; i++) {
+        struct download_filter filter = {.deployment = id, .state = open_states[i]};
+        struct download_task task;
+        size_t count = 0;
+        ferry_err err = e->store->download_list(e->conn, &filter, &page, &task, &count);
+        if (err != FERRY_OK)
+            return err;
+        *ret_open = count > 0;
+    }
+    return FERRY_OK;
+}
+
+ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_ms)
+{
+    struct deployment d;
+    ferry_err err = e->store->deployment_get(e->conn, id, &d);
+    if (err != FERRY_OK || d.state != DEPLOYMENT_ACTIVE || !d.expand_done)
+        return err;
+    bool open = false;
+    err = has_open_task(e, id, &open);
+    if (err != FERRY_OK || open)
+        return err;
+    d.state = DEPLOYMENT_FINISHED;
+    d.updated_ms = now_ms;
+    return e->store->deployment_put(e->conn, &d);
+}
+
+/* --- creating and expanding ------------------------------------------------------------------------------ */
+
+static ferry_err add_task(struct engine *e, struct deployment *d, const struct device_key *device, uint64_t now_ms)
+{
+    ferry_id id = engine_new_id(e, now_ms);
+    uint64_t release_ms = download_release_ms(d->created_ms, d->rate_per_min, d->expanded);
+    struct download_task task = download_new(&id, d, device, release_ms, now_ms);
+    ferry_err err = e->store->download_put(e->conn, &task);
+    if (err == FERRY_OK)
+        d->expanded++;
+    return err;
+}
+
+static ferry_err expand_some(struct engine *e, struct deployment *d, uint64_t now_ms)
+{
+    struct device_filter filter = {.product = d->product};
+    struct store_page page = {.after = d->expand_cursor, .limit = ENGINE_EXPAND_MAX};
+    size_t count = 0;
+    ferry_err err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++)
+        err = add_task(e, d, &e->devices[i].key, now_ms);
+    if (err != FERRY_OK)
+        return err;
+    if (count > 0)
+        memcpy(d->expand_cursor, e->devices[count - 1].key.device, sizeof d->expand_cursor);
+    d->expand_done = count < ENGINE_EXPAND_MAX;
+    d->updated_ms = now_ms;
+    err = e->store->deployment_put(e->conn, d);
+    return err == FERRY_OK && d->expand_done ? deployments_settle(e, &d->id, now_ms) : err;
+}
+
+ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more)
+{
+    struct deployment d;
+    size_t count = 0;
+    *ret_more = false;
+    ferry_err err = e->store->deployment_expanding(e->conn, &d, 1, &count);
+    if (err != FERRY_OK || count == 0)
+        return err;
+    *ret_more = true;
+    return expand_some(e, &d, now_ms);
+}
+
+static ferry_err check_resource(struct engine *e, struct command *cmd, struct resource *ret_resource)
+{
+    const struct deploy_order *order = &cmd->deploy;
+    ferry_err err = e->store->resource_find(e->conn, order->product, order->resource_name, ret_resource);
+    if (err == FERRY_E_NOT_FOUND)
+        return engine_fail(cmd, err, "product %s has no such resource: add it first", order->product);
+    if (err != FERRY_OK || order->force)
+        return err;
+    if (!ferry_name_portable(ferry_text_of(ret_resource->name)))
+        return engine_fail(cmd, FERRY_E_ARG,
+                           "vendor devices cannot take this name (over 63 bytes, or with \" \\ { } [ ]): rename it or "
+                           "use force");
+    if (ret_resource->size > FERRY_SIZE_VENDOR_MAX)
+        return engine_fail(cmd, FERRY_E_ARG, "vendor devices cannot take 2 GiB and more: use force if yours can");
+    return FERRY_OK;
+}
+
+static ferry_err check_order(struct command *cmd)
+{
+    struct deploy_order *order = &cmd->deploy;
+    if (order->timeout_s == 0)
+        order->timeout_s = FERRY_DEPLOY_TIMEOUT_S;
+    if (order->timeout_s < FERRY_DEPLOY_TIMEOUT_MIN_S || order->timeout_s > FERRY_DEPLOY_TIMEOUT_MAX_S)
+        return engine_fail(cmd, FERRY_E_ARG, "timeout must be %u to %u seconds", FERRY_DEPLOY_TIMEOUT_MIN_S,
+                           FERRY_DEPLOY_TIMEOUT_MAX_S);
+    if (order->rate_per_min > FERRY_DEPLOY_RATE_MAX)
+        return engine_fail(cmd, FERRY_E_ARG, "rate must be at most %u devices a minute", FERRY_DEPLOY_RATE_MAX);
+    if (!order->all && order->device_count == 0)
+        return engine_fail(cmd, FERRY_E_ARG, "name at least one device, or all");
+    return FERRY_OK;
+}
+
+/* A device that is named twice gets one task: it has one of this deployment already. */
+static ferry_err add_listed(struct engine *e, struct command *cmd, struct deployment *d, const char *name,
+                            uint64_t now_ms)
+{
+    struct device_key key;
+    if (!device_key_make(d->product, name, &key))
+        return engine_fail(cmd, FERRY_E_ARG, "a device name is 1 to 64 of A-Z a-z 0-9 _ : -");
+    struct device device;
+    ferry_err err = e->store->device_get(e->conn, &key, &device);
+    if (err == FERRY_E_NOT_FOUND)
+        return engine_fail(cmd, err, "there is no device %s/%s: nothing was deployed", key.product, key.device);
+    if (err != FERRY_OK)
+        return err;
+    struct download_task latest;
+    err = e->store->download_latest(e->conn, &key, d->resource_name, &latest);
+    if (err == FERRY_OK && ferry_id_equal(&latest.deployment, &d->id))
+        return FERRY_OK;
+    return err == FERRY_OK || err == FERRY_E_NOT_FOUND ? add_task(e, d, &key, now_ms) : err;
+}
+
+static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    const struct deploy_order *order = &cmd->deploy;
+    struct resource resource;
+    ferry_err err = check_order(cmd);
+    if (err == FERRY_OK)
+        err = check_resource(e, cmd, &resource);
+    if (err != FERRY_OK)
+        return err;
+
+    struct deployment d = {
+        .id = engine_new_id(e, now_ms),
+        .resource = resource.id,
+        .state = DEPLOYMENT_ACTIVE,
+        .target_all = order->all,
+        .rate_per_min = order->rate_per_min,
+        .timeout_s = order->timeout_s,
+        .created_ms = now_ms,
+        .updated_ms = now_ms,
+    };
+    memcpy(d.product, order->product, sizeof d.product);
+    memcpy(d.resource_name, resource.name, sizeof d.resource_name);
+    err = e->store->deployment_put(e->conn, &d);
+    for (size_t i = 0; err == FERRY_OK && !order->all && i < order->device_count; i++)
+        err = add_listed(e, cmd, &d, order->devices[i], now_ms);
+    if (err == FERRY_OK && !order->all) {
+        d.expand_done = true;
+        err = e->store->deployment_put(e->conn, &d);
+    }
+    cmd->deployment = d;
+    return err;
+}
+
+/* --- the operator's other words --------------------------------------------------------------------------- */
+
+/* What a walk over a deployment's tasks does to each; the engine's pages keep memory bounded. */
+typedef ferry_err task_action(struct engine *e, const struct download_task *task, const struct deployment *d,
+                              uint64_t now_ms);
+
+static ferry_err cancel_one(struct engine *e, const struct download_task *task, const struct deployment *d,
+                            uint64_t now_ms)
+{
+    (void)d;
+    return downloads_cancel(e, task, now_ms);
+}
+
+static ferry_err retry_one(struct engine *e, const struct download_task *task, const struct deployment *d,
+                           uint64_t now_ms)
+{
+    return downloads_retry(e, task, d->timeout_s, now_ms);
+}
+
+/* Takes the tasks in one state out of it, page by page, until none is left. */
+static ferry_err for_each_in_state(struct engine *e, const struct deployment *d, download_state state,
+                                   task_action *action, uint64_t now_ms, uint64_t *count_all)
+{
+    struct download_filter filter = {.deployment = &d->id, .state = state};
+    struct store_page page = {.after = "", .limit = FERRY_PAGE_MAX};
+    for (;;) {
+        size_t count = 0;
+        ferry_err err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
+        for (size_t i = 0; err == FERRY_OK && i < count; i++)
+            err = action(e, &e->downloads[i], d, now_ms);
+        *count_all += count;
+        if (err != FERRY_OK || count < FERRY_PAGE_MAX)
+            return err;
+    }
+}
+
+static ferry_err on_cancel(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
+{
+    /* Queued ones first, so that none of them is offered when a running one ends. */
+    static const download_state order[] = {DOWNLOAD_QUEUED, DOWNLOAD_OFFERED, DOWNLOAD_DOWNLOADING};
+    if (d->state != DEPLOYMENT_ACTIVE)
+        return engine_fail(cmd, FERRY_E_STATE, "deployment %s has ended already", d->id.text);
+    d->state = DEPLOYMENT_CANCELLED;
+    d->expand_done = true;
+    d->updated_ms = now_ms;
+    ferry_err err = e->store->deployment_put(e->conn, d);
+    for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++)
+        err = for_each_in_state(e, d, order[i], cancel_one, now_ms, &cmd->count);
+    cmd->deployment = *d;
+    return err;
+}
+
+static ferry_err make_active(struct engine *e, struct deployment *d, uint64_t now_ms)
+{
+    d->state = DEPLOYMENT_ACTIVE;
+    d->updated_ms = now_ms;
+    return e->store->deployment_put(e->conn, d);
+}
+
+static ferry_err on_retry(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
+{
+    static const download_state order[] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
+    ferry_err err = FERRY_OK;
+    for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++)
+        err = for_each_in_state(e, d, order[i], retry_one, now_ms, &cmd->count);
+    if (err == FERRY_OK && cmd->count > 0)
+        err = make_active(e, d, now_ms);
+    cmd->deployment = *d;
+    return err;
+}
+
+static ferry_err on_task(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    struct download_task task;
+    ferry_err err = e->store->download_get(e->conn, &cmd->id, &task);
+    if (err == FERRY_E_NOT_FOUND)
+        return engine_fail(cmd, err, "there is no download task %s", cmd->id.text);
+    struct deployment d;
+    if (err == FERRY_OK)
+        err = e->store->deployment_get(e->conn, &task.deployment, &d);
+    if (err != FERRY_OK)
+        return err;
+    bool retry = cmd->kind == CMD_DOWNLOAD_RETRY;
+    err = retry ? downloads_retry(e, &task, d.timeout_s, now_ms) : downloads_cancel(e, &task, now_ms);
+    if (err == FERRY_E_STATE)
+        return engine_fail(cmd, err, "download task %s is %s: it cannot be %s", task.id.text,
+                           download_state_name(task.state), retry ? "repeated" : "cancelled");
+    return err == FERRY_OK && retry ? make_active(e, &d, now_ms) : err;
+}
+
+ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    if (cmd->kind == CMD_DEPLOY)
+        return on_deploy(e, cmd, now_ms);
+    if (cmd->kind == CMD_DOWNLOAD_CANCEL || cmd->kind == CMD_DOWNLOAD_RETRY)
+        return on_task(e, cmd, now_ms);
+    struct deployment d;
+    ferry_err err = e->store->deployment_get(e->conn, &cmd->id, &d);
+    if (err == FERRY_E_NOT_FOUND)
+        return engine_fail(cmd, err, "there is no deployment %s", cmd->id.text);
+    if (err != FERRY_OK)
+        return err;
+    return cmd->kind == CMD_DEPLOYMENT_CANCEL ? on_cancel(e, cmd, &d, now_ms) : on_retry(e, cmd, &d, now_ms);
+}

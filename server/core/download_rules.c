@@ -1,0 +1,166 @@
+#include "download_rules.h"
+
+#include "proto/text.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* What an event does in a state: the state it leads to (0: stays) and the answer. */
+struct step {
+    download_state next;
+    ferry_result answer;
+};
+
+#define STAY(answer) {0, FERRY_RESULT_##answer}
+#define GO(state, answer) {DOWNLOAD_##state, FERRY_RESULT_##answer}
+#define OPEN_ROW {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), GO(DOWNLOADING, OK), GO(DONE, OK), GO(FAILED, OK), \
+                  GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED)}
+
+static const struct step steps[][DOWNLOAD_EV_COUNT] = {
+    /*                          OFFER            PUSH            WAIT            RUNNING              DONE              FAIL              TIME_OUT   CANCEL          RETRY */
+    [DOWNLOAD_QUEUED]      = OPEN_ROW,
+    [DOWNLOAD_OFFERED]     = OPEN_ROW,
+    [DOWNLOAD_DOWNLOADING] = {GO(OFFERED, OK), STAY(OK),        STAY(OK),       STAY(OK),            GO(DONE, OK),     GO(FAILED, OK),   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED)},
+    [DOWNLOAD_DONE]        = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(OK),            STAY(OK),         STAY(OK),         STAY(OK),  STAY(FINISHED), STAY(FINISHED)},
+    /* The device's word that it has the file is better than our belief that it has not. */
+    [DOWNLOAD_FAILED]      = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK)},
+    [DOWNLOAD_TIMED_OUT]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(EXPIRED),       GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK)},
+    [DOWNLOAD_CANCELLED]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(CANCELLED),     STAY(CANCELLED),  STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK)},
+    [DOWNLOAD_REJECTED]    = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK)},
+};
+
+/* A device that gives a task back before it began, for a reason that is not the transport's, does not want it. */
+static bool is_rejection(const struct download_task *before, const struct download_event *event)
+{
+    bool transport = event->result_code == FERRY_RESULT_TIME_OUT || event->result_code == FERRY_RESULT_URL_REFUSED ||
+                     event->result_code == FERRY_RESULT_MD5_MISMATCH;
+    return event->kind == DOWNLOAD_EV_FAIL && !transport &&
+           (before->state == DOWNLOAD_QUEUED || before->state == DOWNLOAD_OFFERED);
+}
+
+static void set_result(struct download_task *task, int32_t code, const char *text)
+{
+    task->result_code = code;
+    ferry_text msg = ferry_utf8_cut(ferry_text_of(text), FERRY_RESULT_MSG_MAX);
+    (void)ferry_text_copy(msg, task->result_msg, sizeof task->result_msg); /* absent: "" */
+}
+
+static uint64_t repeat_after_ms(const struct push_pace *pace, uint32_t pushes)
+{
+    uint64_t wait_s = pace->first_s;
+    for (uint32_t i = 1; i < pushes && wait_s < pace->max_s; i++)
+        wait_s *= 2;
+    return 1000 * (wait_s < pace->max_s ? wait_s : pace->max_s);
+}
+
+static void set_wake(struct download_task *after, const struct download_event *event, uint64_t now_ms,
+                     const struct push_pace *pace)
+{
+    if (!download_state_open(after->state) || event->kind == DOWNLOAD_EV_WAIT)
+        after->wake_ms = 0;
+    else if (event->kind == DOWNLOAD_EV_RUNNING)
+        after->wake_ms = now_ms + 1000ull * pace->max_s; /* silent that long: it may have lost the order */
+    else if (event->kind == DOWNLOAD_EV_RETRY)
+        after->wake_ms = now_ms;
+    else
+        after->wake_ms = now_ms + repeat_after_ms(pace, after->pushes);
+}
+
+static void start_again(struct download_task *after, const struct download_event *event, uint64_t now_ms)
+{
+    after->pushes = 0;
+    after->percent = 0;
+    after->release_ms = now_ms;
+    after->deadline_ms = now_ms + 1000ull * event->timeout_s;
+    set_result(after, FERRY_RESULT_OK, "");
+}
+
+static void note_event(struct download_task *after, const struct download_event *event, uint64_t now_ms)
+{
+    switch (event->kind) {
+    case DOWNLOAD_EV_PUSH:
+        after->pushes++;
+        break;
+    case DOWNLOAD_EV_RUNNING:
+        after->percent = event->percent;
+        break;
+    case DOWNLOAD_EV_FAIL:
+        set_result(after, event->result_code, event->result_msg);
+        break;
+    case DOWNLOAD_EV_RETRY:
+        start_again(after, event, now_ms);
+        break;
+    case DOWNLOAD_EV_DONE:
+        set_result(after, FERRY_RESULT_OK, "");
+        break;
+    case DOWNLOAD_EV_TIME_OUT:
+        set_result(after, FERRY_RESULT_EXPIRED, ferry_result_text(FERRY_RESULT_EXPIRED));
+        break;
+    case DOWNLOAD_EV_CANCEL:
+        set_result(after, FERRY_RESULT_CANCELLED, ferry_result_text(FERRY_RESULT_CANCELLED));
+        break;
+    case DOWNLOAD_EV_OFFER:
+    case DOWNLOAD_EV_WAIT:
+    case DOWNLOAD_EV_COUNT:
+        break;
+    }
+}
+
+ferry_result download_apply(const struct download_task *before, const struct download_event *event,
+                            uint64_t now_ms, const struct push_pace *pace, struct download_task *ret_after)
+{
+    assert(before->state >= DOWNLOAD_QUEUED && before->state <= DOWNLOAD_REJECTED);
+    struct step step = steps[before->state][event->kind];
+    *ret_after = *before;
+    if (step.next == 0 && !download_state_open(before->state))
+        return step.answer;
+    if (step.answer != FERRY_RESULT_OK)
+        return step.answer;
+
+    if (step.next != 0)
+        ret_after->state = is_rejection(before, event) ? DOWNLOAD_REJECTED : step.next;
+    ret_after->updated_ms = now_ms;
+    note_event(ret_after, event, now_ms);
+    set_wake(ret_after, event, now_ms, pace);
+    ret_after->ended_ms = download_state_open(ret_after->state) ? 0 : now_ms;
+    return step.answer;
+}
+
+struct download_task download_new(const ferry_id *id, const struct deployment *deployment,
+                                  const struct device_key *device, uint64_t release_ms, uint64_t now_ms)
+{
+    return (struct download_task){
+        .id = *id,
+        .deployment = deployment->id,
+        .resource = deployment->resource,
+        .device = *device,
+        .state = DOWNLOAD_QUEUED,
+        .release_ms = release_ms,
+        .wake_ms = release_ms,
+        .deadline_ms = release_ms + 1000ull * deployment->timeout_s,
+        .created_ms = now_ms,
+        .updated_ms = now_ms,
+    };
+}
+
+uint64_t download_release_ms(uint64_t start_ms, uint32_t rate_per_min, uint64_t nth)
+{
+    return rate_per_min == 0 ? start_ms : start_ms + nth * 60000u / rate_per_min;
+}
+
+bool download_running(const struct download_task *task)
+{
+    return task->state == DOWNLOAD_OFFERED || task->state == DOWNLOAD_DOWNLOADING;
+}
+
+const struct download_task *download_current(const struct download_task *open, size_t count, uint64_t now_ms)
+{
+    const struct download_task *oldest = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (download_running(&open[i]))
+            return &open[i];
+        if (oldest == NULL && open[i].release_ms <= now_ms)
+            oldest = &open[i];
+    }
+    return oldest;
+}

@@ -1,0 +1,268 @@
+/* Download tasks: what device messages, timers and the operator do to them. */
+#include "engine_internal.h"
+
+#include "download_rules.h"
+
+#include <string.h>
+
+static struct push_pace pace_of(const struct engine *e)
+{
+    return (struct push_pace){.first_s = e->settings.push_retry_first_s, .max_s = e->settings.push_retry_max_s};
+}
+
+/* Stores the task as it becomes; when it ends, the deployment may be finished and the device gets its next one. */
+static ferry_err save(struct engine *e, const struct download_task *before, const struct download_task *after,
+                      uint64_t now_ms)
+{
+    if (memcmp(before, after, sizeof *before) == 0)
+        return FERRY_OK;
+    ferry_err err = e->store->download_put(e->conn, after);
+    if (err == FERRY_OK && after->state == DOWNLOAD_DONE && before->state != DOWNLOAD_DONE)
+        err = engine_count(e, ENGINE_STAT(downloads_done_total));
+    bool ended = download_state_open(before->state) && !download_state_open(after->state);
+    if (err == FERRY_OK && ended)
+        err = deployments_settle(e, &after->deployment, now_ms);
+    if (err == FERRY_OK && ended)
+        err = downloads_offer_next(e, &after->device, now_ms);
+    return err;
+}
+
+static ferry_err apply(struct engine *e, const struct download_task *task, const struct download_event *event,
+                       uint64_t now_ms, struct download_task *ret_after, ferry_result *ret_answer)
+{
+    struct push_pace pace = pace_of(e);
+    *ret_answer = download_apply(task, event, now_ms, &pace, ret_after);
+    return save(e, task, ret_after, now_ms);
+}
+
+/* --- offering --------------------------------------------------------------------------------------- */
+
+static ferry_err send_task(struct engine *e, const struct download_task *task, ferry_msg_type type,
+                           ferry_text request_id, uint64_t now_ms)
+{
+    char url_text[FERRY_URL_MAX + 1];
+    struct object_url url = {
+        .method = OBJECT_GET,
+        .task = task->id,
+        .key = task->resource,
+        .expires_s = now_ms / 1000 + e->settings.url_life_s,
+        .size = task->size,
+    };
+    memcpy(url.md5, task->md5, sizeof url.md5);
+    struct objects *objects = e->parts.objects;
+    ferry_err err = objects->ops->url_sign(objects, &url, url_text, sizeof url_text);
+    if (err != FERRY_OK)
+        return err;
+    ferry_msg msg = {
+        .type = type,
+        .has = FERRY_HAS_SIZE,
+        .size = task->size,
+        .name = ferry_text_of(task->name),
+        .md5sum = ferry_text_of(task->md5),
+        .url = ferry_text_of(url_text),
+    };
+    if (request_id.ptr != NULL) {
+        msg.request_id = request_id;
+        msg.sha256 = ferry_text_of(task->sha256);
+        msg.has |= FERRY_HAS_EXPIRES | FERRY_HAS_RESULT_CODE;
+        msg.result_msg = ferry_text_of(ferry_result_text(FERRY_RESULT_OK));
+        msg.expires = url.expires_s;
+    }
+    err = answers_send(e, &task->device, &msg);
+    return err == FERRY_OK ? engine_count(e, ENGINE_STAT(downloads_offered_total)) : err;
+}
+
+/* The device's open tasks, oldest first, in scratch. */
+static ferry_err find_current(struct engine *e, const struct device_key *device, uint64_t now_ms,
+                              const struct download_task **ret_current)
+{
+    size_t count = 0;
+    ferry_err err = e->store->download_open(e->conn, device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
+    if (err == FERRY_OK)
+        *ret_current = download_current(e->open_downloads, count, now_ms);
+    return err;
+}
+
+static ferry_err push(struct engine *e, const struct download_task *task, uint64_t now_ms)
+{
+    struct download_event event = {.kind = DOWNLOAD_EV_PUSH};
+    struct download_task after;
+    ferry_result ignored;
+    ferry_err err = apply(e, task, &event, now_ms, &after, &ignored);
+    return err == FERRY_OK ? send_task(e, &after, FERRY_MSG_DOWNLOAD, (ferry_text){0}, now_ms) : err;
+}
+
+ferry_err downloads_offer_next(struct engine *e, const struct device_key *device, uint64_t now_ms)
+{
+    const struct download_task *current = NULL;
+    ferry_err err = find_current(e, device, now_ms, &current);
+    if (err != FERRY_OK || current == NULL || download_running(current))
+        return err;
+    struct download_task task = *current;
+    return push(e, &task, now_ms);
+}
+
+/* --- device messages ---------------------------------------------------------------------------------- */
+
+static ferry_err on_ask(struct engine *e, const struct device_message *m, uint64_t now_ms)
+{
+    const struct download_task *current = NULL;
+    ferry_err err = find_current(e, &m->device, now_ms, &current);
+    if (err != FERRY_OK)
+        return err;
+    if (current == NULL) {
+        ferry_msg none = answers_refusal(&m->msg, FERRY_RESULT_NO_TASK);
+        return none.type != FERRY_MSG_NONE ? answers_send(e, &m->device, &none) : FERRY_OK;
+    }
+    struct download_event event = {.kind = DOWNLOAD_EV_OFFER};
+    struct download_task task = *current;
+    struct download_task after;
+    ferry_result ignored;
+    err = apply(e, &task, &event, now_ms, &after, &ignored);
+    ferry_text request_id = answers_refusal(&m->msg, FERRY_RESULT_OK).request_id;
+    return err == FERRY_OK ? send_task(e, &after, FERRY_MSG_GET_DOWNLOAD_TASK_RSP, request_id, now_ms) : err;
+}
+
+/* The open task a report means, when no name fits: the running one, or the only one. */
+static const struct download_task *match_only(const struct download_task *open, size_t count)
+{
+    const struct download_task *running = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (download_running(&open[i]))
+            running = &open[i];
+    }
+    return running != NULL || count != 1 ? running : &open[0];
+}
+
+/* By exact name among the open ones (the running one first), else the newest of that name, else the only open one. */
+static ferry_err find_reported(struct engine *e, const struct device_message *m, struct download_task *ret_task)
+{
+    const struct download_task *open = e->open_downloads;
+    size_t count = 0;
+    ferry_err err = e->store->download_open(e->conn, &m->device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
+    if (err != FERRY_OK)
+        return err;
+    const struct download_task *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        bool fits = ferry_text_equal(ferry_text_of(open[i].name), m->msg.name);
+        if (fits && (found == NULL || download_running(&open[i])))
+            found = &open[i];
+    }
+    char name[FERRY_NAME_MAX + 1];
+    if (found == NULL && ferry_name_valid(m->msg.name) && ferry_text_copy(m->msg.name, name, sizeof name)) {
+        err = e->store->download_latest(e->conn, &m->device, name, ret_task);
+        if (err != FERRY_E_NOT_FOUND)
+            return err;
+    }
+    if (found == NULL)
+        found = match_only(open, count);
+    if (found == NULL)
+        return FERRY_E_NOT_FOUND;
+    *ret_task = *found;
+    return FERRY_OK;
+}
+
+static ferry_err on_report(struct engine *e, const struct device_message *m, uint64_t now_ms)
+{
+    static const download_event_kind kinds[] = {
+        [FERRY_PROGRESS_RUNNING] = DOWNLOAD_EV_RUNNING,
+        [FERRY_PROGRESS_DONE] = DOWNLOAD_EV_DONE,
+        [FERRY_PROGRESS_FAIL] = DOWNLOAD_EV_FAIL,
+    };
+    if (m->msg.state == FERRY_PROGRESS_NONE)
+        return answers_report(e, m, FERRY_RESULT_BAD_JSON);
+    struct download_task task;
+    ferry_err err = find_reported(e, m, &task);
+    if (err == FERRY_E_NOT_FOUND)
+        return answers_report(e, m, FERRY_RESULT_NO_TASK);
+    if (err != FERRY_OK)
+        return err;
+
+    char result_msg[FERRY_RESULT_MSG_MAX + 1];
+    (void)ferry_text_copy(ferry_utf8_cut(m->msg.result_msg, FERRY_RESULT_MSG_MAX), result_msg, sizeof result_msg);
+    struct download_event event = {
+        .kind = kinds[m->msg.state],
+        .percent = m->msg.percent,
+        .result_code = m->msg.result_code,
+        .result_msg = result_msg,
+    };
+    struct push_pace pace = pace_of(e);
+    struct download_task after;
+    ferry_result answer = download_apply(&task, &event, now_ms, &pace, &after);
+    err = answers_report(e, m, answer); /* before the next offer that the end of this task may bring */
+    return err == FERRY_OK ? save(e, &task, &after, now_ms) : err;
+}
+
+ferry_err downloads_on_message(struct engine *e, const struct device_message *m, uint64_t now_ms)
+{
+    return m->msg.type == FERRY_MSG_GET_DOWNLOAD_TASK ? on_ask(e, m, now_ms) : on_report(e, m, now_ms);
+}
+
+/* --- timers and the operator --------------------------------------------------------------------------- */
+
+static ferry_err wake(struct engine *e, const struct download_task *task, uint64_t now_ms)
+{
+    struct download_event event = {.kind = DOWNLOAD_EV_TIME_OUT};
+    struct download_task after;
+    ferry_result ignored;
+    if (task->deadline_ms <= now_ms)
+        return apply(e, task, &event, now_ms, &after, &ignored);
+
+    const struct download_task *current = NULL;
+    ferry_err err = find_current(e, &task->device, now_ms, &current);
+    if (err != FERRY_OK)
+        return err;
+    if (current != NULL && ferry_id_equal(&current->id, &task->id))
+        return push(e, task, now_ms);
+    event.kind = DOWNLOAD_EV_WAIT;
+    return apply(e, task, &event, now_ms, &after, &ignored);
+}
+
+ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more)
+{
+    size_t count = 0;
+    ferry_err err = e->store->download_due(e->conn, now_ms, e->downloads, ENGINE_DUE_MAX, &count);
+    *ret_more = count == ENGINE_DUE_MAX;
+    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+        struct download_task task; /* an earlier one of this round may have changed it */
+        err = e->store->download_get(e->conn, &e->downloads[i].id, &task);
+        bool due = err == FERRY_OK && download_state_open(task.state) &&
+                   (task.deadline_ms <= now_ms || (task.wake_ms != 0 && task.wake_ms <= now_ms));
+        if (due)
+            err = wake(e, &task, now_ms);
+    }
+    return err;
+}
+
+ferry_err downloads_cancel(struct engine *e, const struct download_task *task, uint64_t now_ms)
+{
+    struct download_event event = {.kind = DOWNLOAD_EV_CANCEL};
+    struct download_task after;
+    ferry_result answer;
+    ferry_err err = apply(e, task, &event, now_ms, &after, &answer);
+    return err == FERRY_OK && answer != FERRY_RESULT_OK ? FERRY_E_STATE : err;
+}
+
+ferry_err downloads_retry(struct engine *e, const struct download_task *task, uint32_t timeout_s, uint64_t now_ms)
+{
+    struct download_event event = {.kind = DOWNLOAD_EV_RETRY, .timeout_s = timeout_s};
+    struct download_task after;
+    ferry_result answer;
+    ferry_err err = apply(e, task, &event, now_ms, &after, &answer);
+    return err == FERRY_OK && answer != FERRY_RESULT_OK ? FERRY_E_STATE : err;
+}
+
+ferry_err downloads_cancel_device(struct engine *e, const struct device_key *device, uint64_t now_ms)
+{
+    for (;;) {
+        size_t count = 0;
+        ferry_err err =
+            e->store->download_open(e->conn, device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
+        if (err != FERRY_OK || count == 0)
+            return err;
+        struct download_task last = e->open_downloads[count - 1]; /* last first: none is offered in between */
+        err = downloads_cancel(e, &last, now_ms);
+        if (err != FERRY_OK)
+            return err;
+    }
+}

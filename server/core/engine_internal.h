@@ -1,0 +1,112 @@
+/**
+ * @file engine_internal.h
+ * @brief What the files of the engine share. Everything here runs on the engine's thread, inside a
+ * transaction, unless it says otherwise.
+ */
+#ifndef CORE_ENGINE_INTERNAL_H
+#define CORE_ENGINE_INTERNAL_H
+
+#include "core/engine.h"
+#include "effects.h"
+#include "inbox.h"
+#include "proto/message.h"
+#include "proto/topic.h"
+#include "timekeeper.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    ENGINE_UNFINISHED_MAX = 64, /* newest unfinished uploads of a device that a message is matched against */
+    ENGINE_OPEN_DOWNLOADS_MAX = 64,
+    ENGINE_DUE_MAX = 256,      /* timers handled in one turn */
+    ENGINE_EXPAND_MAX = FERRY_PAGE_MAX, /* download tasks that one turn makes for deployments to all */
+    ENGINE_STATS_COUNT = sizeof(struct engine_stats) / sizeof(uint64_t),
+};
+
+/** @brief One parsed device message; its texts point into payload. */
+struct device_message {
+    struct device_key device;
+    ferry_msg msg;
+    char payload[];
+};
+
+struct engine {
+    struct engine_parts parts;
+    struct engine_settings settings;
+    const struct store_ops *store; /* of parts.store */
+    struct store_conn *conn;       /* the writer */
+
+    struct inbox inbox;
+    struct inbox_item *batch; /* settings.batch_max items */
+    struct effects effects;
+
+    pthread_mutex_t time_lock; /* guards time */
+    struct timekeeper time;
+    uint64_t next_due_ms;
+    uint64_t next_prune_ms;
+
+    _Atomic uint64_t stats[ENGINE_STATS_COUNT];
+    _Atomic int health; /* ferry_err of the last transaction */
+
+    bool started;
+    pthread_t thread;
+
+    /* scratch for lists, so that they are on no stack */
+    struct upload_task uploads[ENGINE_DUE_MAX];
+    struct download_task downloads[ENGINE_DUE_MAX];
+    struct download_task open_downloads[ENGINE_OPEN_DOWNLOADS_MAX];
+    struct device devices[ENGINE_EXPAND_MAX];
+};
+
+#define ENGINE_STAT(field) (offsetof(struct engine_stats, field) / sizeof(uint64_t))
+
+/* --- uploads.c ---------------------------------------------------------------------------------- */
+ferry_err uploads_on_message(struct engine *e, const struct device_message *m, uint64_t now_ms);
+ferry_err uploads_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+ferry_err uploads_expire(struct engine *e, uint64_t now_ms, bool *ret_more);
+ferry_err uploads_cancel_device(struct engine *e, const struct device_key *device, uint64_t now_ms);
+
+/* --- downloads.c -------------------------------------------------------------------------------- */
+ferry_err downloads_on_message(struct engine *e, const struct device_message *m, uint64_t now_ms);
+ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more);
+ferry_err downloads_cancel(struct engine *e, const struct download_task *task, uint64_t now_ms);
+ferry_err downloads_retry(struct engine *e, const struct download_task *task, uint32_t timeout_s, uint64_t now_ms);
+ferry_err downloads_cancel_device(struct engine *e, const struct device_key *device, uint64_t now_ms);
+/** Offers the device its current task, if that is not running yet. */
+ferry_err downloads_offer_next(struct engine *e, const struct device_key *device, uint64_t now_ms);
+
+/* --- deployments.c ------------------------------------------------------------------------------ */
+ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** Makes an active deployment finished when none of its tasks is open. */
+ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_ms);
+
+/* --- registry.c --------------------------------------------------------------------------------- */
+ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+
+/* --- answers.c ---------------------------------------------------------------------------------- */
+/** Holds a message to a device until the commit. Drops our extensions when it would be too long for a vendor device. */
+ferry_err answers_send(struct engine *e, const struct device_key *device, const ferry_msg *msg);
+/** The refusal that a request is answered with; FERRY_MSG_NONE for a message that has no answer. Any thread. Pure. */
+ferry_msg answers_refusal(const ferry_msg *request, ferry_result why);
+/** Answers a report. */
+ferry_err answers_report(struct engine *e, const struct device_message *m, ferry_result result);
+/** Writes topic and payload of a message to a device. Any thread. Pure. */
+ferry_err answers_encode(const struct device_key *device, const ferry_msg *msg, char topic[FERRY_TOPIC_SIZE],
+                         char *out, size_t cap, size_t *ret_len);
+
+/* --- recovery.c --------------------------------------------------------------------------------- */
+/** After a start, outside any transaction: makes up for a sudden end. */
+ferry_err recovery_run(struct engine *e);
+/** Notes a clean end, so that the next start need not look at every object. */
+void recovery_note_clean_end(struct engine *e);
+
+/* --- engine.c ----------------------------------------------------------------------------------- */
+ferry_id engine_new_id(struct engine *e, uint64_t now_ms);
+ferry_err engine_count(struct engine *e, size_t stat); /* counted only if the batch commits */
+/** A command's failure with its sentence. */
+ferry_err engine_fail(struct command *cmd, ferry_err err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,105 @@
+#include "inbox.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+ferry_err inbox_init(struct inbox *inbox, size_t cap)
+{
+    *inbox = (struct inbox){.cap = cap};
+    pthread_mutex_init(&inbox->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&inbox->filled, &attr);
+    pthread_condattr_destroy(&attr);
+    inbox->ring = ferry_calloc(cap, sizeof *inbox->ring);
+    return inbox->ring != NULL ? FERRY_OK : FERRY_E_NOMEM;
+}
+
+void inbox_done(struct inbox *inbox)
+{
+    free(inbox->ring);
+    inbox->ring = NULL;
+    pthread_cond_destroy(&inbox->filled);
+    pthread_mutex_destroy(&inbox->lock);
+}
+
+ferry_err inbox_put(struct inbox *inbox, struct inbox_item item)
+{
+    ferry_err err = FERRY_OK;
+    pthread_mutex_lock(&inbox->lock);
+    if (inbox->closed) {
+        err = FERRY_E_CLOSED;
+    } else if (inbox->count == inbox->cap) {
+        err = FERRY_E_BUSY;
+    } else {
+        inbox->ring[(inbox->head + inbox->count) % inbox->cap] = item;
+        if (inbox->count++ == 0)
+            pthread_cond_signal(&inbox->filled);
+    }
+    pthread_mutex_unlock(&inbox->lock);
+    return err;
+}
+
+size_t inbox_take(struct inbox *inbox, struct inbox_item *out, size_t max)
+{
+    pthread_mutex_lock(&inbox->lock);
+    size_t taken = inbox->count < max ? inbox->count : max;
+    for (size_t i = 0; i < taken; i++)
+        out[i] = inbox->ring[(inbox->head + i) % inbox->cap];
+    inbox->head = (inbox->head + taken) % inbox->cap;
+    inbox->count -= taken;
+    pthread_mutex_unlock(&inbox->lock);
+    return taken;
+}
+
+static struct timespec deadline_in(uint64_t wait_ms)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_sec += (time_t)(wait_ms / 1000);
+    ts.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (ts.tv_nsec >= 1000000000) {
+        ts.tv_sec++;
+        ts.tv_nsec -= 1000000000;
+    }
+    return ts;
+}
+
+void inbox_wait(struct inbox *inbox, uint64_t wait_ms)
+{
+    struct timespec until = deadline_in(wait_ms);
+    pthread_mutex_lock(&inbox->lock);
+    while (inbox->count == 0 && !inbox->closed) {
+        if (pthread_cond_timedwait(&inbox->filled, &inbox->lock, &until) == ETIMEDOUT)
+            break;
+    }
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+void inbox_close(struct inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->lock);
+    inbox->closed = true;
+    pthread_cond_broadcast(&inbox->filled);
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+bool inbox_is_closed(struct inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->lock);
+    bool closed = inbox->closed;
+    pthread_mutex_unlock(&inbox->lock);
+    return closed;
+}
+
+size_t inbox_depth(struct inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->lock);
+    size_t depth = inbox->count;
+    pthread_mutex_unlock(&inbox->lock);
+    return depth;
+}

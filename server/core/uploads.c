@@ -1,0 +1,288 @@
+/* Upload tasks: what device messages, the object plane, the operator and timers do to them. */
+#include "engine_internal.h"
+
+#include "base/log.h"
+#include "upload_rules.h"
+
+#include <string.h>
+
+static ferry_err save(struct engine *e, const struct upload_task *before, const struct upload_task *after)
+{
+    bool newly_stored = after->stored_ms != 0 && (before == NULL || before->stored_ms == 0);
+    ferry_err err = e->store->upload_put(e->conn, after);
+    if (err == FERRY_OK && newly_stored)
+        err = engine_count(e, ENGINE_STAT(uploads_stored_total));
+    return err;
+}
+
+/* Applies an event and stores the task if it changed. */
+static ferry_err apply(struct engine *e, const struct upload_task *task, const struct upload_event *event,
+                       uint64_t now_ms, struct upload_task *ret_after, ferry_result *ret_answer)
+{
+    *ret_answer = upload_apply(task, event, now_ms, e->settings.url_life_s, ret_after);
+    if (memcmp(ret_after, task, sizeof *task) == 0)
+        return FERRY_OK;
+    return save(e, task, ret_after);
+}
+
+/* --- device messages ------------------------------------------------------------------------------ */
+
+static ferry_err refuse(struct engine *e, const struct device_message *m, ferry_result why)
+{
+    ferry_msg refusal = answers_refusal(&m->msg, why);
+    return answers_send(e, &m->device, &refusal);
+}
+
+static ferry_err answer_with_url(struct engine *e, const struct device_message *m, const struct upload_task *task,
+                                 uint64_t now_ms)
+{
+    char url_text[FERRY_URL_MAX + 1];
+    struct object_url url = {
+        .method = OBJECT_PUT,
+        .task = task->id,
+        .key = task->id,
+        .expires_s = now_ms / 1000 + e->settings.url_life_s,
+        .size = task->size,
+    };
+    memcpy(url.md5, task->md5, sizeof url.md5);
+    struct objects *objects = e->parts.objects;
+    ferry_err err = objects->ops->url_sign(objects, &url, url_text, sizeof url_text);
+    if (err != FERRY_OK)
+        return err;
+
+    ferry_msg answer = answers_refusal(&m->msg, FERRY_RESULT_OK);
+    answer.md5sum = ferry_text_of(task->md5);
+    answer.url = ferry_text_of(url_text);
+    if (answer.request_id.ptr != NULL) {
+        answer.has |= FERRY_HAS_EXPIRES;
+        answer.expires = url.expires_s;
+    } else {
+        answer.has &= ~(uint32_t)FERRY_HAS_RESULT_CODE; /* the vendor's answer has none */
+    }
+    return answers_send(e, &m->device, &answer);
+}
+
+static struct upload_task new_task(struct engine *e, const struct device_message *m, const char *name,
+                                   const char *md5, uint64_t now_ms)
+{
+    struct upload_task task = {
+        .id = engine_new_id(e, now_ms),
+        .device = m->device,
+        .size = m->msg.size,
+        .state = UPLOAD_CREATED,
+        .created_ms = now_ms,
+        .updated_ms = now_ms,
+        .expires_ms = now_ms + 1000ull * e->settings.url_life_s,
+    };
+    memcpy(task.md5, md5, sizeof task.md5);
+    memcpy(task.name, name, sizeof task.name);
+    return task;
+}
+
+static void lower_hex(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text >= 'A' && *text <= 'F')
+            *text = (char)(*text - 'A' + 'a');
+    }
+}
+
+static ferry_err cancel_replaced(struct engine *e, const struct upload_task *task, uint64_t now_ms)
+{
+    struct upload_event cancel = {.kind = UPLOAD_EV_CANCEL};
+    struct upload_task after;
+    ferry_result ignored;
+    ferry_err err = apply(e, task, &cancel, now_ms, &after, &ignored);
+    return err == FERRY_OK ? effects_remove_partial(&e->effects, &task->id) : err;
+}
+
+static ferry_err on_valid_create(struct engine *e, const struct device_message *m, uint64_t now_ms)
+{
+    char name[FERRY_NAME_MAX + 1] = {0};
+    char md5[FERRY_MD5_HEX + 1] = {0};
+    if (!ferry_text_copy(m->msg.name, name, sizeof name) || !ferry_text_copy(m->msg.md5sum, md5, sizeof md5))
+        return FERRY_E_ARG;
+    lower_hex(md5);
+
+    size_t count = 0;
+    ferry_err err = e->store->upload_open(e->conn, &m->device, e->uploads, ENGINE_UNFINISHED_MAX, &count);
+    if (err != FERRY_OK)
+        return err;
+    struct upload_plan plan = upload_plan_request(e->uploads, count, name, m->msg.size, md5);
+    if (plan.same != NULL) {
+        struct upload_task again = *plan.same;
+        again.updated_ms = now_ms;
+        again.expires_ms = now_ms + 1000ull * e->settings.url_life_s;
+        err = save(e, plan.same, &again);
+        return err == FERRY_OK ? answer_with_url(e, m, &again, now_ms) : err;
+    }
+    if (plan.replace == NULL && plan.open_count >= e->settings.uploads_open_max)
+        return refuse(e, m, FERRY_RESULT_TOO_MANY_TASKS);
+    if (plan.replace != NULL)
+        err = cancel_replaced(e, plan.replace, now_ms);
+    struct upload_task task = new_task(e, m, name, md5, now_ms);
+    if (err == FERRY_OK)
+        err = save(e, NULL, &task);
+    if (err == FERRY_OK)
+        err = engine_count(e, ENGINE_STAT(uploads_created_total));
+    return err == FERRY_OK ? answer_with_url(e, m, &task, now_ms) : err;
+}
+
+static ferry_err on_create(struct engine *e, const struct device_message *m, uint64_t now_ms)
+{
+    ferry_result verdict = FERRY_RESULT_BAD_JSON;
+    if (!m->msg.damaged)
+        verdict = upload_check_request(m->msg.name, (m->msg.has & FERRY_HAS_SIZE) != 0, m->msg.size, m->msg.md5sum,
+                                       e->settings.object_size_max);
+    return verdict == FERRY_RESULT_OK ? on_valid_create(e, m, now_ms) : refuse(e, m, verdict);
+}
+
+/* The task a report means: by exact name, else the only one that is unfinished. NOT_FOUND: none. */
+static ferry_err find_reported(struct engine *e, const struct device_message *m, uint64_t now_ms,
+                               struct upload_task *ret_task)
+{
+    size_t count = 0;
+    ferry_err err = e->store->upload_open(e->conn, &m->device, e->uploads, ENGINE_UNFINISHED_MAX, &count);
+    if (err != FERRY_OK)
+        return err;
+    for (size_t i = 0; i < count; i++) {
+        if (ferry_text_equal(ferry_text_of(e->uploads[i].name), m->msg.name)) {
+            *ret_task = e->uploads[i];
+            return FERRY_OK;
+        }
+    }
+    char name[FERRY_NAME_MAX + 1];
+    if (ferry_name_valid(m->msg.name) && ferry_text_copy(m->msg.name, name, sizeof name)) {
+        err = e->store->upload_latest(e->conn, &m->device, name, ret_task);
+        if (err != FERRY_E_NOT_FOUND)
+            return err;
+    }
+    const struct upload_task *only = upload_match_only(e->uploads, count, now_ms);
+    if (only == NULL)
+        return FERRY_E_NOT_FOUND;
+    *ret_task = *only;
+    return FERRY_OK;
+}
+
+static bool object_present(struct engine *e, const struct upload_task *task)
+{
+    struct objects *objects = e->parts.objects;
+    uint64_t size = 0;
+    return objects->ops->stat(objects, &task->id, &size) == FERRY_OK && size == task->size;
+}
+
+static ferry_err on_report(struct engine *e, const struct device_message *m, uint64_t now_ms)
+{
+    static const upload_event_kind kinds[] = {
+        [FERRY_PROGRESS_RUNNING] = UPLOAD_EV_RUNNING,
+        [FERRY_PROGRESS_DONE] = UPLOAD_EV_DONE,
+        [FERRY_PROGRESS_FAIL] = UPLOAD_EV_FAIL,
+    };
+    if (m->msg.state == FERRY_PROGRESS_NONE)
+        return answers_report(e, m, FERRY_RESULT_BAD_JSON);
+    struct upload_task task;
+    ferry_err err = find_reported(e, m, now_ms, &task);
+    if (err == FERRY_E_NOT_FOUND)
+        return answers_report(e, m, FERRY_RESULT_NO_TASK);
+    if (err != FERRY_OK)
+        return err;
+
+    char result_msg[FERRY_RESULT_MSG_MAX + 1];
+    (void)ferry_text_copy(ferry_utf8_cut(m->msg.result_msg, FERRY_RESULT_MSG_MAX), result_msg, sizeof result_msg);
+    struct upload_event event = {
+        .kind = kinds[m->msg.state],
+        .percent = m->msg.percent,
+        .result_code = m->msg.result_code,
+        .result_msg = result_msg,
+    };
+    if (event.kind == UPLOAD_EV_DONE)
+        event.object_present = object_present(e, &task);
+    struct upload_task after;
+    ferry_result answer;
+    err = apply(e, &task, &event, now_ms, &after, &answer);
+    return err == FERRY_OK ? answers_report(e, m, answer) : err;
+}
+
+ferry_err uploads_on_message(struct engine *e, const struct device_message *m, uint64_t now_ms)
+{
+    return m->msg.type == FERRY_MSG_CREATE_UPLOAD_TASK ? on_create(e, m, now_ms) : on_report(e, m, now_ms);
+}
+
+/* --- commands of the HTTP side ------------------------------------------------------------------- */
+
+static ferry_err on_bytes(struct engine *e, struct command *cmd, const struct upload_task *task, uint64_t now_ms)
+{
+    struct upload_event event = {
+        .kind = cmd->kind == CMD_UPLOAD_STORED ? UPLOAD_EV_STORED : UPLOAD_EV_ACTIVE,
+    };
+    ferry_result answer;
+    ferry_err err = apply(e, task, &event, now_ms, &cmd->upload, &answer);
+    if (err != FERRY_OK || answer == FERRY_RESULT_OK)
+        return err;
+    return engine_fail(cmd, FERRY_E_STATE, "upload task %s was cancelled: ask for a new one", task->id.text);
+}
+
+/* Message 10 makes the device stop; the wire has no better word for "the operator does not want it". */
+static ferry_err tell_cancelled(struct engine *e, const struct device_key *device)
+{
+    ferry_msg msg = {
+        .type = FERRY_MSG_UPLOAD_RESULT,
+        .has = FERRY_HAS_RESULT_CODE,
+        .result_code = FERRY_RESULT_CANCELLED,
+        .result_msg = ferry_text_of(ferry_result_text(FERRY_RESULT_CANCELLED)),
+    };
+    return answers_send(e, device, &msg);
+}
+
+static ferry_err on_remove(struct engine *e, const struct upload_task *task)
+{
+    ferry_err err = FERRY_OK;
+    if (upload_state_open(task->state))
+        err = tell_cancelled(e, &task->device);
+    if (err == FERRY_OK)
+        err = e->store->upload_remove(e->conn, &task->id);
+    if (err == FERRY_OK)
+        err = effects_remove_partial(&e->effects, &task->id);
+    return err == FERRY_OK ? effects_remove_object(&e->effects, &task->id) : err;
+}
+
+ferry_err uploads_on_command(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    struct upload_task task;
+    ferry_err err = e->store->upload_get(e->conn, &cmd->id, &task);
+    if (err == FERRY_E_NOT_FOUND)
+        return engine_fail(cmd, err, "there is no upload task %s", cmd->id.text);
+    if (err != FERRY_OK)
+        return err;
+    cmd->upload = task;
+    return cmd->kind == CMD_UPLOAD_REMOVE ? on_remove(e, &task) : on_bytes(e, cmd, &task, now_ms);
+}
+
+/* --- timers and others --------------------------------------------------------------------------- */
+
+ferry_err uploads_expire(struct engine *e, uint64_t now_ms, bool *ret_more)
+{
+    size_t count = 0;
+    ferry_err err = e->store->upload_due(e->conn, now_ms, e->uploads, ENGINE_DUE_MAX, &count);
+    *ret_more = count == ENGINE_DUE_MAX;
+    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+        struct upload_event expire = {.kind = UPLOAD_EV_EXPIRE};
+        struct upload_task after;
+        ferry_result ignored;
+        err = apply(e, &e->uploads[i], &expire, now_ms, &after, &ignored);
+        if (err == FERRY_OK)
+            err = effects_remove_partial(&e->effects, &after.id);
+    }
+    return err;
+}
+
+ferry_err uploads_cancel_device(struct engine *e, const struct device_key *device, uint64_t now_ms)
+{
+    size_t count = 0;
+    ferry_err err = e->store->upload_open(e->conn, device, e->uploads, ENGINE_UNFINISHED_MAX, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+        if (upload_state_open(e->uploads[i].state))
+            err = cancel_replaced(e, &e->uploads[i], now_ms);
+    }
+    return err;
+}
