@@ -1,0 +1,497 @@
+#include "mqtt/mosquitto_bus.h"
+
+#include "outbox.h"
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "proto/topic.h"
+
+#include <errno.h>
+#include <mosquitto.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    KEEP_ALIVE_S = 30,         /* an MQTT ping after this silence; a dead broker is noticed within twice that */
+    LINK_TIMEOUT_MS = 10000,   /* from the attempt to connect to the confirmed subscription */
+    FLUSH_TIMEOUT_MS = 1000,   /* what waits at close is given this time to be sent */
+    HOUSE_KEEPING_MS = 1000,   /* libmosquitto wants to look at its keep-alive this often */
+    REASON_SIZE = 128,
+};
+
+/*
+ * Not libmosquitto's own loop: that one uses select(2), which fails as soon as the process has more than
+ * 1024 descriptors, and keeps an unbounded queue. Each connection is a fresh struct mosquitto: nothing of
+ * a broken one can live on. All calls of libmosquitto are made by the bus's thread.
+ */
+struct mosquitto_bus {
+    struct bus bus;
+    char *host, *username, *password, *client_id, *ca_file;
+    uint16_t port;
+    bool tls;
+    uint32_t retry_first_ms, retry_max_ms;
+
+    struct bus_listener listener; /* set by start, before the thread exists */
+    pthread_t thread;
+    bool started;            /* the thread exists */
+    pthread_mutex_t calling; /* held while the listener may be called; guards stopped */
+    bool stopped;
+    pthread_mutex_t lock; /* guards what follows; always taken after calling */
+    bool closing, up;
+    struct outbox outbox;
+    int wake_fd; /* eventfd: something was put into an empty outbox, or closing was set */
+
+    /* of the thread alone */
+    struct mosquitto *client;
+    bool answered;            /* CONNACK has come */
+    bool lost;                /* this connection has ended */
+    char reason[REASON_SIZE]; /* why */
+    char said[REASON_SIZE];   /* the last reason that was logged in this outage */
+};
+
+static struct mosquitto_bus *bus_of(struct bus *bus)
+{
+    return (struct mosquitto_bus *)bus;
+}
+
+static void wake(struct mosquitto_bus *b)
+{
+    uint64_t one = 1;
+
+    if (write(b->wake_fd, &one, sizeof(one)) < 0)
+        return; /* EAGAIN: it is awake already */
+}
+
+static bool is_closing(struct mosquitto_bus *b)
+{
+    bool closing;
+
+    (void)pthread_mutex_lock(&b->lock);
+    closing = b->closing;
+    (void)pthread_mutex_unlock(&b->lock);
+    return closing;
+}
+
+static bool is_up(struct mosquitto_bus *b)
+{
+    bool up;
+
+    (void)pthread_mutex_lock(&b->lock);
+    up = b->up;
+    (void)pthread_mutex_unlock(&b->lock);
+    return up;
+}
+
+static bool is_stopped(struct mosquitto_bus *b)
+{
+    bool stopped;
+
+    (void)pthread_mutex_lock(&b->calling);
+    stopped = b->stopped;
+    (void)pthread_mutex_unlock(&b->calling);
+    return stopped;
+}
+
+static void lose(struct mosquitto_bus *b, const char *reason)
+{
+    if (!b->lost)
+        (void)snprintf(b->reason, sizeof(b->reason), "%s", reason);
+    b->lost = true;
+}
+
+/* A change of the link. Called with calling held. */
+static void set_up(struct mosquitto_bus *b, bool up)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->up = up;
+    if (!up)
+        outbox_clear(&b->outbox); /* answers of a broken connection: devices ask again */
+    (void)pthread_mutex_unlock(&b->lock);
+    if (!b->stopped && b->listener.link != NULL)
+        b->listener.link(b->listener.arg, up);
+}
+
+/* --- what libmosquitto tells; during read_some(), so with calling held -------------------------------- */
+
+static void on_connect(struct mosquitto *client, void *arg, int code)
+{
+    struct mosquitto_bus *b = arg;
+    int rc;
+
+    b->answered = true;
+    if (code != 0) {
+        lose(b, mosquitto_connack_string(code));
+        return;
+    }
+    rc = mosquitto_subscribe(client, NULL, FERRY_TOPIC_UP_FILTER, 1);
+    if (rc != MOSQ_ERR_SUCCESS)
+        lose(b, mosquitto_strerror(rc));
+}
+
+static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count, const int *granted)
+{
+    struct mosquitto_bus *b = arg;
+
+    (void)client;
+    (void)mid;
+    if (count != 1 || granted[0] < 0 || granted[0] > 2) {
+        lose(b, "the broker refuses the subscription to " FERRY_TOPIC_UP_FILTER);
+        return;
+    }
+    ferry_log(FERRY_LOG_INFO, "bus", "connected to the broker at %s port %u", b->host, b->port);
+    b->said[0] = '\0';
+    set_up(b, true);
+}
+
+static void on_disconnect(struct mosquitto *client, void *arg, int code)
+{
+    (void)client;
+    lose(arg, code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code));
+}
+
+static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message)
+{
+    struct mosquitto_bus *b = arg;
+    const void *payload = message->payload != NULL ? message->payload : "";
+
+    (void)client;
+    b->listener.message(b->listener.arg, message->topic, payload, (size_t)message->payloadlen);
+}
+
+/* --- one connection ------------------------------------------------------------------------------------- */
+
+static int set_tls(const struct mosquitto_bus *b, struct mosquitto *client)
+{
+    if (!b->tls)
+        return MOSQ_ERR_SUCCESS;
+    if (b->ca_file != NULL)
+        return mosquitto_tls_set(client, b->ca_file, NULL, NULL, NULL, NULL);
+    return mosquitto_int_option(client, MOSQ_OPT_TLS_USE_OS_CERTS, 1);
+}
+
+/* Begins a connection; its end is told by lost. */
+static void begin(struct mosquitto_bus *b)
+{
+    int rc;
+
+    b->answered = false;
+    b->lost = false;
+    b->client = mosquitto_new(b->client_id, false, b);
+    if (b->client == NULL) {
+        lose(b, strerror(errno));
+        return;
+    }
+    mosquitto_connect_callback_set(b->client, on_connect);
+    mosquitto_subscribe_callback_set(b->client, on_subscribe);
+    mosquitto_disconnect_callback_set(b->client, on_disconnect);
+    mosquitto_message_callback_set(b->client, on_message);
+    rc = mosquitto_int_option(b->client, MOSQ_OPT_TCP_NODELAY, 1);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_username_pw_set(b->client, b->username, b->password);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = set_tls(b, b->client);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_connect_async(b->client, b->host, b->port, KEEP_ALIVE_S);
+    if (rc != MOSQ_ERR_SUCCESS && rc != MOSQ_ERR_CONN_PENDING)
+        lose(b, rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
+}
+
+static void end(struct mosquitto_bus *b)
+{
+    mosquitto_destroy(b->client); /* accepts null */
+    b->client = NULL;
+}
+
+/* Hands over what waits, as long as the socket takes it: the rest waits in the bounded outbox. */
+static void write_some(struct mosquitto_bus *b)
+{
+    while (!b->lost && !mosquitto_want_write(b->client)) {
+        struct bus_message *message;
+        int rc;
+
+        (void)pthread_mutex_lock(&b->lock);
+        message = outbox_take(&b->outbox);
+        (void)pthread_mutex_unlock(&b->lock);
+        if (message == NULL)
+            return;
+        rc = mosquitto_publish(b->client, NULL, message->topic, (int)message->len, message->payload, 0, false);
+        if (rc != MOSQ_ERR_SUCCESS)
+            ferry_log(FERRY_LOG_WARN, "bus", "a message could not be sent: %s", mosquitto_strerror(rc));
+        free(message);
+    }
+}
+
+static void read_some(struct mosquitto_bus *b, short events)
+{
+    /* before CONNACK libmosquitto may wait for either direction: a TLS handshake goes on in its read */
+    bool readable = (events & (POLLIN | POLLERR | POLLHUP)) != 0 || !b->answered;
+
+    (void)pthread_mutex_lock(&b->calling);
+    if (readable && !b->stopped)
+        (void)mosquitto_loop_read(b->client, 1); /* failures arrive in on_disconnect */
+    if (b->stopped && (events & (POLLERR | POLLHUP)) != 0)
+        lose(b, "the connection was closed");
+    if (!b->lost && (events & POLLOUT) != 0)
+        (void)mosquitto_loop_write(b->client, 1);
+    if (!b->lost)
+        (void)mosquitto_loop_misc(b->client);
+    if (!b->lost && mosquitto_socket(b->client) < 0)
+        lose(b, "the connection was closed"); /* a failed TLS handshake makes no callback */
+    (void)pthread_mutex_unlock(&b->calling);
+}
+
+/* Waits for the network or a wake-up. Reads nothing after stop: unread messages wait in the broker. */
+static void turn(struct mosquitto_bus *b, int timeout_ms)
+{
+    bool reading = !is_stopped(b);
+    struct pollfd fds[2] = {
+        {.fd = mosquitto_socket(b->client), .events = reading ? POLLIN : 0},
+        {.fd = b->wake_fd, .events = POLLIN},
+    };
+    uint64_t count;
+
+    if (mosquitto_want_write(b->client))
+        fds[0].events |= POLLOUT;
+    if (poll(fds, 2, timeout_ms) < 0)
+        fds[0].revents = fds[1].revents = 0;
+    if ((fds[1].revents & POLLIN) != 0 && read(b->wake_fd, &count, sizeof(count)) < 0)
+        count = 0;
+    read_some(b, fds[0].revents);
+}
+
+/* At close: what waits is sent, within reason, and the broker is told. */
+static void finish(struct mosquitto_bus *b)
+{
+    uint64_t deadline_ms = ferry_mono_ms() + FLUSH_TIMEOUT_MS;
+
+    while (!b->lost && ferry_mono_ms() < deadline_ms) {
+        write_some(b);
+        if (!mosquitto_want_write(b->client))
+            break;
+        turn(b, 10);
+    }
+    if (!b->lost)
+        (void)mosquitto_disconnect(b->client);
+}
+
+/* From the attempt to connect to the end of the connection. */
+static void serve(struct mosquitto_bus *b)
+{
+    uint64_t deadline_ms = ferry_mono_ms() + LINK_TIMEOUT_MS;
+
+    while (!b->lost && !is_closing(b)) {
+        bool up = is_up(b);
+
+        if (!up && ferry_mono_ms() >= deadline_ms)
+            lose(b, "the broker does not answer");
+        if (up)
+            write_some(b);
+        if (!b->lost)
+            turn(b, HOUSE_KEEPING_MS);
+    }
+    if (!b->lost)
+        finish(b);
+}
+
+/* --- the thread ------------------------------------------------------------------------------------------- */
+
+/* Once for each reason in an outage. */
+static void say_lost(struct mosquitto_bus *b)
+{
+    if (strcmp(b->said, b->reason) == 0)
+        return;
+    memcpy(b->said, b->reason, sizeof(b->said));
+    ferry_log(FERRY_LOG_WARN, "bus", "no connection to the broker at %s port %u: %s; trying again", b->host, b->port,
+              b->reason);
+}
+
+static void pause_before_retry(struct mosquitto_bus *b, uint32_t pause_ms)
+{
+    struct pollfd fd = {.fd = b->wake_fd, .events = POLLIN};
+    uint32_t jitter;
+    uint64_t count;
+
+    ferry_random_bytes(&jitter, sizeof(jitter));
+    if (poll(&fd, 1, (int)(pause_ms + jitter % (pause_ms / 4 + 1))) > 0 && read(b->wake_fd, &count, sizeof(count)) < 0)
+        return;
+}
+
+static void *run(void *arg)
+{
+    struct mosquitto_bus *b = arg;
+    uint32_t pause_ms = b->retry_first_ms;
+
+    while (!is_closing(b) && !is_stopped(b)) {
+        bool was_up;
+
+        begin(b);
+        serve(b);
+        end(b);
+        was_up = is_up(b);
+        if (was_up) {
+            (void)pthread_mutex_lock(&b->calling);
+            set_up(b, false);
+            (void)pthread_mutex_unlock(&b->calling);
+        }
+        if (is_closing(b) || is_stopped(b))
+            break;
+        say_lost(b);
+        pause_ms = was_up ? b->retry_first_ms : pause_ms;
+        pause_before_retry(b, pause_ms);
+        pause_ms = pause_ms > b->retry_max_ms / 2 ? b->retry_max_ms : pause_ms * 2;
+    }
+    return NULL;
+}
+
+/* Signals are for the threads that wait for them. */
+static int start_thread(struct mosquitto_bus *b)
+{
+    sigset_t all, before;
+    int failed;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&b->thread, NULL, run, b);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+/* --- the table -------------------------------------------------------------------------------------------- */
+
+static ferry_err bus_start(struct bus *bus, const struct bus_listener *listener)
+{
+    struct mosquitto_bus *b = bus_of(bus);
+
+    if (b->started)
+        return FERRY_E_STATE;
+    b->listener = *listener;
+    if (start_thread(b) != 0)
+        return FERRY_E_NOMEM;
+    b->started = true;
+    return FERRY_OK;
+}
+
+static ferry_err bus_publish(struct bus *bus, const char *topic, const void *payload, size_t len)
+{
+    struct mosquitto_bus *b = bus_of(bus);
+    ferry_err err = FERRY_E_NETWORK;
+    bool was_empty = false;
+
+    (void)pthread_mutex_lock(&b->lock);
+    if (b->up) {
+        was_empty = b->outbox.first == NULL;
+        err = outbox_put(&b->outbox, topic, payload, len);
+    }
+    (void)pthread_mutex_unlock(&b->lock);
+    if (err == FERRY_OK && was_empty)
+        wake(b);
+    return err;
+}
+
+static void bus_stop(struct bus *bus)
+{
+    struct mosquitto_bus *b = bus_of(bus);
+
+    (void)pthread_mutex_lock(&b->calling);
+    b->stopped = true;
+    (void)pthread_mutex_unlock(&b->calling);
+    wake(b);
+}
+
+static void free_bus(struct mosquitto_bus *b)
+{
+    char *texts[] = {b->host, b->username, b->password, b->client_id, b->ca_file};
+
+    if (b->password != NULL)
+        explicit_bzero(b->password, strlen(b->password));
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    outbox_clear(&b->outbox);
+    if (b->wake_fd >= 0)
+        (void)close(b->wake_fd);
+    (void)pthread_mutex_destroy(&b->lock);
+    (void)pthread_mutex_destroy(&b->calling);
+    free(b);
+}
+
+static void bus_close(struct bus *bus)
+{
+    struct mosquitto_bus *b = bus_of(bus);
+
+    if (b == NULL)
+        return;
+    bus_stop(bus);
+    (void)pthread_mutex_lock(&b->lock);
+    b->closing = true;
+    (void)pthread_mutex_unlock(&b->lock);
+    wake(b);
+    if (b->started)
+        (void)pthread_join(b->thread, NULL);
+    free_bus(b);
+    (void)mosquitto_lib_cleanup();
+}
+
+static const struct bus_ops mosquitto_bus_ops = {
+    .name = "mosquitto",
+    .start = bus_start,
+    .publish = bus_publish,
+    .stop = bus_stop,
+    .close = bus_close,
+};
+
+/* False when memory ran out. */
+static bool copy_texts(struct mosquitto_bus *b, const struct mosquitto_bus_config *cfg)
+{
+    const struct {
+        char **to;
+        const char *from;
+    } texts[] = {{&b->host, cfg->host},           {&b->username, cfg->username}, {&b->password, cfg->password},
+                 {&b->client_id, cfg->client_id}, {&b->ca_file, cfg->ca_file}};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].from == NULL)
+            continue;
+        *texts[i].to = ferry_strdup(texts[i].from);
+        if (*texts[i].to == NULL)
+            return false;
+    }
+    return true;
+}
+
+ferry_err mosquitto_bus_open(const struct mosquitto_bus_config *cfg, struct bus **ret_bus)
+{
+    struct mosquitto_bus *b;
+
+    if (cfg->host == NULL || cfg->client_id == NULL || (cfg->ca_file != NULL && access(cfg->ca_file, R_OK) != 0))
+        return FERRY_E_ARG;
+    b = ferry_calloc(1, sizeof(*b));
+    if (b == NULL)
+        return FERRY_E_NOMEM;
+    b->bus.ops = &mosquitto_bus_ops;
+    b->port = cfg->port;
+    b->tls = cfg->tls;
+    b->retry_first_ms = cfg->retry_first_ms > 0 ? cfg->retry_first_ms : MOSQUITTO_BUS_RETRY_FIRST_MS;
+    b->retry_max_ms = cfg->retry_max_ms > 0 ? cfg->retry_max_ms : MOSQUITTO_BUS_RETRY_MAX_MS;
+    (void)pthread_mutex_init(&b->calling, NULL); /* cannot fail without attributes */
+    (void)pthread_mutex_init(&b->lock, NULL);
+    outbox_init(&b->outbox, cfg->queue_bytes_max > 0 ? cfg->queue_bytes_max : MOSQUITTO_BUS_QUEUE_BYTES);
+    b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (b->wake_fd < 0 || !copy_texts(b, cfg)) {
+        free_bus(b);
+        return FERRY_E_NOMEM;
+    }
+    if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
+        free_bus(b);
+        return FERRY_E_NOMEM;
+    }
+    *ret_bus = &b->bus;
+    return FERRY_OK;
+}
