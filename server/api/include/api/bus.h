@@ -44,10 +44,11 @@ struct bus_ops {
      */
     ferry_err (*publish)(struct bus *bus, const char *topic, const void *payload, size_t len);
 
-    /** Stops delivering: when it returns, no listener call runs or will run. Idempotent. May wait for one call to end. */
+    /** Stops delivering: when it returns, no listener call runs or will run. What is published afterwards is still
+     *  sent as long as the connection holds, until close. Idempotent. May wait for one call to end. */
     void (*stop)(struct bus *bus);
 
-    /** Stops and frees. Accepts null. */
+    /** Stops, gives what waits a moment to be sent, and frees. Accepts null. */
     void (*close)(struct bus *bus);
 };
 
