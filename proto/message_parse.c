@@ -33,7 +33,6 @@ typedef struct {
     uint8_t has;   /* FERRY_HAS_ bit (WHOLE, INT) */
 } field;
 
-enum { TYPE_FIELD = 0 }; /* its index in: */
 static const field fields[] = {
     {"type", KIND_TYPE, 0, 0},
     {"size", KIND_WHOLE, offsetof(ferry_msg, size), FERRY_HAS_SIZE},
@@ -458,10 +457,8 @@ ferry_proto_err ferry_msg_parse(char *payload, size_t len, ferry_json_token *tok
     (void)jsmn_parse(&parser, payload, len, r.tokens, token_cap < INT32_MAX ? (unsigned)token_cap : INT32_MAX);
     r.count = (int32_t)parser.toknext;
     r.msg.damaged = !walk(&r, len);
-    if ((r.seen[TOP] & 1u << TYPE_FIELD) == 0)
-        return r.msg.damaged ? FERRY_PROTO_E_JSON : FERRY_PROTO_E_TYPE;
     if (r.msg.type == FERRY_MSG_NONE)
-        return FERRY_PROTO_E_TYPE;
+        return r.msg.damaged ? FERRY_PROTO_E_JSON : FERRY_PROTO_E_TYPE;
     choose_outcome(&r);
     *ret_msg = r.msg;
     return FERRY_PROTO_OK;

@@ -51,10 +51,12 @@ static bool is_ident(char c)
 
 static bool all_are(ferry_text text, bool (*is)(char))
 {
+    if (text.ptr == NULL)
+        return false;
     for (size_t i = 0; i < text.len; i++)
         if (!is(text.ptr[i]))
             return false;
-    return text.ptr != NULL;
+    return true;
 }
 
 /* One Unicode control character of the given bytes. */
@@ -136,12 +138,14 @@ bool ferry_utf8_valid(ferry_text text)
 {
     size_t bytes;
 
+    if (text.ptr == NULL)
+        return false;
     for (size_t i = 0; i < text.len; i += bytes) {
         bytes = ferry__utf8_bytes(text.ptr + i, text.len - i);
         if (bytes == 0)
             return false;
     }
-    return text.ptr != NULL;
+    return true;
 }
 
 ferry_text ferry_utf8_cut(ferry_text text, size_t max)

@@ -98,8 +98,8 @@ const char *ferry_msg_type_name(ferry_msg_type type);
  * @param[in]     tokens   work space; more JSON values than token_cap make the message damaged
  * @param[out]    ret_msg  written only on FERRY_PROTO_OK; its texts point into payload
  * @retval FERRY_PROTO_OK      type is known; look at ret_msg->damaged
- * @retval FERRY_PROTO_E_JSON  no JSON object, or a NUL byte before the type was found
- * @retval FERRY_PROTO_E_TYPE  no `type`, or none of the ten
+ * @retval FERRY_PROTO_E_JSON  no JSON object, or malformed (also: a NUL byte) with no known type before that place
+ * @retval FERRY_PROTO_E_TYPE  a well-formed object with no `type`, or with none of the ten
  * Blocking: never. Threads: any. Ownership: nothing is kept.
  */
 ferry_proto_err ferry_msg_parse(char *payload, size_t len, ferry_json_token *tokens, size_t token_cap,
