@@ -1,0 +1,202 @@
+/* Every state x every event, from one table; then pacing, repeated pushes and the choice of the next task. */
+#include "download_rules.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#define NOW 1700000000000u
+
+static const struct push_pace pace = {.first_s = 10, .max_s = 100};
+
+static struct download_task task_in(download_state state)
+{
+    struct download_task t = {
+        .id = {"01hf0000000000000000000000"},
+        .state = state,
+        .release_ms = NOW - 1000,
+        .wake_ms = NOW,
+        .deadline_ms = NOW + 60000,
+        .created_ms = NOW - 1000,
+        .updated_ms = NOW - 1000,
+    };
+    if (!download_state_open(state)) {
+        t.ended_ms = NOW - 500;
+        t.wake_ms = 0;
+    }
+    return t;
+}
+
+struct expected {
+    download_state to;
+    int answer;
+};
+
+#define T(state, answer) {DOWNLOAD_##state, FERRY_RESULT_##answer}
+
+static const struct expected matrix[][DOWNLOAD_EV_COUNT] = {
+    /*                          OFFER                    PUSH                     WAIT                     RUNNING                  DONE                     FAIL                 TIME_OUT              CANCEL                   RETRY */
+    [DOWNLOAD_QUEUED]      = {T(OFFERED, OK),         T(OFFERED, OK),         T(QUEUED, OK),          T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(QUEUED, FINISHED)},
+    [DOWNLOAD_OFFERED]     = {T(OFFERED, OK),         T(OFFERED, OK),         T(OFFERED, OK),         T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(OFFERED, FINISHED)},
+    [DOWNLOAD_DOWNLOADING] = {T(OFFERED, OK),         T(DOWNLOADING, OK),     T(DOWNLOADING, OK),     T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(DOWNLOADING, FINISHED)},
+    [DOWNLOAD_DONE]        = {T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, OK),             T(DONE, OK),             T(DONE, OK),         T(DONE, OK),          T(DONE, FINISHED),       T(DONE, FINISHED)},
+    [DOWNLOAD_FAILED]      = {T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),     T(DONE, OK),             T(FAILED, OK),       T(FAILED, OK),        T(FAILED, FINISHED),     T(QUEUED, OK)},
+    [DOWNLOAD_TIMED_OUT]   = {T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, EXPIRED),   T(DONE, OK),             T(TIMED_OUT, OK),    T(TIMED_OUT, OK),     T(TIMED_OUT, FINISHED),  T(QUEUED, OK)},
+    [DOWNLOAD_CANCELLED]   = {T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, CANCELLED), T(CANCELLED, CANCELLED), T(CANCELLED, OK),    T(CANCELLED, OK),     T(CANCELLED, FINISHED),  T(QUEUED, OK)},
+    [DOWNLOAD_REJECTED]    = {T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),   T(DONE, OK),             T(REJECTED, OK),     T(REJECTED, OK),      T(REJECTED, FINISHED),   T(QUEUED, OK)},
+};
+
+static void every_event_in_every_state_does_what_the_matrix_says(void **state)
+{
+    (void)state;
+    for (int from = DOWNLOAD_QUEUED; from <= DOWNLOAD_REJECTED; from++) {
+        for (int kind = 0; kind < DOWNLOAD_EV_COUNT; kind++) {
+            struct download_task before = task_in((download_state)from), after;
+            struct download_event event = {
+                .kind = (download_event_kind)kind, .percent = 50, .result_code = -1, .timeout_s = 60};
+            ferry_result answer = download_apply(&before, &event, NOW, &pace, &after);
+            if (after.state != matrix[from][kind].to || (int)answer != matrix[from][kind].answer)
+                fail_msg("%s x event %d: became %s with %d", download_state_name((download_state)from), kind,
+                         download_state_name(after.state), answer);
+            bool open = download_state_open(after.state);
+            assert_int_equal(after.ended_ms == 0, open);
+            if (!open)
+                assert_int_equal(after.wake_ms, 0);
+            if (answer != FERRY_RESULT_OK)
+                assert_memory_equal(&after, &before, sizeof before);
+        }
+    }
+}
+
+static void pushes_without_a_sign_of_life_back_off(void **state)
+{
+    (void)state;
+    static const uint32_t waits_s[] = {10, 20, 40, 80, 100, 100, 100};
+    struct download_task t = task_in(DOWNLOAD_QUEUED), after;
+    struct download_event push = {.kind = DOWNLOAD_EV_PUSH};
+    for (size_t i = 0; i < sizeof waits_s / sizeof waits_s[0]; i++) {
+        (void)download_apply(&t, &push, NOW, &pace, &after);
+        assert_int_equal(after.pushes, i + 1);
+        assert_int_equal(after.wake_ms, NOW + 1000u * waits_s[i]);
+        t = after;
+    }
+    t.pushes = UINT32_MAX - 1;
+    (void)download_apply(&t, &push, NOW, &pace, &after);
+    assert_int_equal(after.wake_ms, NOW + 100000);
+}
+
+static void a_report_keeps_the_push_timer_quiet(void **state)
+{
+    (void)state;
+    struct download_task t = task_in(DOWNLOAD_OFFERED), after;
+    struct download_event running = {.kind = DOWNLOAD_EV_RUNNING, .percent = 3};
+    (void)download_apply(&t, &running, NOW, &pace, &after);
+    assert_int_equal(after.wake_ms, NOW + 100000);
+    assert_int_equal(after.percent, 3);
+    struct download_event wait = {.kind = DOWNLOAD_EV_WAIT};
+    (void)download_apply(&t, &wait, NOW, &pace, &after);
+    assert_int_equal(after.wake_ms, 0);
+}
+
+static void a_refusal_before_the_beginning_is_a_rejection(void **state)
+{
+    (void)state;
+    static const struct {
+        download_state from;
+        int code;
+        download_state to;
+    } rows[] = {
+        {DOWNLOAD_OFFERED, -2, DOWNLOAD_REJECTED},   {DOWNLOAD_QUEUED, -2, DOWNLOAD_REJECTED},
+        {DOWNLOAD_OFFERED, 99, DOWNLOAD_REJECTED},   {DOWNLOAD_OFFERED, -1, DOWNLOAD_FAILED},
+        {DOWNLOAD_OFFERED, -3, DOWNLOAD_FAILED},     {DOWNLOAD_OFFERED, -4, DOWNLOAD_FAILED},
+        {DOWNLOAD_DOWNLOADING, -2, DOWNLOAD_FAILED}, {DOWNLOAD_DOWNLOADING, -4, DOWNLOAD_FAILED},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct download_task t = task_in(rows[i].from), after;
+        struct download_event event = {.kind = DOWNLOAD_EV_FAIL, .result_code = rows[i].code, .result_msg = "no"};
+        assert_int_equal(download_apply(&t, &event, NOW, &pace, &after), FERRY_RESULT_OK);
+        assert_int_equal(after.state, rows[i].to);
+        assert_int_equal(after.result_code, rows[i].code);
+        assert_string_equal(after.result_msg, "no");
+    }
+}
+
+static void a_retry_starts_from_the_beginning(void **state)
+{
+    (void)state;
+    struct download_task t = task_in(DOWNLOAD_FAILED), after;
+    t.pushes = 9;
+    t.percent = 80;
+    t.result_code = -4;
+    struct download_event retry = {.kind = DOWNLOAD_EV_RETRY, .timeout_s = 120};
+    assert_int_equal(download_apply(&t, &retry, NOW, &pace, &after), FERRY_RESULT_OK);
+    assert_int_equal(after.state, DOWNLOAD_QUEUED);
+    assert_int_equal(after.pushes, 0);
+    assert_int_equal(after.percent, 0);
+    assert_int_equal(after.result_code, 0);
+    assert_int_equal(after.release_ms, NOW);
+    assert_int_equal(after.wake_ms, NOW);
+    assert_int_equal(after.deadline_ms, NOW + 120000);
+    assert_int_equal(after.ended_ms, 0);
+}
+
+static void a_rate_is_nothing_but_release_times(void **state)
+{
+    (void)state;
+    assert_int_equal(download_release_ms(NOW, 0, 1000000), NOW);
+    assert_int_equal(download_release_ms(NOW, 60, 0), NOW);
+    assert_int_equal(download_release_ms(NOW, 60, 1), NOW + 1000);
+    assert_int_equal(download_release_ms(NOW, 60, 90), NOW + 90000);
+    assert_int_equal(download_release_ms(NOW, 7, 7), NOW + 60000);
+    assert_int_equal(download_release_ms(NOW, 1, 1000000), NOW + 60000000000u);
+}
+
+static void a_device_has_one_task_at_a_time(void **state)
+{
+    (void)state;
+    struct download_task open[3] = {task_in(DOWNLOAD_QUEUED), task_in(DOWNLOAD_QUEUED), task_in(DOWNLOAD_QUEUED)};
+    assert_null(download_current(open, 0, NOW));
+    assert_ptr_equal(download_current(open, 3, NOW), &open[0]);
+    open[0].release_ms = NOW + 1;
+    assert_ptr_equal(download_current(open, 3, NOW), &open[1]);
+    open[2].state = DOWNLOAD_DOWNLOADING;
+    assert_ptr_equal(download_current(open, 3, NOW), &open[2]);
+    open[2].state = DOWNLOAD_OFFERED;
+    open[2].release_ms = NOW + 5000;
+    assert_ptr_equal(download_current(open, 3, NOW), &open[2]);
+    open[2].state = DOWNLOAD_QUEUED;
+    open[1].release_ms = NOW + 1;
+    assert_null(download_current(open, 3, NOW));
+}
+
+static void a_new_task_waits_for_its_release(void **state)
+{
+    (void)state;
+    struct deployment d = {.id = {"01hf0000000000000000000001"}, .resource = {"01hf0000000000000000000002"},
+                           .timeout_s = 60};
+    struct device_key key = {"P", "D"};
+    ferry_id id = {"01hf0000000000000000000003"};
+    struct download_task t = download_new(&id, &d, &key, NOW + 5000, NOW);
+    assert_int_equal(t.state, DOWNLOAD_QUEUED);
+    assert_int_equal(t.wake_ms, NOW + 5000);
+    assert_int_equal(t.deadline_ms, NOW + 65000);
+    assert_true(ferry_id_equal(&t.resource, &d.resource));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_event_in_every_state_does_what_the_matrix_says),
+        cmocka_unit_test(pushes_without_a_sign_of_life_back_off),
+        cmocka_unit_test(a_report_keeps_the_push_timer_quiet),
+        cmocka_unit_test(a_refusal_before_the_beginning_is_a_rejection),
+        cmocka_unit_test(a_retry_starts_from_the_beginning),
+        cmocka_unit_test(a_rate_is_nothing_but_release_times),
+        cmocka_unit_test(a_device_has_one_task_at_a_time),
+        cmocka_unit_test(a_new_task_waits_for_its_release),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
