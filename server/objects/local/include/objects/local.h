@@ -1,0 +1,31 @@
+/**
+ * @file local.h
+ * @brief Objects as files of one folder.
+ *
+ *     {dir}/ab/{id}        whole, verified objects; ab: the last two characters of the id
+ *     {dir}/partial/{id}   partial objects of resumable uploads
+ *     {dir}/tmp/{random}   what is being written; removed by sweep
+ *
+ * Files have mode 0600, folders 0700. An object comes into being by rename(2) after fsync of the file,
+ * and is answered for after fsync of its folder. Memory per writer does not depend on the size.
+ */
+#ifndef OBJECTS_LOCAL_H
+#define OBJECTS_LOCAL_H
+
+#include "api/objects.h"
+
+struct objects_local_config {
+    const char *dir;        /**< made when it is missing */
+    const char *public_url; /**< where devices reach the object plane: "http://host[:port]" */
+    uint8_t key[32];        /**< signs object URLs */
+};
+
+/**
+ * @brief Opens the store. One process at a time may have a folder (the caller sees to that).
+ * @retval FERRY_OK | FERRY_E_ARG public_url | FERRY_E_DENIED | FERRY_E_READONLY | FERRY_E_FULL | FERRY_E_NOMEM |
+ *         FERRY_E_IO
+ * Blocking: waits for the disk. Ownership: the configuration is copied; end with ops->close.
+ */
+FERRY_MUST_CHECK ferry_err objects_local_open(const struct objects_local_config *cfg, struct objects **ret_objects);
+
+#endif

@@ -1,0 +1,77 @@
+/* What the files of objects/local share. */
+#ifndef OBJECTS_LOCAL_INTERNAL_H
+#define OBJECTS_LOCAL_INTERNAL_H
+
+#include "objects/digest.h"
+#include "objects/local.h"
+#include "objects/signed_url.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum {
+    LOCAL_PATH_MAX = 48,                /* "ab/" and an id, or "partial/" and an id, or "tmp/" and 32 digits */
+    LOCAL_REREAD_BYTES = 256 * 1024,    /* buffer when a resumed object is hashed again */
+    LOCAL_RESERVE_MIN_BYTES = 1 << 20,  /* smaller objects: asking for room costs more than it saves */
+    LOCAL_WRITEBACK_BYTES = 8 << 20,    /* written bytes after which the disk is set to work, so that fsync is short */
+};
+
+struct objects_local {
+    struct objects base; /* first: the handle is this address */
+    struct signed_url_signer signer;
+    int root_fd;
+    pthread_mutex_t partials_mutex; /* guards busy; never held during I/O */
+    struct object_writer *busy;     /* writers that have a partial */
+};
+
+struct object_writer {
+    struct objects_local *store;
+    ferry_id key;
+    int fd;
+    struct object_hash *hash; /* null when it does not cover all bytes: hashed again at finish */
+    bool with_sha256;
+    bool partial;
+    bool created; /* partial: made by this writer, so its folder must be synced too */
+    uint64_t size;
+    uint64_t writeback_from;
+    char path[LOCAL_PATH_MAX];  /* of the file being written, below root_fd */
+    struct object_writer *next; /* in store->busy */
+};
+
+struct object_reader {
+    int fd;
+};
+
+static inline struct objects_local *local_of(struct objects *o)
+{
+    return (struct objects_local *)(void *)o;
+}
+
+void local_object_path(const ferry_id *key, char out[LOCAL_PATH_MAX]);
+void local_partial_path(const ferry_id *key, char out[LOCAL_PATH_MAX]);
+ferry_err local_errno(int errnum);
+/* Creates a file of its own below tmp/. */
+ferry_err local_temp_create(struct objects_local *store, char path[LOCAL_PATH_MAX], int *ret_fd);
+/* fsync of a folder below root_fd. */
+ferry_err local_folder_sync(struct objects_local *store, const char *folder);
+ferry_err local_write_all(int fd, const void *bytes, size_t len, uint64_t offset);
+
+/* local_write.c */
+ferry_err local_write_begin(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                            struct object_writer **ret_writer);
+ferry_err local_write_resume(struct objects *o, const ferry_id *key, struct object_writer **ret_writer,
+                             uint64_t *ret_offset);
+ferry_err local_write(struct object_writer *writer, const void *bytes, size_t len);
+ferry_err local_write_finish(struct object_writer *writer, const struct object_expect *expect,
+                             struct object_digests *ret_digests);
+ferry_err local_write_suspend(struct object_writer *writer);
+void local_write_abort(struct object_writer *writer);
+ferry_err local_partial_size(struct objects *o, const ferry_id *key, uint64_t *ret_size);
+ferry_err local_partial_remove(struct objects *o, const ferry_id *key);
+
+/* local_sweep.c */
+ferry_err local_sweep(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),
+                      bool (*keep_partial)(void *arg, const ferry_id *key), void *arg, uint64_t *ret_removed);
+
+#endif

@@ -1,0 +1,317 @@
+#define _GNU_SOURCE /* fallocate, sync_file_range */
+
+#include "local_internal.h"
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* --- the table of partials that have a writer ------------------------------------------------ */
+
+static bool busy_add(struct objects_local *store, struct object_writer *writer)
+{
+    bool free_now = true;
+    pthread_mutex_lock(&store->partials_mutex);
+    for (const struct object_writer *w = store->busy; w != NULL; w = w->next)
+        if (ferry_id_equal(&w->key, &writer->key))
+            free_now = false;
+    if (free_now) {
+        writer->next = store->busy;
+        store->busy = writer;
+    }
+    pthread_mutex_unlock(&store->partials_mutex);
+    return free_now;
+}
+
+static void busy_remove(struct objects_local *store, const struct object_writer *writer)
+{
+    pthread_mutex_lock(&store->partials_mutex);
+    struct object_writer **at = &store->busy;
+    while (*at != writer)
+        at = &(*at)->next;
+    *at = writer->next;
+    pthread_mutex_unlock(&store->partials_mutex);
+}
+
+/* --- life of a writer ------------------------------------------------------------------------- */
+
+static void writer_free(struct object_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    if (writer->partial)
+        busy_remove(writer->store, writer);
+    if (writer->fd >= 0)
+        (void)close(writer->fd);
+    object_hash_free(writer->hash);
+    free(writer);
+}
+
+FERRY_DEFINE_CLEANUP(struct object_writer *, writer_free)
+
+static ferry_err writer_new(struct objects_local *store, const ferry_id *key, struct object_writer **ret_writer)
+{
+    struct object_writer *writer = ferry_calloc(1, sizeof *writer);
+    if (writer == NULL)
+        return FERRY_E_NOMEM;
+    writer->store = store;
+    writer->key = *key;
+    writer->fd = -1;
+    *ret_writer = writer;
+    return FERRY_OK;
+}
+
+/* Early word on a full disk; silent where the file system cannot reserve. */
+static ferry_err reserve(int fd, uint64_t size)
+{
+    if (size < LOCAL_RESERVE_MIN_BYTES)
+        return FERRY_OK;
+    if (size > INT64_MAX)
+        return FERRY_E_FULL;
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0)
+        return FERRY_OK;
+    return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? FERRY_E_FULL : FERRY_OK;
+}
+
+static void discard(struct object_writer *writer)
+{
+    (void)unlinkat(writer->store->root_fd, writer->path, 0);
+    writer_free(writer);
+}
+
+ferry_err local_write_begin(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                            struct object_writer **ret_writer)
+{
+    struct objects_local *store = local_of(o);
+    ferry_cleanup(writer_free) struct object_writer *writer = NULL;
+    ferry_err err = writer_new(store, key, &writer);
+    if (err != FERRY_OK)
+        return err;
+    writer->with_sha256 = with_sha256;
+    err = object_hash_new(with_sha256, &writer->hash);
+    if (err == FERRY_OK)
+        err = local_temp_create(store, writer->path, &writer->fd);
+    if (err != FERRY_OK)
+        return err;
+    err = reserve(writer->fd, size);
+    if (err != FERRY_OK) {
+        discard(FERRY_TAKE(writer));
+        return err;
+    }
+    *ret_writer = FERRY_TAKE(writer);
+    return FERRY_OK;
+}
+
+static ferry_err partial_open(struct object_writer *writer)
+{
+    struct stat info;
+    local_partial_path(&writer->key, writer->path);
+    writer->fd = openat(writer->store->root_fd, writer->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (writer->fd < 0 || fstat(writer->fd, &info) != 0)
+        return local_errno(errno);
+    writer->size = (uint64_t)info.st_size;
+    writer->writeback_from = writer->size;
+    writer->created = writer->size == 0;
+    return writer->size == 0 ? object_hash_new(false, &writer->hash) : FERRY_OK;
+}
+
+ferry_err local_write_resume(struct objects *o, const ferry_id *key, struct object_writer **ret_writer,
+                             uint64_t *ret_offset)
+{
+    struct objects_local *store = local_of(o);
+    ferry_cleanup(writer_free) struct object_writer *writer = NULL;
+    ferry_err err = writer_new(store, key, &writer);
+    if (err != FERRY_OK)
+        return err;
+    if (!busy_add(store, writer))
+        return FERRY_E_BUSY;
+    writer->partial = true;
+    err = partial_open(writer);
+    if (err != FERRY_OK)
+        return err;
+    *ret_offset = writer->size;
+    *ret_writer = FERRY_TAKE(writer);
+    return FERRY_OK;
+}
+
+/* --- bytes ------------------------------------------------------------------------------------ */
+
+ferry_err local_write(struct object_writer *writer, const void *bytes, size_t len)
+{
+    ferry_err err = local_write_all(writer->fd, bytes, len, writer->size);
+    if (err == FERRY_OK && writer->hash != NULL)
+        err = object_hash_update(writer->hash, bytes, len);
+    if (err != FERRY_OK) {
+        /* Part of it may be in the file: a partial that is kept must end where it is known to be right. */
+        (void)ftruncate(writer->fd, (off_t)writer->size);
+        return err;
+    }
+    writer->size += len;
+    if (writer->size - writer->writeback_from >= LOCAL_WRITEBACK_BYTES) {
+        (void)sync_file_range(writer->fd, (off_t)writer->writeback_from,
+                              (off_t)(writer->size - writer->writeback_from), SYNC_FILE_RANGE_WRITE);
+        writer->writeback_from = writer->size;
+    }
+    return FERRY_OK;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static ferry_err hash_again(struct object_writer *writer, bool with_sha256)
+{
+    object_hash_free(writer->hash);
+    writer->hash = NULL;
+    ferry_err err = object_hash_new(with_sha256, &writer->hash);
+    if (err != FERRY_OK)
+        return err;
+    ferry_autofree char *block = ferry_malloc(LOCAL_REREAD_BYTES);
+    if (block == NULL)
+        return FERRY_E_NOMEM;
+    for (uint64_t at = 0; at < writer->size;) {
+        ssize_t got = pread(writer->fd, block, LOCAL_REREAD_BYTES, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return FERRY_E_IO;
+        err = object_hash_update(writer->hash, block, (size_t)got);
+        if (err != FERRY_OK)
+            return err;
+        at += (uint64_t)got;
+    }
+    return FERRY_OK;
+}
+
+static ferry_err verify(struct object_writer *writer, const struct object_expect *expect,
+                        struct object_digests *ret_have)
+{
+    if (writer->size != expect->size)
+        return FERRY_E_SIZE;
+    bool want_sha256 = writer->with_sha256 || expect->sha256 != NULL;
+    if (writer->hash == NULL || want_sha256 != writer->with_sha256) {
+        ferry_err err = hash_again(writer, want_sha256);
+        if (err != FERRY_OK)
+            return err;
+    }
+    struct object_digests have;
+    ferry_err err = object_hash_finish(writer->hash, &have);
+    if (err == FERRY_OK)
+        err = object_digests_check(&have, expect);
+    if (err == FERRY_OK)
+        *ret_have = have;
+    return err;
+}
+
+static ferry_err fan_out_folder_make(struct objects_local *store, const char *folder)
+{
+    if (mkdirat(store->root_fd, folder, 0700) != 0 && errno != EEXIST)
+        return local_errno(errno);
+    return fsync(store->root_fd) == 0 ? FERRY_OK : local_errno(errno);
+}
+
+static ferry_err move_into_place(struct object_writer *writer, const char *folder, const char *path)
+{
+    struct objects_local *store = writer->store;
+    if (renameat(store->root_fd, writer->path, store->root_fd, path) == 0)
+        return FERRY_OK;
+    if (errno != ENOENT)
+        return local_errno(errno);
+    ferry_err err = fan_out_folder_make(store, folder);
+    if (err != FERRY_OK)
+        return err;
+    return renameat(store->root_fd, writer->path, store->root_fd, path) == 0 ? FERRY_OK : local_errno(errno);
+}
+
+/* Durable bytes first, then the name, then a durable name. */
+static ferry_err publish(struct object_writer *writer)
+{
+    struct objects_local *store = writer->store;
+    char path[LOCAL_PATH_MAX];
+    char folder[3];
+    struct stat info;
+    local_object_path(&writer->key, path);
+    memcpy(folder, path, 2);
+    folder[2] = '\0';
+
+    if (fsync(writer->fd) != 0)
+        return local_errno(errno);
+    bool replaces = fstatat(store->root_fd, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    ferry_err err = move_into_place(writer, folder, path);
+    if (err != FERRY_OK)
+        return err;
+    err = local_folder_sync(store, folder);
+    if (err != FERRY_OK && !replaces)
+        (void)unlinkat(store->root_fd, path, 0);
+    return err;
+}
+
+ferry_err local_write_finish(struct object_writer *writer, const struct object_expect *expect,
+                             struct object_digests *ret_digests)
+{
+    struct object_digests have;
+    ferry_err err = verify(writer, expect, &have);
+    if (err == FERRY_OK)
+        err = publish(writer);
+    if (err != FERRY_OK) {
+        discard(writer);
+        return err;
+    }
+    if (ret_digests != NULL) {
+        *ret_digests = have;
+        if (!writer->with_sha256)
+            memset(ret_digests->sha256, 0, sizeof ret_digests->sha256);
+    }
+    writer_free(writer);
+    return FERRY_OK;
+}
+
+ferry_err local_write_suspend(struct object_writer *writer)
+{
+    if (!writer->partial) {
+        discard(writer);
+        return FERRY_E_STATE;
+    }
+    ferry_err err = fdatasync(writer->fd) == 0 ? FERRY_OK : local_errno(errno);
+    if (err == FERRY_OK && writer->created)
+        err = local_folder_sync(writer->store, "partial");
+    writer_free(writer);
+    return err;
+}
+
+void local_write_abort(struct object_writer *writer)
+{
+    if (writer != NULL)
+        discard(writer);
+}
+
+/* --- partials at rest ------------------------------------------------------------------------- */
+
+ferry_err local_partial_size(struct objects *o, const ferry_id *key, uint64_t *ret_size)
+{
+    char path[LOCAL_PATH_MAX];
+    struct stat info;
+    local_partial_path(key, path);
+    if (fstatat(local_of(o)->root_fd, path, &info, AT_SYMLINK_NOFOLLOW) == 0)
+        *ret_size = (uint64_t)info.st_size;
+    else if (errno == ENOENT)
+        *ret_size = 0;
+    else
+        return FERRY_E_IO;
+    return FERRY_OK;
+}
+
+ferry_err local_partial_remove(struct objects *o, const ferry_id *key)
+{
+    struct objects_local *store = local_of(o);
+    struct object_writer mark = {.store = store, .key = *key, .fd = -1, .partial = true};
+    if (!busy_add(store, &mark))
+        return FERRY_E_BUSY;
+    local_partial_path(key, mark.path);
+    bool gone = unlinkat(store->root_fd, mark.path, 0) == 0 || errno == ENOENT;
+    busy_remove(store, &mark);
+    return gone ? FERRY_OK : FERRY_E_IO;
+}

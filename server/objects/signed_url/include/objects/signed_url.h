@@ -1,0 +1,43 @@
+/**
+ * @file signed_url.h
+ * @brief Object URLs that Ferry answers itself: {public_url}/o/{task}?e={expiry}&s={signature}.
+ *
+ * The signature is HMAC-SHA256 over method class, task, expiry, size and MD5, in base64url without
+ * padding. There is exactly one text for a signature, so no single character of a URL can be changed.
+ * Pure; any thread.
+ */
+#ifndef OBJECTS_SIGNED_URL_H
+#define OBJECTS_SIGNED_URL_H
+
+#include "api/objects.h"
+
+enum {
+    SIGNED_URL_MAX = 256,         /**< characters of a whole URL: vendor devices keep it in a small buffer */
+    SIGNED_URL_BASE_MAX = 157,    /**< characters of the public URL, so that the whole fits */
+    SIGNED_URL_SIGNATURE_LEN = 43, /**< characters: 32 bytes in base64url without padding */
+    SIGNED_URL_KEY_SIZE = 32,
+};
+
+/** @brief Where objects are reached and the key that vouches for it. */
+struct signed_url_signer {
+    char base[SIGNED_URL_BASE_MAX + 1]; /**< without a slash at the end */
+    uint8_t key[SIGNED_URL_KEY_SIZE];
+};
+
+/**
+ * @brief Prepares a signer.
+ * @param[in] public_url  "http://host[:port]" or https; no query, nothing that JSON escapes
+ * @retval FERRY_OK | FERRY_E_ARG not such a URL, or longer than SIGNED_URL_BASE_MAX
+ */
+FERRY_MUST_CHECK ferry_err signed_url_init(struct signed_url_signer *signer, const char *public_url,
+                                           const uint8_t key[SIGNED_URL_KEY_SIZE]);
+
+/** @brief Writes the URL with its NUL. @retval FERRY_E_LIMIT it does not fit in cap | FERRY_E_NOMEM */
+FERRY_MUST_CHECK ferry_err signed_url_make(const struct signed_url_signer *signer, const struct object_url *url,
+                                           char *out, size_t cap);
+
+/** @brief Judges a signature in constant time. @retval FERRY_E_DENIED | FERRY_E_NOMEM */
+FERRY_MUST_CHECK ferry_err signed_url_check(const struct signed_url_signer *signer, const struct object_url *url,
+                                            const char *signature, size_t len);
+
+#endif
