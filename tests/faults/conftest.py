@@ -3,6 +3,7 @@ import os
 import subprocess
 
 import pytest
+from ferry import program
 
 from shim import Faults, build_shim
 
@@ -37,3 +38,16 @@ def small_disk(tmp_path):
     yield mount
     for folder in reversed(mounted):
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def obedient_build(tmp_path):
+    """A build folder whose ferryd obeys the modes of files even when root runs it: no capability is left to it."""
+    if os.geteuid() != 0:
+        return None
+    folder = tmp_path / "build" / "server" / "daemon"
+    folder.mkdir(parents=True)
+    script = folder / "ferryd"
+    script.write_text(f'#!/bin/sh\nexec setpriv --bounding-set=-all {program("ferryd")} "$@"\n')
+    script.chmod(0o755)
+    return tmp_path / "build"

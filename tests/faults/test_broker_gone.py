@@ -1,0 +1,88 @@
+"""The broker is away for a while: dead with its port taken, or silent. Files still move, and afterwards all is as before."""
+import contextlib
+import os
+import signal
+import time
+
+import requests
+from ferry import VendorDevice, vendor_put, wait_for
+
+from test_rights_and_ports import take
+
+AWAY_S = 60 if os.environ.get("FERRY_LONG") else 4
+BACK_S = 20
+
+
+@contextlib.contextmanager
+def broker_dead(platform):
+    """The broker is dead and cannot come back, because its port is taken."""
+    platform.pause()
+    platform.kill9_broker()
+    blocker = wait_for(lambda: take(platform.mqtt_port), 5, "the broker's port")
+    platform.resume()
+    try:
+        yield
+    finally:
+        blocker.close()
+
+
+@contextlib.contextmanager
+def broker_silent(platform):
+    """The broker keeps its connections and does nothing."""
+    pid = platform.broker_pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def survives(platform, away):
+    pid = platform.pid
+    credential = platform.new_device()
+    platform.api.resource_add(credential.product, "pack", b"p" * 5000)
+    with VendorDevice(platform, credential) as device:
+        answer = device.request_upload("log", b"content")
+    with away(platform):
+        end = time.monotonic() + AWAY_S
+        assert vendor_put(answer["url"], b"content", answer["md5sum"]).status == 200, "the object plane needs no broker"
+        deployment = platform.api.deploy(credential.product, "pack", [credential.device])["id"]
+        while time.monotonic() < end:
+            assert platform.api.deployment(deployment)["state"] == "active"
+            time.sleep(0.2)
+    with wait_for(lambda: connected(platform, credential), BACK_S, "a connection") as device:
+        assert device.upload_verdict("log")["result_code"] == 0, "what was stored meanwhile is known"
+        _, data, verdict = device.download()
+        assert data == b"p" * 5000 and verdict["result_code"] == 0
+    platform.api.wait_download(deployment, credential.device, "done")
+    assert platform.pid == pid
+
+
+def connected(platform, credential):
+    """A device that got through to the platform, not only to the broker; None when not."""
+    device = VendorDevice(platform, credential)
+    try:
+        device.connect()
+        device.create_upload_task("knock", 1, "9dd4e461268c8034f5c8564e155c67a6")
+        device.wait("create_upload_task_rsp", 2)
+    except (OSError, AssertionError):
+        device.disconnect()
+        return None
+    return contextlib.closing(device)
+
+
+def test_a_dead_broker_is_replaced_as_soon_as_its_port_is_free_and_devices_go_on(make_platform):
+    platform = make_platform()
+    survives(platform, broker_dead)
+
+
+def test_a_silent_broker_stops_nobody_else_and_afterwards_devices_go_on(make_platform):
+    platform = make_platform()
+    survives(platform, broker_silent)
+
+
+def test_health_tells_that_the_broker_is_away(make_platform):
+    platform = make_platform()
+    with broker_dead(platform):
+        wait_for(lambda: requests.get(f"{platform.api_url}/healthz", timeout=5).status_code == 503, 5, "bad health")
+    wait_for(lambda: requests.get(f"{platform.api_url}/healthz", timeout=5).status_code == 200, BACK_S, "good health")

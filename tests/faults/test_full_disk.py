@@ -1,0 +1,110 @@
+"""No space left: for the files of devices, and for the database. Refused clearly, taken again when there is room."""
+import errno
+
+from ferry import ApiError, VendorDevice, wait_for
+
+MIB = 1 << 20
+NO_OBJECT = 9
+INTERNAL = 14
+
+
+def fill(folder, leave=0):
+    """Takes all room of a small disk but some bytes. Gives the file to remove."""
+    ballast = folder / "ballast"
+    with open(ballast, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(64 * 1024))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        file.truncate(max(0, file.tell() - leave))
+    return ballast
+
+
+def test_an_upload_that_finds_the_object_disk_full_is_refused_and_taken_when_there_is_room(make_platform, small_disk):
+    platform = make_platform(start=False)
+    disk = small_disk(platform.data / "objects", 16)
+    platform.start()
+    ballast = fill(disk, leave=4 * MIB)
+    data = bytes(range(256)) * (8 * MIB // 256)
+    with VendorDevice(platform, platform.new_device()) as device:
+        refused = device.upload("big", data)
+        assert refused.http.status in (503, 507) and b"<Error><Code>" in refused.http.body
+        assert refused.verdict["result_code"] == NO_OBJECT
+        row = platform.api.uploads(device.product)[0]
+        assert row["state"] not in ("stored", "done")
+        assert platform.api.call("GET", f"/uploads/{row['id']}/content", ok=False).status_code == 404
+        assert not platform.temporary_files()
+        assert "no space left" in platform.log()
+
+        small = device.upload("small", b"x" * 1000)
+        assert (small.http.status, small.verdict["result_code"]) == (200, 0)
+
+        pid = platform.pid
+        ballast.unlink()
+        taken = device.upload("big", data)
+        assert (taken.http.status, taken.verdict["result_code"]) == (200, 0)
+        assert platform.pid == pid
+    done = [row for row in platform.api.uploads(device.product) if row["name"] == "big" and row["state"] == "done"]
+    assert platform.api.upload_bytes(done[-1]["id"]) == data
+
+
+def test_the_object_disk_that_fills_up_in_the_middle_of_a_transfer_leaves_nothing_behind(make_platform, small_disk):
+    platform = make_platform(start=False)
+    disk = small_disk(platform.data / "objects", 8)
+    platform.start()
+    fill(disk, leave=300 * 1024)
+    data = b"a" * 900_000 # too small for its room to be reserved before
+    with VendorDevice(platform, platform.new_device()) as device:
+        refused = device.upload("middle", data)
+        assert refused.http.status in (503, 507)
+        assert refused.verdict["result_code"] == NO_OBJECT
+        wait_for(lambda: not platform.temporary_files(), 5, "the temporary file's end")
+        assert device.upload("small", b"y" * 1000).verdict["result_code"] == 0
+
+
+def exhaust(ask):
+    """Repeats until the answer is a refusal; gives it."""
+    for _ in range(2000):
+        refusal = ask()
+        if refusal:
+            return refusal
+    raise AssertionError("the full disk was never noticed")
+
+
+def test_a_full_database_disk_is_told_to_devices_and_operators_and_work_goes_on_when_there_is_room(make_platform,
+                                                                                                 small_disk):
+    platform = make_platform(start=False)
+    disk = small_disk(platform.data, 16)
+    platform.start()
+    numbers = iter(range(10_000))
+    with VendorDevice(platform, platform.new_device()) as device:
+        pid = platform.pid
+        ballast = fill(disk)
+
+        def ask_as_device():
+            answer = device.request_upload("log", b"content %d" % next(numbers))
+            return answer if not answer["url"] else None
+
+        def ask_as_operator():
+            try:
+                platform.api.product_add(f"full{next(numbers)}")
+                return None
+            except ApiError as error:
+                return error
+
+        refusal = exhaust(ask_as_device)
+        assert refusal["result_code"] == INTERNAL and refusal["result_msg"]
+        error = exhaust(ask_as_operator)
+        assert error.status in (503, 507) and error.code
+        assert platform.api.list("/products"), "reading needs no room"
+        assert "no space left" in platform.log()
+
+        ballast.unlink()
+        assert wait_for(lambda: device.request_upload("log", b"again")["url"], 5, "an answer with a URL")
+        assert device.upload("log", b"again").verdict["result_code"] == 0
+        platform.api.product_add("roomy")
+        assert platform.pid == pid
+    # nothing that was refused is there, and all that was granted is
+    names = [row["name"] for row in platform.api.list("/products")]
+    assert "roomy" in names and error.problem
