@@ -1,0 +1,252 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "bus_broker.h"
+#include "bus_suite.h"
+
+#include "mqtt/mosquitto_bus.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define UP "$resource/up/service/p1/d1"
+#define DOWN "$resource/down/service/p1/d1"
+
+enum { PATIENCE_S = 20, PATIENCE_MS = 20000 };
+
+static void *set_up(void)
+{
+    return broker_new();
+}
+
+static void tear_down(void *peer)
+{
+    broker_free(peer);
+}
+
+static struct bus *open_bus(void *peer)
+{
+    struct mosquitto_bus_config cfg = {
+        .host = "127.0.0.1", .port = broker_port(peer), .client_id = "ferryd@test", .queue_bytes_max = 8u << 20};
+    struct bus *bus = NULL;
+
+    assert_int_equal(mosquitto_bus_open(&cfg, &bus), FERRY_OK);
+    return bus;
+}
+
+static void send_as_device(void *peer, const char *topic, const void *payload, size_t len)
+{
+    broker_send(peer, topic, payload, len);
+}
+
+static bool receive(void *peer, unsigned timeout_ms, struct peer_message *ret_message)
+{
+    return broker_receive(peer, timeout_ms, ret_message);
+}
+
+static void cut(void *peer)
+{
+    broker_kill(peer);
+}
+
+static void restore(void *peer)
+{
+    broker_restart(peer);
+}
+
+static void stall(void *peer)
+{
+    broker_pause(peer);
+}
+
+static void unstall(void *peer)
+{
+    broker_resume(peer);
+}
+
+/* --- what only this implementation promises ---------------------------------------------------------------- */
+
+struct listener_state {
+    sem_t up, messages;
+    char last[64];
+};
+
+static void note_link(void *arg, bool up)
+{
+    if (up)
+        (void)sem_post(&((struct listener_state *)arg)->up);
+}
+
+static void note_message(void *arg, const char *topic, const void *payload, size_t len)
+{
+    struct listener_state *s = arg;
+
+    (void)topic;
+    memcpy(s->last, payload, len < sizeof(s->last) ? len : sizeof(s->last));
+    (void)sem_post(&s->messages);
+}
+
+static bool wait_for(sem_t *sem)
+{
+    struct timespec deadline;
+
+    (void)clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += PATIENCE_S;
+    return sem_timedwait(sem, &deadline) == 0;
+}
+
+static struct bus *start_bus(void *peer, struct listener_state *s)
+{
+    struct bus *bus = open_bus(peer);
+    struct bus_listener listener = {.message = note_message, .link = note_link, .arg = s};
+
+    memset(s, 0, sizeof(*s));
+    assert_int_equal(sem_init(&s->up, 0, 0), 0);
+    assert_int_equal(sem_init(&s->messages, 0, 0), 0);
+    assert_int_equal(bus->ops->start(bus, &listener), FERRY_OK);
+    return bus;
+}
+
+static void requests_wait_in_the_broker_while_nobody_is_connected(void **state)
+{
+    void *peer = set_up();
+    struct listener_state s;
+    struct bus *bus = start_bus(peer, &s);
+
+    (void)state;
+    assert_true(wait_for(&s.up));
+    bus->ops->close(bus);
+    send_as_device(peer, UP, "request", 7);
+    bus = start_bus(peer, &s);
+    assert_true(wait_for(&s.messages));
+    assert_string_equal(s.last, "request");
+    bus->ops->close(bus);
+    tear_down(peer);
+}
+
+static void close_sends_what_waits(void **state)
+{
+    void *peer = set_up();
+    struct listener_state s;
+    struct bus *bus = start_bus(peer, &s);
+
+    (void)state;
+    assert_true(wait_for(&s.up));
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(bus->ops->publish(bus, DOWN, "goodbye", 7), FERRY_OK);
+    bus->ops->stop(bus);
+    bus->ops->close(bus);
+    for (int i = 0; i < 100; i++) {
+        struct peer_message message;
+
+        assert_true(receive(peer, PATIENCE_MS, &message));
+        free(message.payload);
+    }
+    tear_down(peer);
+}
+
+static void a_process_with_more_than_1024_descriptors_can_connect(void **state)
+{
+    struct rlimit limit = {0};
+    void *peer = set_up();
+    struct listener_state s;
+    struct bus *bus;
+    int fds[1100];
+
+    (void)state;
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        fds[i] = dup(STDIN_FILENO);
+        assert_true(fds[i] >= 0);
+    }
+    bus = start_bus(peer, &s);
+    assert_true(wait_for(&s.up));
+    send_as_device(peer, UP, "request", 7);
+    assert_true(wait_for(&s.messages));
+    bus->ops->close(bus);
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+        (void)close(fds[i]);
+    tear_down(peer);
+}
+
+static void a_broker_that_never_answers_does_not_delay_the_close(void **state)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct mosquitto_bus_config cfg = {.host = "127.0.0.1", .client_id = "ferryd@test"};
+    struct bus_listener listener = {.message = note_message};
+    struct bus *bus = NULL;
+    struct timespec before, after;
+    int accepted;
+
+    (void)state;
+    assert_int_equal(bind(silent, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(silent, 1), 0);
+    assert_int_equal(getsockname(silent, (struct sockaddr *)&at, &len), 0);
+    cfg.port = ntohs(at.sin_port);
+    assert_int_equal(mosquitto_bus_open(&cfg, &bus), FERRY_OK);
+    assert_int_equal(bus->ops->start(bus, &listener), FERRY_OK);
+    accepted = accept(silent, NULL, NULL);
+    assert_true(accepted >= 0);
+    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    bus->ops->close(bus);
+    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(after.tv_sec - before.tv_sec < 5);
+    (void)close(accepted);
+    (void)close(silent);
+}
+
+static void a_bus_needs_a_host_a_client_id_and_readable_certificates(void **state)
+{
+    static const struct mosquitto_bus_config wrong[] = {
+        {.client_id = "c"},
+        {.host = "h"},
+        {.host = "h", .client_id = "c", .tls = true, .ca_file = "/nowhere/ca.pem"},
+    };
+    struct bus *bus = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(mosquitto_bus_open(&wrong[i], &bus), FERRY_E_ARG);
+    assert_null(bus);
+}
+
+int main(void)
+{
+    static const struct bus_factory factory = {
+        .name = "mosquitto",
+        .set_up = set_up,
+        .tear_down = tear_down,
+        .open = open_bus,
+        .send = send_as_device,
+        .receive = receive,
+        .cut = cut,
+        .restore = restore,
+        .stall = stall,
+        .unstall = unstall,
+    };
+    const struct CMUnitTest own[] = {
+        cmocka_unit_test(requests_wait_in_the_broker_while_nobody_is_connected),
+        cmocka_unit_test(close_sends_what_waits),
+        cmocka_unit_test(a_process_with_more_than_1024_descriptors_can_connect),
+        cmocka_unit_test(a_broker_that_never_answers_does_not_delay_the_close),
+        cmocka_unit_test(a_bus_needs_a_host_a_client_id_and_readable_certificates),
+    };
+    int failed = bus_suite_run(&factory);
+
+    return failed + cmocka_run_group_tests(own, NULL, NULL);
+}
