@@ -36,7 +36,7 @@ static void unlock_all(struct mem_bus *mem)
 /* Called with calling held. */
 static void tell_link(struct mem_bus *mem)
 {
-    if (mem->listener.link != NULL)
+    if (!mem->stopped && mem->listener.link != NULL)
         mem->listener.link(mem->listener.arg, mem->up);
 }
 
@@ -75,7 +75,6 @@ static void mem_stop(struct bus *bus)
 
     lock_all(mem);
     mem->stopped = true;
-    mem->up = false;
     unlock_all(mem);
 }
 
@@ -120,7 +119,7 @@ ferry_err mem_bus_inject(struct bus *bus, const char *topic, const void *payload
     ferry_err err = FERRY_E_NETWORK;
 
     (void)pthread_mutex_lock(&mem->calling);
-    if (mem->up) {
+    if (mem->up && !mem->stopped) {
         mem->listener.message(mem->listener.arg, topic, payload, len);
         err = FERRY_OK;
     }
@@ -134,7 +133,7 @@ void mem_bus_set_link(struct bus *bus, bool up)
     bool change;
 
     lock_all(mem);
-    change = mem->started && !mem->stopped && mem->up != up;
+    change = mem->started && mem->up != up;
     if (change) {
         mem->up = up;
         outbox_clear(&mem->outbox); /* what a broken connection had not carried yet is lost */

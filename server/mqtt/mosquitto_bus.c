@@ -102,8 +102,12 @@ static bool is_stopped(struct mosquitto_bus *b)
 
 static void lose(struct mosquitto_bus *b, const char *reason)
 {
+    size_t len = strlen(reason);
+
+    if (len > 0 && reason[len - 1] == '.')
+        len--; /* libmosquitto's texts are whole sentences */
     if (!b->lost)
-        (void)snprintf(b->reason, sizeof(b->reason), "%s", reason);
+        (void)snprintf(b->reason, sizeof(b->reason), "%.*s", (int)len, reason);
     b->lost = true;
 }
 
