@@ -28,7 +28,12 @@ void *ferry_malloc(size_t bytes)
 
 void *ferry_calloc(size_t count, size_t bytes)
 {
-    return must_fail() ? NULL : calloc(count, bytes);
+    size_t product;
+
+    /* asked first: sanitizers end the process where calloc(3) returns null */
+    if (must_fail() || __builtin_mul_overflow(count, bytes, &product))
+        return NULL;
+    return calloc(count, bytes);
 }
 
 void *ferry_realloc(void *ptr, size_t bytes)

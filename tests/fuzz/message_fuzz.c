@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { WRITTEN_MAX = 1 << 20, EVERY_SIZE_UP_TO = 400 };
+enum { WRITTEN_MAX = 1 << 20, EVERY_SIZE_UP_TO = 80 };
 
 static void check_text(ferry_text text, const char *payload, size_t size)
 {

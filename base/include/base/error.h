@@ -38,8 +38,14 @@ typedef enum {
 #undef X
 } ferry_err;
 
-/** Marks a function whose status must be looked at; a deliberate drop is written (void). */
+/** Marks a function whose status must be looked at; a deliberate drop is written ferry_drop(...). */
 #define FERRY_MUST_CHECK __attribute__((warn_unused_result))
+
+/** @brief Drops a status on purpose: GCC warns even when the result is cast to void. Say why beside it. */
+static inline void ferry_drop(ferry_err err)
+{
+    (void)err;
+}
 
 /** @brief The name of an error ("FERRY_E_IO"), or "FERRY_E_UNKNOWN". Static storage. Any thread. */
 const char *ferry_err_name(ferry_err err);
