@@ -1,0 +1,198 @@
+#include "engine_fixture.h"
+
+#include "clock/manual.h"
+#include "mqtt/mem_bus.h"
+#include "objects/mem.h"
+#include "store/mem.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void open_bus_and_engine(struct fixture *f)
+{
+    assert_int_equal(mem_bus_open(&f->parts.bus), FERRY_OK);
+    assert_int_equal(engine_new(&f->parts, &f->settings, &f->engine), FERRY_OK);
+    struct bus_listener listener = engine_bus_listener(f->engine);
+    assert_int_equal(f->parts.bus->ops->start(f->parts.bus, &listener), FERRY_OK);
+}
+
+void fixture_open(struct fixture *f)
+{
+    memset(f, 0, sizeof *f);
+    engine_settings_defaults(&f->settings);
+    struct objects_mem_config objects = {.public_url = "http://127.0.0.1:8080", .capacity_bytes = 1u << 20};
+    assert_int_equal(store_mem_open(&f->parts.store), FERRY_OK);
+    assert_int_equal(objects_mem_open(&objects, &f->parts.objects), FERRY_OK);
+    assert_int_equal(clock_manual_new(FIXTURE_START_MS, 1, &f->parts.clock), FERRY_OK);
+    f->real_store_ops = f->parts.store->ops;
+    f->store_ops = *f->real_store_ops;
+    f->parts.store->ops = &f->store_ops;
+    open_bus_and_engine(f);
+    assert_int_equal(f->store_ops.connect(f->parts.store, STORE_READER, &f->reader), FERRY_OK);
+}
+
+static void close_bus_and_engine(struct fixture *f)
+{
+    f->parts.bus->ops->stop(f->parts.bus);
+    engine_free(f->engine);
+    f->parts.bus->ops->close(f->parts.bus);
+}
+
+void fixture_close(struct fixture *f)
+{
+    close_bus_and_engine(f);
+    f->real_store_ops->disconnect(f->reader);
+    f->parts.store->ops = f->real_store_ops;
+    f->real_store_ops->close(f->parts.store);
+    f->parts.objects->ops->close(f->parts.objects);
+    clock_manual_free(f->parts.clock);
+}
+
+void fixture_crash(struct fixture *f)
+{
+    close_bus_and_engine(f);
+    open_bus_and_engine(f);
+}
+
+void fixture_turn(struct fixture *f)
+{
+    uint64_t again_ms = 0;
+    engine_turn(f->engine, &again_ms);
+}
+
+void fixture_advance_s(struct fixture *f, uint64_t seconds)
+{
+    clock_manual_advance(f->parts.clock, seconds * 1000);
+    fixture_turn(f);
+}
+
+void fixture_say(struct fixture *f, const char *device, const char *json)
+{
+    char topic[FERRY_TOPIC_SIZE];
+    assert_true(ferry_topic_write(FERRY_TOPIC_UP, ferry_text_of("P"), ferry_text_of(device), topic));
+    assert_int_equal(mem_bus_inject(f->parts.bus, topic, json, strlen(json)), FERRY_OK);
+    fixture_turn(f);
+}
+
+bool fixture_hear(struct fixture *f, struct answer *ret_answer)
+{
+    struct bus_message *m = mem_bus_take(f->parts.bus);
+    if (m == NULL)
+        return false;
+    memset(ret_answer, 0, sizeof *ret_answer);
+    assert_true(m->len < sizeof ret_answer->payload);
+    (void)snprintf(ret_answer->topic, sizeof ret_answer->topic, "%s", m->topic);
+    memcpy(ret_answer->payload, m->payload, m->len);
+    ferry_json_token tokens[FERRY_JSON_TOKENS_DEVICE];
+    assert_int_equal(ferry_msg_parse(ret_answer->payload, m->len, tokens, FERRY_JSON_TOKENS_DEVICE,
+                                     &ret_answer->msg),
+                     FERRY_PROTO_OK);
+    assert_false(ret_answer->msg.damaged);
+    free(m);
+    return true;
+}
+
+void fixture_expect(struct fixture *f, ferry_msg_type type, struct answer *ret_answer)
+{
+    assert_true(fixture_hear(f, ret_answer));
+    assert_int_equal(ret_answer->msg.type, type);
+}
+
+void fixture_expect_silence(struct fixture *f)
+{
+    struct answer a;
+    if (fixture_hear(f, &a))
+        fail_msg("unexpected message of type %s to %s", ferry_msg_type_name(a.msg.type), a.topic);
+}
+
+static void note_done(struct command *cmd, void *arg)
+{
+    (void)cmd;
+    *(bool *)arg = true;
+}
+
+ferry_err fixture_command(struct fixture *f, struct command *cmd)
+{
+    bool done = false;
+    cmd->done = note_done;
+    cmd->arg = &done;
+    ferry_err err = engine_submit(f->engine, cmd);
+    if (err != FERRY_OK)
+        return err;
+    fixture_turn(f);
+    assert_true(done);
+    return cmd->result;
+}
+
+void fixture_add_device(struct fixture *f, const char *name)
+{
+    struct command product = {.kind = CMD_PRODUCT_ADD, .product = {.name = "P"}};
+    ferry_err err = fixture_command(f, &product);
+    assert_true(err == FERRY_OK || err == FERRY_E_EXISTS);
+    struct command device = {.kind = CMD_DEVICE_ADD, .device = {.secret = "secret", .secret_len = 6}};
+    assert_true(device_key_make("P", name, &device.device.key));
+    assert_int_equal(fixture_command(f, &device), FERRY_OK);
+}
+
+void fixture_put_hello(struct fixture *f, const ferry_id *key)
+{
+    struct objects *o = f->parts.objects;
+    struct object_writer *writer = NULL;
+    struct object_expect expect = {.size = 5};
+    assert_int_equal(o->ops->write_begin(o, key, 5, false, &writer), FERRY_OK);
+    assert_int_equal(o->ops->write(writer, "hello", 5), FERRY_OK);
+    assert_int_equal(o->ops->write_finish(writer, &expect, NULL), FERRY_OK);
+}
+
+ferry_id fixture_add_resource(struct fixture *f, const char *name)
+{
+    static uint8_t count;
+    struct command cmd = {.kind = CMD_RESOURCE_ADD, .resource = {.product = "P", .size = 5, .md5 = FIXTURE_MD5}};
+    uint8_t chance[FERRY_ID_RANDOM_BYTES] = {++count};
+    cmd.resource.id = ferry_id_make(FIXTURE_START_MS, chance);
+    (void)snprintf(cmd.resource.name, sizeof cmd.resource.name, "%s", name);
+    fixture_put_hello(f, &cmd.resource.id);
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    return cmd.resource.id;
+}
+
+struct deployment fixture_deploy(struct fixture *f, const char *resource, const char *device, uint32_t rate_per_min)
+{
+    struct command cmd = {.kind = CMD_DEPLOY};
+    cmd.deploy = (struct deploy_order){
+        .product = "P",
+        .devices = &device,
+        .device_count = device != NULL,
+        .all = device == NULL,
+        .rate_per_min = rate_per_min,
+        .timeout_s = 3600,
+    };
+    (void)snprintf(cmd.deploy.resource_name, sizeof cmd.deploy.resource_name, "%s", resource);
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    fixture_turn(f); /* what is released now goes out by timer */
+    return cmd.deployment;
+}
+
+struct upload_task fixture_latest_upload(struct fixture *f, const char *device, const char *name)
+{
+    struct device_key key;
+    struct upload_task task;
+    assert_true(device_key_make("P", device, &key));
+    assert_int_equal(f->real_store_ops->upload_latest(f->reader, &key, name, &task), FERRY_OK);
+    return task;
+}
+
+struct download_task fixture_latest_download(struct fixture *f, const char *device, const char *name)
+{
+    struct device_key key;
+    struct download_task task;
+    assert_true(device_key_make("P", device, &key));
+    assert_int_equal(f->real_store_ops->download_latest(f->reader, &key, name, &task), FERRY_OK);
+    return task;
+}

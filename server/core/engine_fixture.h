@@ -1,0 +1,62 @@
+/**
+ * @file engine_fixture.h
+ * @brief A whole platform in memory for tests: real engine, in-memory store, objects and bus, time by hand.
+ */
+#ifndef CORE_ENGINE_FIXTURE_H
+#define CORE_ENGINE_FIXTURE_H
+
+#include "core/engine.h"
+#include "proto/message.h"
+#include "proto/topic.h"
+
+#include <stdbool.h>
+
+#define FIXTURE_START_MS 1700000000000u
+#define FIXTURE_MD5 "5d41402abc4b2a76b9719d911017c592" /* of "hello" */
+
+struct fixture {
+    struct engine_parts parts;
+    struct engine_settings settings;
+    struct engine *engine;
+    struct store_ops store_ops; /* a copy: tests replace slots to inject faults */
+    const struct store_ops *real_store_ops;
+    struct store_conn *reader;
+};
+
+/** @brief One answer that the platform published; the message's texts point into payload. */
+struct answer {
+    char topic[FERRY_TOPIC_SIZE];
+    char payload[FERRY_DOWN_PACKET_MAX + 1];
+    ferry_msg msg;
+};
+
+void fixture_open(struct fixture *f);
+void fixture_close(struct fixture *f);
+/** @brief Ends the engine without a clean end and makes a new one on the same store and objects. */
+void fixture_crash(struct fixture *f);
+void fixture_turn(struct fixture *f);
+void fixture_advance_s(struct fixture *f, uint64_t seconds);
+
+/** @brief A device says something; the engine takes a turn. */
+void fixture_say(struct fixture *f, const char *device, const char *json);
+/** @brief Takes the next published message; false when there is none. */
+bool fixture_hear(struct fixture *f, struct answer *ret_answer);
+/** @brief Like hear; fails the test when there is none, or when it is not of the type. */
+void fixture_expect(struct fixture *f, ferry_msg_type type, struct answer *ret_answer);
+void fixture_expect_silence(struct fixture *f);
+
+/** @brief Submits, turns, gives the result. */
+ferry_err fixture_command(struct fixture *f, struct command *cmd);
+/** @brief Registers product P and device P/name with a secret. */
+void fixture_add_device(struct fixture *f, const char *name);
+/** @brief Puts "hello" under the key, as the object plane would. */
+void fixture_put_hello(struct fixture *f, const ferry_id *key);
+/** @brief Adds a resource of product P with the content "hello". */
+ferry_id fixture_add_resource(struct fixture *f, const char *name);
+/** @brief Deploys to the named device (null: all). */
+struct deployment fixture_deploy(struct fixture *f, const char *resource, const char *device, uint32_t rate_per_min);
+
+struct upload_task fixture_latest_upload(struct fixture *f, const char *device, const char *name);
+struct download_task fixture_latest_download(struct fixture *f, const char *device, const char *name);
+
+#endif
