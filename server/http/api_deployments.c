@@ -1,0 +1,254 @@
+/* Deployments and their tasks. */
+#include "api_handlers.h"
+
+#include "api_json.h"
+#include "api_list.h"
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- ordering ----------------------------------------------------------------------------------------- */
+
+struct order_body {
+    char product[FERRY_IDENT_MAX + 1];
+    char resource[FERRY_NAME_MAX + 1];
+    json_t *devices;
+    bool all;
+    bool force;
+    uint32_t rate_per_min;
+    uint32_t timeout_s;
+};
+
+static const struct api_field order_fields[] = {
+    {"product", API_FIELD_IDENT, offsetof(struct order_body, product), true, 0, 0},
+    {"resource", API_FIELD_NAME, offsetof(struct order_body, resource), true, 0, 0},
+    {"devices", API_FIELD_IDENT_LIST, offsetof(struct order_body, devices), false, 0, API_DEPLOY_DEVICES_MAX},
+    {"all", API_FIELD_BOOL, offsetof(struct order_body, all), false, 0, 0},
+    {"force", API_FIELD_BOOL, offsetof(struct order_body, force), false, 0, 0},
+    {"rate_per_min", API_FIELD_UINT, offsetof(struct order_body, rate_per_min), false, 0, FERRY_DEPLOY_RATE_MAX},
+    {"timeout_s", API_FIELD_UINT, offsetof(struct order_body, timeout_s), false, FERRY_DEPLOY_TIMEOUT_MIN_S,
+     FERRY_DEPLOY_TIMEOUT_MAX_S},
+};
+
+/* The names stay in the JSON value, which lives as long as the request. */
+static bool take_devices(struct api_request *r, json_t *devices)
+{
+    size_t count = json_array_size(devices);
+
+    r->devices = ferry_calloc(count, sizeof r->devices[0]);
+    if (r->devices == NULL) {
+        api_reply_err(r, FERRY_E_NOMEM, NULL);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        r->devices[i] = json_string_value(json_array_get(devices, i));
+    r->command.deploy.devices = r->devices;
+    r->command.deploy.device_count = count;
+    return true;
+}
+
+/* The answer has the counts that the store shows now: some tasks may exist already. */
+static void answer_deployment(struct api_request *r, const struct deployment *d, unsigned status)
+{
+    struct store_conn *conn = api_reader(r);
+    struct download_counts counts;
+
+    if (conn == NULL || !api_store_ok(r, r->shared->store->ops->deployment_counts(conn, &d->id, &counts), NULL))
+        return;
+    json_t *answer = api_json_deployment(d, &counts);
+    if (status == MHD_HTTP_CREATED)
+        api_reply_created(r, answer, "/deployments/%s", d->id.text);
+    else
+        api_reply_json(r, status, answer);
+}
+
+static void finish_add(struct api_request *r)
+{
+    answer_deployment(r, &r->command.deployment, MHD_HTTP_CREATED);
+}
+
+void api_deployment_add(struct api_request *r)
+{
+    struct order_body body = {.devices = NULL};
+    struct deploy_order *order = &r->command.deploy;
+
+    if (!api_body_read(r, order_fields, sizeof order_fields / sizeof order_fields[0], &body))
+        return;
+    if (body.all == (body.devices != NULL)) {
+        api_reply_problem(r, API_INVALID_FIELD, "Give either \"devices\" or \"all\": true.");
+        return;
+    }
+    if (body.devices != NULL && !take_devices(r, body.devices))
+        return;
+    memcpy(order->product, body.product, sizeof order->product);
+    memcpy(order->resource_name, body.resource, sizeof order->resource_name);
+    order->all = body.all;
+    order->force = body.force;
+    order->rate_per_min = body.rate_per_min;
+    order->timeout_s = body.timeout_s;
+    api_command(r, CMD_DEPLOY, finish_add);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------ */
+
+static ferry_err fetch(struct api_request *r, struct store_conn *conn, const struct store_page *page, void *rows,
+                       size_t *ret_count)
+{
+    struct deployment_filter filter = {.product = api_query_text(r->query.product),
+                                       .state = (deployment_state)r->query.state};
+
+    return r->shared->store->ops->deployment_list(conn, &filter, page, rows, ret_count);
+}
+
+static json_t *show(struct api_request *r, struct store_conn *conn, const void *row)
+{
+    const struct deployment *d = row;
+    struct download_counts counts;
+
+    if (!r->query.counts || r->shared->store->ops->deployment_counts(conn, &d->id, &counts) != FERRY_OK)
+        return api_json_deployment(d, NULL);
+    return api_json_deployment(d, &counts);
+}
+
+static const char *key(const void *row)
+{
+    return ((const struct deployment *)row)->id.text;
+}
+
+void api_deployment_list(struct api_request *r)
+{
+    static const struct api_list list = {
+        .row_bytes = sizeof(struct deployment), .fetch = fetch, .show = show, .key = key};
+
+    api_list_answer(r, &list);
+}
+
+static bool find(struct api_request *r, struct deployment *ret_deployment)
+{
+    ferry_id id;
+
+    if (!api_param_id(r, "deployment", "such deployment", &id))
+        return false;
+    struct store_conn *conn = api_reader(r);
+    return conn != NULL &&
+           api_store_ok(r, r->shared->store->ops->deployment_get(conn, &id, ret_deployment), "such deployment");
+}
+
+void api_deployment_get(struct api_request *r)
+{
+    struct deployment deployment;
+
+    if (find(r, &deployment))
+        answer_deployment(r, &deployment, MHD_HTTP_OK);
+}
+
+/* --- steering ----------------------------------------------------------------------------------------- */
+
+static void finish_cancel(struct api_request *r)
+{
+    api_deployment_get(r);
+}
+
+static void finish_retry(struct api_request *r)
+{
+    api_reply_json(r, MHD_HTTP_OK, json_pack("{s:I}", "retried", (json_int_t)r->command.count));
+}
+
+void api_deployment_cancel(struct api_request *r)
+{
+    if (api_param_id(r, "deployment", "such deployment", &r->command.id))
+        api_command(r, CMD_DEPLOYMENT_CANCEL, finish_cancel);
+}
+
+void api_deployment_retry(struct api_request *r)
+{
+    if (api_param_id(r, "deployment", "such deployment", &r->command.id))
+        api_command(r, CMD_DEPLOYMENT_RETRY, finish_retry);
+}
+
+/* --- tasks -------------------------------------------------------------------------------------------- */
+
+static ferry_err fetch_tasks(struct api_request *r, struct store_conn *conn, const struct store_page *page, void *rows,
+                             size_t *ret_count)
+{
+    struct download_filter filter = {.deployment = &r->command.id,
+                                     .product = api_query_text(r->query.product),
+                                     .device = api_query_text(r->query.device),
+                                     .state = (download_state)r->query.state};
+
+    return r->shared->store->ops->download_list(conn, &filter, page, rows, ret_count);
+}
+
+static json_t *show_task(struct api_request *r, struct store_conn *conn, const void *row)
+{
+    (void)r;
+    (void)conn;
+    return api_json_download(row);
+}
+
+static const char *task_key(const void *row)
+{
+    return ((const struct download_task *)row)->id.text;
+}
+
+void api_download_list(struct api_request *r)
+{
+    static const struct api_list list = {
+        .row_bytes = sizeof(struct download_task), .fetch = fetch_tasks, .show = show_task, .key = task_key};
+    struct deployment deployment;
+
+    if (!find(r, &deployment))
+        return;
+    r->command.id = deployment.id;
+    if (r->query.device[0] != '\0')
+        memcpy(r->query.product, deployment.product, sizeof r->query.product);
+    api_list_answer(r, &list);
+}
+
+/* The task must be one of the deployment in the path. */
+static bool find_task(struct api_request *r, struct download_task *ret_task)
+{
+    ferry_id deployment, id;
+    struct download_task task;
+
+    if (!api_param_id(r, "deployment", "such deployment", &deployment) || !api_param_id(r, "task", "such task", &id))
+        return false;
+    struct store_conn *conn = api_reader(r);
+    if (conn == NULL || !api_store_ok(r, r->shared->store->ops->download_get(conn, &id, &task), "such task"))
+        return false;
+    if (!ferry_id_equal(&task.deployment, &deployment)) {
+        api_reply_err(r, FERRY_E_NOT_FOUND, "such task");
+        return false;
+    }
+    *ret_task = task;
+    return true;
+}
+
+void api_download_get(struct api_request *r)
+{
+    struct download_task task;
+
+    if (find_task(r, &task))
+        api_reply_json(r, MHD_HTTP_OK, api_json_download(&task));
+}
+
+static void steer_task(struct api_request *r, command_kind kind)
+{
+    struct download_task task;
+
+    if (!find_task(r, &task))
+        return;
+    r->command.id = task.id;
+    api_command(r, kind, api_download_get);
+}
+
+void api_download_cancel(struct api_request *r)
+{
+    steer_task(r, CMD_DOWNLOAD_CANCEL);
+}
+
+void api_download_retry(struct api_request *r)
+{
+    steer_task(r, CMD_DOWNLOAD_RETRY);
+}

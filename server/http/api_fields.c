@@ -1,0 +1,125 @@
+#include "api_fields.h"
+
+#include "base/cleanup.h"
+#include "proto/limits.h"
+#include "proto/text.h"
+
+#include <string.h>
+
+#define IDENT_RULE "1 to 64 of A-Z a-z 0-9 _ : -"
+
+static bool wrong(struct api_fault *fault, const struct api_field *field, const char *allowed)
+{
+    return api_fault_set(fault, API_INVALID_FIELD, field->name, "\"%s\" must be %s.", field->name, allowed);
+}
+
+static ferry_text text_of(json_t *value)
+{
+    return json_is_string(value) ? (ferry_text){.ptr = json_string_value(value), .len = json_string_length(value)}
+                                 : (ferry_text){.ptr = NULL, .len = 0};
+}
+
+static bool read_ident(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    if (!ferry_ident_valid(text_of(value)) || !ferry_text_copy(text_of(value), out, FERRY_IDENT_MAX + 1))
+        return wrong(fault, field, "a text of " IDENT_RULE);
+    return true;
+}
+
+static bool read_name(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    if (!ferry_name_valid(text_of(value)) || !ferry_text_copy(text_of(value), out, FERRY_NAME_MAX + 1))
+        return wrong(fault, field, "a text of 1 to 255 bytes of UTF-8 without control characters");
+    return true;
+}
+
+static bool read_bool(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    if (!json_is_boolean(value))
+        return wrong(fault, field, "true or false");
+    *(bool *)out = json_is_true(value);
+    return true;
+}
+
+static bool read_uint(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    json_int_t number = json_integer_value(value);
+
+    if (!json_is_integer(value) || number < (json_int_t)field->min || number > (json_int_t)field->max)
+        return api_fault_set(fault, API_INVALID_FIELD, field->name, "\"%s\" must be a whole number from %u to %u.",
+                             field->name, field->min, field->max);
+    *(uint32_t *)out = (uint32_t)number;
+    return true;
+}
+
+static bool read_ident_list(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    size_t count = json_array_size(value);
+
+    if (!json_is_array(value) || count < 1 || count > field->max)
+        return api_fault_set(fault, API_INVALID_FIELD, field->name, "\"%s\" must be a list of 1 to %u names.",
+                             field->name, field->max);
+    for (size_t i = 0; i < count; i++) {
+        if (!ferry_ident_valid(text_of(json_array_get(value, i))))
+            return api_fault_set(fault, API_INVALID_FIELD, field->name,
+                                 "Entry %zu of \"%s\" must be a text of " IDENT_RULE ".", i + 1, field->name);
+    }
+    *(json_t **)out = value;
+    return true;
+}
+
+static bool (*const readers[])(json_t *, const struct api_field *, void *, struct api_fault *) = {
+    [API_FIELD_IDENT] = read_ident,
+    [API_FIELD_NAME] = read_name,
+    [API_FIELD_BOOL] = read_bool,
+    [API_FIELD_UINT] = read_uint,
+    [API_FIELD_IDENT_LIST] = read_ident_list,
+};
+
+static const struct api_field *find(const struct api_field *fields, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(fields[i].name, name) == 0)
+            return &fields[i];
+    }
+    return NULL;
+}
+
+static bool refuse_unknown(json_t *body, const struct api_field *fields, size_t count, struct api_fault *fault)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(body, name, value)
+    {
+        if (find(fields, count, name) == NULL)
+            return api_fault_set(fault, API_UNKNOWN_FIELD, name, "This route does not know the field %s", name);
+    }
+    return true;
+}
+
+bool api_fields_read(json_t *body, const struct api_field *fields, size_t count, void *target,
+                     struct api_fault *reterr_fault)
+{
+    if (!refuse_unknown(body, fields, count, reterr_fault))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        json_t *value = json_object_get(body, fields[i].name);
+        if (value == NULL && fields[i].required)
+            return api_fault_set(reterr_fault, API_MISSING_FIELD, fields[i].name, "The field \"%s\" is required.",
+                                 fields[i].name);
+        if (value != NULL &&
+            !readers[fields[i].type](value, &fields[i], (char *)target + fields[i].offset, reterr_fault))
+            return false;
+    }
+    return true;
+}
+
+size_t api_json_values_bound(const char *text, size_t len)
+{
+    size_t bound = 1;
+
+    for (size_t i = 0; i < len; i++)
+        bound += text[i] == ',' || text[i] == '[' || text[i] == '{' || text[i] == ':';
+    return bound;
+}

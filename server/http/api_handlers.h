@@ -1,0 +1,56 @@
+/**
+ * @file api_handlers.h
+ * @brief What the routes do, one function each; api_routes.c says which is whose.
+ */
+#ifndef HTTP_API_HANDLERS_H
+#define HTTP_API_HANDLERS_H
+
+#include "api_request.h"
+
+enum {
+    API_DEPLOY_BODY_MAX = 8 << 20,   /**< bytes: room for a hundred thousand of the longest names */
+    API_DEPLOY_DEVICES_MAX = 100000, /**< names in one order; more go with "all" or several orders */
+    API_BODY_VALUES_MAX = 1024,      /**< values in any other body */
+};
+
+extern const struct api_stream_ops api_resource_stream;
+
+void api_product_add(struct api_request *r);
+void api_product_list(struct api_request *r);
+void api_product_get(struct api_request *r);
+void api_product_remove(struct api_request *r);
+
+void api_device_add(struct api_request *r);
+void api_device_list(struct api_request *r);
+void api_device_get(struct api_request *r);
+void api_device_change(struct api_request *r);
+void api_device_remove(struct api_request *r);
+
+void api_resource_add(struct api_request *r);
+void api_resource_list(struct api_request *r);
+void api_resource_get(struct api_request *r);
+void api_resource_content(struct api_request *r);
+void api_resource_remove(struct api_request *r);
+
+void api_deployment_add(struct api_request *r);
+void api_deployment_list(struct api_request *r);
+void api_deployment_get(struct api_request *r);
+void api_deployment_cancel(struct api_request *r);
+void api_deployment_retry(struct api_request *r);
+void api_download_list(struct api_request *r);
+void api_download_get(struct api_request *r);
+void api_download_cancel(struct api_request *r);
+void api_download_retry(struct api_request *r);
+
+void api_upload_list(struct api_request *r);
+void api_upload_get(struct api_request *r);
+void api_upload_content(struct api_request *r);
+void api_upload_remove(struct api_request *r);
+
+void api_status_get(struct api_request *r);
+void api_metrics(struct api_request *r);
+void api_healthz(struct api_request *r);
+void api_readyz(struct api_request *r);
+void api_openapi(struct api_request *r);
+
+#endif

@@ -1,0 +1,87 @@
+#include "api_json.h"
+
+#include <stdio.h>
+#include <time.h>
+
+json_t *api_json_time(uint64_t unix_ms)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm tm;
+    char text[48];
+
+    if (unix_ms == 0 || gmtime_r(&seconds, &tm) == NULL)
+        return json_null();
+    size_t len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(text + len, sizeof text - len, ".%03uZ", (unsigned)(unix_ms % 1000));
+    return json_string(text);
+}
+
+json_t *api_json_product(const struct product *p)
+{
+    return json_pack("{s:s, s:o}", "name", p->name, "created_at", api_json_time(p->created_ms));
+}
+
+json_t *api_json_device(const struct device *d)
+{
+    return json_pack("{s:s, s:s, s:b, s:o}", "product", d->key.product, "name", d->key.device, "disabled",
+                     (int)d->disabled, "created_at", api_json_time(d->created_ms));
+}
+
+json_t *api_json_resource(const struct resource *r)
+{
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "id", r->id.text, "product", r->product, "name", r->name,
+                     "size", (json_int_t)r->size, "md5", r->md5, "sha256", r->sha256, "created_at",
+                     api_json_time(r->created_ms));
+}
+
+json_t *api_json_upload(const struct upload_task *t)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", //
+                     "id", t->id.text, "product", t->device.product, "device", t->device.device, "name", t->name,
+                     "size", (json_int_t)t->size, "md5", t->md5, "state", upload_state_name(t->state), //
+                     "percent", (int)t->percent, "result_code", (int)t->result_code, "result_msg", t->result_msg,
+                     "created_at", api_json_time(t->created_ms), "updated_at", api_json_time(t->updated_ms),
+                     "stored_at", api_json_time(t->stored_ms), "ended_at", api_json_time(t->ended_ms), //
+                     "expires_at", upload_state_open(t->state) ? api_json_time(t->expires_ms) : json_null());
+}
+
+static json_t *counts_json(const struct download_counts *counts)
+{
+    json_t *object = json_object();
+    uint64_t total = 0;
+
+#define X(state, number, name)                                                                    \
+    if (json_object_set_new(object, name, json_integer((json_int_t)counts->by_state[number])) == 0) \
+        total += counts->by_state[number];
+    DOWNLOAD_STATE_LIST(X)
+#undef X
+    (void)json_object_set_new(object, "total", json_integer((json_int_t)total));
+    return object;
+}
+
+json_t *api_json_deployment(const struct deployment *d, const struct download_counts *counts)
+{
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:b, s:o, s:o}", //
+                  "id", d->id.text, "product", d->product, "resource", d->resource_name, //
+                  "resource_id", d->resource.text, "state", deployment_state_name(d->state), //
+                  "all", (int)d->target_all, "rate_per_min", (int)d->rate_per_min, "timeout_s", (int)d->timeout_s,
+                  "expanding", (int)!d->expand_done, //
+                  "created_at", api_json_time(d->created_ms), "updated_at", api_json_time(d->updated_ms));
+
+    if (object != NULL && counts != NULL)
+        (void)json_object_set_new(object, "counts", counts_json(counts));
+    return object;
+}
+
+json_t *api_json_download(const struct download_task *t)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", //
+                     "id", t->id.text, "deployment", t->deployment.text, "product", t->device.product, //
+                     "device", t->device.device, "resource_id", t->resource.text, "name", t->name, //
+                     "size", (json_int_t)t->size, "state", download_state_name(t->state), //
+                     "percent", (int)t->percent, "result_code", (int)t->result_code, "result_msg", t->result_msg,
+                     "pushes", (int)t->pushes, "created_at", api_json_time(t->created_ms), //
+                     "updated_at", api_json_time(t->updated_ms), "release_at", api_json_time(t->release_ms),
+                     "deadline_at", api_json_time(t->deadline_ms), "ended_at", api_json_time(t->ended_ms));
+}

@@ -1,0 +1,24 @@
+/**
+ * @file api_json.h
+ * @brief The things of the model as the API shows them. Each gives a new value, or null without memory. Pure.
+ */
+#ifndef HTTP_API_JSON_H
+#define HTTP_API_JSON_H
+
+#include "api/model.h"
+#include "api/store.h"
+
+#include <jansson.h>
+
+/** @brief RFC 3339, UTC, milliseconds; null for 0. */
+json_t *api_json_time(uint64_t unix_ms);
+json_t *api_json_product(const struct product *p);
+/** @brief Without the secret. */
+json_t *api_json_device(const struct device *d);
+json_t *api_json_resource(const struct resource *r);
+json_t *api_json_upload(const struct upload_task *t);
+/** @brief counts may be null: then they are left out. */
+json_t *api_json_deployment(const struct deployment *d, const struct download_counts *counts);
+json_t *api_json_download(const struct download_task *t);
+
+#endif

@@ -1,0 +1,26 @@
+/**
+ * @file api_list.h
+ * @brief The answer to every list: one page of rows and where the next one begins.
+ */
+#ifndef HTTP_API_LIST_H
+#define HTTP_API_LIST_H
+
+#include "api_request.h"
+
+/** @brief What differs from list to list. */
+struct api_list {
+    size_t row_bytes;
+    ferry_err (*fetch)(struct api_request *r, struct store_conn *conn, const struct store_page *page, void *rows,
+                       size_t *ret_count);
+    /** A new value, or null. */
+    json_t *(*show)(struct api_request *r, struct store_conn *conn, const void *row);
+    /** What the page after this row begins with. */
+    const char *(*key)(const void *row);
+    /** Leaves a row out when false; null: shows all. The page may then be shorter than its limit. */
+    bool (*keep)(struct api_request *r, const void *row);
+};
+
+/** @brief Answers {"items": […], "next": "…" or null}. */
+void api_list_answer(struct api_request *r, const struct api_list *list);
+
+#endif

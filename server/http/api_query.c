@@ -1,0 +1,187 @@
+#include "api_query.h"
+
+#include "proto/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct parameter {
+    enum api_query_flag flag;
+    const char *name;
+    const char *allowed; /* completes "It must be ..." */
+    bool (*read)(const char *value, struct api_query *query);
+};
+
+static bool read_limit(const char *value, struct api_query *query)
+{
+    char *end;
+
+    if (value[0] < '0' || value[0] > '9')
+        return false;
+    unsigned long limit = strtoul(value, &end, 10);
+    if (*end != '\0' || limit < 1 || limit > FERRY_PAGE_MAX)
+        return false;
+    query->limit = (uint32_t)limit;
+    return true;
+}
+
+static bool read_ident(const char *value, char *out)
+{
+    return ferry_ident_valid(ferry_text_of(value)) && ferry_text_copy(ferry_text_of(value), out, FERRY_IDENT_MAX + 1);
+}
+
+static bool read_name_text(const char *value, char *out)
+{
+    return ferry_name_valid(ferry_text_of(value)) && ferry_text_copy(ferry_text_of(value), out, FERRY_NAME_MAX + 1);
+}
+
+static bool read_cursor_id(const char *value, struct api_query *query)
+{
+    ferry_id id;
+
+    if (!ferry_id_parse(value, strlen(value), &id))
+        return false;
+    memcpy(query->cursor, id.text, sizeof id.text);
+    return true;
+}
+
+static bool read_cursor_name(const char *value, struct api_query *query)
+{
+    return read_ident(value, query->cursor);
+}
+
+static bool read_order(const char *value, struct api_query *query)
+{
+    query->descending = strcmp(value, "desc") == 0;
+    return query->descending || strcmp(value, "asc") == 0;
+}
+
+static bool read_product(const char *value, struct api_query *query)
+{
+    return read_ident(value, query->product);
+}
+
+static bool read_device(const char *value, struct api_query *query)
+{
+    return read_ident(value, query->device);
+}
+
+static bool read_name(const char *value, struct api_query *query)
+{
+    return read_name_text(value, query->name);
+}
+
+static bool read_name_prefix(const char *value, struct api_query *query)
+{
+    return read_name_text(value, query->name_prefix);
+}
+
+static bool read_device_prefix(const char *value, struct api_query *query)
+{
+    return read_ident(value, query->name_prefix);
+}
+
+static bool read_upload_state(const char *value, struct api_query *query)
+{
+    upload_state state;
+    bool known = upload_state_parse(value, &state);
+
+    if (known)
+        query->state = (int)state;
+    return known;
+}
+
+static bool read_download_state(const char *value, struct api_query *query)
+{
+    download_state state;
+    bool known = download_state_parse(value, &state);
+
+    if (known)
+        query->state = (int)state;
+    return known;
+}
+
+static bool read_deployment_state(const char *value, struct api_query *query)
+{
+    deployment_state state;
+    bool known = deployment_state_parse(value, &state);
+
+    if (known)
+        query->state = (int)state;
+    return known;
+}
+
+static bool read_counts(const char *value, struct api_query *query)
+{
+    query->counts = strcmp(value, "true") == 0;
+    return query->counts || strcmp(value, "false") == 0;
+}
+
+#define IDENT_RULE "1 to 64 of A-Z a-z 0-9 _ : -"
+#define NAME_RULE "1 to 255 bytes of UTF-8 without control characters"
+
+static const struct parameter parameters[] = {
+    {API_Q_LIMIT, "limit", "a whole number from 1 to 250", read_limit},
+    {API_Q_CURSOR_ID, "cursor", "the \"next\" of the page before", read_cursor_id},
+    {API_Q_CURSOR_NAME, "cursor", "the \"next\" of the page before", read_cursor_name},
+    {API_Q_ORDER, "order", "asc or desc", read_order},
+    {API_Q_PRODUCT, "product", IDENT_RULE, read_product},
+    {API_Q_DEVICE, "device", IDENT_RULE, read_device},
+    {API_Q_NAME, "name", NAME_RULE, read_name},
+    {API_Q_NAME_PREFIX, "name_prefix", NAME_RULE, read_name_prefix},
+    {API_Q_DEVICE_PREFIX, "name_prefix", IDENT_RULE, read_device_prefix},
+    {API_Q_UPLOAD_STATE, "state", "created, uploading, stored, done, failed, expired or cancelled", read_upload_state},
+    {API_Q_DOWNLOAD_STATE, "state",
+     "queued, offered, downloading, done, failed, timed_out, cancelled or rejected", read_download_state},
+    {API_Q_DEPLOYMENT_STATE, "state", "active, finished or cancelled", read_deployment_state},
+    {API_Q_COUNTS, "counts", "true or false", read_counts},
+};
+enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
+
+static const struct parameter *find(const char *name, unsigned known)
+{
+    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
+        if ((known & (unsigned)parameters[i].flag) != 0 && strcmp(parameters[i].name, name) == 0)
+            return &parameters[i];
+    }
+    return NULL;
+}
+
+static bool check_required(unsigned required, unsigned given, struct api_fault *reterr_fault)
+{
+    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
+        unsigned flag = (unsigned)parameters[i].flag;
+        if ((required & flag) != 0 && (given & flag) == 0)
+            return api_fault_set(reterr_fault, API_MISSING_PARAMETER, parameters[i].name,
+                                 "The parameter \"%s\" is required here.", parameters[i].name);
+    }
+    return true;
+}
+
+bool api_query_read(const struct api_url *url, unsigned known, unsigned required, struct api_query *query,
+                    struct api_fault *reterr_fault)
+{
+    unsigned given = 0;
+
+    *query = (struct api_query){.limit = FERRY_PAGE_DEFAULT, .descending = (known & API_Q_CURSOR_ID) != 0};
+    for (size_t i = 0; i < url->param_count; i++) {
+        const struct api_url_param *param = &url->params[i];
+        const struct parameter *row = find(param->name, known);
+        if (row == NULL)
+            return api_fault_set(reterr_fault, API_UNKNOWN_PARAMETER, param->name,
+                                 "This route does not know the parameter %s", param->name);
+        if ((given & (unsigned)row->flag) != 0)
+            return api_fault_set(reterr_fault, API_INVALID_PARAMETER, row->name,
+                                 "The parameter \"%s\" is given more than once.", row->name);
+        given |= (unsigned)row->flag;
+        if (!row->read(param->value, query))
+            return api_fault_set(reterr_fault, API_INVALID_PARAMETER, row->name, "\"%s\" must be %s.", row->name,
+                                 row->allowed);
+    }
+    return check_required(required, given, reterr_fault);
+}
+
+struct store_page api_query_page(const struct api_query *query)
+{
+    return (struct store_page){.after = query->cursor, .limit = query->limit, .descending = query->descending};
+}

@@ -1,0 +1,67 @@
+/**
+ * @file api_query.h
+ * @brief The parameters of a query, each known by a table: which ones a route takes, and what they may be. Pure.
+ */
+#ifndef HTTP_API_QUERY_H
+#define HTTP_API_QUERY_H
+
+#include "api/model.h"
+#include "api/store.h"
+#include "api_problem.h"
+#include "api_url.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** @brief Parameters; a route names those that it takes. */
+enum api_query_flag {
+    API_Q_LIMIT = 1 << 1,
+    API_Q_CURSOR_ID = 1 << 2,   /**< lists that are ordered by id: the newest first unless order=asc */
+    API_Q_CURSOR_NAME = 1 << 3, /**< lists that are ordered by name */
+    API_Q_ORDER = 1 << 4,
+    API_Q_PRODUCT = 1 << 5,
+    API_Q_DEVICE = 1 << 6,
+    API_Q_NAME = 1 << 7,
+    API_Q_NAME_PREFIX = 1 << 8,
+    API_Q_DEVICE_PREFIX = 1 << 9, /**< name_prefix of a device name */
+    API_Q_UPLOAD_STATE = 1 << 10,
+    API_Q_DOWNLOAD_STATE = 1 << 11,
+    API_Q_DEPLOYMENT_STATE = 1 << 12,
+    API_Q_COUNTS = 1 << 13,
+
+    API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER,
+    API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_ORDER,
+};
+
+/** @brief What was given; "" and 0 when it was not. */
+struct api_query {
+    uint32_t limit;
+    bool descending;
+    bool counts;
+    int state; /**< of the kind that the route takes */
+    char cursor[FERRY_IDENT_MAX + 1];
+    char product[FERRY_IDENT_MAX + 1];
+    char device[FERRY_IDENT_MAX + 1];
+    char name[FERRY_NAME_MAX + 1];
+    char name_prefix[FERRY_NAME_MAX + 1];
+};
+
+/**
+ * @brief Reads what a route takes.
+ * @param[in]  known, required  flags of enum api_query_flag
+ * @param[out] query            defaults, then what was given; unusable on failure
+ * Returns false with a fault when a parameter is unknown, given twice, missing or not allowed.
+ */
+bool api_query_read(const struct api_url *url, unsigned known, unsigned required, struct api_query *query,
+                    struct api_fault *reterr_fault);
+
+/** @brief The page that the query asks for; it points into the query. */
+struct store_page api_query_page(const struct api_query *query);
+
+/** @brief The parameter's text, or null when it was not given: what the filters of the store want. */
+static inline const char *api_query_text(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+#endif

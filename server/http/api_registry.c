@@ -1,0 +1,186 @@
+/* Products and devices. */
+#include "api_handlers.h"
+
+#include "api_json.h"
+#include "api_list.h"
+#include "base/encode.h"
+#include "base/system.h"
+#include "proto/text.h"
+
+#include <string.h>
+
+/* --- products ----------------------------------------------------------------------------------------- */
+
+static void finish_product_add(struct api_request *r)
+{
+    const struct product *product = &r->command.product;
+
+    api_reply_created(r, api_json_product(product), "/products/%s", product->name);
+}
+
+void api_product_add(struct api_request *r)
+{
+    static const struct api_field fields[] = {
+        {"name", API_FIELD_IDENT, offsetof(struct product, name), true, 0, 0},
+    };
+    struct product product = {.created_ms = engine_now_ms(r->shared->engine)};
+
+    if (!api_body_read(r, fields, 1, &product))
+        return;
+    r->command.product = product;
+    api_command(r, CMD_PRODUCT_ADD, finish_product_add);
+}
+
+static ferry_err fetch_products(struct api_request *r, struct store_conn *conn, const struct store_page *page,
+                                void *rows, size_t *ret_count)
+{
+    return r->shared->store->ops->product_list(conn, page, rows, ret_count);
+}
+
+static json_t *show_product(struct api_request *r, struct store_conn *conn, const void *row)
+{
+    (void)r;
+    (void)conn;
+    return api_json_product(row);
+}
+
+static const char *product_key(const void *row)
+{
+    return ((const struct product *)row)->name;
+}
+
+void api_product_list(struct api_request *r)
+{
+    static const struct api_list list = {
+        .row_bytes = sizeof(struct product), .fetch = fetch_products, .show = show_product, .key = product_key};
+
+    api_list_answer(r, &list);
+}
+
+void api_product_get(struct api_request *r)
+{
+    struct store_conn *conn = api_reader(r);
+    struct product product;
+
+    if (conn != NULL &&
+        api_store_ok(r, r->shared->store->ops->product_get(conn, api_param(r, "product"), &product), "such product"))
+        api_reply_json(r, MHD_HTTP_OK, api_json_product(&product));
+}
+
+void api_product_remove(struct api_request *r)
+{
+    if (!ferry_text_copy(ferry_text_of(api_param(r, "product")), r->command.product.name,
+                         sizeof r->command.product.name)) {
+        api_reply_err(r, FERRY_E_NOT_FOUND, "such product");
+        return;
+    }
+    api_command(r, CMD_PRODUCT_REMOVE, api_reply_nothing);
+}
+
+/* --- devices ------------------------------------------------------------------------------------------ */
+
+enum { NEW_SECRET_BYTES = 32 };
+
+/* The only time that the secret is shown. */
+static void finish_device_add(struct api_request *r)
+{
+    const struct device *device = &r->command.device;
+    char secret[FERRY_BASE64_SIZE(DEVICE_SECRET_MAX)];
+    json_t *answer = api_json_device(device);
+
+    ferry_base64_encode(device->secret, device->secret_len, secret);
+    if (answer != NULL && json_object_set_new(answer, "secret", json_string(secret)) != 0) {
+        json_decref(answer);
+        answer = NULL;
+    }
+    api_reply_created(r, answer, "/devices/%s/%s", device->key.product, device->key.device);
+}
+
+void api_device_add(struct api_request *r)
+{
+    static const struct api_field fields[] = {
+        {"product", API_FIELD_IDENT, offsetof(struct device, key.product), true, 0, 0},
+        {"name", API_FIELD_IDENT, offsetof(struct device, key.device), true, 0, 0},
+    };
+    struct device device = {.secret_len = NEW_SECRET_BYTES, .created_ms = engine_now_ms(r->shared->engine)};
+
+    if (!api_body_read(r, fields, 2, &device))
+        return;
+    ferry_random_bytes(device.secret, NEW_SECRET_BYTES);
+    r->command.device = device;
+    api_command(r, CMD_DEVICE_ADD, finish_device_add);
+}
+
+static ferry_err fetch_devices(struct api_request *r, struct store_conn *conn, const struct store_page *page,
+                               void *rows, size_t *ret_count)
+{
+    struct device_filter filter = {.product = r->query.product, .name_prefix = api_query_text(r->query.name_prefix)};
+
+    return r->shared->store->ops->device_list(conn, &filter, page, rows, ret_count);
+}
+
+static json_t *show_device(struct api_request *r, struct store_conn *conn, const void *row)
+{
+    (void)r;
+    (void)conn;
+    return api_json_device(row);
+}
+
+static const char *device_row_key(const void *row)
+{
+    return ((const struct device *)row)->key.device;
+}
+
+void api_device_list(struct api_request *r)
+{
+    static const struct api_list list = {
+        .row_bytes = sizeof(struct device), .fetch = fetch_devices, .show = show_device, .key = device_row_key};
+    struct store_conn *conn = api_reader(r);
+    struct product product;
+
+    if (conn != NULL &&
+        api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product"))
+        api_list_answer(r, &list);
+}
+
+/* The device as the store has it, after a change too. */
+static void answer_device(struct api_request *r, const struct device_key *key)
+{
+    struct store_conn *conn = api_reader(r);
+    struct device device;
+
+    if (conn != NULL && api_store_ok(r, r->shared->store->ops->device_get(conn, key, &device), "such device"))
+        api_reply_json(r, MHD_HTTP_OK, api_json_device(&device));
+}
+
+void api_device_get(struct api_request *r)
+{
+    struct device_key key;
+
+    if (api_param_device(r, &key))
+        answer_device(r, &key);
+}
+
+static void finish_device_change(struct api_request *r)
+{
+    answer_device(r, &r->command.device.key);
+}
+
+void api_device_change(struct api_request *r)
+{
+    static const struct api_field fields[] = {
+        {"disabled", API_FIELD_BOOL, offsetof(struct device, disabled), true, 0, 0},
+    };
+    struct device device = {.secret_len = 0};
+
+    if (!api_param_device(r, &device.key) || !api_body_read(r, fields, 1, &device))
+        return;
+    r->command.device = device;
+    api_command(r, CMD_DEVICE_DISABLE, finish_device_change);
+}
+
+void api_device_remove(struct api_request *r)
+{
+    if (api_param_device(r, &r->command.device.key))
+        api_command(r, CMD_DEVICE_REMOVE, api_reply_nothing);
+}

@@ -1,0 +1,137 @@
+/* Resources: the files that the platform holds for a product. */
+#include "api_handlers.h"
+
+#include "api_content.h"
+#include "api_json.h"
+#include "api_list.h"
+#include "api_intake.h"
+#include "base/encode.h"
+#include "base/system.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- adding ------------------------------------------------------------------------------------------- */
+
+static void begin_add(struct api_request *r)
+{
+    struct store_conn *conn = api_reader(r);
+    struct resource *resource = &r->command.resource;
+    uint8_t random[FERRY_ID_RANDOM_BYTES];
+    struct product product;
+
+    if (conn == NULL ||
+        !api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product"))
+        return;
+    ferry_random_bytes(random, sizeof random);
+    resource->created_ms = engine_now_ms(r->shared->engine);
+    resource->id = ferry_id_make(resource->created_ms, random);
+    (void)snprintf(resource->product, sizeof resource->product, "%s", r->query.product);
+    (void)snprintf(resource->name, sizeof resource->name, "%s", r->query.name);
+    api_intake_begin(r, &resource->id);
+}
+
+const struct api_stream_ops api_resource_stream = {.begin = begin_add, .write = api_intake_write};
+
+static void finish_add(struct api_request *r)
+{
+    const struct resource *resource = &r->command.resource;
+
+    api_reply_created(r, api_json_resource(resource), "/resources/%s", resource->id.text);
+}
+
+/* The object is whole, but nothing will refer to it. */
+static void undo_add(struct api_request *r)
+{
+    (void)r->shared->objects->ops->remove(r->shared->objects, &r->command.resource.id);
+}
+
+void api_resource_add(struct api_request *r)
+{
+    struct resource *resource = &r->command.resource;
+    struct object_digests digests;
+
+    if (!api_intake_finish(r, &digests))
+        return;
+    resource->size = digests.size;
+    ferry_hex_encode(digests.md5, sizeof digests.md5, resource->md5);
+    ferry_hex_encode(digests.sha256, sizeof digests.sha256, resource->sha256);
+    r->undo = undo_add;
+    api_command(r, CMD_RESOURCE_ADD, finish_add);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------ */
+
+static ferry_err fetch(struct api_request *r, struct store_conn *conn, const struct store_page *page, void *rows,
+                       size_t *ret_count)
+{
+    const struct api_query *q = &r->query;
+    struct resource_filter filter = {
+        .product = api_query_text(q->product),
+        .name_prefix = api_query_text(q->name[0] != '\0' ? q->name : q->name_prefix),
+    };
+
+    return r->shared->store->ops->resource_list(conn, &filter, page, rows, ret_count);
+}
+
+static json_t *show(struct api_request *r, struct store_conn *conn, const void *row)
+{
+    (void)r;
+    (void)conn;
+    return api_json_resource(row);
+}
+
+static const char *key(const void *row)
+{
+    return ((const struct resource *)row)->id.text;
+}
+
+/* The store filters by prefix; of an exact name that leaves the longer ones to be passed over. */
+static bool has_name(struct api_request *r, const void *row)
+{
+    return r->query.name[0] == '\0' || strcmp(r->query.name, ((const struct resource *)row)->name) == 0;
+}
+
+void api_resource_list(struct api_request *r)
+{
+    static const struct api_list list = {
+        .row_bytes = sizeof(struct resource), .fetch = fetch, .show = show, .key = key, .keep = has_name};
+
+    if (r->query.name[0] != '\0' && r->query.name_prefix[0] != '\0')
+        api_reply_problem(r, API_INVALID_PARAMETER, "Give either \"name\" or \"name_prefix\".");
+    else
+        api_list_answer(r, &list);
+}
+
+static bool find(struct api_request *r, struct resource *ret_resource)
+{
+    ferry_id id;
+
+    if (!api_param_id(r, "resource", "such resource", &id))
+        return false;
+    struct store_conn *conn = api_reader(r);
+    return conn != NULL &&
+           api_store_ok(r, r->shared->store->ops->resource_get(conn, &id, ret_resource), "such resource");
+}
+
+void api_resource_get(struct api_request *r)
+{
+    struct resource resource;
+
+    if (find(r, &resource))
+        api_reply_json(r, MHD_HTTP_OK, api_json_resource(&resource));
+}
+
+void api_resource_content(struct api_request *r)
+{
+    struct resource resource;
+
+    if (find(r, &resource))
+        api_content_answer(r, &resource.id, resource.name, resource.md5);
+}
+
+void api_resource_remove(struct api_request *r)
+{
+    if (api_param_id(r, "resource", "such resource", &r->command.id))
+        api_command(r, CMD_RESOURCE_REMOVE, api_reply_nothing);
+}

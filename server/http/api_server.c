@@ -1,0 +1,165 @@
+#include "http/api_server.h"
+
+#include "api_exchange.h"
+#include "api_readers.h"
+#include "api_request.h"
+#include "api_status.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/system.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    HTTP_THREADS = 2,
+    WORKERS = 4,
+    WRITERS = 2,
+    CONNECTIONS_MAX = 1200, /* a thousand silent clients leave room for an operator */
+    CONNECTION_TIMEOUT_S = 30,
+    CONNECTION_MEMORY = 16384, /* bytes: the longest head that is read */
+    STOP_GRACE_S = 2,
+};
+
+struct api_server {
+    struct api_context context;
+    struct MHD_Daemon *daemon;
+};
+
+/* --- callbacks of libmicrohttpd ------------------------------------------------------------------------ */
+
+static void *on_target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    struct api_server *server = cls;
+    struct api_request *r = ferry_calloc(1, sizeof *r);
+
+    (void)connection;
+    if (r == NULL)
+        return NULL;
+    r->shared = &server->context;
+    r->url_err = api_url_parse(target, &r->url);
+    api_gate_request_begun(&server->context.gate);
+    return r;
+}
+
+static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                 const char *version, const char *data, size_t *size, void **req_cls)
+{
+    (void)cls;
+    (void)url;
+    (void)version;
+    return *req_cls != NULL ? api_exchange_turn(*req_cls, connection, method, data, size) : MHD_NO;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct api_server *server = cls;
+
+    (void)connection;
+    (void)code;
+    if (*req_cls == NULL)
+        return;
+    api_request_free(*req_cls);
+    *req_cls = NULL;
+    api_gate_request_ended(&server->context.gate);
+}
+
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format, va_list args)
+{
+    char text[256];
+
+    (void)cls;
+    (void)vsnprintf(text, sizeof text, format, args);
+    ferry_log(FERRY_LOG_DEBUG, "api", "libmicrohttpd: %s", text);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------- */
+
+static ferry_err start_daemon(struct api_server *server, int listen_fd)
+{
+    /* The library closes the descriptor that it is given: it gets one of its own. */
+    int fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
+
+    if (fd < 0)
+        return FERRY_E_IO;
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_END);
+    if (server->daemon == NULL)
+        (void)close(fd);
+    return server->daemon != NULL ? FERRY_OK : FERRY_E_IO;
+}
+
+static void free_server(struct api_server *server)
+{
+    api_pool_free(server->context.workers);
+    api_pool_free(server->context.writers);
+    api_readers_free(server->context.readers);
+    api_ready_free(server->context.ready);
+    api_gate_done(&server->context.gate);
+    free(server);
+}
+
+static ferry_err start_parts(struct api_context *context)
+{
+    ferry_err err = api_readers_new(context->store, HTTP_THREADS + WORKERS + WRITERS, &context->readers);
+
+    if (err == FERRY_OK)
+        err = api_ready_new(&context->ready);
+    if (err == FERRY_OK)
+        err = api_pool_new(WORKERS, &context->workers);
+    if (err == FERRY_OK)
+        err = api_pool_new(WRITERS, &context->writers);
+    return err;
+}
+
+ferry_err api_server_start(const struct api_server_config *config, struct api_server **ret)
+{
+    if (config->engine == NULL || config->store == NULL || config->objects == NULL || config->version == NULL)
+        return FERRY_E_ARG;
+    struct api_server *server = ferry_calloc(1, sizeof *server);
+    if (server == NULL)
+        return FERRY_E_NOMEM;
+    server->context = (struct api_context){
+        .engine = config->engine,
+        .store = config->store,
+        .objects = config->objects,
+        .object_size_max = config->object_size_max != 0 ? config->object_size_max : FERRY_OBJECT_SIZE_MAX,
+        .version = config->version,
+        .started_ms = ferry_mono_ms(),
+    };
+    api_gate_init(&server->context.gate);
+    ferry_err err = start_parts(&server->context);
+    if (err == FERRY_OK)
+        err = start_daemon(server, config->listen_fd);
+    if (err != FERRY_OK) {
+        free_server(server);
+        return err;
+    }
+    *ret = server;
+    return FERRY_OK;
+}
+
+void api_server_stop(struct api_server *server)
+{
+    if (server == NULL)
+        return;
+    int fd = MHD_quiesce_daemon(server->daemon);
+    api_gate_close(&server->context.gate, STOP_GRACE_S);
+    MHD_stop_daemon(server->daemon);
+    if (fd >= 0)
+        (void)close(fd);
+    free_server(server);
+}

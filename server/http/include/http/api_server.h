@@ -1,0 +1,44 @@
+/**
+ * @file api_server.h
+ * @brief The operator API: `/api/v1`, `/metrics`, `/healthz` and `/readyz` on one listener.
+ *
+ * Every route, field and error stands in docs/api/openapi.yaml, which the server also answers with
+ * at /api/v1/openapi.yaml. Changes go through the engine; lists are read over connections of its own.
+ */
+#ifndef HTTP_API_SERVER_H
+#define HTTP_API_SERVER_H
+
+#include "api/objects.h"
+#include "api/store.h"
+#include "base/error.h"
+#include "core/engine.h"
+
+#include <stdint.h>
+
+struct api_server;
+
+/** @brief What the server works with. All must outlive it; it closes none of them. */
+struct api_server_config {
+    int listen_fd; /**< bound and listening; stays the caller's, who closes it after api_server_stop() */
+    struct engine *engine;
+    struct store *store;
+    struct objects *objects;
+    uint64_t object_size_max; /**< bytes of a resource; 0: FERRY_OBJECT_SIZE_MAX */
+    const char *version;      /**< of the program, for /status and /metrics; must outlive the server */
+};
+
+/**
+ * @brief Starts the server's threads and returns; requests are answered from now on.
+ * @param[out] ret  written only on FERRY_OK; ends with api_server_stop()
+ * @retval FERRY_E_ARG a part is missing | FERRY_E_NOMEM | FERRY_E_IO no thread, descriptor or epoll to be had
+ * Blocking: for the start of the threads.   Threads: any.
+ */
+FERRY_MUST_CHECK ferry_err api_server_start(const struct api_server_config *config, struct api_server **ret);
+
+/**
+ * @brief Takes no new connections, lets the requests that are being answered end (at most two seconds), ends
+ * the threads and frees. Accepts null. Call it before engine_free(); a stopped engine is fine.
+ */
+void api_server_stop(struct api_server *server);
+
+#endif
