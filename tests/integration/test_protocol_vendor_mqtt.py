@@ -49,9 +49,9 @@ def test_two_devices_whose_joined_names_are_equal_are_told_apart(platform):
     stem = unique_name("x", 7)
     one = platform.new_device(platform.new_product(stem), "c1")
     other = platform.new_device(platform.new_product(stem + "c"), "1")
-    with VendorDevice(platform, one, client_id=unique_name("id")) as first:
+    with VendorDevice(platform, one) as first:
         assert first.upload("one", b"1").verdict["result_code"] == 0
-    with VendorDevice(platform, other, client_id=unique_name("id")) as second:
+    with VendorDevice(platform, other) as second:
         assert second.upload("other", b"2").verdict["result_code"] == 0
     names = [[task["name"] for task in platform.api.uploads(each.product, each.device)] for each in (one, other)]
     assert names == [["one"], ["other"]]
@@ -59,7 +59,7 @@ def test_two_devices_whose_joined_names_are_equal_are_told_apart(platform):
 
 @pytest.mark.parametrize("method", ["sha1", "sha256"])
 @pytest.mark.parametrize("application, expiry", [
-    ("21010406", "92233720368547758"), ("12010126", "92233720368547758"), ("", "0"), ("21010406", "nonsense"),
+    ("21010406", "92233720368547758"), ("12010126", "92233720368547758"), ("", "92233720368547758"), ("21010406", "nonsense"),
     ("21010406", "4102444800"), ("21010406", "9" * 40),
 ])
 def test_credential(platform, make_device, method, application, expiry):
@@ -181,14 +181,14 @@ def test_no_packet_is_longer_than_the_buffer(make_platform):
     platform = make_platform("--public-url", "http://" + "h" * 63)
     credential = platform.new_device(platform.new_product("p" * 64), "d" * 64)
     name = "資" * 85
-    with VendorDevice(platform, credential, client_id="x") as device:
+    with VendorDevice(platform, credential) as device:
         longest = device.request_upload(name, b"x")
         assert longest["name"] == name
         platform.api.resource_add(device.product, name, b"12345")
         platform.api.deploy(device.product, name, [device.device], force=True)
         assert device.wait("download")["name"] == name
         assert packet_bytes(device.down, json.dumps(longest, ensure_ascii=False).encode(), 0) < PACKET_MAX
-    with VendorDevice(platform, credential, client_id="x", strict=False) as device:
+    with VendorDevice(platform, credential, strict=False) as device:
         for long in (b'"' * 255, b"\x01" * 255, b"q" * 2000):  # an escape makes six bytes of one
             escaped = json.dumps(long.decode())
             device.publish(f'{{"type":"create_upload_task","name":{escaped},"size":0,"md5sum":{escaped},'

@@ -49,6 +49,15 @@ class OperatorApi:
                 return rows
             query["cursor"] = page["next"]
 
+    def metric(self, name):
+        """One value of /metrics, summed over its labels."""
+        answer = self._session.get(f"{self.url}/metrics", timeout=TIMEOUT_S)
+        assert answer.status_code == 200, answer.text
+        values = [float(line.rpartition(" ")[2]) for line in answer.text.splitlines()
+                  if line.partition("{")[0].partition(" ")[0] == name]
+        assert values, f"no metric {name}"
+        return sum(values)
+
     # --- products and devices ---------------------------------------------------------------------
 
     def product_add(self, name):
@@ -79,8 +88,8 @@ class OperatorApi:
     def deployment(self, deployment_id):
         return self.call("GET", f"/deployments/{deployment_id}")
 
-    def deployment_tasks(self, deployment_id):
-        return self.list(f"/deployments/{deployment_id}/tasks")
+    def deployment_tasks(self, deployment_id, **query):
+        return self.list(f"/deployments/{deployment_id}/tasks", **query)
 
     def deployment_cancel(self, deployment_id):
         return self.call("POST", f"/deployments/{deployment_id}/cancel")
@@ -90,7 +99,8 @@ class OperatorApi:
 
     def download_task(self, deployment_id, device):
         """The one task of that device in the deployment."""
-        return next(task for task in self.deployment_tasks(deployment_id) if task["device"] == device)
+        (task,) = self.deployment_tasks(deployment_id, device=device)
+        return task
 
     def download_cancel(self, deployment_id, task_id):
         return self.call("POST", f"/deployments/{deployment_id}/tasks/{task_id}/cancel")
