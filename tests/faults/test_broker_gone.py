@@ -81,8 +81,8 @@ def test_a_silent_broker_stops_nobody_else_and_afterwards_devices_go_on(make_pla
     survives(platform, broker_silent)
 
 
-def test_health_tells_that_the_broker_is_away(make_platform):
+def test_readiness_tells_that_the_broker_is_away(make_platform):
     platform = make_platform()
     with broker_dead(platform):
-        wait_for(lambda: requests.get(f"{platform.api_url}/healthz", timeout=5).status_code == 503, 5, "bad health")
-    wait_for(lambda: requests.get(f"{platform.api_url}/healthz", timeout=5).status_code == 200, BACK_S, "good health")
+        wait_for(lambda: requests.get(f"{platform.api_url}/readyz", timeout=5).status_code == 503, 5, "the word that it is not ready")
+    wait_for(lambda: requests.get(f"{platform.api_url}/readyz", timeout=5).status_code == 200, BACK_S, "readiness")
