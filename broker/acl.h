@@ -1,0 +1,25 @@
+/**
+ * @file acl.h
+ * @brief Who may use which topic. Pure; any thread.
+ *
+ * A device publishes to its own up topic and subscribes to its own down topic; the platform the other way
+ * round, for all of them. No wildcards except in the platform's one subscription, nothing retained, nothing else.
+ */
+#ifndef BROKER_ACL_H
+#define BROKER_ACL_H
+
+#include "api/model.h"
+
+#include <stdbool.h>
+
+typedef enum {
+    ACL_RECEIVE,     /**< a message is about to be delivered to the client */
+    ACL_PUBLISH,     /**< the client sends a message */
+    ACL_SUBSCRIBE,   /**< topic is a filter */
+    ACL_UNSUBSCRIBE, /**< topic is a filter */
+} acl_access;
+
+bool acl_device_allows(const struct device_key *key, acl_access access, const char *topic, bool retain);
+bool acl_service_allows(acl_access access, const char *topic, bool retain);
+
+#endif

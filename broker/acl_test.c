@@ -1,0 +1,107 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "acl.h"
+
+enum { R = ACL_RECEIVE, P = ACL_PUBLISH, S = ACL_SUBSCRIBE, U = ACL_UNSUBSCRIBE };
+
+static const struct device_key self = {"pump", "7"};
+
+/* For each topic the accesses that are allowed; all others are not. */
+struct rule {
+    const char *topic;
+    bool allowed[4]; /* by access */
+};
+
+#define ALLOW_NONE {false, false, false, false}
+#define UP "$resource/up/service/"
+#define DOWN "$resource/down/service/"
+
+static void a_device_has_its_own_two_topics_and_nothing_else(void **state)
+{
+    static const struct rule rules[] = {
+        {UP "pump/7", {[P] = true}},
+        {DOWN "pump/7", {[R] = true, [S] = true, [U] = true}},
+        {UP "pump/8", ALLOW_NONE},
+        {DOWN "pump/8", ALLOW_NONE},
+        {UP "pum/p7", ALLOW_NONE},
+        {DOWN "pum/p7", ALLOW_NONE},
+        {UP "other/7", ALLOW_NONE},
+        {UP "pump/7/", ALLOW_NONE},
+        {UP "pump/7/x", ALLOW_NONE},
+        {"/" UP "pump/7", ALLOW_NONE},
+        {"$resource/up/other/pump/7", ALLOW_NONE},
+        {"$resource/up", ALLOW_NONE},
+        {"$resource/service/pump/7", ALLOW_NONE},
+        {DOWN "pump/+", ALLOW_NONE},
+        {DOWN "+/7", ALLOW_NONE},
+        {DOWN "+/+", ALLOW_NONE},
+        {DOWN "pump/#", ALLOW_NONE},
+        {DOWN "#", ALLOW_NONE},
+        {UP "+/+", ALLOW_NONE},
+        {"#", ALLOW_NONE},
+        {"+/down/service/pump/7", ALLOW_NONE},
+        {"$share/g/" DOWN "pump/7", ALLOW_NONE},
+        {"$SYS/#", ALLOW_NONE},
+        {"$SYS/broker/uptime", ALLOW_NONE},
+        {"$CONTROL/dynamic-security/v1", ALLOW_NONE},
+        {"anything", ALLOW_NONE},
+        {"", ALLOW_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+        for (acl_access access = ACL_RECEIVE; access <= ACL_UNSUBSCRIBE; access++) {
+            print_message("%d %s\n", (int)access, rules[i].topic);
+            assert_int_equal(acl_device_allows(&self, access, rules[i].topic, false), rules[i].allowed[access]);
+        }
+}
+
+static void the_platform_hears_every_device_and_answers_every_device(void **state)
+{
+    static const struct rule rules[] = {
+        {UP "+/+", {[S] = true, [U] = true}},
+        {UP "pump/7", {[R] = true}},
+        {DOWN "pump/7", {[P] = true}},
+        {UP "#", ALLOW_NONE},
+        {UP "pump/+", ALLOW_NONE},
+        {DOWN "+/+", ALLOW_NONE},
+        {DOWN "pump", ALLOW_NONE},
+        {DOWN "pump/7/8", ALLOW_NONE},
+        {DOWN "pump/a b", ALLOW_NONE},
+        {"$share/g/" UP "+/+", ALLOW_NONE},
+        {"#", ALLOW_NONE},
+        {"$SYS/#", ALLOW_NONE},
+        {"anything", ALLOW_NONE},
+        {"", ALLOW_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+        for (acl_access access = ACL_RECEIVE; access <= ACL_UNSUBSCRIBE; access++) {
+            print_message("%d %s\n", (int)access, rules[i].topic);
+            assert_int_equal(acl_service_allows(access, rules[i].topic, false), rules[i].allowed[access]);
+        }
+}
+
+static void nothing_is_ever_retained(void **state)
+{
+    (void)state;
+    assert_false(acl_device_allows(&self, ACL_PUBLISH, UP "pump/7", true));
+    assert_false(acl_service_allows(ACL_PUBLISH, DOWN "pump/7", true));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_has_its_own_two_topics_and_nothing_else),
+        cmocka_unit_test(the_platform_hears_every_device_and_answers_every_device),
+        cmocka_unit_test(nothing_is_ever_retained),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
