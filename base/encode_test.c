@@ -30,7 +30,8 @@ static void hex_of_either_case_is_decoded(void **state)
 
 static void hex_of_other_length_or_alphabet_is_refused_and_writes_nothing(void **state)
 {
-    static const char *const bad[] = {"0", "000", "00000", "0g00", "000G", "00 0", "00-0", "000/", "000:", "000@", "000`"};
+    static const char *const bad[] = {"0", "000", "00000", "0g00", "000G", "00 0", "00-0",
+                                      "000/", "000:", "000@", "000`"};
     uint8_t out[2] = {7, 8};
 
     (void)state;
@@ -89,8 +90,8 @@ static void base64_round_trips_every_byte(void **state)
 
 static void base64_that_is_malformed_is_refused(void **state)
 {
-    static const char *const bad[] = {"Z", "Zg=", "Zm9vY", "Z===", "Zg===", "Zm8==", "Zm9v=", "Zm9v==", "Zm9v====", "=", "==", "====",
-                                      "Zg==Zg==", "Zm9 ", "Zm9\n", "Zm-v", "Zm_v", "Z=8="};
+    static const char *const bad[] = {"Z", "Zg=", "Zm9vY", "Z===", "Zg===", "Zm8==", "Zm9v=", "Zm9v==", "Zm9v====",
+                                      "=", "==", "====", "Zg==Zg==", "Zm9 ", "Zm9\n", "Zm-v", "Zm_v", "Z=8="};
     uint8_t out[8] = {7};
     size_t len = 99;
 

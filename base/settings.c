@@ -18,8 +18,10 @@ struct suffix {
     uint64_t factor;
 };
 
-static const struct suffix size_suffixes[] = {{'k', 1ull << 10}, {'K', 1ull << 10}, {'m', 1ull << 20}, {'M', 1ull << 20},
-                                              {'g', 1ull << 30}, {'G', 1ull << 30}, {'\0', 1}};
+static const struct suffix size_suffixes[] = {
+    {'k', 1ull << 10}, {'K', 1ull << 10}, {'m', 1ull << 20}, {'M', 1ull << 20},
+    {'g', 1ull << 30}, {'G', 1ull << 30}, {'\0', 1},
+};
 static const struct suffix time_suffixes[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'\0', 1}};
 
 static const struct {

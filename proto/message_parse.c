@@ -3,7 +3,7 @@
  * what is well formed, because jsmn itself accepts much that is not JSON and stops silently at a NUL.
  * Whatever jsmn returns, the tokens made so far are good: the walk ends where they end.
  */
-#include "message_kind.h"
+#include "message_table.h"
 
 #include <string.h>
 
@@ -12,43 +12,7 @@
 
 typedef char ferry__tokens_are_alike[sizeof(jsmntok_t) == sizeof(ferry_json_token) ? 1 : -1];
 
-/* Where an object stands. Bit 0: it is a "progress", bit 1: it is or is inside the "report". */
-enum { TOP = 0, IN_PROGRESS = 1, IN_REPORT = 2, IN_REPORT_PROGRESS = 3, PLACES = 4, ELSEWHERE = PLACES };
-
-/* What a message says about a result; each place has its own, and the type tells which one counts. */
-typedef struct {
-    uint32_t has;
-    int32_t percent;
-    int32_t result_code;
-    ferry_progress_state state;
-    ferry_text result_msg;
-} outcome;
-
-typedef enum { KIND_TYPE, KIND_WHOLE, KIND_TEXT, KIND_INT, KIND_STATE, KIND_RESULT_MSG, KIND_OBJECT } kind;
-
-typedef struct {
-    char key[12];
-    uint8_t kind;
-    uint8_t where; /* offset in ferry_msg (WHOLE, TEXT) or outcome (INT); bits of the place (OBJECT) */
-    uint8_t has;   /* FERRY_HAS_ bit (WHOLE, INT) */
-} field;
-
-static const field fields[] = {
-    {"type", KIND_TYPE, 0, 0},
-    {"size", KIND_WHOLE, offsetof(ferry_msg, size), FERRY_HAS_SIZE},
-    {"name", KIND_TEXT, offsetof(ferry_msg, name), 0},
-    {"md5sum", KIND_TEXT, offsetof(ferry_msg, md5sum), 0},
-    {"url", KIND_TEXT, offsetof(ferry_msg, url), 0},
-    {"result_code", KIND_INT, offsetof(outcome, result_code), FERRY_HAS_RESULT_CODE},
-    {"result_msg", KIND_RESULT_MSG, 0, 0},
-    {"progress", KIND_OBJECT, IN_PROGRESS, 0},
-    {"percent", KIND_INT, offsetof(outcome, percent), FERRY_HAS_PERCENT},
-    {"state", KIND_STATE, 0, 0},
-    {"report", KIND_OBJECT, IN_REPORT, 0},
-    {"request_id", KIND_TEXT, offsetof(ferry_msg, request_id), 0},
-    {"sha256", KIND_TEXT, offsetof(ferry_msg, sha256), 0},
-    {"expires", KIND_WHOLE, offsetof(ferry_msg, expires), FERRY_HAS_EXPIRES},
-};
+enum { ELSEWHERE = FERRY__PLACES };
 
 static const struct {
     char name[12];
@@ -60,8 +24,6 @@ static const struct {
     {"fail", FERRY_PROGRESS_FAIL},
 };
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 typedef enum { WANT_TOP, WANT_KEY, WANT_COLON, WANT_VALUE, WANT_ITEM, WANT_NEXT, WANT_END } want;
 
 typedef struct {
@@ -71,10 +33,9 @@ typedef struct {
     int32_t next;
     int32_t open; /* innermost open object or array, -1: none */
     want want;
-    const field *field; /* of the key just read; null: none that we know */
-    uint16_t seen[PLACES];
-    outcome outcome[PLACES];
-    ferry_msg msg;
+    const ferry__field *field; /* of the key just read; null: none that we know */
+    uint16_t seen[FERRY__PLACES];
+    ferry_msg found[FERRY__PLACES]; /* what stands in each place; the type tells which of it counts */
 } reader;
 
 /* --- texts ---------------------------------------------------------------------------------- */
@@ -157,74 +118,81 @@ static bool decode(char *text, size_t *len)
 
 /* --- numbers -------------------------------------------------------------------------------- */
 
+typedef struct {
+    uint64_t magnitude; /* of the whole part, saturated */
+    bool minus, overflow, fraction, exponent;
+} number;
+
+static bool is_digit(const char *p, const char *end)
+{
+    return p < end && *p >= '0' && *p <= '9';
+}
+
+/* Behind the digits at p, null when there are none. */
 static const char *skip_digits(const char *p, const char *end)
 {
-    while (p < end && *p >= '0' && *p <= '9')
+    if (!is_digit(p, end))
+        return NULL;
+    while (is_digit(p, end))
         p++;
     return p;
 }
 
-/* RFC 8259, 6. */
-static bool is_number(const char *p, const char *end)
+static void add_digit(number *n, uint8_t digit)
 {
-    const char *digits;
+    if (n->magnitude > UINT64_MAX / 10 || n->magnitude * 10 > UINT64_MAX - digit)
+        n->overflow = true;
+    n->magnitude = n->overflow ? UINT64_MAX : n->magnitude * 10 + digit;
+}
 
-    if (p < end && *p == '-')
+/* RFC 8259, 6. False when the text is not a number of JSON. */
+static bool scan_number(ferry_text text, number *ret_number)
+{
+    const char *p = text.ptr, *end = text.ptr + text.len;
+    const char *after;
+
+    memset(ret_number, 0, sizeof(*ret_number));
+    if (p < end && *p == '-') {
+        ret_number->minus = true;
         p++;
-    digits = p;
-    p = skip_digits(p, end);
-    if (p == digits || (*digits == '0' && p - digits > 1))
-        return false;
-    if (p < end && *p == '.') {
-        digits = ++p;
-        p = skip_digits(p, end);
-        if (p == digits)
-            return false;
     }
-    if (p < end && (*p | 0x20) == 'e') {
+    after = skip_digits(p, end);
+    if (after == NULL || (*p == '0' && after > p + 1))
+        return false;
+    while (p < after)
+        add_digit(ret_number, (uint8_t)(*p++ - '0'));
+    if (p < end && *p == '.') {
+        ret_number->fraction = true;
+        p = skip_digits(p + 1, end);
+    }
+    if (p != NULL && p < end && (*p | 0x20) == 'e') {
+        ret_number->exponent = true;
         p++;
-        if (p < end && (*p == '+' || *p == '-'))
-            p++;
-        digits = p;
-        p = skip_digits(p, end);
-        if (p == digits)
-            return false;
+        p = skip_digits(p < end && (*p == '+' || *p == '-') ? p + 1 : p, end);
     }
     return p == end;
 }
 
-static bool to_u64(ferry_text text, uint64_t *ret_value)
+static bool to_whole(ferry_text text, uint64_t *ret_value)
 {
-    uint64_t value = 0;
+    number n;
 
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t digit = (uint8_t)(text.ptr[i] - '0');
-
-        if (digit > 9 || value > UINT64_MAX / 10 || value * 10 > UINT64_MAX - digit)
-            return false;
-        value = value * 10 + digit;
-    }
-    *ret_value = value;
-    return text.len > 0;
+    if (!scan_number(text, &n) || n.minus || n.overflow || n.fraction || n.exponent)
+        return false;
+    *ret_value = n.magnitude;
+    return true;
 }
 
 /* Saturates; a fraction is cut off. */
-static bool to_i32(ferry_text text, int32_t *ret_value)
+static bool to_int(ferry_text text, int32_t *ret_value)
 {
-    const char *p = text.ptr, *end = text.ptr + text.len, *digits;
-    bool minus = text.len > 0 && *p == '-';
-    uint32_t limit = minus ? 0x80000000u : 0x7fffffffu;
-    uint32_t value = 0;
+    number n;
+    uint32_t value;
 
-    digits = p += minus;
-    for (; p < end && *p >= '0' && *p <= '9'; p++) {
-        uint32_t digit = (uint32_t)(*p - '0');
-
-        value = value > (limit - digit) / 10 ? limit : value * 10 + digit;
-    }
-    if (p == digits || (p < end && (*p != '.' || skip_digits(p + 1, end) != end)))
+    if (!scan_number(text, &n) || n.exponent)
         return false;
-    *ret_value = minus ? (int32_t)(0u - value) : (int32_t)value;
+    value = n.magnitude > INT32_MAX ? (uint32_t)INT32_MAX + n.minus : (uint32_t)n.magnitude;
+    *ret_value = (int32_t)(n.minus ? 0 - value : value);
     return true;
 }
 
@@ -232,20 +200,20 @@ static bool to_i32(ferry_text text, int32_t *ret_value)
 
 static unsigned place_of(const reader *r, int32_t token)
 {
-    return token >= 0 && r->tokens[token].type == JSMN_OBJECT ? (unsigned)r->tokens[token].end : ELSEWHERE;
+    return r->tokens[token].type == JSMN_OBJECT ? (unsigned)r->tokens[token].end : ELSEWHERE;
 }
 
 /* The field that a key of the open object names, unless that object had it before. */
-static const field *find_field(reader *r, ferry_text key)
+static const ferry__field *find_field(reader *r, ferry_text key)
 {
     unsigned place = place_of(r, r->open);
 
-    for (size_t i = 0; place < PLACES && i < COUNT(fields); i++)
-        if (is(key, fields[i].key)) {
-            bool seen = (r->seen[place] >> i & 1) != 0;
+    for (unsigned i = 0; place < FERRY__PLACES && i < FERRY__FIELDS; i++)
+        if (is(key, ferry__fields[i].key)) {
+            unsigned before = r->seen[place];
 
-            r->seen[place] |= (uint16_t)(1u << i);
-            return seen ? NULL : &fields[i];
+            r->seen[place] = (uint16_t)(before | 1u << i);
+            return r->seen[place] == before ? NULL : &ferry__fields[i];
         }
     return NULL;
 }
@@ -253,13 +221,14 @@ static const field *find_field(reader *r, ferry_text key)
 /* The place of an object that is the value of the present key. */
 static unsigned enter(const reader *r)
 {
-    unsigned place = place_of(r, r->open);
+    unsigned place;
 
     if (r->open < 0)
-        return TOP;
-    if (r->field == NULL || r->field->kind != KIND_OBJECT)
+        return FERRY__TOP;
+    if (r->field == NULL || r->field->kind != FERRY__FIELD_OBJECT)
         return ELSEWHERE;
-    if (r->field->where == IN_REPORT ? place != TOP : (place & IN_PROGRESS) != 0)
+    place = place_of(r, r->open);
+    if (place != FERRY__TOP && (place != FERRY__IN_REPORT || r->field->where != FERRY__IN_PROGRESS))
         return ELSEWHERE;
     return place | r->field->where;
 }
@@ -274,7 +243,7 @@ static ferry_msg_type type_of(ferry_text name)
 
 static ferry_progress_state state_of(ferry_text name)
 {
-    for (size_t i = 0; i < COUNT(states); i++)
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
         if (is(name, states[i].name))
             return (ferry_progress_state)states[i].state;
     return FERRY_PROGRESS_NONE;
@@ -283,29 +252,26 @@ static ferry_progress_state state_of(ferry_text name)
 /* Keeps the value of the present key. Numbers may be strings; nothing else may be of another type. */
 static void keep(reader *r, ferry_text text, bool is_string)
 {
-    const field *f = r->field;
-    unsigned place = place_of(r, r->open);
-    outcome *o = &r->outcome[place % PLACES];
+    const ferry__field *field = r->field;
+    ferry_msg *found;
+    void *to;
 
     r->field = NULL;
-    if (f == NULL || (place != TOP && f->kind <= KIND_TEXT))
+    if (field == NULL)
         return;
-    if (f->kind == KIND_WHOLE) {
-        if (to_u64(text, (uint64_t *)(void *)((char *)&r->msg + f->where)))
-            r->msg.has |= f->has;
-    } else if (f->kind == KIND_INT) {
-        if (to_i32(text, (int32_t *)(void *)((char *)o + f->where)))
-            o->has |= f->has;
+    found = &r->found[place_of(r, r->open)];
+    to = (char *)found + field->where;
+    if (field->kind == FERRY__FIELD_WHOLE || field->kind == FERRY__FIELD_INT) {
+        if (field->kind == FERRY__FIELD_WHOLE ? to_whole(text, to) : to_int(text, to))
+            found->has |= field->has;
     } else if (!is_string) {
         return;
-    } else if (f->kind == KIND_TYPE) {
-        r->msg.type = type_of(text);
-    } else if (f->kind == KIND_TEXT) {
-        *(ferry_text *)(void *)((char *)&r->msg + f->where) = text;
-    } else if (f->kind == KIND_STATE) {
-        o->state = state_of(text);
-    } else if (f->kind == KIND_RESULT_MSG) {
-        o->result_msg = text;
+    } else if (field->kind == FERRY__FIELD_TYPE) {
+        found->type = type_of(text);
+    } else if (field->kind == FERRY__FIELD_STATE) {
+        found->state = state_of(text);
+    } else if (field->kind >= FERRY__FIELD_TEXT) {
+        *(ferry_text *)to = text;
     }
 }
 
@@ -313,7 +279,9 @@ static void keep(reader *r, ferry_text text, bool is_string)
 
 static bool is_literal(ferry_text text)
 {
-    return is(text, "true") || is(text, "false") || is(text, "null") || is_number(text.ptr, text.ptr + text.len);
+    number n;
+
+    return is(text, "true") || is(text, "false") || is(text, "null") || scan_number(text, &n);
 }
 
 static bool read_string(reader *r, const jsmntok_t *token)
@@ -426,19 +394,20 @@ static bool walk(reader *r, size_t len)
     return r->want == WANT_END;
 }
 
-/* Fills in what the type takes from one of the places. */
-static void choose_outcome(reader *r)
+/* Takes the outcome from where the type has it. */
+static void choose_outcome(ferry_msg found[FERRY__PLACES])
 {
-    unsigned shape = ferry__kinds[r->msg.type].shape;
-    const outcome *o = &r->outcome[(shape & FERRY__PROGRESS) != 0 ? IN_PROGRESS
-                                   : (shape & FERRY__REPORT) != 0 ? IN_REPORT_PROGRESS
-                                                                  : TOP];
+    enum { BITS = FERRY_HAS_PERCENT | FERRY_HAS_RESULT_CODE };
+    unsigned shape = ferry__kinds[found->type].shape;
+    const ferry_msg *from = &found[(shape & FERRY__PROGRESS) != 0 ? FERRY__IN_PROGRESS
+                                   : (shape & FERRY__REPORT) != 0 ? FERRY__IN_REPORT_PROGRESS
+                                                                  : FERRY__TOP];
 
-    r->msg.has |= o->has;
-    r->msg.percent = o->percent;
-    r->msg.result_code = o->result_code;
-    r->msg.state = o->state;
-    r->msg.result_msg = o->result_msg;
+    found->has = (found->has & ~(uint32_t)BITS) | (from->has & BITS);
+    found->percent = from->percent;
+    found->result_code = from->result_code;
+    found->state = from->state;
+    found->result_msg = from->result_msg;
 }
 
 ferry_proto_err ferry_msg_parse(char *payload, size_t len, ferry_json_token *tokens, size_t token_cap,
@@ -447,7 +416,7 @@ ferry_proto_err ferry_msg_parse(char *payload, size_t len, ferry_json_token *tok
     reader r;
     jsmn_parser parser;
 
-    if (len > INT32_MAX)
+    if (len > INT32_MAX || tokens == NULL)
         return FERRY_PROTO_E_JSON;
     memset(&r, 0, sizeof(r));
     r.payload = payload;
@@ -456,10 +425,10 @@ ferry_proto_err ferry_msg_parse(char *payload, size_t len, ferry_json_token *tok
     jsmn_init(&parser);
     (void)jsmn_parse(&parser, payload, len, r.tokens, token_cap < INT32_MAX ? (unsigned)token_cap : INT32_MAX);
     r.count = (int32_t)parser.toknext;
-    r.msg.damaged = !walk(&r, len);
-    if (r.msg.type == FERRY_MSG_NONE)
-        return r.msg.damaged ? FERRY_PROTO_E_JSON : FERRY_PROTO_E_TYPE;
-    choose_outcome(&r);
-    *ret_msg = r.msg;
+    r.found->damaged = !walk(&r, len);
+    if (r.found->type == FERRY_MSG_NONE)
+        return r.found->damaged ? FERRY_PROTO_E_JSON : FERRY_PROTO_E_TYPE;
+    choose_outcome(r.found);
+    *ret_msg = *r.found;
     return FERRY_PROTO_OK;
 }

@@ -92,7 +92,7 @@ static void parser_writes_its_output_on_success_only(void **state)
     }
 }
 
-static void payload_too_long_to_count_is_refused(void **state)
+static void payload_without_work_space_or_too_long_to_count_is_refused(void **state)
 {
     char payload[] = "{";
     ferry_json_token token;
@@ -100,6 +100,7 @@ static void payload_too_long_to_count_is_refused(void **state)
 
     (void)state;
     assert_int_equal(ferry_msg_parse(payload, (size_t)INT32_MAX + 1, &token, 1, &msg), FERRY_PROTO_E_JSON);
+    assert_int_equal(ferry_msg_parse(payload, 1, NULL, 0, &msg), FERRY_PROTO_E_JSON);
 }
 
 static void texts_of_a_message_lie_in_the_payload(void **state)
@@ -213,7 +214,7 @@ int main(void)
         cmocka_unit_test(message_with_more_values_than_tokens_is_damaged),
         cmocka_unit_test(longest_downlink_fits_a_devices_tokens),
         cmocka_unit_test(parser_writes_its_output_on_success_only),
-        cmocka_unit_test(payload_too_long_to_count_is_refused),
+        cmocka_unit_test(payload_without_work_space_or_too_long_to_count_is_refused),
         cmocka_unit_test(texts_of_a_message_lie_in_the_payload),
         cmocka_unit_test(writer_needs_exactly_the_length_and_one_byte),
         cmocka_unit_test(writer_refuses_a_message_without_type_or_a_report_without_state),

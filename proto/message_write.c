@@ -1,4 +1,4 @@
-#include "message_kind.h"
+#include "message_table.h"
 #include "utf8.h"
 
 #include <string.h>
@@ -7,7 +7,6 @@ typedef struct {
     char *out;
     size_t cap; /* 0 once something did not fit: nothing more is written */
     size_t len; /* always less than cap, so that the NUL fits */
-    bool comma; /* the next key is not the first of its object */
 } writer;
 
 static void put(writer *w, const char *bytes, size_t len)
@@ -82,59 +81,6 @@ static void put_string(writer *w, ferry_text text, bool fold)
     put_str(w, "\"");
 }
 
-static void put_key(writer *w, const char *key)
-{
-    put_str(w, w->comma ? ",\"" : "\"");
-    put_str(w, key);
-    put_str(w, "\":");
-    w->comma = true;
-}
-
-static void put_open(writer *w, const char *key)
-{
-    put_key(w, key);
-    put_str(w, "{");
-    w->comma = false;
-}
-
-static void put_text(writer *w, const char *key, ferry_text text)
-{
-    put_key(w, key);
-    put_string(w, text, false);
-}
-
-static void put_number(writer *w, const char *key, uint64_t value)
-{
-    put_key(w, key);
-    put_u64(w, value);
-}
-
-static void put_signed(writer *w, const char *key, int32_t value)
-{
-    put_key(w, key);
-    if (value < 0)
-        put_str(w, "-");
-    put_u64(w, value < 0 ? 0u - (uint32_t)value : (uint32_t)value);
-}
-
-static void put_task(writer *w, const ferry_msg *msg, unsigned shape)
-{
-    bool answer = (shape & FERRY__ANSWER) != 0;
-
-    put_number(w, "size", answer && msg->size == 0 ? 1 : msg->size);
-    put_text(w, "name", msg->name);
-    put_key(w, "md5sum");
-    put_string(w, msg->md5sum, true);
-    if (answer)
-        put_text(w, "url", msg->url);
-}
-
-static void put_result(writer *w, const ferry_msg *msg)
-{
-    put_signed(w, "result_code", msg->result_code);
-    put_text(w, "result_msg", msg->result_msg);
-}
-
 static const char *state_name(const ferry_msg *msg)
 {
     switch (msg->state) {
@@ -150,61 +96,93 @@ static const char *state_name(const ferry_msg *msg)
     return NULL;
 }
 
-static void put_progress(writer *w, const ferry_msg *msg)
+/* --- fields --------------------------------------------------------------------------------- */
+
+static const void *at(const ferry_msg *msg, const ferry__field *field)
 {
-    put_text(w, "name", msg->name);
-    put_open(w, "progress");
-    put_text(w, "state", ferry_text_of(state_name(msg)));
-    if ((msg->has & FERRY_HAS_PERCENT) != 0)
-        put_signed(w, "percent", msg->percent);
-    put_result(w, msg);
-    put_str(w, "}");
+    return (const char *)msg + field->where;
 }
 
-static void put_report(writer *w, const ferry_msg *msg)
+static ferry_text text_of(const ferry_msg *msg, const ferry__field *field)
 {
-    put_open(w, "report");
-    put_open(w, "progress");
-    put_signed(w, "result_code", msg->result_code);
-    put_str(w, "}}");
+    if (field->kind == FERRY__FIELD_TYPE)
+        return ferry_text_of(ferry__kinds[msg->type].name);
+    if (field->kind == FERRY__FIELD_STATE)
+        return ferry_text_of(state_name(msg));
+    return *(const ferry_text *)at(msg, field);
 }
 
-static void put_extensions(writer *w, const ferry_msg *msg)
+/* percent and the extensions are left out when they are absent. */
+static bool is_left_out(const ferry_msg *msg, const ferry__field *field)
 {
-    if (msg->sha256.ptr != NULL) {
-        put_key(w, "sha256");
-        put_string(w, msg->sha256, true);
+    if (field->has == FERRY_HAS_PERCENT || field->has == FERRY_HAS_EXPIRES)
+        return (msg->has & field->has) == 0;
+    return field->shapes == FERRY__EXTENSION && text_of(msg, field).ptr == NULL;
+}
+
+static void put_value(writer *w, const ferry_msg *msg, const ferry__field *field, unsigned shape)
+{
+    uint64_t whole;
+    int32_t number;
+
+    switch ((ferry__field_kind)field->kind) {
+    case FERRY__FIELD_OBJECT:
+        put_str(w, "{");
+        break;
+    case FERRY__FIELD_WHOLE:
+        whole = *(const uint64_t *)at(msg, field);
+        put_u64(w, whole == 0 && (shape & FERRY__ANSWER) != 0 ? 1 : whole);
+        break;
+    case FERRY__FIELD_INT:
+        number = *(const int32_t *)at(msg, field);
+        if (number < 0)
+            put_str(w, "-");
+        put_u64(w, number < 0 ? 0u - (uint32_t)number : (uint32_t)number);
+        break;
+    case FERRY__FIELD_TYPE:
+    case FERRY__FIELD_STATE:
+    case FERRY__FIELD_TEXT:
+    case FERRY__FIELD_HEX:
+        put_string(w, text_of(msg, field), field->kind == FERRY__FIELD_HEX);
+        break;
     }
-    if ((msg->has & FERRY_HAS_EXPIRES) != 0)
-        put_number(w, "expires", msg->expires);
-    if (msg->request_id.ptr != NULL)
-        put_text(w, "request_id", msg->request_id);
+}
+
+static void put_fields(writer *w, const ferry_msg *msg, unsigned shape)
+{
+    const char *before = "{\"";
+    unsigned open = 0;
+
+    for (const ferry__field *field = ferry__fields; field < ferry__fields + FERRY__FIELDS; field++) {
+        if ((field->shapes & shape) == 0 || is_left_out(msg, field))
+            continue;
+        if (field->shapes == FERRY__EXTENSION)
+            for (; open > 0; open--)
+                put_str(w, "}");
+        put_str(w, before);
+        put_str(w, field->key);
+        put_str(w, "\":");
+        put_value(w, msg, field, shape);
+        before = field->kind == FERRY__FIELD_OBJECT ? "\"" : ",\"";
+        open += field->kind == FERRY__FIELD_OBJECT;
+    }
+    for (open++; open > 0; open--)
+        put_str(w, "}");
 }
 
 ferry_proto_err ferry_msg_write(const ferry_msg *msg, char *out, size_t cap, size_t *ret_len)
 {
-    const char *type = ferry_msg_type_name(msg->type);
-    writer w = {out, cap, 0, false};
+    writer w = {out, cap, 0};
     unsigned shape;
 
-    if (type == NULL)
+    if (ferry_msg_type_name(msg->type) == NULL)
         return FERRY_PROTO_E_FIELD;
-    shape = ferry__kinds[msg->type].shape;
+    shape = ferry__kinds[msg->type].shape | FERRY__EXTENSION;
     if ((shape & FERRY__PROGRESS) != 0 && state_name(msg) == NULL)
         return FERRY_PROTO_E_FIELD;
-    put_str(&w, "{");
-    put_text(&w, "type", ferry_text_of(type));
-    if ((shape & FERRY__TASK) != 0)
-        put_task(&w, msg, shape);
-    if ((shape & FERRY__RESULT) != 0 ||
-        ((shape & FERRY__RESULT_OPTIONAL) != 0 && (msg->has & FERRY_HAS_RESULT_CODE) != 0))
-        put_result(&w, msg);
-    if ((shape & FERRY__PROGRESS) != 0)
-        put_progress(&w, msg);
-    if ((shape & FERRY__REPORT) != 0)
-        put_report(&w, msg);
-    put_extensions(&w, msg);
-    put_str(&w, "}");
+    if ((shape & FERRY__RESULT_OPTIONAL) != 0 && (msg->has & FERRY_HAS_RESULT_CODE) != 0)
+        shape |= FERRY__RESULT;
+    put_fields(&w, msg, shape);
     if (w.cap == 0)
         return FERRY_PROTO_E_SPACE;
     out[w.len] = '\0';

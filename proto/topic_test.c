@@ -28,9 +28,10 @@ static void topic_of_a_device_is_split_into_its_parts(void **state)
 static void topic_of_any_other_form_is_refused_and_writes_nothing(void **state)
 {
     static const char *const others[] = {
-        "", "$", "$resource/up/service/", "$resource/up/service/p", "$resource/up/service/p/", "$resource/up/service//d",
-        "$resource/up/service/p/d/", "$resource/up/service/p/d/x", "$resource/up/service/+/d", "$resource/up/service/p/#",
-        "$resource/up/service/+/+", "$resource/up/servicE/p/d", "$resource/up/service/p d/d", "resource/up/service/p/d",
+        "", "$", "$resource/up/service/", "$resource/up/service/p", "$resource/up/service/p/",
+        "$resource/up/service//d", "$resource/up/service/p/d/", "$resource/up/service/p/d/x",
+        "$resource/up/service/+/d", "$resource/up/service/p/#", "$resource/up/service/+/+",
+        "$resource/up/servicE/p/d", "$resource/up/service/p d/d", "resource/up/service/p/d",
         "/$resource/up/service/p/d", "$resource/left/service/p/d", "$resource/up/service/p/" LONGEST "x",
         "$resource/up/service/" LONGEST "x/d", "$resource/up/service/p\xc3\xa9/d",
     };

@@ -39,13 +39,13 @@ def load(payload):
 
 
 def whole(value):
-    if isinstance(value, str) and re.fullmatch(r"[0-9]+", value) and int(value) < 2**64:
+    if isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]*", value) and int(value) < 2**64:
         return int(value)
     return None
 
 
 def int32(value):
-    match = re.fullmatch(r"(-?[0-9]+)(\.[0-9]*)?", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?", value) if isinstance(value, str) else None
     return max(-2**31, min(2**31 - 1, int(match[1]))) if match else None
 
 
