@@ -4,7 +4,8 @@
  *
  * A store is opened once; work is done over connections. There is one writer connection, used by
  * the engine's thread alone, and any number of readers, each used by one thread at a time. Readers
- * see only what was committed, and never wait for the writer.
+ * see only what was committed, and never wait for the writer. A change outside begin and commit is a
+ * transaction of its own.
  *
  * Implementations: store/sqlite.h (default), store/mem.h (tests, simulation); PostgreSQL comes with many
  * machines. One conformance suite runs against each (tests/conformance/store_suite).
@@ -12,7 +13,10 @@
  * Errors of every call that touches data, besides those named at the slot:
  *   FERRY_E_FULL no space · FERRY_E_READONLY · FERRY_E_BUSY locked by somebody else for too long ·
  *   FERRY_E_CORRUPT the file is damaged · FERRY_E_IO anything else · FERRY_E_NOMEM
- * Outputs are written only on FERRY_OK. Inputs are copied. "get" gives FERRY_E_NOT_FOUND.
+ *   FERRY_E_READONLY also: a change over a reader
+ *   FERRY_E_ARG an id or a cursor that is none, a number above 2^63-1, a state or a limit outside its range
+ * Outputs are written only on FERRY_OK (of an array: ret_count). Inputs are copied. "get", "remove" and
+ * "set" give FERRY_E_NOT_FOUND. "Oldest" and "newest" go by id.
  */
 #ifndef API_STORE_H
 #define API_STORE_H
@@ -28,6 +32,8 @@ struct store;
 struct store_conn; /* opaque, of the implementation */
 
 typedef enum { STORE_WRITER = 1, STORE_READER = 2 } store_mode;
+
+enum { STORE_VALUE_MAX = 1024 }; /**< bytes of a value_put() */
 
 /**
  * @brief One page of a list. Rows are ordered by id (for names: by name), newest or greatest last,
@@ -93,15 +99,16 @@ struct store_ops {
     ferry_err (*savepoint)(struct store_conn *c);
     /** Forgets the mark, keeps the changes. */
     ferry_err (*release)(struct store_conn *c);
-    /** Undoes the changes since the mark. @retval any error: the transaction is lost, roll it back */
+    /** Undoes the changes since the mark and forgets it. @retval any error: the transaction is lost, roll it back */
     ferry_err (*rewind)(struct store_conn *c);
 
     /* --- values of the installation (signing keys and such) ----------------------------------- */
 
     /** *ret_len at most cap. @retval FERRY_E_NOT_FOUND | FERRY_E_LIMIT longer than cap */
     ferry_err (*value_get)(struct store_conn *c, const char *key, void *out, size_t cap, size_t *ret_len);
+    /** Adds or replaces. @retval FERRY_E_ARG key not 1 .. FERRY_IDENT_MAX bytes, or more than STORE_VALUE_MAX */
     ferry_err (*value_put)(struct store_conn *c, const char *key, const void *bytes, size_t len);
-    /** The greatest time that any row of tasks bears (updated_ms); 0 for an empty store. */
+    /** The greatest time that any row of tasks has borne (updated_ms), also when it is gone; 0 for an empty store. */
     ferry_err (*latest_ms)(struct store_conn *c, uint64_t *ret_ms);
 
     /* --- products, devices, tokens ------------------------------------------------------------ */
@@ -155,7 +162,7 @@ struct store_ops {
     /** The device's newest task of that name, in any state. */
     ferry_err (*upload_latest)(struct store_conn *c, const struct device_key *device, const char *name,
                                struct upload_task *ret);
-    /** Tasks in created or uploading whose expires_ms is at or before now, earliest first. */
+    /** Tasks in created or uploading whose expires_ms (when not 0) is at or before now, earliest first. */
     ferry_err (*upload_due)(struct store_conn *c, uint64_t now_ms, struct upload_task *out, size_t cap,
                             size_t *ret_count);
     ferry_err (*upload_remove)(struct store_conn *c, const ferry_id *id);
@@ -164,6 +171,7 @@ struct store_ops {
 
     /* --- deployments and download tasks ------------------------------------------------------- */
 
+    /** Inserts, or replaces the row with that id. @retval FERRY_E_NOT_FOUND no such resource */
     ferry_err (*deployment_put)(struct store_conn *c, const struct deployment *d);
     ferry_err (*deployment_get)(struct store_conn *c, const ferry_id *id, struct deployment *ret);
     ferry_err (*deployment_list)(struct store_conn *c, const struct deployment_filter *f,
@@ -172,7 +180,8 @@ struct store_ops {
     ferry_err (*deployment_expanding)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
     ferry_err (*deployment_counts)(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
 
-    /** Inserts, or replaces the row with that id (its read-only fields are ignored). */
+    /** Inserts, or replaces the row with that id (its read-only fields are ignored).
+     *  @retval FERRY_E_NOT_FOUND no such resource */
     ferry_err (*download_put)(struct store_conn *c, const struct download_task *t);
     ferry_err (*download_get)(struct store_conn *c, const ferry_id *id, struct download_task *ret);
     /** The device's oldest open tasks, at most cap. */
@@ -181,7 +190,7 @@ struct store_ops {
     /** The device's newest task for a resource of that name, in any state. */
     ferry_err (*download_latest)(struct store_conn *c, const struct device_key *device, const char *name,
                                  struct download_task *ret);
-    /** Open tasks whose wake_ms (when not 0) or deadline_ms is at or before now, earliest first. */
+    /** Open tasks whose wake_ms or deadline_ms (when not 0) is at or before now, earliest first. */
     ferry_err (*download_due)(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
                               size_t *ret_count);
     ferry_err (*download_list)(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
@@ -194,7 +203,8 @@ struct store_ops {
     /** Ended tasks with ended_ms before the time, oldest first: for retention. */
     ferry_err (*upload_ended_before)(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,
                                      size_t *ret_count);
-    /** Removes at most cap ended download tasks, and finished or cancelled deployments left without tasks. */
+    /** Removes at most cap download tasks that ended before the time (their number is given), and at most cap
+     *  finished or cancelled deployments without tasks that were last changed before it. */
     ferry_err (*download_prune)(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed);
     ferry_err (*totals)(struct store_conn *c, struct store_totals *ret);
 };

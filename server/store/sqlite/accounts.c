@@ -1,0 +1,272 @@
+#include "ops.h"
+#include "page.h"
+#include "query.h"
+
+#include <string.h>
+
+/* A change of one row that must be there. */
+static ferry_err changed_one(struct query *q)
+{
+    int changes = 0;
+    ferry_err err = sq_query_run(q, &changes);
+
+    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
+}
+
+/* --- values ------------------------------------------------------------------------------------ */
+
+struct value {
+    size_t len;
+    uint8_t bytes[STORE_VALUE_MAX];
+};
+
+static void read_value(struct query *q, void *row)
+{
+    struct value *value = row;
+
+    sq_query_get_bytes(q, value->bytes, sizeof(value->bytes), &value->len);
+}
+
+ferry_err sq_value_get(struct store_conn *c, const char *key, void *out, size_t cap, size_t *ret_len)
+{
+    struct value value;
+    query_auto q = sq_query_begin(c, STMT_VALUE_GET);
+    ferry_err err;
+
+    sq_query_text(&q, key);
+    err = sq_query_one(&q, read_value, sizeof(value), &value);
+    if (err != FERRY_OK)
+        return err;
+    if (value.len > cap)
+        return FERRY_E_LIMIT;
+    memcpy(out, value.bytes, value.len);
+    *ret_len = value.len;
+    return FERRY_OK;
+}
+
+static ferry_err put_value(struct store_conn *c, const char *key, const void *bytes, size_t len)
+{
+    query_auto q = sq_query_begin(c, STMT_VALUE_PUT);
+
+    sq_query_text(&q, key);
+    sq_query_bytes(&q, bytes, len);
+    return sq_query_run(&q, NULL);
+}
+
+ferry_err sq_value_put(struct store_conn *c, const char *key, const void *bytes, size_t len)
+{
+    size_t key_len = strnlen(key, FERRY_IDENT_MAX + 1);
+    ferry_err err;
+
+    if (key_len < 1 || key_len > FERRY_IDENT_MAX || len > STORE_VALUE_MAX)
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
+    return err != FERRY_OK ? err : sq_conn_change_end(c, put_value(c, key, bytes, len));
+}
+
+/* --- products ---------------------------------------------------------------------------------- */
+
+static void read_product(struct query *q, void *row)
+{
+    struct product *p = row;
+
+    sq_query_get_text(q, p->name, sizeof(p->name));
+    p->created_ms = sq_query_get_u64(q);
+}
+
+static ferry_err add_product(struct store_conn *c, const struct product *p)
+{
+    query_auto q = sq_query_begin(c, STMT_PRODUCT_ADD);
+
+    sq_query_text(&q, p->name);
+    sq_query_u64(&q, p->created_ms);
+    return sq_query_run(&q, NULL);
+}
+
+ferry_err sq_product_add(struct store_conn *c, const struct product *p)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, add_product(c, p));
+}
+
+ferry_err sq_product_get(struct store_conn *c, const char *name, struct product *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_PRODUCT_GET);
+
+    sq_query_text(&q, name);
+    return sq_query_one(&q, read_product, sizeof(*ret), ret);
+}
+
+static ferry_err remove_product(struct store_conn *c, const char *name)
+{
+    struct product found;
+    ferry_err err = sq_product_get(c, name, &found);
+    query_auto q = sq_query_begin(c, STMT_PRODUCT_REMOVE);
+
+    if (err != FERRY_OK)
+        return err;
+    sq_query_text(&q, name);
+    err = changed_one(&q);
+    return err == FERRY_E_NOT_FOUND ? FERRY_E_STATE : err;
+}
+
+ferry_err sq_product_remove(struct store_conn *c, const char *name)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, remove_product(c, name));
+}
+
+ferry_err sq_product_list(struct store_conn *c, const struct store_page *page, struct product *out, size_t *ret_count)
+{
+    struct page_names names;
+    query_auto q = sq_query_begin(c, page->descending ? STMT_PRODUCT_LIST_DESC : STMT_PRODUCT_LIST);
+
+    sq_page_bind_names(&q, page, NULL, &names);
+    return sq_query_many(&q, read_product, sizeof(*out), out, page->limit, ret_count);
+}
+
+/* --- devices ----------------------------------------------------------------------------------- */
+
+static void read_device(struct query *q, void *row)
+{
+    struct device *d = row;
+    size_t secret_len = 0;
+
+    sq_query_get_text(q, d->key.product, sizeof(d->key.product));
+    sq_query_get_text(q, d->key.device, sizeof(d->key.device));
+    sq_query_get_bytes(q, d->secret, sizeof(d->secret), &secret_len);
+    d->secret_len = (uint32_t)secret_len;
+    d->disabled = sq_query_get_bool(q);
+    d->created_ms = sq_query_get_u64(q);
+}
+
+static void bind_key(struct query *q, const struct device_key *key)
+{
+    sq_query_text(q, key->product);
+    sq_query_text(q, key->device);
+}
+
+static ferry_err add_device(struct store_conn *c, const struct device *d)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_ADD);
+
+    bind_key(&q, &d->key);
+    sq_query_bytes(&q, d->secret, d->secret_len);
+    sq_query_int(&q, d->disabled);
+    sq_query_u64(&q, d->created_ms);
+    return changed_one(&q); /* nothing is inserted when there is no such product */
+}
+
+ferry_err sq_device_add(struct store_conn *c, const struct device *d)
+{
+    ferry_err err;
+
+    if (d->secret_len > sizeof(d->secret))
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
+    return err != FERRY_OK ? err : sq_conn_change_end(c, add_device(c, d));
+}
+
+ferry_err sq_device_get(struct store_conn *c, const struct device_key *key, struct device *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_GET);
+
+    bind_key(&q, key);
+    return sq_query_one(&q, read_device, sizeof(*ret), ret);
+}
+
+ferry_err sq_device_find_joined(struct store_conn *c, const char *text, struct device *out, size_t cap, size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_FIND_JOINED);
+
+    sq_query_text(&q, text);
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_device, sizeof(*out), out, cap, ret_count);
+}
+
+static ferry_err disable_device(struct store_conn *c, const struct device_key *key, bool disabled)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_SET_DISABLED);
+
+    bind_key(&q, key);
+    sq_query_int(&q, disabled);
+    return changed_one(&q);
+}
+
+ferry_err sq_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, disable_device(c, key, disabled));
+}
+
+static ferry_err remove_device(struct store_conn *c, const struct device_key *key)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_REMOVE);
+
+    bind_key(&q, key);
+    return changed_one(&q);
+}
+
+ferry_err sq_device_remove(struct store_conn *c, const struct device_key *key)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, remove_device(c, key));
+}
+
+ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
+                      struct device *out, size_t *ret_count)
+{
+    struct page_names names;
+    query_auto q = sq_query_begin(c, page->descending ? STMT_DEVICE_LIST_DESC : STMT_DEVICE_LIST);
+
+    if (f->product == NULL)
+        return FERRY_E_ARG;
+    sq_page_bind_names(&q, page, f->name_prefix, &names);
+    sq_query_text(&q, f->product);
+    return sq_query_many(&q, read_device, sizeof(*out), out, page->limit, ret_count);
+}
+
+/* --- tokens ------------------------------------------------------------------------------------ */
+
+static void read_token(struct query *q, void *row)
+{
+    struct token *t = row;
+    size_t hash_len = 0;
+
+    sq_query_get_text(q, t->name, sizeof(t->name));
+    sq_query_get_text(q, t->role, sizeof(t->role));
+    sq_query_get_bytes(q, t->hash, sizeof(t->hash), &hash_len);
+    t->created_ms = sq_query_get_u64(q);
+    t->expires_ms = sq_query_get_u64(q);
+}
+
+static ferry_err put_token(struct store_conn *c, const struct token *t)
+{
+    query_auto q = sq_query_begin(c, STMT_TOKEN_PUT);
+
+    sq_query_text(&q, t->name);
+    sq_query_text(&q, t->role);
+    sq_query_bytes(&q, t->hash, sizeof(t->hash));
+    sq_query_u64(&q, t->created_ms);
+    sq_query_u64(&q, t->expires_ms);
+    return sq_query_run(&q, NULL);
+}
+
+ferry_err sq_token_put(struct store_conn *c, const struct token *t)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, put_token(c, t));
+}
+
+ferry_err sq_token_find(struct store_conn *c, const uint8_t hash[32], struct token *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_TOKEN_FIND);
+
+    sq_query_bytes(&q, hash, sizeof(ret->hash));
+    return sq_query_one(&q, read_token, sizeof(*ret), ret);
+}

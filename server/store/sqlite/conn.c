@@ -1,0 +1,321 @@
+#include "conn.h"
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/system.h"
+#include "error_map.h"
+#include "query.h"
+#include "schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+    WRITER_CACHE_KIB = 65536,          /* the pages that a busy fleet touches again and again */
+    READER_CACHE_KIB = 4096,           /* per connection */
+    WAL_CHECKPOINT_PAGES = 4000,       /* 16 MB: pages that change often are copied back once */
+    WAL_KEEP_BYTES = 64 * 1024 * 1024, /* a WAL that a long reader let grow is cut to this afterwards */
+};
+
+FERRY_DEFINE_CLEANUP(struct store_conn *, sq_conn_free)
+
+ferry_err sq_conn_error(struct store_conn *c, int code)
+{
+    return sq_error_map(code, sqlite3_system_errno(c->db));
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* Makes the file with the right mode. Only when it is not there: closing a second descriptor of a file would
+ * take away the locks that SQLite holds on it in this process. */
+static ferry_err make_file(const char *path)
+{
+    ferry_autoclose int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    ferry_autofree char *folder = NULL;
+    char *slash;
+
+    if (fd < 0)
+        return errno == EEXIST ? FERRY_OK : ferry_err_from_errno(errno);
+    folder = ferry_strdup(path);
+    if (folder == NULL)
+        return FERRY_E_NOMEM;
+    slash = strrchr(folder, '/');
+    if (slash == NULL)
+        return ferry_dir_sync(".");
+    slash[slash == folder ? 1 : 0] = '\0';
+    return ferry_dir_sync(folder);
+}
+
+static ferry_err run(struct store_conn *c, const char *sql)
+{
+    return sq_conn_error(c, sqlite3_exec(c->db, sql, NULL, NULL, NULL));
+}
+
+static ferry_err run_number(struct store_conn *c, const char *pragma, long number)
+{
+    char sql[80];
+
+    (void)snprintf(sql, sizeof(sql), "PRAGMA %s = %ld", pragma, number);
+    return run(c, sql);
+}
+
+static int note_answer(void *arg, int columns, char **values, char **names)
+{
+    char *answer = arg;
+
+    (void)names;
+    if (columns == 1 && values[0] != NULL)
+        (void)snprintf(answer, 16, "%s", values[0]);
+    return 0;
+}
+
+/* The answer of this pragma is the mode that was reached, not an error. */
+static ferry_err set_wal(struct store_conn *c)
+{
+    char answer[16] = "";
+    ferry_err err = sq_conn_error(c, sqlite3_exec(c->db, "PRAGMA journal_mode = WAL", note_answer, answer, NULL));
+
+    if (err != FERRY_OK)
+        return err;
+    return strcmp(answer, "wal") == 0 ? FERRY_OK : FERRY_E_UNSUPPORTED;
+}
+
+/* A file from before the writer's first commit counts as none. */
+static ferry_err set_up_reader(struct store_conn *c)
+{
+    size_t version;
+    ferry_err err = sq_schema_version(c->db, sq_schema_step_count, &version);
+
+    if (err == FERRY_OK)
+        err = run_number(c, "cache_size", -READER_CACHE_KIB);
+    if (err != FERRY_OK)
+        return err;
+    if (version == 0)
+        return FERRY_E_NOT_FOUND;
+    return version < sq_schema_step_count ? FERRY_E_STATE : FERRY_OK;
+}
+
+static ferry_err read_latest(struct store_conn *c, uint64_t *ret_ms)
+{
+    query_auto q = sq_query_begin(c, STMT_LATEST_GET);
+
+    return sq_query_number(&q, ret_ms);
+}
+
+static ferry_err set_up_writer(struct store_conn *c)
+{
+    static const struct {
+        const char *pragma;
+        long number;
+    } numbers[] = {
+        {"synchronous", 2 /* FULL: every commit is on disk before it returns */},
+        {"temp_store", 2 /* MEMORY: undo information of savepoints */},
+        {"cache_size", -WRITER_CACHE_KIB},
+        {"wal_autocheckpoint", WAL_CHECKPOINT_PAGES},
+        {"journal_size_limit", WAL_KEEP_BYTES},
+    };
+    size_t version;
+    ferry_err err;
+
+    if (sqlite3_db_readonly(c->db, "main") != 0)
+        return FERRY_E_READONLY;
+    err = sq_schema_version(c->db, sq_schema_step_count, &version); /* a file that is not ours is left as it is */
+    if (err == FERRY_OK)
+        err = set_wal(c);
+    for (size_t i = 0; err == FERRY_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        err = run_number(c, numbers[i].pragma, numbers[i].number);
+    if (err == FERRY_OK)
+        err = sq_schema_migrate(c->db, sq_schema_steps, sq_schema_step_count);
+    if (err == FERRY_OK)
+        err = read_latest(c, &c->latest_disk);
+    return err;
+}
+
+static ferry_err open_file(struct store_conn *c, const char *path, uint32_t busy_ms)
+{
+    int flags = c->mode == STORE_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    int code = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (c->db == NULL)
+        return FERRY_E_NOMEM;
+    if (code == SQLITE_OK)
+        code = sqlite3_extended_result_codes(c->db, 1);
+    if (code == SQLITE_OK)
+        code = sqlite3_busy_timeout(c->db, busy_ms > INT32_MAX ? INT32_MAX : (int)busy_ms);
+    return sq_conn_error(c, code);
+}
+
+ferry_err sq_conn_new(struct sqlite_store *store, const char *path, uint32_t busy_ms, store_mode mode,
+                   struct store_conn **ret_conn)
+{
+    ferry_cleanup(sq_conn_free) struct store_conn *c = ferry_calloc(1, sizeof(*c));
+    ferry_err err = FERRY_OK;
+
+    if (c == NULL)
+        return FERRY_E_NOMEM;
+    c->store = store;
+    c->mode = mode;
+    if (mode == STORE_WRITER)
+        err = make_file(path);
+    if (err == FERRY_OK)
+        err = open_file(c, path, busy_ms);
+    if (err == FERRY_OK)
+        err = mode == STORE_WRITER ? set_up_writer(c) : set_up_reader(c);
+    if (err == FERRY_OK)
+        *ret_conn = FERRY_TAKE(c);
+    return err;
+}
+
+void sq_conn_free(struct store_conn *c)
+{
+    if (c == NULL)
+        return;
+    if (c->in_tx)
+        sq_conn_rollback(c);
+    for (int i = 0; i < STMT_COUNT; i++)
+        (void)sqlite3_finalize(c->stmts[i]);
+    (void)sqlite3_close(c->db); /* fails only with statements left */
+    free(c);
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+static ferry_err run_statement(struct store_conn *c, statement which)
+{
+    query_auto q = sq_query_begin(c, which);
+
+    return sq_query_run(&q, NULL);
+}
+
+ferry_err sq_conn_begin(struct store_conn *c)
+{
+    ferry_err err;
+
+    if (c->mode != STORE_WRITER)
+        return FERRY_E_READONLY;
+    if (c->in_tx)
+        return FERRY_E_STATE;
+    err = run_statement(c, STMT_TX_BEGIN);
+    if (err != FERRY_OK)
+        return err;
+    c->in_tx = true;
+    c->marked = false;
+    c->last_err = FERRY_OK;
+    c->latest_ms = c->latest_disk;
+    return FERRY_OK;
+}
+
+static ferry_err write_latest(struct store_conn *c)
+{
+    query_auto q = sq_query_begin(c, STMT_LATEST_PUT);
+
+    sq_query_u64(&q, c->latest_ms);
+    return sq_query_run(&q, NULL);
+}
+
+ferry_err sq_conn_commit(struct store_conn *c)
+{
+    ferry_err err = FERRY_OK;
+
+    if (!c->in_tx)
+        return FERRY_E_STATE;
+    if (c->latest_ms > c->latest_disk)
+        err = write_latest(c);
+    if (err == FERRY_OK)
+        err = run_statement(c, STMT_TX_COMMIT);
+    if (err != FERRY_OK) {
+        sq_conn_rollback(c);
+        return err;
+    }
+    c->latest_disk = c->latest_ms;
+    c->in_tx = false;
+    return FERRY_OK;
+}
+
+void sq_conn_rollback(struct store_conn *c)
+{
+    /* SQLite has rolled back by itself after some errors (disk full, read errors) */
+    if (c->in_tx && sqlite3_get_autocommit(c->db) == 0)
+        (void)run_statement(c, STMT_TX_ROLLBACK); /* whatever it says, the transaction is over */
+    c->in_tx = false;
+    c->latest_ms = c->latest_disk;
+}
+
+ferry_err sq_conn_savepoint(struct store_conn *c)
+{
+    ferry_err err;
+
+    if (!c->in_tx || c->marked)
+        return FERRY_E_STATE;
+    err = run_statement(c, STMT_MARK_SET);
+    if (err != FERRY_OK)
+        return err;
+    c->marked = true;
+    c->latest_mark = c->latest_ms;
+    return FERRY_OK;
+}
+
+ferry_err sq_conn_release(struct store_conn *c)
+{
+    ferry_err err;
+
+    if (!c->in_tx || !c->marked)
+        return FERRY_E_STATE;
+    err = run_statement(c, STMT_MARK_RELEASE);
+    if (err == FERRY_OK)
+        c->marked = false;
+    return err;
+}
+
+ferry_err sq_conn_rewind(struct store_conn *c)
+{
+    ferry_err err;
+
+    if (!c->in_tx || !c->marked)
+        return FERRY_E_STATE;
+    err = run_statement(c, STMT_MARK_REWIND);
+    if (err == FERRY_OK)
+        c->latest_ms = c->latest_mark;
+    return err == FERRY_OK ? sq_conn_release(c) : err;
+}
+
+ferry_err sq_conn_change_begin(struct store_conn *c)
+{
+    ferry_err err;
+
+    if (c->in_tx)
+        return FERRY_OK;
+    err = sq_conn_begin(c);
+    c->own_tx = err == FERRY_OK;
+    return err;
+}
+
+ferry_err sq_conn_change_end(struct store_conn *c, ferry_err err)
+{
+    if (!c->own_tx)
+        return err;
+    c->own_tx = false;
+    if (err == FERRY_OK)
+        return sq_conn_commit(c);
+    sq_conn_rollback(c);
+    return err;
+}
+
+void sq_conn_note_time(struct store_conn *c, uint64_t updated_ms)
+{
+    if (updated_ms > c->latest_ms)
+        c->latest_ms = updated_ms;
+}
+
+ferry_err sq_conn_latest_ms(struct store_conn *c, uint64_t *ret_ms)
+{
+    if (c->in_tx) {
+        *ret_ms = c->latest_ms;
+        return FERRY_OK;
+    }
+    return read_latest(c, ret_ms);
+}

@@ -1,0 +1,114 @@
+#include "ops.h"
+#include "page.h"
+#include "query.h"
+
+static void read_deployment(struct query *q, void *row)
+{
+    struct deployment *d = row;
+
+    sq_query_get_id(q, &d->id);
+    sq_query_get_text(q, d->product, sizeof(d->product));
+    sq_query_get_id(q, &d->resource);
+    sq_query_get_text(q, d->resource_name, sizeof(d->resource_name));
+    d->state = (deployment_state)sq_query_get_int(q, DEPLOYMENT_ACTIVE, DEPLOYMENT_CANCELLED);
+    d->target_all = sq_query_get_bool(q);
+    d->rate_per_min = sq_query_get_u32(q);
+    d->timeout_s = sq_query_get_u32(q);
+    d->expanded = sq_query_get_u64(q);
+    d->expand_done = sq_query_get_bool(q);
+    sq_query_get_text(q, d->expand_cursor, sizeof(d->expand_cursor));
+    d->created_ms = sq_query_get_u64(q);
+    d->updated_ms = sq_query_get_u64(q);
+}
+
+static ferry_err put_deployment(struct store_conn *c, const struct deployment *d)
+{
+    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_PUT);
+    int changes = 0;
+    ferry_err err;
+
+    sq_query_id(&q, &d->id);
+    sq_query_text(&q, d->product);
+    sq_query_id(&q, &d->resource);
+    sq_query_int(&q, d->state);
+    sq_query_int(&q, d->target_all);
+    sq_query_int(&q, d->rate_per_min);
+    sq_query_int(&q, d->timeout_s);
+    sq_query_u64(&q, d->expanded);
+    sq_query_int(&q, d->expand_done);
+    sq_query_text(&q, d->expand_cursor);
+    sq_query_u64(&q, d->created_ms);
+    sq_query_u64(&q, d->updated_ms);
+    err = sq_query_run(&q, &changes);
+    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such resource */
+}
+
+ferry_err sq_deployment_put(struct store_conn *c, const struct deployment *d)
+{
+    ferry_err err;
+
+    if (deployment_state_name(d->state) == NULL)
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
+    return err != FERRY_OK ? err : sq_conn_change_end(c, put_deployment(c, d));
+}
+
+ferry_err sq_deployment_get(struct store_conn *c, const ferry_id *id, struct deployment *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_GET);
+
+    sq_query_id(&q, id);
+    return sq_query_one(&q, read_deployment, sizeof(*ret), ret);
+}
+
+ferry_err sq_deployment_list(struct store_conn *c, const struct deployment_filter *f, const struct store_page *page,
+                          struct deployment *out, size_t *ret_count)
+{
+    statement which = f->product != NULL ? STMT_DEPLOYMENT_LIST_PRODUCT : STMT_DEPLOYMENT_LIST;
+    query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
+
+    sq_page_bind_ids(&q, page);
+    sq_query_text(&q, f->product);
+    q.bound = 7; /* lists of deployments have neither device nor name */
+    sq_query_int(&q, f->state);
+    return sq_query_many(&q, read_deployment, sizeof(*out), out, page->limit, ret_count);
+}
+
+ferry_err sq_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_EXPANDING);
+
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_deployment, sizeof(*out), out, cap, ret_count);
+}
+
+struct state_count {
+    download_state state;
+    uint64_t count;
+};
+
+static void read_state_count(struct query *q, void *row)
+{
+    struct state_count *s = row;
+
+    s->state = (download_state)sq_query_get_int(q, DOWNLOAD_QUEUED, DOWNLOAD_REJECTED);
+    s->count = sq_query_get_u64(q);
+}
+
+ferry_err sq_deployment_counts(struct store_conn *c, const ferry_id *id, struct download_counts *ret)
+{
+    struct state_count states[sizeof(ret->by_state) / sizeof(ret->by_state[0])];
+    struct download_counts counts = {{0}};
+    size_t count = 0;
+    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_COUNTS);
+    ferry_err err;
+
+    sq_query_id(&q, id);
+    err = sq_query_many(&q, read_state_count, sizeof(states[0]), states, sizeof(states) / sizeof(states[0]), &count);
+    if (err != FERRY_OK)
+        return err;
+    for (size_t i = 0; i < count; i++)
+        counts.by_state[states[i].state] = states[i].count;
+    *ret = counts;
+    return FERRY_OK;
+}

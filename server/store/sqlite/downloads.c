@@ -1,0 +1,193 @@
+#include "ops.h"
+#include "page.h"
+#include "query.h"
+
+static void read_download(struct query *q, void *row)
+{
+    struct download_task *t = row;
+
+    sq_query_get_id(q, &t->id);
+    sq_query_get_id(q, &t->deployment);
+    sq_query_get_id(q, &t->resource);
+    sq_query_get_text(q, t->device.product, sizeof(t->device.product));
+    sq_query_get_text(q, t->device.device, sizeof(t->device.device));
+    t->state = (download_state)sq_query_get_int(q, DOWNLOAD_QUEUED, DOWNLOAD_REJECTED);
+    t->percent = sq_query_get_i32(q);
+    t->result_code = sq_query_get_i32(q);
+    sq_query_get_text(q, t->result_msg, sizeof(t->result_msg));
+    t->pushes = sq_query_get_u32(q);
+    t->release_ms = sq_query_get_u64(q);
+    t->wake_ms = sq_query_get_u64(q);
+    t->deadline_ms = sq_query_get_u64(q);
+    t->created_ms = sq_query_get_u64(q);
+    t->updated_ms = sq_query_get_u64(q);
+    t->ended_ms = sq_query_get_u64(q);
+    sq_query_get_text(q, t->name, sizeof(t->name));
+    t->size = sq_query_get_u64(q);
+    sq_query_get_text(q, t->md5, sizeof(t->md5));
+    sq_query_get_text(q, t->sha256, sizeof(t->sha256));
+}
+
+/* When the task must be looked at; 0: never. */
+static uint64_t due_ms(const struct download_task *t)
+{
+    if (!download_state_open(t->state))
+        return 0;
+    if (t->wake_ms == 0 || (t->deadline_ms != 0 && t->deadline_ms < t->wake_ms))
+        return t->deadline_ms;
+    return t->wake_ms;
+}
+
+static ferry_err write_download(struct store_conn *c, statement which, const struct download_task *t,
+                                int *ret_changes)
+{
+    query_auto q = sq_query_begin(c, which);
+
+    sq_query_id(&q, &t->id);
+    sq_query_id(&q, &t->deployment);
+    sq_query_id(&q, &t->resource);
+    sq_query_text(&q, t->device.product);
+    sq_query_text(&q, t->device.device);
+    sq_query_int(&q, t->state);
+    sq_query_int(&q, t->percent);
+    sq_query_int(&q, t->result_code);
+    sq_query_text(&q, t->result_msg);
+    sq_query_int(&q, t->pushes);
+    sq_query_u64(&q, t->release_ms);
+    sq_query_u64(&q, t->wake_ms);
+    sq_query_u64(&q, t->deadline_ms);
+    sq_query_u64(&q, t->created_ms);
+    sq_query_u64(&q, t->updated_ms);
+    sq_query_u64(&q, t->ended_ms);
+    if (due_ms(t) != 0)
+        sq_query_u64(&q, due_ms(t));
+    else
+        sq_query_null(&q);
+    return sq_query_run(&q, ret_changes);
+}
+
+static ferry_err put_download(struct store_conn *c, const struct download_task *t)
+{
+    int changes = 0;
+    ferry_err err = write_download(c, STMT_DOWNLOAD_PUT, t, &changes);
+
+    if (err == FERRY_OK && changes == 0)
+        err = write_download(c, STMT_DOWNLOAD_REPLACE, t, &changes);
+    if (err == FERRY_OK && changes == 0)
+        return FERRY_E_NOT_FOUND; /* no such resource */
+    if (err == FERRY_OK)
+        sq_conn_note_time(c, t->updated_ms);
+    return err;
+}
+
+ferry_err sq_download_put(struct store_conn *c, const struct download_task *t)
+{
+    ferry_err err;
+
+    if (download_state_name(t->state) == NULL)
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
+    return err != FERRY_OK ? err : sq_conn_change_end(c, put_download(c, t));
+}
+
+ferry_err sq_download_get(struct store_conn *c, const ferry_id *id, struct download_task *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_GET);
+
+    sq_query_id(&q, id);
+    return sq_query_one(&q, read_download, sizeof(*ret), ret);
+}
+
+ferry_err sq_download_open(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
+                        size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_OPEN);
+
+    sq_query_text(&q, device->device);
+    sq_query_text(&q, device->product);
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
+}
+
+ferry_err sq_download_latest(struct store_conn *c, const struct device_key *device, const char *name,
+                          struct download_task *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_LATEST);
+
+    sq_query_text(&q, device->device);
+    sq_query_text(&q, device->product);
+    sq_query_text(&q, name);
+    return sq_query_one(&q, read_download, sizeof(*ret), ret);
+}
+
+ferry_err sq_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
+                       size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_DUE);
+
+    sq_query_bound(&q, now_ms);
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
+}
+
+/* The statement with the narrowest index that the filter allows. */
+static statement list_for(const struct download_filter *f)
+{
+    if (f->deployment != NULL)
+        return f->state != 0 ? STMT_DOWNLOAD_LIST_STATE : STMT_DOWNLOAD_LIST_DEPLOYMENT;
+    if (f->product != NULL)
+        return f->device != NULL ? STMT_DOWNLOAD_LIST_DEVICE : STMT_DOWNLOAD_LIST_PRODUCT;
+    return STMT_DOWNLOAD_LIST;
+}
+
+ferry_err sq_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
+                        struct download_task *out, size_t *ret_count)
+{
+    statement which = list_for(f);
+    query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
+
+    sq_page_bind_ids(&q, page);
+    sq_query_text(&q, f->product);
+    sq_query_text(&q, f->device);
+    q.bound = 7; /* lists of downloads have no name */
+    sq_query_int(&q, f->state);
+    if (f->deployment != NULL)
+        sq_query_id(&q, f->deployment);
+    else
+        sq_query_null(&q);
+    return sq_query_many(&q, read_download, sizeof(*out), out, page->limit, ret_count);
+}
+
+static ferry_err prune(struct store_conn *c, statement which, uint64_t before_ms, size_t cap, size_t *ret_removed)
+{
+    query_auto q = sq_query_begin(c, which);
+    int changes = 0;
+    ferry_err err;
+
+    sq_query_bound(&q, before_ms);
+    sq_query_bound(&q, cap);
+    err = sq_query_run(&q, &changes);
+    if (err == FERRY_OK)
+        *ret_removed = (size_t)changes;
+    return err;
+}
+
+static ferry_err prune_both(struct store_conn *c, uint64_t before_ms, size_t cap, size_t *ret_removed)
+{
+    size_t deployments;
+    ferry_err err = prune(c, STMT_DOWNLOAD_PRUNE, before_ms, cap, ret_removed);
+
+    return err != FERRY_OK ? err : prune(c, STMT_DEPLOYMENT_PRUNE, before_ms, cap, &deployments);
+}
+
+ferry_err sq_download_prune(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed)
+{
+    size_t removed = 0;
+    ferry_err err = sq_conn_change_begin(c);
+
+    if (err == FERRY_OK)
+        err = sq_conn_change_end(c, prune_both(c, ended_before_ms, cap, &removed));
+    if (err == FERRY_OK)
+        *ret_removed = removed;
+    return err;
+}

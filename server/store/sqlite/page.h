@@ -1,0 +1,21 @@
+/**
+ * @file page.h
+ * @brief The bounds of one page of a list.
+ */
+#ifndef STORE_SQLITE_PAGE_H
+#define STORE_SQLITE_PAGE_H
+
+#include "id_bytes.h"
+#include "query.h"
+
+/** @brief ?1, ?2 and ?3 of a list by id. @retval in q->err: FERRY_E_ARG limit or after outside its range */
+void sq_page_bind_ids(struct query *q, const struct store_page *page);
+/** @brief ?1, ?2 and ?3 of a list by name; prefix (may be null) is part of the bounds. Texts live in the struct. */
+struct page_names {
+    char from[FERRY_NAME_MAX + 2], below[FERRY_NAME_MAX + 2];
+};
+void sq_page_bind_names(struct query *q, const struct store_page *page, const char *prefix, struct page_names *names);
+/** @brief ?6 and ?7: the names that begin with prefix (null: all). */
+void sq_page_bind_prefix(struct query *q, const char *prefix, struct page_names *names);
+
+#endif

@@ -1,0 +1,92 @@
+#include "ops.h"
+#include "page.h"
+#include "query.h"
+
+static void read_resource(struct query *q, void *row)
+{
+    struct resource *r = row;
+
+    sq_query_get_id(q, &r->id);
+    sq_query_get_text(q, r->product, sizeof(r->product));
+    sq_query_get_text(q, r->name, sizeof(r->name));
+    r->size = sq_query_get_u64(q);
+    sq_query_get_text(q, r->md5, sizeof(r->md5));
+    sq_query_get_text(q, r->sha256, sizeof(r->sha256));
+    r->created_ms = sq_query_get_u64(q);
+}
+
+static ferry_err add_resource(struct store_conn *c, const struct resource *r)
+{
+    query_auto q = sq_query_begin(c, STMT_RESOURCE_ADD);
+    int changes = 0;
+    ferry_err err;
+
+    sq_query_id(&q, &r->id);
+    sq_query_text(&q, r->product);
+    sq_query_text(&q, r->name);
+    sq_query_u64(&q, r->size);
+    sq_query_text(&q, r->md5);
+    sq_query_text(&q, r->sha256);
+    sq_query_u64(&q, r->created_ms);
+    err = sq_query_run(&q, &changes);
+    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such product */
+}
+
+ferry_err sq_resource_add(struct store_conn *c, const struct resource *r)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, add_resource(c, r));
+}
+
+ferry_err sq_resource_get(struct store_conn *c, const ferry_id *id, struct resource *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_RESOURCE_GET);
+
+    sq_query_id(&q, id);
+    return sq_query_one(&q, read_resource, sizeof(*ret), ret);
+}
+
+ferry_err sq_resource_find(struct store_conn *c, const char *product, const char *name, struct resource *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_RESOURCE_FIND);
+
+    sq_query_text(&q, product);
+    sq_query_text(&q, name);
+    return sq_query_one(&q, read_resource, sizeof(*ret), ret);
+}
+
+static ferry_err remove_resource(struct store_conn *c, const ferry_id *id)
+{
+    struct resource found;
+    ferry_err err = sq_resource_get(c, id, &found);
+    query_auto q = sq_query_begin(c, STMT_RESOURCE_REMOVE);
+    int changes = 0;
+
+    if (err != FERRY_OK)
+        return err;
+    sq_query_id(&q, id);
+    err = sq_query_run(&q, &changes);
+    return err == FERRY_OK && changes == 0 ? FERRY_E_STATE : err; /* a deployment refers to it */
+}
+
+ferry_err sq_resource_remove(struct store_conn *c, const ferry_id *id)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, remove_resource(c, id));
+}
+
+ferry_err sq_resource_list(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,
+                        struct resource *out, size_t *ret_count)
+{
+    struct page_names names;
+    statement which = f->product != NULL ? STMT_RESOURCE_LIST_PRODUCT : STMT_RESOURCE_LIST;
+    query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
+
+    sq_page_bind_ids(&q, page);
+    sq_query_text(&q, f->product);
+    q.bound = 5; /* lists of resources have no device */
+    sq_page_bind_prefix(&q, f->name_prefix, &names);
+    return sq_query_many(&q, read_resource, sizeof(*out), out, page->limit, ret_count);
+}

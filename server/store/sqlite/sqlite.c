@@ -1,0 +1,145 @@
+#include "store/sqlite.h"
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "ops.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { READERS_MAX = 256 }; /* each holds READER_CACHE_KIB at most and two file descriptors */
+
+struct sqlite_store {
+    struct store base; /* first: a struct store * is one of these */
+    char *path;
+    uint32_t busy_ms;
+    pthread_mutex_t lock; /* of the two counters */
+    unsigned readers, writers;
+};
+
+/* Counts a connection in (+1) or out (-1). */
+static ferry_err count_conn(struct sqlite_store *s, store_mode mode, int step)
+{
+    ferry_err err = FERRY_OK;
+    unsigned *count = mode == STORE_WRITER ? &s->writers : &s->readers;
+    unsigned max = mode == STORE_WRITER ? 1 : READERS_MAX;
+
+    (void)pthread_mutex_lock(&s->lock);
+    if (step > 0 && *count >= max)
+        err = FERRY_E_LIMIT;
+    else
+        *count += (unsigned)step;
+    (void)pthread_mutex_unlock(&s->lock);
+    return err;
+}
+
+static ferry_err sqlite_connect(struct store *base, store_mode mode, struct store_conn **ret_conn)
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+    ferry_err err = count_conn(s, mode, 1);
+
+    if (err != FERRY_OK)
+        return err;
+    err = sq_conn_new(s, s->path, s->busy_ms, mode, ret_conn);
+    if (err != FERRY_OK)
+        (void)count_conn(s, mode, -1);
+    return err;
+}
+
+static void sqlite_disconnect(struct store_conn *c)
+{
+    if (c == NULL)
+        return;
+    struct sqlite_store *s = c->store;
+    store_mode mode = c->mode;
+
+    sq_conn_free(c);
+    (void)count_conn(s, mode, -1); /* after the file is closed: the next writer may come at once */
+}
+
+static void sqlite_close(struct store *base)
+{
+    struct sqlite_store *s = (struct sqlite_store *)base;
+
+    if (s == NULL)
+        return;
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s->path);
+    free(s);
+}
+
+static const struct store_ops sqlite_ops = {
+    .name = "sqlite",
+    .connect = sqlite_connect,
+    .disconnect = sqlite_disconnect,
+    .close = sqlite_close,
+    .begin = sq_conn_begin,
+    .commit = sq_conn_commit,
+    .rollback = sq_conn_rollback,
+    .savepoint = sq_conn_savepoint,
+    .release = sq_conn_release,
+    .rewind = sq_conn_rewind,
+    .value_get = sq_value_get,
+    .value_put = sq_value_put,
+    .latest_ms = sq_conn_latest_ms,
+    .product_add = sq_product_add,
+    .product_get = sq_product_get,
+    .product_remove = sq_product_remove,
+    .product_list = sq_product_list,
+    .device_add = sq_device_add,
+    .device_get = sq_device_get,
+    .device_find_joined = sq_device_find_joined,
+    .device_set_disabled = sq_device_set_disabled,
+    .device_remove = sq_device_remove,
+    .device_list = sq_device_list,
+    .token_put = sq_token_put,
+    .token_find = sq_token_find,
+    .resource_add = sq_resource_add,
+    .resource_get = sq_resource_get,
+    .resource_find = sq_resource_find,
+    .resource_remove = sq_resource_remove,
+    .resource_list = sq_resource_list,
+    .upload_put = sq_upload_put,
+    .upload_get = sq_upload_get,
+    .upload_open = sq_upload_open,
+    .upload_latest = sq_upload_latest,
+    .upload_due = sq_upload_due,
+    .upload_remove = sq_upload_remove,
+    .upload_list = sq_upload_list,
+    .deployment_put = sq_deployment_put,
+    .deployment_get = sq_deployment_get,
+    .deployment_list = sq_deployment_list,
+    .deployment_expanding = sq_deployment_expanding,
+    .deployment_counts = sq_deployment_counts,
+    .download_put = sq_download_put,
+    .download_get = sq_download_get,
+    .download_open = sq_download_open,
+    .download_latest = sq_download_latest,
+    .download_due = sq_download_due,
+    .download_list = sq_download_list,
+    .next_due_ms = sq_next_due_ms,
+    .upload_ended_before = sq_upload_ended_before,
+    .download_prune = sq_download_prune,
+    .totals = sq_totals,
+};
+
+ferry_err store_sqlite_open(const struct store_sqlite_config *cfg, struct store **ret_store)
+{
+    struct sqlite_store *s;
+
+    if (cfg->path == NULL || cfg->path[0] == '\0')
+        return FERRY_E_ARG;
+    s = ferry_calloc(1, sizeof(*s));
+    if (s == NULL)
+        return FERRY_E_NOMEM;
+    s->base.ops = &sqlite_ops;
+    s->busy_ms = cfg->busy_ms;
+    s->path = ferry_strdup(cfg->path);
+    if (s->path == NULL || pthread_mutex_init(&s->lock, NULL) != 0) {
+        free(s->path);
+        free(s);
+        return FERRY_E_NOMEM;
+    }
+    *ret_store = &s->base;
+    return FERRY_OK;
+}

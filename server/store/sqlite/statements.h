@@ -1,0 +1,224 @@
+/**
+ * @file statements.h
+ * @brief Every statement of the store, in one table.
+ *
+ * A connection prepares each once, at its first use. INDEXED BY makes preparing fail when the index that a query
+ * depends on is gone or cannot serve it; statements_test checks the plans.
+ *
+ * Parameters of lists: ?1 and ?2 are the bounds of the key (ids: both exclusive; names: from, below), ?3 the limit, ?4 the product, ?5 the
+ * device, ?6 and ?7 the bounds of the name, ?8 the state (0: any), ?9 the deployment. Others are numbered as they come.
+ */
+#ifndef STORE_SQLITE_STATEMENTS_H
+#define STORE_SQLITE_STATEMENTS_H
+
+/* A list in both directions: NAME and NAME_DESC = NAME + 1. */
+#define BOTH_WAYS(X, NAME, sql, key)                                                              \
+    X(NAME, sql " ORDER BY " key " ASC LIMIT ?3")                                                 \
+    X(NAME##_DESC, sql " ORDER BY " key " DESC LIMIT ?3")
+
+#define ANY_PRODUCT " AND (?4 IS NULL OR product = ?4)"
+#define ANY_DEVICE " AND (?5 IS NULL OR device = ?5)"
+#define ANY_STATE " AND (?8 = 0 OR state = ?8)"
+#define NAME_RANGE " AND name >= ?6 AND name < ?7"
+
+#define SUM_OF_SIZES "sum(size >> 32), sum(size & 4294967295)" /* sum(size) alone fails above 2^63 */
+
+#define ACCOUNT_STATEMENTS(X)                                                                     \
+    X(VALUE_GET, "SELECT bytes FROM value WHERE key = ?")                                         \
+    X(VALUE_PUT, "INSERT INTO value VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes") \
+    X(LATEST_GET, "SELECT ms FROM latest WHERE one = 1")                                          \
+    X(LATEST_PUT, "UPDATE latest SET ms = max(ms, ?) WHERE one = 1")                              \
+    X(PRODUCT_ADD, "INSERT INTO product VALUES (?, ?)")                                           \
+    X(PRODUCT_GET, "SELECT name, created_ms FROM product WHERE name = ?")                         \
+    X(PRODUCT_REMOVE, "DELETE FROM product WHERE name = ?1"                                       \
+                      " AND NOT EXISTS (SELECT 1 FROM device WHERE product = ?1)"                 \
+                      " AND NOT EXISTS (SELECT 1 FROM resource WHERE product = ?1)"               \
+                      " AND NOT EXISTS (SELECT 1 FROM deployment WHERE product = ?1)"             \
+                      " AND NOT EXISTS (SELECT 1 FROM upload WHERE product = ?1)"                 \
+                      " AND NOT EXISTS (SELECT 1 FROM download WHERE product = ?1)")              \
+    BOTH_WAYS(X, PRODUCT_LIST, "SELECT name, created_ms FROM product WHERE name >= ?1 AND name < ?2", "name") \
+    X(DEVICE_ADD, "INSERT INTO device SELECT name, ?2, ?3, ?4, ?5 FROM product WHERE name = ?1")  \
+    X(DEVICE_GET, "SELECT " DEVICE_COLUMNS " FROM device WHERE product = ? AND name = ?")         \
+    X(DEVICE_FIND_JOINED, "SELECT " DEVICE_COLUMNS " FROM device INDEXED BY device_joined"        \
+                          " WHERE product || name = ? ORDER BY product LIMIT ?")                  \
+    X(DEVICE_SET_DISABLED, "UPDATE device SET disabled = ?3 WHERE product = ?1 AND name = ?2")    \
+    X(DEVICE_REMOVE, "DELETE FROM device WHERE product = ? AND name = ?")                         \
+    BOTH_WAYS(X, DEVICE_LIST, "SELECT " DEVICE_COLUMNS " FROM device"                             \
+                              " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name") \
+    X(TOKEN_PUT, "INSERT INTO token VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET role = excluded.role," \
+                 " hash = excluded.hash, created_ms = excluded.created_ms, expires_ms = excluded.expires_ms") \
+    X(TOKEN_FIND, "SELECT name, role, hash, created_ms, expires_ms FROM token INDEXED BY token_hash" \
+                  " WHERE hash = ? ORDER BY name LIMIT 1")
+
+#define DEVICE_COLUMNS "product, name, secret, disabled, created_ms"
+
+#define RESOURCE_COLUMNS "id, product, name, size, md5, sha256, created_ms"
+
+#define RESOURCE_STATEMENTS(X)                                                                    \
+    X(RESOURCE_ADD, "INSERT INTO resource SELECT ?1, name, ?3, ?4, ?5, ?6, ?7 FROM product WHERE name = ?2") \
+    X(RESOURCE_GET, "SELECT " RESOURCE_COLUMNS " FROM resource WHERE id = ?")                     \
+    X(RESOURCE_FIND, "SELECT " RESOURCE_COLUMNS " FROM resource INDEXED BY resource_by_name"      \
+                     " WHERE product = ? AND name = ? ORDER BY id DESC LIMIT 1")                  \
+    X(RESOURCE_REMOVE, "DELETE FROM resource WHERE id = ?1"                                       \
+                       " AND NOT EXISTS (SELECT 1 FROM deployment INDEXED BY deployment_by_resource WHERE resource = ?1)") \
+    BOTH_WAYS(X, RESOURCE_LIST, "SELECT " RESOURCE_COLUMNS " FROM resource"                       \
+                                " WHERE id > ?1 AND id < ?2" ANY_PRODUCT NAME_RANGE, "id")        \
+    BOTH_WAYS(X, RESOURCE_LIST_PRODUCT, "SELECT " RESOURCE_COLUMNS " FROM resource INDEXED BY resource_by_product" \
+                                        " WHERE product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE, "id")
+
+#define UPLOAD_COLUMNS                                                                            \
+    "id, product, device, name, size, md5, state, percent, result_code, result_msg, created_ms, updated_ms," \
+    " stored_ms, ended_ms, expires_ms"
+#define UPLOAD_VALUES " (" UPLOAD_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+/* UPLOAD_PUT leaves the columns that never change, and with them most indexes, alone. When they do differ it
+ * changes nothing, and UPLOAD_REPLACE does it the slow way. */
+#define UPLOAD_STATEMENTS(X)                                                                      \
+    X(UPLOAD_PUT, "INSERT INTO upload" UPLOAD_VALUES " ON CONFLICT (id) DO UPDATE SET"            \
+                  " state = excluded.state, percent = excluded.percent, result_code = excluded.result_code," \
+                  " result_msg = excluded.result_msg, created_ms = excluded.created_ms,"          \
+                  " updated_ms = excluded.updated_ms, stored_ms = excluded.stored_ms,"            \
+                  " ended_ms = excluded.ended_ms, expires_ms = excluded.expires_ms"               \
+                  " WHERE device = excluded.device AND product = excluded.product"                \
+                  " AND name = excluded.name AND size = excluded.size AND md5 = excluded.md5")    \
+    X(UPLOAD_REPLACE, "INSERT OR REPLACE INTO upload" UPLOAD_VALUES)                              \
+    X(UPLOAD_GET, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id = ?")                           \
+    X(UPLOAD_OPEN, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_open"                 \
+                   " WHERE device = ? AND product = ? AND state IN (1, 2, 3) ORDER BY id DESC LIMIT ?") \
+    X(UPLOAD_LATEST, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_by_name"            \
+                     " WHERE device = ? AND product = ? AND name = ? ORDER BY id DESC LIMIT 1")   \
+    X(UPLOAD_DUE, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_due"                   \
+                  " WHERE state IN (1, 2) AND expires_ms > 0 AND expires_ms <= ?"                 \
+                  " ORDER BY expires_ms, id LIMIT ?")                                             \
+    X(UPLOAD_NEXT_DUE, "SELECT expires_ms FROM upload INDEXED BY upload_due"                      \
+                       " WHERE state IN (1, 2) AND expires_ms > 0 ORDER BY expires_ms LIMIT 1")   \
+    X(UPLOAD_REMOVE, "DELETE FROM upload WHERE id = ?")                                           \
+    X(UPLOAD_ENDED, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_ended"               \
+                    " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms, id LIMIT ?") \
+    BOTH_WAYS(X, UPLOAD_LIST, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id > ?1 AND id < ?2"   \
+                              ANY_PRODUCT ANY_DEVICE NAME_RANGE ANY_STATE, "id")                  \
+    BOTH_WAYS(X, UPLOAD_LIST_PRODUCT, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_by_product" \
+                                      " WHERE product = ?4 AND id > ?1 AND id < ?2"               \
+                                      ANY_DEVICE NAME_RANGE ANY_STATE, "id")                      \
+    BOTH_WAYS(X, UPLOAD_LIST_DEVICE, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id IN"          \
+                                     " (SELECT id FROM upload INDEXED BY upload_by_name"          \
+                                     " WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE ")" \
+                                     ANY_STATE, "id")
+
+#define DEPLOYMENT_COLUMNS                                                                        \
+    "d.id, d.product, d.resource, r.name, d.state, d.target_all, d.rate_per_min, d.timeout_s, d.expanded," \
+    " d.expand_done, d.expand_cursor, d.created_ms, d.updated_ms"
+#define DEPLOYMENT_FROM(index)                                                                    \
+    "SELECT " DEPLOYMENT_COLUMNS " FROM deployment AS d " index " LEFT JOIN resource AS r ON r.id = d.resource"
+
+#define DEPLOYMENT_STATEMENTS(X)                                                                  \
+    X(DEPLOYMENT_PUT, "INSERT INTO deployment SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12" \
+                      " FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
+                      " product = excluded.product, resource = excluded.resource, state = excluded.state," \
+                      " target_all = excluded.target_all, rate_per_min = excluded.rate_per_min,"  \
+                      " timeout_s = excluded.timeout_s, expanded = excluded.expanded,"            \
+                      " expand_done = excluded.expand_done, expand_cursor = excluded.expand_cursor," \
+                      " created_ms = excluded.created_ms, updated_ms = excluded.updated_ms")      \
+    X(DEPLOYMENT_GET, DEPLOYMENT_FROM("") " WHERE d.id = ?")                                      \
+    BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_FROM("") " WHERE d.id > ?1 AND d.id < ?2"            \
+              " AND (?4 IS NULL OR d.product = ?4) AND (?8 = 0 OR d.state = ?8)", "d.id")         \
+    BOTH_WAYS(X, DEPLOYMENT_LIST_PRODUCT, DEPLOYMENT_FROM("INDEXED BY deployment_by_product")     \
+              " WHERE d.product = ?4 AND d.id > ?1 AND d.id < ?2 AND (?8 = 0 OR d.state = ?8)", "d.id") \
+    X(DEPLOYMENT_EXPANDING, DEPLOYMENT_FROM("INDEXED BY deployment_expanding")                    \
+                            " WHERE d.state = 1 AND d.expand_done = 0 ORDER BY d.id LIMIT ?")     \
+    X(DEPLOYMENT_COUNTS, "SELECT state, count(*) FROM download INDEXED BY download_by_state"      \
+                         " WHERE deployment = ? GROUP BY state")                                  \
+    X(DEPLOYMENT_PRUNE, "DELETE FROM deployment WHERE id IN (SELECT id FROM deployment AS d INDEXED BY deployment_ended" \
+                        " WHERE state IN (2, 3) AND updated_ms < ?"                               \
+                        " AND NOT EXISTS (SELECT 1 FROM download INDEXED BY download_by_deployment" \
+                        " WHERE deployment = d.id) ORDER BY updated_ms LIMIT ?)")
+
+#define DOWNLOAD_COLUMNS                                                                          \
+    "t.id, t.deployment, t.resource, t.product, t.device, t.state, t.percent, t.result_code, t.result_msg, t.pushes," \
+    " t.release_ms, t.wake_ms, t.deadline_ms, t.created_ms, t.updated_ms, t.ended_ms, t.name, r.size, r.md5, r.sha256"
+#define DOWNLOAD_FROM(index)                                                                      \
+    "SELECT " DOWNLOAD_COLUMNS " FROM download AS t " index " LEFT JOIN resource AS r ON r.id = t.resource"
+#define DOWNLOAD_VALUES                                                                           \
+    " INTO download (id, deployment, resource, product, device, state, percent, result_code, result_msg, pushes," \
+    " release_ms, wake_ms, deadline_ms, created_ms, updated_ms, ended_ms, due_ms, name)"          \
+    " SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, name"    \
+    " FROM resource WHERE id = ?3"
+#define T_PRODUCT " AND (?4 IS NULL OR t.product = ?4)"
+#define T_DEVICE " AND (?5 IS NULL OR t.device = ?5)"
+#define T_STATE " AND (?8 = 0 OR t.state = ?8)"
+#define T_DEPLOYMENT " AND (?9 IS NULL OR t.deployment = ?9)"
+#define T_BOUNDS " t.id > ?1 AND t.id < ?2"
+
+#define DOWNLOAD_STATEMENTS(X)                                                                    \
+    X(DOWNLOAD_PUT, "INSERT" DOWNLOAD_VALUES " ON CONFLICT (id) DO UPDATE SET"                    \
+                    " state = excluded.state, percent = excluded.percent, result_code = excluded.result_code," \
+                    " result_msg = excluded.result_msg, pushes = excluded.pushes,"                \
+                    " release_ms = excluded.release_ms, wake_ms = excluded.wake_ms,"              \
+                    " deadline_ms = excluded.deadline_ms, created_ms = excluded.created_ms,"      \
+                    " updated_ms = excluded.updated_ms, ended_ms = excluded.ended_ms, due_ms = excluded.due_ms" \
+                    " WHERE device = excluded.device AND product = excluded.product"              \
+                    " AND deployment = excluded.deployment AND resource = excluded.resource")     \
+    X(DOWNLOAD_REPLACE, "INSERT OR REPLACE" DOWNLOAD_VALUES)                                      \
+    X(DOWNLOAD_GET, DOWNLOAD_FROM("") " WHERE t.id = ?")                                          \
+    X(DOWNLOAD_OPEN, DOWNLOAD_FROM("INDEXED BY download_open")                                    \
+                     " WHERE t.device = ? AND t.product = ? AND t.state IN (1, 2, 3) ORDER BY t.id LIMIT ?") \
+    X(DOWNLOAD_LATEST, DOWNLOAD_FROM("INDEXED BY download_by_name")                               \
+                       " WHERE t.device = ? AND t.product = ? AND t.name = ? ORDER BY t.id DESC LIMIT 1") \
+    X(DOWNLOAD_DUE, DOWNLOAD_FROM("INDEXED BY download_due")                                      \
+                    " WHERE t.due_ms IS NOT NULL AND t.due_ms <= ? ORDER BY t.due_ms, t.id LIMIT ?") \
+    X(DOWNLOAD_NEXT_DUE, "SELECT due_ms FROM download INDEXED BY download_due"                    \
+                         " WHERE due_ms IS NOT NULL ORDER BY due_ms LIMIT 1")                     \
+    BOTH_WAYS(X, DOWNLOAD_LIST, DOWNLOAD_FROM("") " WHERE" T_BOUNDS T_PRODUCT T_DEVICE T_STATE T_DEPLOYMENT, "t.id") \
+    BOTH_WAYS(X, DOWNLOAD_LIST_PRODUCT, DOWNLOAD_FROM("INDEXED BY download_by_product")           \
+              " WHERE t.product = ?4 AND" T_BOUNDS T_DEVICE T_STATE T_DEPLOYMENT, "t.id")         \
+    BOTH_WAYS(X, DOWNLOAD_LIST_DEVICE, DOWNLOAD_FROM("")                                          \
+              " WHERE t.id IN (SELECT id FROM download INDEXED BY download_by_name"               \
+              " WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2)" T_STATE T_DEPLOYMENT, "t.id") \
+    BOTH_WAYS(X, DOWNLOAD_LIST_DEPLOYMENT, DOWNLOAD_FROM("INDEXED BY download_by_deployment")     \
+              " WHERE t.deployment = ?9 AND" T_BOUNDS T_PRODUCT T_DEVICE T_STATE, "t.id")         \
+    BOTH_WAYS(X, DOWNLOAD_LIST_STATE, DOWNLOAD_FROM("INDEXED BY download_by_state")               \
+              " WHERE t.deployment = ?9 AND t.state = ?8 AND" T_BOUNDS T_PRODUCT T_DEVICE, "t.id") \
+    X(DOWNLOAD_PRUNE, "DELETE FROM download WHERE id IN (SELECT id FROM download INDEXED BY download_ended" \
+                      " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms LIMIT ?)")
+
+#define TOTALS_STATEMENTS(X)                                                                      \
+    X(TOTALS_COUNTS, "SELECT (SELECT count(*) FROM product), (SELECT count(*) FROM device),"      \
+                     " (SELECT count(*) FROM resource), (SELECT count(*) FROM deployment),"       \
+                     " (SELECT count(*) FROM upload INDEXED BY upload_open"                       \
+                     "   WHERE state IN (1, 2, 3) AND state < 3),"                                \
+                     " (SELECT count(*) FROM download INDEXED BY download_open WHERE state IN (1, 2, 3))") \
+    X(TOTALS_STORED, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_open"                 \
+                     " WHERE state IN (1, 2, 3) AND state = 3")                                   \
+    X(TOTALS_DONE, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_ended WHERE ended_ms > 0 AND state = 4") \
+    X(TOTALS_RESOURCES, "SELECT " SUM_OF_SIZES " FROM resource")
+
+#define TRANSACTION_STATEMENTS(X)                                                                 \
+    X(TX_BEGIN, "BEGIN IMMEDIATE")                                                                \
+    X(TX_COMMIT, "COMMIT")                                                                        \
+    X(TX_ROLLBACK, "ROLLBACK")                                                                    \
+    X(MARK_SET, "SAVEPOINT mark")                                                                 \
+    X(MARK_RELEASE, "RELEASE mark")                                                               \
+    X(MARK_REWIND, "ROLLBACK TO mark")
+
+#define STATEMENT_LIST(X)                                                                         \
+    TRANSACTION_STATEMENTS(X)                                                                     \
+    ACCOUNT_STATEMENTS(X)                                                                         \
+    RESOURCE_STATEMENTS(X)                                                                        \
+    UPLOAD_STATEMENTS(X)                                                                          \
+    DEPLOYMENT_STATEMENTS(X)                                                                      \
+    DOWNLOAD_STATEMENTS(X)                                                                        \
+    TOTALS_STATEMENTS(X)
+
+typedef enum {
+#define X(name, sql) STMT_##name,
+    STATEMENT_LIST(X)
+#undef X
+        STMT_COUNT
+} statement;
+
+/** @brief The text of a statement. */
+const char *sq_statement_sql(statement which);
+/** @brief Its name, "UPLOAD_PUT", for messages. */
+const char *sq_statement_name(statement which);
+
+#endif
