@@ -1,0 +1,134 @@
+#include "api_fields.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+struct target {
+    char ident[FERRY_IDENT_MAX + 1];
+    char name[FERRY_NAME_MAX + 1];
+    bool flag;
+    uint32_t number;
+    json_t *list;
+};
+
+static const struct api_field fields[] = {
+    {"ident", API_FIELD_IDENT, offsetof(struct target, ident), true, 0, 0},
+    {"name", API_FIELD_NAME, offsetof(struct target, name), false, 0, 0},
+    {"flag", API_FIELD_BOOL, offsetof(struct target, flag), false, 0, 0},
+    {"number", API_FIELD_UINT, offsetof(struct target, number), false, 10, 20},
+    {"list", API_FIELD_IDENT_LIST, offsetof(struct target, list), false, 0, 3},
+};
+enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
+
+static bool read(const char *text, struct target *target, struct api_fault *fault)
+{
+    json_t *body = json_loads(text, 0, NULL);
+
+    assert_non_null(body);
+    bool good = api_fields_read(body, fields, FIELD_COUNT, target, fault);
+    target->list = NULL; /* borrowed from the body, which ends here */
+    json_decref(body);
+    return good;
+}
+
+static void every_kind_is_read(void **state)
+{
+    json_t *body = json_loads("{\"ident\":\"a:b\",\"name\":\"\xc3\xa9 x\",\"flag\":true,\"number\":20,"
+                              "\"list\":[\"x\",\"y\"]}",
+                              0, NULL);
+    struct target target = {.number = 0};
+    struct api_fault fault;
+
+    (void)state;
+    assert_true(api_fields_read(body, fields, FIELD_COUNT, &target, &fault));
+    assert_string_equal(target.ident, "a:b");
+    assert_string_equal(target.name, "\xc3\xa9 x");
+    assert_true(target.flag);
+    assert_int_equal(target.number, 20);
+    assert_int_equal(json_array_size(target.list), 2);
+    json_decref(body);
+}
+
+static void what_is_absent_keeps_its_default(void **state)
+{
+    struct target target = {.number = 7, .flag = true};
+    struct api_fault fault;
+
+    (void)state;
+    assert_true(read("{\"ident\":\"a\"}", &target, &fault));
+    assert_int_equal(target.number, 7);
+    assert_true(target.flag);
+    assert_string_equal(target.name, "");
+}
+
+static void faults_name_problem_and_field(void **state)
+{
+    static const struct {
+        const char *text;
+        api_problem problem;
+        const char *field;
+    } bad[] = {
+        {"{}", API_MISSING_FIELD, "ident"},
+        {"{\"ident\":\"a\",\"Ident\":\"a\"}", API_UNKNOWN_FIELD, "Ident"},
+        {"{\"ident\":null}", API_INVALID_FIELD, "ident"},
+        {"{\"ident\":1}", API_INVALID_FIELD, "ident"},
+        {"{\"ident\":\"\"}", API_INVALID_FIELD, "ident"},
+        {"{\"ident\":\"a b\"}", API_INVALID_FIELD, "ident"},
+        {"{\"ident\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", API_INVALID_FIELD,
+         "ident"},
+        {"{\"ident\":\"a\",\"name\":\"\\n\"}", API_INVALID_FIELD, "name"},
+        {"{\"ident\":\"a\",\"name\":[]}", API_INVALID_FIELD, "name"},
+        {"{\"ident\":\"a\",\"flag\":\"true\"}", API_INVALID_FIELD, "flag"},
+        {"{\"ident\":\"a\",\"flag\":1}", API_INVALID_FIELD, "flag"},
+        {"{\"ident\":\"a\",\"number\":9}", API_INVALID_FIELD, "number"},
+        {"{\"ident\":\"a\",\"number\":21}", API_INVALID_FIELD, "number"},
+        {"{\"ident\":\"a\",\"number\":10.0}", API_INVALID_FIELD, "number"},
+        {"{\"ident\":\"a\",\"number\":\"10\"}", API_INVALID_FIELD, "number"},
+        {"{\"ident\":\"a\",\"number\":-4294967286}", API_INVALID_FIELD, "number"},
+        {"{\"ident\":\"a\",\"list\":{}}", API_INVALID_FIELD, "list"},
+        {"{\"ident\":\"a\",\"list\":[]}", API_INVALID_FIELD, "list"},
+        {"{\"ident\":\"a\",\"list\":[\"1\",\"2\",\"3\",\"4\"]}", API_INVALID_FIELD, "list"},
+        {"{\"ident\":\"a\",\"list\":[\"1\",2]}", API_INVALID_FIELD, "list"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct target target = {.number = 0};
+        struct api_fault fault;
+        assert_false(read(bad[i].text, &target, &fault));
+        assert_int_equal(fault.problem, bad[i].problem);
+        assert_string_equal(fault.field, bad[i].field);
+        assert_true(fault.detail[0] != '\0');
+    }
+}
+
+static void the_bound_is_never_below_the_number_of_values(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t values;
+    } cases[] = {
+        {"1", 1}, {"[]", 1}, {"[1,2,3]", 4}, {"{\"a\":{\"b\":[]}}", 3}, {"[[[]]]", 3}, {"{\"a\":1,\"b\":2}", 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_true(api_json_values_bound(cases[i].text, strlen(cases[i].text)) >= cases[i].values);
+    assert_int_equal(api_json_values_bound("", 0), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_is_read),
+        cmocka_unit_test(what_is_absent_keeps_its_default),
+        cmocka_unit_test(faults_name_problem_and_field),
+        cmocka_unit_test(the_bound_is_never_below_the_number_of_values),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,154 @@
+#include "api_query.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+static bool read(const char *target, unsigned known, unsigned required, struct api_query *query,
+                 struct api_fault *fault)
+{
+    struct api_url url;
+
+    assert_int_equal(api_url_parse(target, &url), FERRY_OK);
+    return api_query_read(&url, known | required, required, query, fault);
+}
+
+static void defaults_depend_on_what_the_list_is_ordered_by(void **state)
+{
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    assert_true(read("/x", API_Q_PAGE_BY_NAME, 0, &query, &fault));
+    assert_int_equal(query.limit, FERRY_PAGE_DEFAULT);
+    assert_false(query.descending);
+    assert_string_equal(query.cursor, "");
+    assert_null(api_query_text(query.product));
+    assert_true(read("/x", API_Q_PAGE_BY_ID, 0, &query, &fault));
+    assert_true(query.descending);
+}
+
+static void every_parameter_is_read(void **state)
+{
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    assert_true(read("/x?limit=250&cursor=01arz3ndektsv4rrffq69g5fav&order=asc&product=p&device=d:1&name_prefix=%C3%A9"
+                     "&state=timed_out&counts=true",
+                     API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_DOWNLOAD_STATE |
+                         API_Q_COUNTS,
+                     0, &query, &fault));
+    assert_int_equal(query.limit, 250);
+    assert_string_equal(query.cursor, "01arz3ndektsv4rrffq69g5fav");
+    assert_false(query.descending);
+    assert_string_equal(query.product, "p");
+    assert_string_equal(query.device, "d:1");
+    assert_string_equal(query.name_prefix, "\xc3\xa9");
+    assert_int_equal(query.state, DOWNLOAD_TIMED_OUT);
+    assert_true(query.counts);
+
+    struct store_page page = api_query_page(&query);
+    assert_string_equal(page.after, query.cursor);
+    assert_int_equal(page.limit, 250);
+    assert_false(page.descending);
+}
+
+static void states_are_those_of_the_kind(void **state)
+{
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    assert_true(read("/x?state=stored", API_Q_UPLOAD_STATE, 0, &query, &fault));
+    assert_int_equal(query.state, UPLOAD_STORED);
+    assert_false(read("/x?state=stored", API_Q_DOWNLOAD_STATE, 0, &query, &fault));
+    assert_true(read("/x?state=active", API_Q_DEPLOYMENT_STATE, 0, &query, &fault));
+    assert_int_equal(query.state, DEPLOYMENT_ACTIVE);
+    assert_false(read("/x?state=ACTIVE", API_Q_DEPLOYMENT_STATE, 0, &query, &fault));
+}
+
+static void unknown_parameters_are_refused_by_name(void **state)
+{
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    assert_false(read("/x?limit=1&lmit=2", API_Q_PAGE_BY_ID, 0, &query, &fault));
+    assert_int_equal(fault.problem, API_UNKNOWN_PARAMETER);
+    assert_string_equal(fault.field, "lmit");
+    /* known elsewhere, but not here */
+    assert_false(read("/x?device=d", API_Q_PAGE_BY_ID, 0, &query, &fault));
+    assert_int_equal(fault.problem, API_UNKNOWN_PARAMETER);
+}
+
+static void required_parameters_must_be_there(void **state)
+{
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    assert_false(read("/x?product=p", 0, API_Q_PRODUCT | API_Q_NAME, &query, &fault));
+    assert_int_equal(fault.problem, API_MISSING_PARAMETER);
+    assert_string_equal(fault.field, "name");
+    assert_true(read("/x?product=p&name=n", 0, API_Q_PRODUCT | API_Q_NAME, &query, &fault));
+}
+
+static void values_that_are_not_allowed_are_refused(void **state)
+{
+    static const struct {
+        const char *target;
+        unsigned known;
+    } bad[] = {
+        {"/x?limit=0", API_Q_LIMIT},
+        {"/x?limit=251", API_Q_LIMIT},
+        {"/x?limit=-1", API_Q_LIMIT},
+        {"/x?limit=+1", API_Q_LIMIT},
+        {"/x?limit=%201", API_Q_LIMIT},
+        {"/x?limit=1x", API_Q_LIMIT},
+        {"/x?limit=", API_Q_LIMIT},
+        {"/x?limit", API_Q_LIMIT},
+        {"/x?limit=99999999999999999999999", API_Q_LIMIT},
+        {"/x?limit=1&limit=1", API_Q_LIMIT},
+        {"/x?cursor=", API_Q_CURSOR_ID},
+        {"/x?cursor=abc", API_Q_CURSOR_ID},
+        {"/x?cursor=81arz3ndektsv4rrffq69g5fav", API_Q_CURSOR_ID},
+        {"/x?cursor=a/b", API_Q_CURSOR_NAME},
+        {"/x?order=up", API_Q_ORDER},
+        {"/x?product=", API_Q_PRODUCT},
+        {"/x?product=a%20b", API_Q_PRODUCT},
+        {"/x?product=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", API_Q_PRODUCT},
+        {"/x?device=a/b", API_Q_DEVICE},
+        {"/x?name=", API_Q_NAME},
+        {"/x?name=a%0Ab", API_Q_NAME},
+        {"/x?name_prefix=%C2%80", API_Q_NAME_PREFIX},
+        {"/x?name_prefix=%C3%A9", API_Q_DEVICE_PREFIX},
+        {"/x?counts=1", API_Q_COUNTS},
+    };
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(read(bad[i].target, bad[i].known, 0, &query, &fault));
+        assert_int_equal(fault.problem, API_INVALID_PARAMETER);
+        assert_true(fault.field[0] != '\0' && fault.detail[0] != '\0');
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_depend_on_what_the_list_is_ordered_by),
+        cmocka_unit_test(every_parameter_is_read),
+        cmocka_unit_test(states_are_those_of_the_kind),
+        cmocka_unit_test(unknown_parameters_are_refused_by_name),
+        cmocka_unit_test(required_parameters_must_be_there),
+        cmocka_unit_test(values_that_are_not_allowed_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
