@@ -52,7 +52,7 @@ int main(int argc, char **argv)
     mosquitto_connect_callback_set(client, on_connect);
     mosquitto_message_callback_set(client, on_message);
     (void)mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
-    int err = mosquitto_connect(client, "127.0.0.1", atoi(argv[1]), 60);
+    int err = mosquitto_connect(client, "127.0.0.1", (int)strtol(argv[1], NULL, 10), 60);
     if (err == MOSQ_ERR_SUCCESS)
         err = mosquitto_loop_forever(client, -1, 1);
     (void)fprintf(stderr, "echo_responder: %s\n", mosquitto_strerror(err));

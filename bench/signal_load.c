@@ -189,7 +189,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: signal_load PORT SERVICE PRODUCT DEVICES SECONDS\n");
         return 2;
     }
-    struct load load = {.port = atoi(argv[1]), .service = argv[2], .product = argv[3], .device_count = atoi(argv[4])};
+    struct load load = {.port = (int)strtol(argv[1], NULL, 10), .service = argv[2], .product = argv[3], .device_count = (int)strtol(argv[4], NULL, 10)};
     if (load.device_count < 1 || load.device_count > DEVICES_MAX)
         fail("DEVICES", "1 to 4000");
     load.devices = calloc((size_t)load.device_count, sizeof load.devices[0]);
@@ -201,7 +201,7 @@ int main(int argc, char **argv)
     (void)mosquitto_lib_init();
     connect_all(&load);
     uint64_t began = now_us();
-    load.end_us = began + (uint64_t)atoi(argv[5]) * 1000000u;
+    load.end_us = began + strtoull(argv[5], NULL, 10) * 1000000u;
     for (int i = 0; i < load.device_count; i++)
         ask(&load.devices[i]);
     while (now_us() < load.end_us)
