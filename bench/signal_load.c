@@ -189,7 +189,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: signal_load PORT SERVICE PRODUCT DEVICES SECONDS\n");
         return 2;
     }
-    struct load load = {.port = (int)strtol(argv[1], NULL, 10), .service = argv[2], .product = argv[3], .device_count = (int)strtol(argv[4], NULL, 10)};
+    struct load load = {.port = (int)strtol(argv[1], NULL, 10), .service = argv[2], .product = argv[3],
+                        .device_count = (int)strtol(argv[4], NULL, 10)};
     if (load.device_count < 1 || load.device_count > DEVICES_MAX)
         fail("DEVICES", "1 to 4000");
     load.devices = calloc((size_t)load.device_count, sizeof load.devices[0]);
