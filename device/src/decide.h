@@ -1,0 +1,42 @@
+/**
+ * @file decide.h
+ * @brief The one place that decides what a failure means. A table; pure.
+ */
+#ifndef FERRY_DEVICE_DECIDE_H
+#define FERRY_DEVICE_DECIDE_H
+
+#include "ferry/device.h"
+
+typedef enum {
+    FERRY__GO_ON = 0, /* as hoped */
+    FERRY__LATER,     /* the same again after a pause; when that has been tried enough: stop, keep the snapshot */
+    FERRY__NEW_URL,   /* ask the platform again; too often: report */
+    FERRY__WHOLE,     /* this store does not speak tus: send the file with one PUT */
+    FERRY__RESTART,   /* from byte 0: the file changed or came damaged; too often: report */
+    FERRY__REPORT,    /* tell the platform `fail`, then stop */
+    FERRY__STOP,      /* the platform said so, or nobody can be told */
+} ferry__verdict;
+
+/* Where the code comes from. */
+enum {
+    FERRY__ON_FAULT = 1u << 1,       /* ferry_fault of an HTTP request or a file */
+    FERRY__ON_LINK = 1u << 2,        /* ferry_fault of the connection to the broker */
+    FERRY__ON_PUT = 1u << 3,         /* HTTP status */
+    FERRY__ON_PROBE = 1u << 4,
+    FERRY__ON_PATCH = 1u << 5,
+    FERRY__ON_GET = 1u << 6,
+    FERRY__ON_RESULT_UP = 1u << 7,   /* result_code of the platform, about an upload */
+    FERRY__ON_RESULT_DOWN = 1u << 8, /* ... about a download */
+};
+
+typedef struct {
+    uint16_t sources; /* FERRY__ON_... */
+    int16_t from, to; /* codes, inclusive */
+    uint8_t verdict;
+    uint8_t err; /* what the application is told when it ends here */
+} ferry__rule;
+
+/** @brief The rule for a code; always there. source is exactly one FERRY__ON_ bit. */
+const ferry__rule *ferry__decide(unsigned source, int code);
+
+#endif
