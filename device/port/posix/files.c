@@ -1,0 +1,254 @@
+/* The files: the source of an upload, the partial file of a download, and its way to its name. */
+#include "port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+ferry_fault ferry__fault_of_errno(int errnum, ferry_fault other)
+{
+    if (errnum == ENOSPC || errnum == EDQUOT || errnum == EFBIG)
+        return FERRY_FAULT_SPACE;
+    return errnum == ENAMETOOLONG || errnum == EISDIR ? FERRY_FAULT_NAME : other;
+}
+
+void ferry__part_name(struct ferry *f)
+{
+    (void)snprintf(f->files.part_name, sizeof f->files.part_name, ".ferry-%s-%s.part", f->config.product,
+                   f->config.device);
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+/* --- the source --- */
+
+static uint64_t tag_of(const struct stat *st)
+{
+    uint64_t tag = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+
+    return tag ^ (uint64_t)st->st_ino << 40 ^ (uint64_t)st->st_dev << 56;
+}
+
+ferry_device_err ferry__source_open(struct ferry *f, const char *path, uint64_t *ret_size, uint64_t *ret_tag)
+{
+    struct stat st;
+
+    ferry__source_close(f);
+    f->files.source_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (f->files.source_fd < 0 || fstat(f->files.source_fd, &st) != 0)
+        return FERRY_DEVICE_E_SOURCE;
+    if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+        errno = S_ISDIR(st.st_mode) ? EISDIR : 0;
+        return FERRY_DEVICE_E_ARG;
+    }
+    (void)posix_fadvise(f->files.source_fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    *ret_size = (uint64_t)st.st_size;
+    *ret_tag = tag_of(&st);
+    return FERRY_DEVICE_OK;
+}
+
+bool ferry__source_is_whole(const struct ferry *f, uint64_t size)
+{
+    struct stat st;
+
+    return f->files.source_fd >= 0 && fstat(f->files.source_fd, &st) == 0 && (uint64_t)st.st_size == size;
+}
+
+void ferry__source_read(struct ferry *f, const ferry_action *act)
+{
+    uint64_t left = act->size - act->offset;
+    size_t want = left < FERRY__BLOCK_BYTES ? (size_t)left : FERRY__BLOCK_BYTES;
+    ssize_t n = -1;
+
+    if (act->offset > 0 || ferry__source_is_whole(f, act->size))
+        do
+            n = pread(f->files.source_fd, f->files.block, want, (off_t)act->offset);
+        while (n < 0 && errno == EINTR);
+    if (n <= 0) {
+        ferry__tell(f, FERRY_EV_FILE_FAILED, act->lane, FERRY_FAULT_READ);
+        return;
+    }
+    ferry_event event = {.kind = FERRY_EV_READ, .lane = act->lane, .bytes = f->files.block, .len = (size_t)n};
+    (void)ferry_device_event(&f->device, ferry__now_ms(), &event);
+}
+
+void ferry__source_close(struct ferry *f)
+{
+    close_fd(&f->files.source_fd);
+}
+
+/* --- the partial file --- */
+
+ferry_device_err ferry__folder_open(struct ferry *f, const char *dir)
+{
+    if (f->files.dir != NULL && strcmp(f->files.dir, dir) == 0 && f->files.dir_fd >= 0)
+        return FERRY_DEVICE_OK;
+    ferry__autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char *copy = strdup(dir);
+    if (fd < 0 || copy == NULL || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+        free(copy);
+        return FERRY_DEVICE_E_STORE;
+    }
+    close_fd(&f->files.part_fd);
+    close_fd(&f->files.dir_fd);
+    free(f->files.dir);
+    f->files.dir = copy;
+    f->files.dir_fd = fd;
+    fd = -1;
+    return FERRY_DEVICE_OK;
+}
+
+/* May the name be used? Not when something is there that Ferry did not put there. */
+static bool name_is_free(struct ferry *f, const char *name, bool *ret_ours)
+{
+    ferry__autoclose int fd = openat(f->files.dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    *ret_ours = false;
+    if (fd < 0)
+        return errno == ENOENT;
+    *ret_ours = ferry__received_is_ours(f, fd);
+    return *ret_ours;
+}
+
+static bool has_room(int fd, uint64_t more)
+{
+    struct statvfs vfs;
+
+    return fstatvfs(fd, &vfs) != 0 || (uint64_t)vfs.f_bavail * vfs.f_frsize >= more;
+}
+
+static ferry_fault part_prepare(struct ferry *f, const ferry_action *act, uint64_t *ret_usable)
+{
+    bool ours;
+    struct stat st;
+    int *fd = &f->files.part_fd;
+
+    if (f->files.dir_fd < 0)
+        return FERRY_FAULT_WRITE;
+    if (!name_is_free(f, act->name, &ours))
+        return FERRY_FAULT_NAME;
+    if (*fd < 0)
+        *fd = openat(f->files.dir_fd, f->files.part_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (*fd < 0 || (act->offset == 0 && ftruncate(*fd, 0) != 0) || fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
+    uint64_t usable = (uint64_t)st.st_size < act->offset ? 0 : act->offset;
+    uint64_t held = (uint64_t)st.st_blocks * 512;
+    if (!has_room(*fd, act->size > held ? act->size - held : 0))
+        return FERRY_FAULT_SPACE;
+    /* Reserve it, where the file system can: then it cannot run out in the middle. */
+    if (fallocate(*fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)act->size) != 0 && errno == ENOSPC)
+        return FERRY_FAULT_SPACE;
+    f->files.written_back = usable;
+    *ret_usable = usable;
+    return FERRY_FAULT_NONE;
+}
+
+void ferry__part_open(struct ferry *f, const ferry_action *act)
+{
+    ferry_event event = {.kind = FERRY_EV_OPENED, .lane = act->lane};
+    ferry_fault fault = part_prepare(f, act, &event.offset);
+
+    if (fault != FERRY_FAULT_NONE)
+        ferry__tell(f, FERRY_EV_FILE_FAILED, act->lane, fault);
+    else
+        (void)ferry_device_event(&f->device, ferry__now_ms(), &event);
+}
+
+ferry_fault ferry__part_write(struct ferry *f, const void *bytes, size_t len, uint64_t offset)
+{
+    const char *p = bytes;
+
+    while (len > 0) {
+        ssize_t n = pwrite(f->files.part_fd, p, len, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
+        p += n;
+        len -= (size_t)n;
+        offset += (uint64_t)n;
+    }
+    if (offset >= f->files.written_back + FERRY__WRITEBACK_BYTES) { /* so that the sync at the end is short */
+        (void)sync_file_range(f->files.part_fd, (off_t)f->files.written_back,
+                              (off_t)(offset - f->files.written_back), SYNC_FILE_RANGE_WRITE);
+        f->files.written_back = offset;
+    }
+    return FERRY_FAULT_NONE;
+}
+
+static ferry_fault rename_part(struct ferry *f, const char *name)
+{
+    bool ours;
+
+    if (!name_is_free(f, name, &ours))
+        return FERRY_FAULT_NAME;
+    if (renameat2(f->files.dir_fd, f->files.part_name, f->files.dir_fd, name, ours ? 0 : RENAME_NOREPLACE) != 0) {
+        if (errno == EEXIST)
+            return FERRY_FAULT_NAME;
+        if (errno != EINVAL || renameat(f->files.dir_fd, f->files.part_name, f->files.dir_fd, name) != 0)
+            return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
+    }
+    return fsync(f->files.dir_fd) == 0 ? FERRY_FAULT_NONE : FERRY_FAULT_WRITE;
+}
+
+/* Renamed before the last reboot, but not reported: the file is there, ours, and of this size. */
+static bool committed_already(struct ferry *f, const ferry_action *act)
+{
+    struct stat st;
+    ferry__autoclose int fd = openat(f->files.dir_fd, act->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == act->size && ferry__received_is_ours(f, fd);
+}
+
+static ferry_fault part_commit(struct ferry *f, const ferry_action *act)
+{
+    int *fd = &f->files.part_fd;
+
+    if (f->files.dir_fd < 0)
+        return FERRY_FAULT_WRITE;
+    if (*fd < 0)
+        *fd = openat(f->files.dir_fd, f->files.part_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (*fd < 0)
+        return errno == ENOENT && committed_already(f, act) ? FERRY_FAULT_NONE : FERRY_FAULT_WRITE;
+    if (ftruncate(*fd, (off_t)act->size) != 0 || fsync(*fd) != 0)
+        return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
+    if (!ferry__received_note(f, *fd)) /* first: a file of ours that we do not know would block its name */
+        return FERRY_FAULT_WRITE;
+    ferry_fault fault = rename_part(f, act->name);
+    if (fault == FERRY_FAULT_NONE)
+        close_fd(fd);
+    return fault;
+}
+
+void ferry__part_commit(struct ferry *f, const ferry_action *act)
+{
+    ferry_fault fault = part_commit(f, act);
+
+    ferry__tell(f, fault == FERRY_FAULT_NONE ? FERRY_EV_COMMITTED : FERRY_EV_FILE_FAILED, act->lane, fault);
+}
+
+void ferry__part_discard(struct ferry *f)
+{
+    close_fd(&f->files.part_fd);
+    if (f->files.dir_fd >= 0)
+        (void)unlinkat(f->files.dir_fd, f->files.part_name, 0);
+}
+
+void ferry__files_done(struct ferry *f)
+{
+    close_fd(&f->files.source_fd);
+    close_fd(&f->files.part_fd);
+    close_fd(&f->files.dir_fd);
+    free(f->files.dir);
+    f->files.dir = NULL;
+    free(f->files.block);
+    f->files.block = NULL;
+}

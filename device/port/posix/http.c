@@ -1,0 +1,432 @@
+/* The requests to the object store: libcurl's multi interface, driven by our loop. */
+#include "port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+
+enum {
+    CONNECT_TIMEOUT_S = 30,
+    RECEIVE_BUFFER = 512 * 1024, /* the most libcurl takes */
+    HEADER_SIZE = 1280,          /* an ETag, or a header of ours */
+};
+
+#ifndef FERRY_VERSION
+#define FERRY_VERSION "0.1.0"
+#endif
+
+ferry_fault ferry__http_fault(CURLcode code)
+{
+    static const struct {
+        CURLcode code;
+        ferry_fault fault;
+    } table[] = {
+        {CURLE_OK, FERRY_FAULT_NONE},
+        {CURLE_COULDNT_RESOLVE_HOST, FERRY_FAULT_DNS},
+        {CURLE_COULDNT_RESOLVE_PROXY, FERRY_FAULT_DNS},
+        {CURLE_COULDNT_CONNECT, FERRY_FAULT_CONNECT},
+        {CURLE_OPERATION_TIMEDOUT, FERRY_FAULT_TIMEOUT},
+        {CURLE_PEER_FAILED_VERIFICATION, FERRY_FAULT_TLS},
+        {CURLE_SSL_CERTPROBLEM, FERRY_FAULT_TLS},
+        {CURLE_SSL_CACERT_BADFILE, FERRY_FAULT_TLS},
+        {CURLE_SSL_ISSUER_ERROR, FERRY_FAULT_TLS},
+        {CURLE_SSL_INVALIDCERTSTATUS, FERRY_FAULT_TLS},
+        {CURLE_SSL_CIPHER, FERRY_FAULT_TLS},
+        {CURLE_UNSUPPORTED_PROTOCOL, FERRY_FAULT_GARBLED},
+        {CURLE_URL_MALFORMAT, FERRY_FAULT_GARBLED},
+        {CURLE_WEIRD_SERVER_REPLY, FERRY_FAULT_GARBLED},
+        {CURLE_BAD_CONTENT_ENCODING, FERRY_FAULT_GARBLED},
+        {CURLE_READ_ERROR, FERRY_FAULT_READ},
+        {CURLE_ABORTED_BY_CALLBACK, FERRY_FAULT_READ},
+        {CURLE_WRITE_ERROR, FERRY_FAULT_WRITE},
+        {CURLE_OUT_OF_MEMORY, FERRY_FAULT_SYSTEM},
+        {CURLE_FAILED_INIT, FERRY_FAULT_SYSTEM},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].code == code)
+            return table[i].fault;
+    return FERRY_FAULT_LOST; /* the many ways in which a connection ends */
+}
+
+/* --- the answer's head --- */
+
+static bool number(const char *text, size_t len, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+
+    if (len == 0 || len > 19)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret_value = value;
+    return true;
+}
+
+/* bytes 5-9/10 */
+static void content_range(struct ferry__http *h, const char *value, size_t len)
+{
+    static const char unit[] = "bytes ";
+    const char *end = value + len, *dash, *slash;
+
+    if (len < sizeof unit || strncasecmp(value, unit, sizeof unit - 1) != 0)
+        return;
+    value += sizeof unit - 1;
+    dash = memchr(value, '-', (size_t)(end - value));
+    slash = memchr(value, '/', (size_t)(end - value));
+    if (dash == NULL || slash == NULL || dash > slash || !number(value, (size_t)(dash - value), &h->head.range_start))
+        return;
+    h->head.has_range = true;
+    if (!number(slash + 1, (size_t)(end - slash - 1), &h->head.range_total))
+        h->head.range_total = 0;
+}
+
+static void take_etag(struct ferry__http *h, const char *value, size_t len)
+{
+    if (len >= sizeof h->etag)
+        return; /* longer than anything that the engine would keep */
+    memcpy(h->etag, value, len);
+    h->head.etag = (ferry_text){h->etag, len};
+}
+
+static void take_header(struct ferry__http *h, const char *name, size_t name_len, const char *value, size_t len)
+{
+    uint64_t seconds;
+
+#define IS(text) (name_len == sizeof(text) - 1 && strncasecmp(name, text, name_len) == 0)
+    if (IS("Content-Length"))
+        h->head.has_length = number(value, len, &h->head.length);
+    else if (IS("Content-Range"))
+        content_range(h, value, len);
+    else if (IS("Upload-Offset"))
+        h->head.has_upload_offset = number(value, len, &h->head.upload_offset);
+    else if (IS("ETag"))
+        take_etag(h, value, len);
+    else if (IS("Retry-After") && number(value, len, &seconds))
+        h->head.retry_after_s = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
+#undef IS
+}
+
+/* The empty line: the head is complete. False: the engine does not want the rest. */
+static bool head_complete(struct ferry__http *h)
+{
+    long status = 0;
+    struct ferry *f = h->ferry;
+    ferry_event event = {.kind = FERRY_EV_HTTP_HEAD, .lane = h->lane, .head = &h->head};
+    ferry_lane_status lane;
+
+    (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 || h->answered)
+        return true; /* 100 Continue, or trailers */
+    h->answered = true;
+    h->head.status = (uint16_t)status;
+    if (ferry_device_event(&f->device, ferry__now_ms(), &event) != FERRY_DEVICE_OK) {
+        h->wanted = false;
+        return false;
+    }
+    ferry_device_status(&f->device, h->lane, &lane);
+    if (h->lane == FERRY_LANE_DOWN)
+        h->position = lane.offset;
+    return true;
+}
+
+static size_t on_header(char *line, size_t one, size_t len, void *user)
+{
+    struct ferry__http *h = user;
+    size_t given = one * len;
+
+    while (len > 0 && (line[len - 1] == '\r' || line[len - 1] == '\n' || line[len - 1] == ' '))
+        len--;
+    if (len == 0)
+        return head_complete(h) ? given : 0;
+    if (len > 5 && strncasecmp(line, "HTTP/", 5) == 0) {
+        if (!h->answered)
+            h->head = (ferry_http_head){0};
+        return given;
+    }
+    const char *colon = memchr(line, ':', len);
+    if (colon == NULL || h->answered)
+        return given;
+    const char *value = colon + 1;
+    while (value < line + len && *value == ' ')
+        value++;
+    take_header(h, line, (size_t)(colon - line), value, (size_t)(line + len - value));
+    return given;
+}
+
+/* --- the bodies --- */
+
+static size_t on_body(char *bytes, size_t one, size_t len, void *user)
+{
+    struct ferry__http *h = user;
+    struct ferry *f = h->ferry;
+    ferry_event event = {.kind = FERRY_EV_BODY, .lane = h->lane, .bytes = bytes, .len = len};
+
+    (void)one;
+    if (h->lane == FERRY_LANE_UP)
+        return len; /* what the store says after an upload has no meaning for us */
+    h->fault = ferry__part_write(f, bytes, len, h->position);
+    if (h->fault != FERRY_FAULT_NONE)
+        return 0;
+    h->position += len;
+    if (ferry_device_event(&f->device, ferry__now_ms(), &event) == FERRY_DEVICE_OK)
+        return len;
+    h->wanted = false;
+    return 0;
+}
+
+static size_t on_read(char *out, size_t one, size_t cap, void *user)
+{
+    struct ferry__http *h = user;
+    struct ferry *f = h->ferry;
+    ferry_event event = {.kind = FERRY_EV_SENT, .lane = h->lane, .offset = h->position};
+
+    cap *= one;
+    /* what we gave last time is with the kernel by now */
+    (void)ferry_device_event(&f->device, ferry__now_ms(), &event);
+    if (cap > h->size - h->position)
+        cap = (size_t)(h->size - h->position);
+    if (cap == 0)
+        return 0;
+    ssize_t n;
+    do
+        n = pread(f->files.source_fd, out, cap, (off_t)h->position);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) { /* shorter than it was */
+        h->fault = FERRY_FAULT_READ;
+        return CURL_READFUNC_ABORT;
+    }
+    h->position += (uint64_t)n;
+    return (size_t)n;
+}
+
+/* libcurl begins the body again when a connection that it kept turned out to be dead */
+static int on_seek(void *user, curl_off_t offset, int origin)
+{
+    struct ferry__http *h = user;
+
+    if (origin != SEEK_SET || offset < 0)
+        return CURL_SEEKFUNC_FAIL;
+    h->position = h->start + (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+/* --- the request --- */
+
+static bool add_header(struct ferry__http *h, const char *name, const char *value)
+{
+    char line[HEADER_SIZE];
+    int n = snprintf(line, sizeof line, "%s: %s", name, value);
+    struct curl_slist *longer = n > 0 && (size_t)n < sizeof line ? curl_slist_append(h->headers, line) : NULL;
+
+    if (longer != NULL)
+        h->headers = longer;
+    return longer != NULL;
+}
+
+static bool add_number(struct ferry__http *h, const char *name, uint64_t value)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    return add_header(h, name, text);
+}
+
+#define SET(option, value) (curl_easy_setopt(h->easy, (option), (value)) == CURLE_OK)
+
+static long buffer_size(uint64_t rate, long most)
+{
+    long size = most; /* small steps under a low limit, or it would come in jerks */
+
+    while (rate > 0 && size > 16384 && (uint64_t)size > rate / 4)
+        size /= 2;
+    return size;
+}
+
+static bool set_common(struct ferry__http *h, const ferry_action *act)
+{
+    const struct ferry_options *o = &h->ferry->options;
+    uint64_t rate = o->rate_bytes_per_s;
+
+    return SET(CURLOPT_URL, act->url) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
+           SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
+           SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_NOPROGRESS, 1L) &&
+           SET(CURLOPT_USERAGENT, "ferry/" FERRY_VERSION) && SET(CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S) &&
+           SET(CURLOPT_PRIVATE, h) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, h) &&
+           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, h) &&
+           SET(CURLOPT_BUFFERSIZE, buffer_size(rate, RECEIVE_BUFFER)) &&
+           SET(CURLOPT_UPLOAD_BUFFERSIZE, buffer_size(rate, FERRY__BLOCK_BYTES)) &&
+           SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)rate) &&
+           SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)rate) &&
+           (o->ca_file == NULL || SET(CURLOPT_CAINFO, o->ca_file));
+}
+
+static bool set_body(struct ferry__http *h)
+{
+    return SET(CURLOPT_UPLOAD, 1L) && SET(CURLOPT_READFUNCTION, on_read) && SET(CURLOPT_READDATA, h) &&
+           SET(CURLOPT_SEEKFUNCTION, on_seek) && SET(CURLOPT_SEEKDATA, h) &&
+           SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)(h->size - h->start));
+}
+
+static bool set_get(struct ferry__http *h, const ferry_action *act)
+{
+    char range[32];
+
+    if (act->offset == 0)
+        return true;
+    (void)snprintf(range, sizeof range, "%llu-", (unsigned long long)act->offset);
+    return SET(CURLOPT_RANGE, range) && (act->if_range == NULL || add_header(h, "If-Range", act->if_range));
+}
+
+static bool set_request(struct ferry__http *h, const ferry_action *act)
+{
+    bool ok = false;
+
+    switch (act->http) {
+    case FERRY_HTTP_PUT:
+        ok = set_body(h) && add_header(h, "Content-MD5", act->md5_base64) &&
+             add_header(h, "Content-Type", "application/octet-stream");
+        break;
+    case FERRY_HTTP_PROBE:
+        ok = SET(CURLOPT_NOBODY, 1L) && add_header(h, "Tus-Resumable", "1.0.0");
+        break;
+    case FERRY_HTTP_PATCH:
+        ok = set_body(h) && SET(CURLOPT_CUSTOMREQUEST, "PATCH") && add_header(h, "Tus-Resumable", "1.0.0") &&
+             add_number(h, "Upload-Offset", act->offset) &&
+             add_header(h, "Content-Type", "application/offset+octet-stream");
+        break;
+    case FERRY_HTTP_GET:
+        ok = set_get(h, act);
+        break;
+    }
+    return ok && SET(CURLOPT_HTTPHEADER, h->headers);
+}
+
+static void finish(struct ferry__http *h)
+{
+    if (h->active)
+        (void)curl_multi_remove_handle(h->ferry->multi, h->easy);
+    h->active = h->wanted = false;
+    curl_slist_free_all(h->headers);
+    h->headers = NULL;
+}
+
+void ferry__http_begin(struct ferry *f, const ferry_action *act)
+{
+    struct ferry__http *h = &f->http[act->lane];
+    bool sends = act->http == FERRY_HTTP_PUT || act->http == FERRY_HTTP_PATCH;
+
+    finish(h);
+    curl_easy_reset(h->easy);
+    h->answered = false;
+    h->fault = FERRY_FAULT_NONE;
+    h->head = (ferry_http_head){0};
+    h->size = act->size;
+    h->start = h->position = act->http == FERRY_HTTP_PUT ? 0 : act->offset;
+    if (sends && !ferry__source_is_whole(f, act->size))
+        ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_READ);
+    else if (set_common(h, act) && set_request(h, act) && curl_multi_add_handle(f->multi, h->easy) == CURLM_OK)
+        h->active = h->wanted = true;
+    else
+        ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_SYSTEM);
+}
+
+void ferry__http_abort(struct ferry *f, ferry_lane lane)
+{
+    finish(&f->http[lane]);
+}
+
+/* --- the loop --- */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *socket_user)
+{
+    struct ferry *f = user;
+
+    (void)easy;
+    (void)socket_user;
+    if (what == CURL_POLL_REMOVE)
+        ferry__unwatch(f, fd);
+    else
+        ferry__watch(f, fd, ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0u) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0u));
+    return 0;
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *user)
+{
+    struct ferry *f = user;
+
+    (void)multi;
+    f->curl_due_ms = timeout_ms < 0 ? UINT64_MAX : ferry__now_ms() + (uint64_t)timeout_ms;
+    return 0;
+}
+
+static void tell_end(struct ferry__http *h, CURLcode code)
+{
+    struct ferry *f = h->ferry;
+    ferry_event last = {.kind = FERRY_EV_SENT, .lane = h->lane, .offset = h->position};
+    ferry_fault fault = h->fault != FERRY_FAULT_NONE ? h->fault : ferry__http_fault(code);
+    bool wanted = h->wanted;
+
+    finish(h);
+    if (!wanted)
+        return;
+    if (fault == FERRY_FAULT_NONE && h->lane == FERRY_LANE_UP && h->position == h->size)
+        (void)ferry_device_event(&f->device, ferry__now_ms(), &last);
+    ferry__tell(f, FERRY_EV_HTTP_END, h->lane, fault);
+}
+
+void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events)
+{
+    int running, left;
+    int mask = ((epoll_events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
+               ((epoll_events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+               ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
+
+    (void)curl_multi_socket_action(f->multi, fd, mask, &running);
+    for (CURLMsg *msg; (msg = curl_multi_info_read(f->multi, &left)) != NULL;) {
+        struct ferry__http *h = NULL;
+        CURLcode code = msg->data.result;
+        if (msg->msg == CURLMSG_DONE && curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &h) == CURLE_OK &&
+            h != NULL)
+            tell_end(h, code);
+    }
+}
+
+ferry_device_err ferry__http_init(struct ferry *f)
+{
+    f->curl_due_ms = UINT64_MAX;
+    f->multi = curl_multi_init();
+    if (f->multi == NULL)
+        return FERRY_DEVICE_E_SYSTEM;
+    for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++) {
+        f->http[lane] = (struct ferry__http){.ferry = f, .lane = lane, .easy = curl_easy_init()};
+        if (f->http[lane].easy == NULL)
+            return FERRY_DEVICE_E_SYSTEM;
+    }
+    return curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+                   curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f) == CURLM_OK &&
+                   curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+                   curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f) == CURLM_OK
+               ? FERRY_DEVICE_OK
+               : FERRY_DEVICE_E_SYSTEM;
+}
+
+void ferry__http_done(struct ferry *f)
+{
+    for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++) {
+        struct ferry__http *h = &f->http[lane];
+        if (h->easy == NULL)
+            continue;
+        finish(h);
+        curl_easy_cleanup(h->easy);
+        h->easy = NULL;
+    }
+    if (f->multi != NULL)
+        (void)curl_multi_cleanup(f->multi);
+    f->multi = NULL;
+}

@@ -1,0 +1,196 @@
+/**
+ * @file port.h
+ * @brief What the files of the POSIX port share. Private.
+ */
+#ifndef FERRY_PORT_H
+#define FERRY_PORT_H
+
+#include "ferry/ferry.h"
+
+#include <curl/curl.h>
+#include <mosquitto.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static inline void ferry__close_fd(const int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+}
+static inline void ferry__close_file(FILE **file)
+{
+    if (*file != NULL)
+        (void)fclose(*file);
+}
+#define ferry__autoclose __attribute__((cleanup(ferry__close_fd)))
+#define ferry__autofclose __attribute__((cleanup(ferry__close_file)))
+
+enum {
+    FERRY__KEEP_ALIVE_S = 120,
+    FERRY__MISC_MS = 5000,          /* how often libmosquitto may look at its keep-alive */
+    FERRY__BLOCK_BYTES = 1 << 20,   /* read at once while hashing; upload buffer of libcurl */
+    FERRY__WRITEBACK_BYTES = 8 << 20, /* the kernel is asked to begin writing after so many */
+    FERRY__CREDENTIAL_SIZE = 256,
+    FERRY__SECRET_MAX = 256,        /* bytes of a decoded secret */
+    FERRY__TEXTS = 7,               /* text options other than the secret */
+};
+
+/* A connection attempt: it may block in the name service, so it has a thread of its own. */
+struct ferry__connector {
+    pthread_mutex_t lock; /* guards what follows; not held while connecting */
+    struct mosquitto *mosq;
+    int rc;               /* of mosquitto_connect() */
+    bool done, abandoned;
+    int wake_fd;
+    char *host;
+    uint16_t port;
+};
+
+struct ferry__mqtt {
+    struct mosquitto *mosq;             /* null unless connected or connecting */
+    struct ferry__connector *connector; /* while it runs */
+    int fd;                             /* as it is in the epoll set, -1: none */
+    uint32_t events;
+    bool lost;                          /* fault is to be told to the engine */
+    ferry_fault fault;
+    uint64_t misc_ms;
+    char *host;
+    uint16_t port;
+    bool tls;
+    int abandoned; /* attempts that still hang; counted down by themselves */
+};
+
+struct ferry__http {
+    CURL *easy;
+    struct curl_slist *headers;
+    struct ferry *ferry;
+    ferry_lane lane;
+    bool active;   /* in the multi handle */
+    bool wanted;   /* the engine waits for its end */
+    bool answered; /* the head has been told */
+    ferry_fault fault; /* what a callback of ours ran into */
+    uint64_t start;    /* byte of the file at which the body begins */
+    uint64_t position; /* next byte of the file to send or to write */
+    uint64_t size;
+    ferry_http_head head;
+    char etag[64];
+};
+
+struct ferry__files {
+    char *source_path;
+    int source_fd;
+    char *dir;
+    int dir_fd;
+    int part_fd;
+    char part_name[2 * FERRY_IDENT_MAX + 16];
+    uint64_t written_back; /* position up to which the kernel was asked to write */
+    char *block;           /* FERRY__BLOCK_BYTES */
+};
+
+struct ferry__state {
+    int dir_fd, lock_fd; /* -1: nothing is kept */
+};
+
+struct ferry {
+    ferry_device device;
+    ferry_device_config config;
+    char *mem;
+    struct ferry_options options; /* its texts are those: */
+    char *texts[FERRY__TEXTS];
+    uint8_t secret[FERRY__SECRET_MAX];
+    size_t secret_len;
+    int epoll_fd, timer_fd, wake_fd;
+    CURLM *multi;
+    uint64_t curl_due_ms;
+    uint64_t progress_due_ms;
+    uint64_t wait_end_ms; /* of a call with a time-out */
+    ferry_phase shown[FERRY_LANES]; /* what the progress callback knows */
+    bool shown_linked;
+    unsigned shown_link_tries;
+    struct ferry__mqtt mqtt;
+    struct ferry__http http[FERRY_LANES];
+    struct ferry__files files;
+    struct ferry__state state;
+    bool finished[FERRY_LANES];
+    ferry_action outcome[FERRY_LANES]; /* valid while finished */
+    char outcome_name[FERRY_LANES][FERRY_NAME_MAX + 1];
+    volatile sig_atomic_t interrupted;
+    char message[FERRY_MESSAGE_SIZE];
+    ferry_why why;
+    int detail;
+    uint64_t last_size;
+};
+
+uint64_t ferry__now_ms(void);
+uint32_t ferry__seed(void);
+void ferry__tell(struct ferry *f, ferry_event_kind kind, ferry_lane lane, ferry_fault fault);
+
+/* credential.c */
+ferry_device_err ferry__secret_decode(const char *base64, uint8_t out[FERRY__SECRET_MAX], size_t *ret_len);
+/** The vendor's scheme with HMAC-SHA256 (PROTOCOL 3.1). random: 5 alphanumerics. */
+ferry_device_err ferry__credential(const char *product, const char *device, const char random[6],
+                                   const uint8_t *secret, size_t secret_len, char ret_user[FERRY__CREDENTIAL_SIZE],
+                                   char ret_password[FERRY__CREDENTIAL_SIZE]);
+/** mqtt://host[:port], mqtts://host[:port], IPv6 in brackets. */
+ferry_device_err ferry__broker_parse(const char *url, char **ret_host, uint16_t *ret_port, bool *ret_tls);
+
+/* mqtt.c */
+void ferry__mqtt_connect(struct ferry *f);
+void ferry__mqtt_disconnect(struct ferry *f);
+void ferry__mqtt_subscribe(struct ferry *f, const ferry_action *act);
+void ferry__mqtt_publish(struct ferry *f, const ferry_action *act);
+/** The socket is ready, or the time has come; epoll_events 0: only the time. */
+void ferry__mqtt_io(struct ferry *f, uint32_t epoll_events);
+/** Brings the epoll set up to date; returns when it wants to be called again. */
+uint64_t ferry__mqtt_arm(struct ferry *f);
+
+/* http.c */
+ferry_device_err ferry__http_init(struct ferry *f);
+void ferry__http_begin(struct ferry *f, const ferry_action *act);
+void ferry__http_abort(struct ferry *f, ferry_lane lane);
+void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events);
+void ferry__http_done(struct ferry *f);
+ferry_fault ferry__http_fault(CURLcode code);
+
+/* files.c */
+/** Names the partial file after the device. */
+void ferry__part_name(struct ferry *f);
+/** Opens the source of an upload. tag changes when the file does. */
+ferry_device_err ferry__source_open(struct ferry *f, const char *path, uint64_t *ret_size, uint64_t *ret_tag);
+/** Still that long? */
+bool ferry__source_is_whole(const struct ferry *f, uint64_t size);
+void ferry__source_read(struct ferry *f, const ferry_action *act);
+void ferry__source_close(struct ferry *f);
+ferry_device_err ferry__folder_open(struct ferry *f, const char *dir);
+void ferry__part_open(struct ferry *f, const ferry_action *act);
+ferry_fault ferry__part_write(struct ferry *f, const void *bytes, size_t len, uint64_t offset);
+void ferry__part_commit(struct ferry *f, const ferry_action *act);
+void ferry__part_discard(struct ferry *f);
+void ferry__files_done(struct ferry *f);
+ferry_fault ferry__fault_of_errno(int errnum, ferry_fault other);
+
+/* state.c */
+ferry_device_err ferry__state_open(struct ferry *f, char reterr_message[FERRY_MESSAGE_SIZE]);
+void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size_t len);
+/** Gives a snapshot back to the engine when there is one and the lane is idle. */
+void ferry__state_restore(struct ferry *f, ferry_lane lane);
+void ferry__state_close(struct ferry *f);
+/** Is the file the one that we wrote and nobody changed since? */
+bool ferry__received_is_ours(struct ferry *f, int fd);
+bool ferry__received_note(struct ferry *f, int fd);
+
+/* loop.c */
+ferry_device_err ferry__loop_init(struct ferry *f);
+/** Waits for something to happen (not at all without wait), and does what is to be done. */
+void ferry__step(struct ferry *f, bool wait);
+void ferry__loop_done(struct ferry *f);
+void ferry__watch(struct ferry *f, int fd, uint32_t events);
+void ferry__unwatch(struct ferry *f, int fd);
+
+/* explain.c */
+void ferry__explain(struct ferry *f, ferry_device_err err, ferry_why why, int detail);
+
+#endif

@@ -1,0 +1,209 @@
+/* What survives a reboot: PRODUCT/DEVICE below the state folder, one process at a time. */
+#include "port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+enum {
+    PATH_SIZE = 4096,
+    RECEIVED_LINES = 4096,  /* files that we remember having written */
+    RECEIVED_LINE_SIZE = 96,
+};
+
+static const char received_file[] = "received";
+
+static const char *snapshot_name(ferry_lane lane)
+{
+    return lane == FERRY_LANE_UP ? "upload.state" : "download.state";
+}
+
+/* mkdir -p */
+static bool make_path(char *path)
+{
+    for (char *p = path + 1; *p != '\0'; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        bool ok = mkdir(path, 0700) == 0 || errno == EEXIST;
+        *p = '/';
+        if (!ok)
+            return false;
+    }
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+ferry_device_err ferry__state_open(struct ferry *f, char reterr_message[FERRY_MESSAGE_SIZE])
+{
+    char path[PATH_SIZE];
+    struct ferry__state *s = &f->state;
+    const char *base = f->options.state_dir;
+
+    if (base == NULL)
+        return FERRY_DEVICE_OK;
+    int n = snprintf(path, sizeof path, "%s/%s/%s", base, f->config.product, f->config.device);
+    bool ok = n > 0 && (size_t)n < sizeof path && make_path(path) &&
+              (s->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) >= 0 &&
+              (s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600)) >= 0;
+    if (!ok) {
+        (void)snprintf(reterr_message, FERRY_MESSAGE_SIZE, "the state folder %.200s cannot be used: %s", base,
+                       strerror(errno));
+        return FERRY_DEVICE_E_STORE;
+    }
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return FERRY_DEVICE_OK;
+    (void)snprintf(reterr_message, FERRY_MESSAGE_SIZE,
+                   "another process works as device %s/%s (it holds %.200s/lock): stop it first, one identity "
+                   "cannot be connected twice",
+                   f->config.product, f->config.device, path);
+    return FERRY_DEVICE_E_BUSY;
+}
+
+static bool write_all(int fd, const void *bytes, size_t len)
+{
+    const char *p = bytes;
+
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        p += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* Replaces a file of the state folder durably. */
+static bool replace(const struct ferry__state *s, const char *name, const void *bytes, size_t len)
+{
+    char temporary[32];
+
+    (void)snprintf(temporary, sizeof temporary, "%s.new", name);
+    ferry__autoclose int fd = openat(s->dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return fd >= 0 && write_all(fd, bytes, len) && fsync(fd) == 0 &&
+           renameat(s->dir_fd, temporary, s->dir_fd, name) == 0 && fsync(s->dir_fd) == 0;
+}
+
+void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size_t len)
+{
+    const struct ferry__state *s = &f->state;
+
+    if (s->dir_fd < 0)
+        return;
+    if (len == 0) {
+        if (unlinkat(s->dir_fd, snapshot_name(lane), 0) == 0)
+            (void)fsync(s->dir_fd);
+        return;
+    }
+    /* A snapshot must never be ahead of the bytes. Without it a reboot costs a transfer, nothing else. */
+    if (lane == FERRY_LANE_DOWN && f->files.part_fd >= 0 && fdatasync(f->files.part_fd) != 0)
+        return;
+    (void)replace(s, snapshot_name(lane), bytes, len);
+}
+
+void ferry__state_restore(struct ferry *f, ferry_lane lane)
+{
+    uint8_t bytes[FERRY_SNAPSHOT_MAX(FERRY_NAME_MAX) + 1];
+
+    if (f->state.dir_fd < 0)
+        return;
+    ferry__autoclose int fd = openat(f->state.dir_fd, snapshot_name(lane), O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
+    if (n > 0) /* a damaged one is as good as none: the transfer begins again */
+        (void)ferry_device_restore(&f->device, ferry__now_ms(), bytes, (size_t)n);
+}
+
+void ferry__state_close(struct ferry *f)
+{
+    uint8_t bytes[FERRY_SNAPSHOT_MAX(FERRY_NAME_MAX)];
+    size_t len;
+
+    if (f->state.dir_fd < 0)
+        return;
+    for (ferry_lane lane = FERRY_LANE_UP; f->state.lock_fd >= 0 && f->mem != NULL && lane <= FERRY_LANE_DOWN; lane++)
+        if (ferry_device_snapshot(&f->device, lane, bytes, sizeof bytes, &len) == FERRY_DEVICE_OK)
+            ferry__state_save(f, lane, bytes, len);
+    (void)close(f->state.dir_fd);
+    if (f->state.lock_fd >= 0)
+        (void)close(f->state.lock_fd);
+    f->state = (struct ferry__state){.dir_fd = -1, .lock_fd = -1};
+}
+
+/* --- which files we wrote: device, inode, size and time of change; a changed file is not ours any more --- */
+
+static bool line_of(int fd, char out[RECEIVED_LINE_SIZE])
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
+    (void)snprintf(out, RECEIVED_LINE_SIZE, "%llx %llx %llx %llx.%lx\n", (unsigned long long)st.st_dev,
+                   (unsigned long long)st.st_ino, (unsigned long long)st.st_size,
+                   (unsigned long long)st.st_mtim.tv_sec, (unsigned long)st.st_mtim.tv_nsec);
+    return true;
+}
+
+/* The whole list in one allocation, null when there is none. */
+static char *received_read(const struct ferry__state *s, size_t *ret_len)
+{
+    struct stat st;
+    ferry__autoclose int fd = openat(s->dir_fd, received_file, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0 || st.st_size > (off_t)2 * RECEIVED_LINES * RECEIVED_LINE_SIZE)
+        return NULL;
+    char *text = malloc((size_t)st.st_size + 1);
+    ssize_t n = text == NULL ? -1 : read(fd, text, (size_t)st.st_size);
+    if (n <= 0) {
+        free(text);
+        return NULL;
+    }
+    text[n] = '\0';
+    *ret_len = (size_t)n;
+    return text;
+}
+
+bool ferry__received_is_ours(struct ferry *f, int fd)
+{
+    char line[RECEIVED_LINE_SIZE];
+    size_t len;
+    bool found = false;
+
+    if (f->state.dir_fd < 0 || !line_of(fd, line))
+        return false;
+    char *text = received_read(&f->state, &len);
+    for (char *at = text; at != NULL && !found; at++) {
+        at = strstr(at, line);
+        if (at == NULL)
+            break;
+        found = at == text || at[-1] == '\n';
+    }
+    free(text);
+    return found;
+}
+
+bool ferry__received_note(struct ferry *f, int fd)
+{
+    char line[RECEIVED_LINE_SIZE];
+    size_t len = 0, keep = (size_t)RECEIVED_LINES * RECEIVED_LINE_SIZE;
+
+    if (f->state.dir_fd < 0)
+        return true;
+    if (!line_of(fd, line))
+        return false;
+    char *text = received_read(&f->state, &len);
+    if (text != NULL && len > keep) { /* forget the older half */
+        char *half = strchr(text + len / 2, '\n');
+        if (half != NULL && !replace(&f->state, received_file, half + 1, len - (size_t)(half + 1 - text))) {
+            free(text);
+            return false;
+        }
+    }
+    free(text);
+    ferry__autoclose int list = openat(f->state.dir_fd, received_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return list >= 0 && write_all(list, line, strlen(line)) && fsync(list) == 0;
+}
