@@ -1,0 +1,247 @@
+#include "ferryctl_args.h"
+
+#include "base/alloc.h"
+#include "proto/limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct ctl_option_info ctl_option_infos[] = {
+    {CTL_O_API, 0, "api", "URL", "address of the operator API (FERRY_API)"},
+    {CTL_O_TOKEN_FILE, 0, "token-file", "FILE", "file with the token (FERRY_TOKEN_FILE)"},
+    {CTL_O_DATA, 0, "data", "DIR", "data folder of a ferryd on this machine: has both (FERRY_DATA)"},
+    {CTL_O_JSON, 0, "json", NULL, "print one JSON object per line and nothing else"},
+    {CTL_O_HELP, 'h', "help", NULL, "this text, or that of one command"},
+    {CTL_O_VERSION, 'V', "version", NULL, "the version"},
+    {CTL_O_NAME, 0, "name", "NAME", "name of the resource, if not that of the file"},
+    {CTL_O_DEVICE_INFO, 0, "device-info", "FILE", "write the vendor's device_info.json there (mode 0600)"},
+    {CTL_O_OUTPUT, 'o', "output", "FILE", "where the file goes; - is standard output"},
+    {CTL_O_DEVICE, 0, "device", "D", "a device; may be given more than once"},
+    {CTL_O_DEVICES_FILE, 0, "devices-file", "FILE", "file with one device per line; - is standard input"},
+    {CTL_O_ALL, 0, "all", NULL, "all devices of the product"},
+    {CTL_O_ALL_VERSIONS, 0, "all-versions", NULL, "every version of that name"},
+    {CTL_O_RATE, 0, "rate", "N/min", "begin with at most N devices a minute"},
+    {CTL_O_TIMEOUT, 0, "timeout", "TIME", "time of each device: 60s to 7d, default 1d"},
+    {CTL_O_FORCE, 0, "force", NULL, "also what vendor devices cannot handle (long name, 2 GiB and more)"},
+    {CTL_O_WAIT, 0, "wait", NULL, "wait until it has ended and show how it goes"},
+    {CTL_O_STATE, 0, "state", "STATE", "only those in that state"},
+    {CTL_O_PREFIX, 0, "prefix", "TEXT", "only those whose name begins so"},
+    {CTL_O_LIMIT, 'n', "limit", "N", "at most so many rows"},
+};
+const size_t ctl_option_count = sizeof ctl_option_infos / sizeof ctl_option_infos[0];
+
+/* --- values ------------------------------------------------------------------------------------------- */
+
+/* Digits, then whatever stands behind them. */
+static bool parse_number(const char *text, uint64_t *ret_number, const char **ret_rest)
+{
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0)
+        return false;
+    *ret_number = number;
+    *ret_rest = end;
+    return true;
+}
+
+bool ctl_parse_rate(const char *text, uint32_t *ret_per_min)
+{
+    uint64_t number;
+    const char *rest;
+
+    if (!parse_number(text, &number, &rest) || (*rest != '\0' && strcmp(rest, "/min") != 0) || number < 1 ||
+        number > FERRY_DEPLOY_RATE_MAX)
+        return false;
+    *ret_per_min = (uint32_t)number;
+    return true;
+}
+
+bool ctl_parse_timeout(const char *text, uint32_t *ret_seconds)
+{
+    static const struct {
+        const char *suffix;
+        uint64_t factor;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    uint64_t number;
+    const char *rest;
+
+    if (!parse_number(text, &number, &rest) || number > FERRY_DEPLOY_TIMEOUT_MAX_S)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        uint64_t seconds = number * units[i].factor;
+        if (strcmp(rest, units[i].suffix) != 0)
+            continue;
+        if (seconds < FERRY_DEPLOY_TIMEOUT_MIN_S || seconds > FERRY_DEPLOY_TIMEOUT_MAX_S)
+            return false;
+        *ret_seconds = (uint32_t)seconds;
+        return true;
+    }
+    return false;
+}
+
+static bool parse_limit(const char *text, uint64_t *ret_limit)
+{
+    const char *rest;
+
+    return parse_number(text, ret_limit, &rest) && *rest == '\0' && *ret_limit > 0;
+}
+
+static bool add_device(struct ctl_options *o, const char *value)
+{
+    const char **devices = ferry_realloc(o->devices, (o->device_count + 1) * sizeof devices[0]);
+
+    if (devices == NULL)
+        return false;
+    devices[o->device_count++] = value;
+    o->devices = devices;
+    return true;
+}
+
+/* --- options ------------------------------------------------------------------------------------------ */
+
+static bool set_text(struct ctl_options *o, enum ctl_option_flag flag, const char *value)
+{
+    const struct {
+        enum ctl_option_flag flag;
+        const char **text;
+    } texts[] = {
+        {CTL_O_API, &o->api},       {CTL_O_TOKEN_FILE, &o->token_file},   {CTL_O_DATA, &o->data},
+        {CTL_O_NAME, &o->name},     {CTL_O_DEVICE_INFO, &o->device_info}, {CTL_O_OUTPUT, &o->output},
+        {CTL_O_STATE, &o->state},   {CTL_O_DEVICES_FILE, &o->devices_file}, {CTL_O_PREFIX, &o->prefix},
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (texts[i].flag == flag) {
+            *texts[i].text = value;
+            return value[0] != '\0';
+        }
+    }
+    return false;
+}
+
+static bool set_value(struct ctl_options *o, enum ctl_option_flag flag, const char *value)
+{
+    if (flag == CTL_O_RATE)
+        return ctl_parse_rate(value, &o->rate_per_min);
+    if (flag == CTL_O_TIMEOUT)
+        return ctl_parse_timeout(value, &o->timeout_s);
+    if (flag == CTL_O_LIMIT)
+        return parse_limit(value, &o->limit);
+    if (flag == CTL_O_DEVICE)
+        return value[0] != '\0' && add_device(o, value);
+    return set_text(o, flag, value);
+}
+
+static void set_switch(struct ctl_options *o, enum ctl_option_flag flag)
+{
+    const struct {
+        enum ctl_option_flag flag;
+        bool *value;
+    } switches[] = {
+        {CTL_O_JSON, &o->json}, {CTL_O_HELP, &o->help},                 {CTL_O_VERSION, &o->version},
+        {CTL_O_ALL, &o->all},   {CTL_O_ALL_VERSIONS, &o->all_versions}, {CTL_O_FORCE, &o->force},
+        {CTL_O_WAIT, &o->wait},
+    };
+
+    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+        if (switches[i].flag == flag)
+            *switches[i].value = true;
+    }
+}
+
+static const struct ctl_option_info *find_long(const char *name, size_t len)
+{
+    for (size_t i = 0; i < ctl_option_count; i++) {
+        if (strlen(ctl_option_infos[i].name) == len && memcmp(ctl_option_infos[i].name, name, len) == 0)
+            return &ctl_option_infos[i];
+    }
+    return NULL;
+}
+
+static const struct ctl_option_info *find_letter(char letter)
+{
+    for (size_t i = 0; i < ctl_option_count; i++) {
+        if (ctl_option_infos[i].letter == letter && letter != '\0')
+            return &ctl_option_infos[i];
+    }
+    return NULL;
+}
+
+/* The value of an option: behind "=" or the letter, else the next word. */
+static bool take_value(const struct ctl_option_info *info, const char *attached, int argc, const char *const *argv,
+                       int *at, const char **ret_value, char reterr_message[CTL_MESSAGE_SIZE])
+{
+    *ret_value = attached;
+    if (info->value == NULL && attached != NULL) {
+        (void)snprintf(reterr_message, CTL_MESSAGE_SIZE, "--%s takes no value", info->name);
+        return false;
+    }
+    if (info->value == NULL || attached != NULL)
+        return true;
+    if (*at + 1 >= argc) {
+        (void)snprintf(reterr_message, CTL_MESSAGE_SIZE, "--%s needs a value: %s", info->name, info->value);
+        return false;
+    }
+    *ret_value = argv[++*at];
+    return true;
+}
+
+/* One option at argv[*at]; its value may be the next word. */
+static bool take_option(int argc, const char *const *argv, int *at, struct ctl_args *args,
+                        char reterr_message[CTL_MESSAGE_SIZE])
+{
+    const char *text = argv[*at], *value;
+    bool is_long = text[1] == '-';
+    const char *end = is_long ? text + strcspn(text, "=") : text + 2;
+    const struct ctl_option_info *info = is_long ? find_long(text + 2, (size_t)(end - text) - 2) : find_letter(text[1]);
+    const char *attached = *end == '\0' ? NULL : is_long ? end + 1 : end;
+
+    if (info == NULL) {
+        (void)snprintf(reterr_message, CTL_MESSAGE_SIZE, "there is no option %.60s", text);
+        return false;
+    }
+    if (!take_value(info, attached, argc, argv, at, &value, reterr_message))
+        return false;
+    args->given |= (unsigned)info->flag;
+    if (info->value == NULL) {
+        set_switch(&args->options, info->flag);
+    } else if (!set_value(&args->options, info->flag, value)) {
+        (void)snprintf(reterr_message, CTL_MESSAGE_SIZE, "--%s cannot be \"%.60s\": it is %s, %s", info->name, value,
+                       info->value, info->help);
+        return false;
+    }
+    return true;
+}
+
+bool ctl_args_parse(int argc, const char *const *argv, struct ctl_args *args, char reterr_message[CTL_MESSAGE_SIZE])
+{
+    bool options = true;
+
+    *args = (struct ctl_args){.word_count = 0};
+    for (int i = 1; i < argc; i++) {
+        if (options && strcmp(argv[i], "--") == 0) {
+            options = false;
+        } else if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
+            if (!take_option(argc, argv, &i, args, reterr_message))
+                return false;
+        } else if (args->word_count == CTL_WORDS_MAX) {
+            (void)snprintf(reterr_message, CTL_MESSAGE_SIZE, "too many words: \"%.60s\" and before", argv[i]);
+            return false;
+        } else {
+            args->words[args->word_count++] = argv[i];
+        }
+    }
+    return true;
+}
+
+void ctl_args_done(struct ctl_args *args)
+{
+    free(args->options.devices);
+    args->options.devices = NULL;
+}
