@@ -2,6 +2,7 @@
 
 #include "base/system.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -48,14 +49,17 @@ static size_t put_head(char *line, size_t size, ferry_log_level level, const cha
 
 void ferry_log(ferry_log_level level, const char *area, const char *format, ...)
 {
+    int saved_errno = errno; /* for %m, and for the caller */
     char line[LINE_SIZE];
     size_t len;
     va_list args;
+    ssize_t written;
     int body;
 
     if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
         return;
     len = put_head(line, sizeof(line) - 1, level, area);
+    errno = saved_errno;
     va_start(args, format);
     body = vsnprintf(line + len, sizeof(line) - 1 - len, format, args);
     va_end(args);
@@ -66,8 +70,9 @@ void ferry_log(ferry_log_level level, const char *area, const char *format, ...)
         if ((unsigned char)line[i] < 0x20)
             line[i] = ' ';
     line[len++] = '\n';
-    if (write(STDERR_FILENO, line, len) < 0)
-        return; /* nowhere left to say it */
+    written = write(STDERR_FILENO, line, len);
+    (void)written; /* if it failed, there is nowhere left to say it */
+    errno = saved_errno;
 }
 
 /* Bytes of the printable character at p, 0 for anything else (RFC 3629, without U+0080-9F). */

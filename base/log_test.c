@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,6 +114,30 @@ static void message_that_is_too_long_is_cut_to_one_line(void **state)
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
+static void errno_is_shown_and_kept(void **state)
+{
+    struct catcher c;
+    const char *text;
+    int kept;
+
+    (void)state;
+    catch(&c);
+    errno = ENOENT;
+    ferry_log(FERRY_LOG_ERROR, "a", "open: %m");
+    kept = errno;
+    text = release(&c);
+    assert_int_equal(kept, ENOENT);
+    assert_non_null(strstr(text, "a: open: No such file or directory\n"));
+    errno = ENOSPC;
+    c.saved = dup(STDERR_FILENO);
+    (void)close(STDERR_FILENO);
+    ferry_log(FERRY_LOG_ERROR, "a", "nobody hears this");
+    kept = errno;
+    assert_true(dup2(c.saved, STDERR_FILENO) >= 0);
+    (void)close(c.saved);
+    assert_int_equal(kept, ENOSPC);
+}
+
 static void level_is_read_by_its_name(void **state)
 {
     ferry_log_level level = FERRY_LOG_INFO;
@@ -185,6 +210,7 @@ int main(void)
         cmocka_unit_test_teardown(lines_above_the_level_are_dropped, reset_level),
         cmocka_unit_test_teardown(message_cannot_begin_a_line_of_its_own, reset_level),
         cmocka_unit_test_teardown(message_that_is_too_long_is_cut_to_one_line, reset_level),
+        cmocka_unit_test_teardown(errno_is_shown_and_kept, reset_level),
         cmocka_unit_test(level_is_read_by_its_name),
         cmocka_unit_test(quote_shows_what_is_printable_and_escapes_the_rest),
         cmocka_unit_test(quote_of_any_length_fits_and_says_that_it_was_cut),
