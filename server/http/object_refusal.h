@@ -26,7 +26,7 @@
     X(REFUSED_HEAD_SIZE, 431, "RequestHeaderSectionTooLarge", "The head of the request is too long.")           \
     X(REFUSED_NO_LENGTH, 411, "MissingContentLength", "Content-Length is required.")                            \
     X(REFUSED_LENGTH, 400, "IncompleteBody", "Content-Length is less than the announced size.")                 \
-    X(REFUSED_BAD_LENGTH, 400, "InvalidArgument", "Content-Length is given twice and differently.")             \
+    X(REFUSED_BAD_LENGTH, 400, "InvalidArgument", "Content-Length is not one plain number.")                     \
     X(REFUSED_TOO_LARGE, 413, "EntityTooLarge", "The body is longer than the announced size.")                  \
     X(REFUSED_MD5_FORM, 400, "InvalidDigest", "Content-MD5 is not the base64 form of 16 bytes.")                \
     X(REFUSED_MD5, 400, "BadDigest", "The MD5 is not the announced one.")                                       \

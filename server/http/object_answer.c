@@ -1,0 +1,102 @@
+#include "object_internal.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { NUMBER_SIZE = 21, HEAD_SIZE = 256 };
+static const char retry_after_s[] = "5";
+
+const char *object_request_header(struct MHD_Connection *connection, const char *name)
+{
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+bool object_answer_empty(struct object_request *r, unsigned status)
+{
+    static char nothing[1];
+    r->response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
+    r->response_is_shared = false;
+    r->status = status;
+    return r->response != NULL;
+}
+
+bool object_answer_header(struct object_request *r, const char *name, const char *value)
+{
+    return MHD_add_response_header(r->response, name, value) == MHD_YES;
+}
+
+bool object_answer_number(struct object_request *r, const char *name, uint64_t value)
+{
+    char text[NUMBER_SIZE];
+    (void)snprintf(text, sizeof text, "%" PRIu64, value);
+    return object_answer_header(r, name, text);
+}
+
+static bool answer_refusal(struct object_request *r)
+{
+    const struct object_refusal_text *text = object_refusal_text(r->refusal);
+    union {
+        const char *constant;
+        char *plain;
+    } body = {.constant = text->body}; /* libmicrohttpd only reads it */
+    r->response = MHD_create_response_from_buffer(text->body_len, body.plain, MHD_RESPMEM_PERSISTENT);
+    r->response_is_shared = false;
+    r->status = text->status;
+    return r->response != NULL && object_answer_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "application/xml") &&
+           (!text->retry_after || object_answer_header(r, MHD_HTTP_HEADER_RETRY_AFTER, retry_after_s));
+}
+
+static bool is_tus_answer(const struct object_request *r)
+{
+    return r->tus || r->method == METHOD_PATCH || r->method == METHOD_OPTIONS;
+}
+
+static bool finish_answer(struct object_request *r)
+{
+    if (r->refusal != REFUSED_NOT && r->vendor && (r->method == METHOD_GET || r->method == METHOD_HEAD))
+        r->refusal = object_refusal_for_vendor_get(r->refusal);
+    if (r->refusal != REFUSED_NOT && !answer_refusal(r))
+        return false;
+    if (r->response == NULL)
+        return false;
+    if (r->response_is_shared)
+        return true; /* queued before the body could come, which closes the connection for a vendor */
+    bool close = r->vendor || atomic_load(&r->plane->stopping) || object_connection_is_extra(r->connection);
+    return (!close || object_answer_header(r, MHD_HTTP_HEADER_CONNECTION, "close")) &&
+           (!is_tus_answer(r) || object_answer_header(r, "Tus-Resumable", TUS_VERSION));
+}
+
+enum MHD_Result object_answer_queue(struct object_request *r, struct MHD_Connection *connection)
+{
+    if (!finish_answer(r))
+        return MHD_NO;
+    object_connection_phase(r->connection, PACE_ANSWER);
+    return MHD_queue_response(connection, r->status, r->response);
+}
+
+static int socket_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info != NULL ? info->connect_fd : -1;
+}
+
+/* Nothing else was sent on the connection for this request, so a short answer fits into the socket's buffer.
+ * If it does not, the connection is closed without one. */
+void object_answer_at_once(struct object_request *r, struct MHD_Connection *connection)
+{
+    const struct object_refusal_text *text = object_refusal_text(r->refusal);
+    char head[HEAD_SIZE];
+    int fd = socket_of(connection);
+    int len = snprintf(head, sizeof head,
+                       "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/xml\r\n"
+                       "Content-Length: %zu\r\n\r\n",
+                       text->status, MHD_get_reason_phrase_for(text->status), text->body_len);
+    if (send(fd, head, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) == len)
+        (void)send(fd, text->body, text->body_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)shutdown(fd, SHUT_WR);
+}

@@ -1,0 +1,140 @@
+/* Who may do what: address, task, signature, expiry, method, state. */
+#include "object_internal.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+static bool upload_may_come(upload_state state)
+{
+    return state != UPLOAD_CANCELLED;
+}
+
+/* done: vendor devices fetch a file again that they have. */
+static bool download_may_go(download_state state)
+{
+    return download_state_open(state) || state == DOWNLOAD_DONE;
+}
+
+struct found {
+    struct object_target target;
+    bool open;
+};
+
+static ferry_err find_upload(const struct store_ops *ops, struct store_conn *conn, const ferry_id *id,
+                             struct found *ret)
+{
+    struct upload_task task;
+    ferry_err err = ops->upload_get(conn, id, &task);
+    if (err != FERRY_OK)
+        return err;
+    memset(ret, 0, sizeof *ret);
+    ret->target.upload = true;
+    ret->target.task = task.id;
+    ret->target.key = task.id;
+    ret->target.size = task.size;
+    memcpy(ret->target.md5, task.md5, sizeof ret->target.md5);
+    ret->target.stored = task.stored_ms != 0;
+    ret->open = upload_may_come(task.state);
+    return FERRY_OK;
+}
+
+static ferry_err find_download(const struct store_ops *ops, struct store_conn *conn, const ferry_id *id,
+                               struct found *ret)
+{
+    struct download_task task;
+    ferry_err err = ops->download_get(conn, id, &task);
+    if (err != FERRY_OK)
+        return err;
+    memset(ret, 0, sizeof *ret);
+    ret->target.task = task.id;
+    ret->target.key = task.resource;
+    ret->target.size = task.size;
+    memcpy(ret->target.md5, task.md5, sizeof ret->target.md5);
+    ret->open = download_may_go(task.state);
+    return FERRY_OK;
+}
+
+/* One point query in the usual case; the kind that the method suggests is tried first. */
+static ferry_err find(struct object_request *r, struct found *ret)
+{
+    typedef ferry_err (*find_func)(const struct store_ops *, struct store_conn *, const ferry_id *, struct found *);
+    static const find_func uploads_first[] = {find_upload, find_download}, downloads_first[] = {find_download, find_upload};
+    bool wants_download = r->method == METHOD_GET || (r->method == METHOD_HEAD && !r->tus);
+    const find_func *order = wants_download ? downloads_first : uploads_first;
+    struct object_plane *plane = r->plane;
+    struct store_conn *conn = NULL;
+    ferry_err err = api_readers_borrow(plane->readers, &conn);
+    if (err != FERRY_OK)
+        return err;
+    err = FERRY_E_NOT_FOUND;
+    for (size_t i = 0; i < 2 && err == FERRY_E_NOT_FOUND; i++)
+        err = order[i](plane->cfg.store->ops, conn, &r->address.task, ret);
+    api_readers_give_back(plane->readers, conn, err == FERRY_OK || err == FERRY_E_NOT_FOUND);
+    return err;
+}
+
+static ferry_err check_signature(struct object_request *r, const struct object_target *target)
+{
+    struct objects *objects = r->plane->cfg.objects;
+    struct object_url url = {
+        .method = target->upload ? OBJECT_PUT : OBJECT_GET,
+        .task = target->task,
+        .key = target->key,
+        .expires_s = r->address.expires_s,
+        .size = target->size,
+    };
+    memcpy(url.md5, target->md5, sizeof url.md5);
+    return objects->ops->url_check(objects, &url, r->address.signature, strlen(r->address.signature));
+}
+
+static bool has_expired(const struct object_request *r)
+{
+    return engine_now_ms(r->plane->cfg.engine) / 1000 >= r->address.expires_s;
+}
+
+static bool method_suits(const struct object_request *r, const struct object_target *target)
+{
+    switch (r->method) {
+    case METHOD_GET:
+        return !target->upload;
+    case METHOD_HEAD:
+        return true;
+    case METHOD_PUT:
+    case METHOD_PATCH:
+    case METHOD_OPTIONS:
+        return target->upload;
+    case METHOD_OTHER:
+        return false;
+    }
+    return false;
+}
+
+/* Says nothing about a task to somebody without a good signature, except that there is one. */
+object_refusal object_gate(struct object_request *r)
+{
+    if (r->address_verdict != OBJECT_ADDRESS_GOOD)
+        return r->address_verdict == OBJECT_ADDRESS_ELSEWHERE ? REFUSED_PATH : REFUSED_URL;
+    struct found found;
+    ferry_err err = find(r, &found);
+    if (err == FERRY_E_NOT_FOUND)
+        return REFUSED_TASK;
+    if (err == FERRY_OK) {
+        err = check_signature(r, &found.target);
+        if (err == FERRY_E_DENIED)
+            return REFUSED_SIGNATURE;
+    }
+    if (err != FERRY_OK) {
+        ferry_log(FERRY_LOG_ERROR, OBJECT_LOG, "task %s: cannot be looked up: %s", r->address.task.text,
+                  ferry_err_text(err));
+        return REFUSED_UNAVAILABLE;
+    }
+    if (has_expired(r))
+        return REFUSED_EXPIRED;
+    if (!method_suits(r, &found.target))
+        return REFUSED_METHOD;
+    if (!found.open)
+        return REFUSED_CANCELLED;
+    r->target = found.target;
+    return REFUSED_NOT;
+}

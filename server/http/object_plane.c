@@ -1,0 +1,432 @@
+/* The HTTP server of the object plane: its life, and the steps of one request. */
+#include "object_internal.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/system.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum {
+    STOP_POLL_MS = 10,
+    DESCRIPTORS_ASIDE = 256, /* of the process, not for connections and their files */
+    LOG_LINE = 200,
+};
+
+void object_plane_limits_defaults(struct object_plane_limits *limits)
+{
+#define X(name, value, help) limits->name = (value);
+    OBJECT_PLANE_LIMITS(X)
+#undef X
+}
+
+/* --- suspended connections ------------------------------------------------------------------------ */
+
+bool object_plane_suspend(struct object_plane *plane, struct MHD_Connection *connection)
+{
+    pthread_mutex_lock(&plane->mutex);
+    bool may = !plane->closed;
+    plane->suspended += may;
+    pthread_mutex_unlock(&plane->mutex);
+    if (may)
+        MHD_suspend_connection(connection);
+    return may;
+}
+
+void object_plane_resume(struct object_plane *plane, struct MHD_Connection *connection)
+{
+    MHD_resume_connection(connection);
+    pthread_mutex_lock(&plane->mutex);
+    plane->suspended--;
+    pthread_cond_signal(&plane->resumed);
+    pthread_mutex_unlock(&plane->mutex);
+}
+
+/* --- one request ---------------------------------------------------------------------------------- */
+
+static object_request_method method_of(const char *name)
+{
+    static const struct {
+        const char *name;
+        object_request_method method;
+    } table[] = {
+        {MHD_HTTP_METHOD_GET, METHOD_GET},     {MHD_HTTP_METHOD_HEAD, METHOD_HEAD},
+        {MHD_HTTP_METHOD_PUT, METHOD_PUT},     {MHD_HTTP_METHOD_PATCH, METHOD_PATCH},
+        {MHD_HTTP_METHOD_OPTIONS, METHOD_OPTIONS},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (strcmp(name, table[i].name) == 0)
+            return table[i].method;
+    return METHOD_OTHER;
+}
+
+static void read_head(struct object_request *r, struct MHD_Connection *connection, const char *method)
+{
+    const char *override = object_request_header(connection, "X-HTTP-Method-Override");
+    const char *length = object_request_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *expect = object_request_header(connection, MHD_HTTP_HEADER_EXPECT);
+    r->tus = object_request_header(connection, "Tus-Resumable") != NULL;
+    if (r->tus && override != NULL && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
+        method = override;
+    r->method = method_of(method);
+    r->vendor = object_request_header(connection, MHD_HTTP_HEADER_USER_AGENT) == NULL;
+    r->has_body = object_request_header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL ||
+                  (length != NULL && length[strspn(length, "0")] != '\0');
+    r->expects_continue = expect != NULL && strcasecmp(expect, "100-continue") == 0;
+}
+
+struct length_count {
+    const char *first;
+    bool differ;
+};
+
+static enum MHD_Result count_length(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    struct length_count *count = cls;
+    (void)kind;
+    if (strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) != 0 || value == NULL)
+        return MHD_YES;
+    count->differ = count->differ || (count->first != NULL && strcmp(count->first, value) != 0);
+    count->first = value;
+    return MHD_YES;
+}
+
+/* A proxy before us could count the body otherwise than we do. */
+static bool lengths_differ(struct MHD_Connection *connection)
+{
+    struct length_count count = {NULL, false};
+    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_length, &count);
+    return count.differ;
+}
+
+static size_t head_bytes(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info != NULL ? info->header_size : 0;
+}
+
+static object_refusal judge(struct object_request *r, struct MHD_Connection *connection)
+{
+    if (object_connection_is_extra(r->connection))
+        return REFUSED_BUSY;
+    if (atomic_load(&r->plane->stopping))
+        return REFUSED_UNAVAILABLE;
+    if (head_bytes(connection) > r->plane->cfg.limits.head_bytes_max)
+        return REFUSED_HEAD_SIZE;
+    if (lengths_differ(connection))
+        return REFUSED_BAD_LENGTH;
+    return object_gate(r);
+}
+
+static void start_discarding(struct object_request *r)
+{
+    r->discarded_bytes = 0;
+    r->discard_until_ms = ferry_mono_ms() + r->plane->cfg.limits.refused_ms;
+}
+
+/* The head is known: what follows? */
+static enum MHD_Result serve_head(struct object_request *r, struct MHD_Connection *connection)
+{
+    r->refusal = judge(r, connection);
+    r->step = STEP_ANSWER;
+    if (r->refusal == REFUSED_NOT && r->target.upload)
+        object_intake(r, connection);
+    else if (r->refusal == REFUSED_NOT)
+        object_download(r, connection);
+    if (r->step == STEP_WAIT)
+        return MHD_YES;
+    if (r->step == STEP_ANSWER && (!r->has_body || r->expects_continue))
+        return object_answer_queue(r, connection);
+    if (r->step == STEP_ANSWER)
+        r->step = STEP_DISCARD;
+    start_discarding(r);
+    object_connection_phase(r->connection, PACE_BODY);
+    return MHD_YES;
+}
+
+/* libmicrohttpd closes the connection after an answer that is given before it asked for the body. That is right
+ * for a vendor device, and for others it is a waste when there is no body. */
+static enum MHD_Result on_head(struct object_request *r, struct MHD_Connection *connection, const char *method)
+{
+    read_head(r, connection, method);
+    if (r->vendor || r->has_body)
+        return serve_head(r, connection);
+    r->step = STEP_BODILESS;
+    return MHD_YES;
+}
+
+static enum MHD_Result discard(struct object_request *r, struct MHD_Connection *connection, size_t len)
+{
+    const struct object_plane_limits *limits = &r->plane->cfg.limits;
+    r->discarded_bytes += len;
+    if (r->discarded_bytes <= limits->refused_bytes_max && ferry_mono_ms() < r->discard_until_ms)
+        return MHD_YES;
+    if (r->step == STEP_LINGER || r->refusal == REFUSED_NOT)
+        return MHD_NO;
+    object_answer_at_once(r, connection);
+    r->step = STEP_LINGER;
+    start_discarding(r);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_bytes(struct object_request *r, struct MHD_Connection *connection, const char *bytes,
+                                size_t len)
+{
+    if (r->step != STEP_TAKE)
+        return discard(r, connection, len);
+    object_upload_bytes(r, bytes, len);
+    if (r->step == STEP_DISCARD)
+        start_discarding(r);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_call(struct object_request *r, struct MHD_Connection *connection, const char *method)
+{
+    switch (r->step) {
+    case STEP_NEW:
+        return on_head(r, connection, method);
+    case STEP_BODILESS:
+        return serve_head(r, connection);
+    case STEP_TAKE:
+        return object_upload_end(r, connection) ? MHD_YES : MHD_NO;
+    case STEP_WAIT:
+        object_intake_decide(r);
+        return object_answer_queue(r, connection);
+    case STEP_DISCARD:
+    case STEP_ANSWER:
+        return object_answer_queue(r, connection);
+    case STEP_LINGER:
+        return MHD_NO;
+    }
+    return MHD_NO;
+}
+
+/* --- what libmicrohttpd calls --------------------------------------------------------------------- */
+
+static enum MHD_Result mhd_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                   const char *version, const char *bytes, size_t *len, void **request)
+{
+    struct object_request *r = *request;
+    (void)cls;
+    (void)url;
+    (void)version;
+    if (r == NULL)
+        return MHD_NO;
+    if (*len == 0)
+        return on_call(r, connection, method);
+    size_t taken = *len;
+    *len = 0;
+    return on_bytes(r, connection, bytes, taken);
+}
+
+/* The target as it came; later libmicrohttpd takes it to pieces. */
+static void *mhd_target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    struct object_plane *plane = cls;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct object_request *r = ferry_calloc(1, sizeof *r);
+    if (r == NULL)
+        return NULL;
+    r->plane = plane;
+    r->connection = info != NULL ? info->socket_context : NULL;
+    r->address_verdict = object_address_parse(target, &r->address);
+    return r;
+}
+
+static void mhd_completed(void *cls, struct MHD_Connection *connection, void **request,
+                          enum MHD_RequestTerminationCode why)
+{
+    struct object_request *r = *request;
+    (void)cls;
+    (void)connection;
+    (void)why;
+    if (r == NULL)
+        return;
+    *request = NULL;
+    object_upload_drop(r);
+    if (r->response != NULL && !r->response_is_shared)
+        MHD_destroy_response(r->response);
+    object_entry_release(r->entry);
+    object_connection_phase(r->connection, PACE_HEAD);
+    free(r);
+}
+
+static void mhd_connection(void *cls, struct MHD_Connection *connection, void **context,
+                           enum MHD_ConnectionNotificationCode what)
+{
+    struct object_plane *plane = cls;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        object_watch_closed(plane->watch, *context);
+        *context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *context = fd != NULL && address != NULL
+                   ? object_watch_opened(plane->watch, fd->connect_fd, address->client_addr)
+                   : NULL;
+}
+
+__attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char *format, va_list args)
+{
+    char line[LOG_LINE];
+    (void)cls;
+    int len = vsnprintf(line, sizeof line, format, args);
+    if (len <= 0)
+        return;
+    line[strcspn(line, "\n")] = '\0';
+    ferry_log(FERRY_LOG_DEBUG, OBJECT_LOG, "libmicrohttpd: %s", line);
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+static void on_tick(void *arg)
+{
+    struct object_plane *plane = arg;
+    object_cache_tick(plane->cache);
+}
+
+static unsigned threads_of(const struct object_plane_limits *limits)
+{
+    long processors = limits->threads != 0 ? (long)limits->threads : sysconf(_SC_NPROCESSORS_ONLN);
+    return processors < 2 ? 2 : (unsigned)processors;
+}
+
+static ferry_err check_limits(const struct object_plane_limits *limits)
+{
+    bool sound = limits->finishers > 0 && limits->connections_max > 0 && limits->uploads_max > 0 &&
+                 limits->head_bytes_max >= 1024 && limits->connection_memory_bytes >= 2 * limits->head_bytes_max &&
+                 limits->head_ms > 0 && limits->idle_ms > 0 && limits->rate_window_ms > 0 &&
+                 limits->cache_objects_max > 0;
+    return sound ? FERRY_OK : FERRY_E_ARG;
+}
+
+/* A connection needs a descriptor, and its upload one more. Better a clear limit than accept(2) failing. */
+static void fit_to_descriptors(struct object_plane_limits *limits)
+{
+    struct rlimit rlimit;
+    if (getrlimit(RLIMIT_NOFILE, &rlimit) != 0 || rlimit.rlim_cur == RLIM_INFINITY)
+        return;
+    uint64_t aside = DESCRIPTORS_ASIDE + 3ull * limits->cache_objects_max;
+    uint64_t fit = rlimit.rlim_cur > aside + 32 ? (rlimit.rlim_cur - aside) / 2 : 16;
+    if (limits->connections_max <= fit)
+        return;
+    ferry_log(FERRY_LOG_WARN, OBJECT_LOG,
+              "only %llu descriptors: at most %llu connections instead of %u (raise the limit of open files)",
+              (unsigned long long)rlimit.rlim_cur, (unsigned long long)fit, limits->connections_max);
+    limits->connections_max = (uint32_t)fit;
+}
+
+static ferry_err parts_new(struct object_plane *plane)
+{
+    const struct object_plane_limits *limits = &plane->cfg.limits;
+    struct object_cache_config cache = {plane->cfg.objects, limits->cache_objects_max, limits->cache_small_bytes,
+                                        limits->cache_idle_ms};
+    struct object_watch_config watch = {
+        .pace = {limits->head_ms, limits->idle_ms, limits->rate_window_ms, limits->rate_min_bytes},
+        .connections_max = limits->connections_max,
+        .per_address_max = limits->per_address_max,
+        .tick = on_tick,
+        .arg = plane,
+    };
+    ferry_err err = api_readers_new(plane->cfg.store, threads_of(limits), &plane->readers);
+    if (err == FERRY_OK)
+        err = object_cache_new(&cache, &plane->cache);
+    if (err == FERRY_OK)
+        err = api_pool_new(limits->finishers, &plane->finishers);
+    if (err == FERRY_OK)
+        err = object_watch_new(&watch, &plane->watch);
+    return err;
+}
+
+/* After the last connection is gone. */
+static void plane_free(struct object_plane *plane)
+{
+    object_watch_free(plane->watch);
+    api_pool_free(plane->finishers);
+    object_cache_free(plane->cache);
+    api_readers_free(plane->readers);
+    (void)pthread_cond_destroy(&plane->resumed);
+    (void)pthread_mutex_destroy(&plane->mutex);
+    free(plane);
+}
+
+/* libmicrohttpd's own limit is higher than ours: some must be let in to be told that there are too many. */
+static struct MHD_Daemon *daemon_start(struct object_plane *plane)
+{
+    const struct object_plane_limits *limits = &plane->cfg.limits;
+    unsigned threads = threads_of(limits);
+    unsigned accepted = limits->connections_max + limits->connections_max / 16 + 16 * threads;
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, mhd_request, plane,
+        MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)plane->cfg.listen_fd,
+        MHD_OPTION_THREAD_POOL_SIZE, threads,
+        MHD_OPTION_CONNECTION_LIMIT, accepted,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits->connection_memory_bytes,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)limits->connection_memory_bytes / 4,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+        MHD_OPTION_URI_LOG_CALLBACK, mhd_target, plane,
+        MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, plane,
+        MHD_OPTION_NOTIFY_CONNECTION, mhd_connection, plane,
+        MHD_OPTION_END);
+}
+
+ferry_err object_plane_start(const struct object_plane_config *cfg, struct object_plane **ret_plane)
+{
+    ferry_err err = cfg->objects->ops->url_check != NULL ? check_limits(&cfg->limits) : FERRY_E_ARG;
+    if (err != FERRY_OK)
+        return err;
+    struct object_plane *plane = ferry_calloc(1, sizeof *plane);
+    if (plane == NULL)
+        return FERRY_E_NOMEM;
+    plane->cfg = *cfg;
+    fit_to_descriptors(&plane->cfg.limits);
+    (void)pthread_mutex_init(&plane->mutex, NULL);
+    (void)pthread_cond_init(&plane->resumed, NULL);
+    err = parts_new(plane);
+    if (err == FERRY_OK) {
+        plane->daemon = daemon_start(plane);
+        err = plane->daemon != NULL ? FERRY_OK : FERRY_E_IO;
+    }
+    if (err != FERRY_OK) {
+        plane_free(plane);
+        return err;
+    }
+    *ret_plane = plane;
+    return FERRY_OK;
+}
+
+static void wait_for_transfers(struct object_plane *plane)
+{
+    const struct timespec pause = {.tv_nsec = STOP_POLL_MS * 1000000L};
+    uint64_t until_ms = ferry_mono_ms() + plane->cfg.limits.stop_grace_ms;
+    while (object_watch_busy(plane->watch) > 0 && ferry_mono_ms() < until_ms)
+        (void)nanosleep(&pause, NULL);
+}
+
+/* libmicrohttpd must not be stopped while a connection is suspended. */
+static void wait_for_suspended(struct object_plane *plane)
+{
+    pthread_mutex_lock(&plane->mutex);
+    plane->closed = true;
+    while (plane->suspended > 0)
+        pthread_cond_wait(&plane->resumed, &plane->mutex);
+    pthread_mutex_unlock(&plane->mutex);
+}
+
+void object_plane_stop(struct object_plane *plane)
+{
+    if (plane == NULL)
+        return;
+    atomic_store(&plane->stopping, true);
+    wait_for_transfers(plane);
+    wait_for_suspended(plane);
+    MHD_stop_daemon(plane->daemon);
+    plane_free(plane);
+}

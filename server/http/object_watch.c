@@ -1,0 +1,237 @@
+#include "object_watch.h"
+
+#include "base/alloc.h"
+#include "base/system.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <linux/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct object_connection {
+    struct object_connection *next, **link; /* in watch->first */
+    int fd;
+    bool extra;
+    bool cut;
+    struct in6_addr address;
+    ferry_id writes;
+    struct pace pace;
+    atomic_uint phase; /* pace_phase and, above it, the turn: written by the serving thread, read by the watch */
+};
+
+enum { PHASE_BITS = 2, PHASE_MASK = 3 };
+
+struct object_watch {
+    struct object_watch_config cfg;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards everything below and the links, writes and descriptors of connections */
+    pthread_cond_t wake;
+    struct object_connection *first;
+    uint32_t count;
+    bool over;
+};
+
+static struct in6_addr address_of(const struct sockaddr *address)
+{
+    struct in6_addr plain = IN6ADDR_ANY_INIT;
+    if (address != NULL && address->sa_family == AF_INET6)
+        memcpy(&plain, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, sizeof plain);
+    else if (address != NULL && address->sa_family == AF_INET)
+        memcpy(&plain.s6_addr[12], &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    return plain;
+}
+
+/* Linear: the limit is off by default, and a connection costs more than a walk over some thousand. */
+static bool address_is_full(const struct object_watch *watch, const struct in6_addr *address)
+{
+    uint32_t same = 0;
+    if (watch->cfg.per_address_max == 0)
+        return false;
+    for (const struct object_connection *c = watch->first; c != NULL; c = c->next)
+        same += memcmp(&c->address, address, sizeof *address) == 0;
+    return same >= watch->cfg.per_address_max;
+}
+
+struct object_connection *object_watch_opened(struct object_watch *watch, int fd, const struct sockaddr *address)
+{
+    struct object_connection *c = ferry_calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->fd = fd;
+    c->address = address_of(address);
+    atomic_init(&c->phase, PACE_HEAD);
+    pthread_mutex_lock(&watch->mutex);
+    c->extra = watch->count >= watch->cfg.connections_max || address_is_full(watch, &c->address);
+    c->next = watch->first;
+    c->link = &watch->first;
+    if (c->next != NULL)
+        c->next->link = &c->next;
+    watch->first = c;
+    watch->count++;
+    pthread_mutex_unlock(&watch->mutex);
+    return c;
+}
+
+void object_watch_closed(struct object_watch *watch, struct object_connection *c)
+{
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&watch->mutex);
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    watch->count--;
+    pthread_mutex_unlock(&watch->mutex);
+    free(c);
+}
+
+void object_connection_phase(struct object_connection *c, pace_phase phase)
+{
+    if (c == NULL)
+        return;
+    unsigned turn = (atomic_load_explicit(&c->phase, memory_order_relaxed) >> PHASE_BITS) + 1;
+    atomic_store_explicit(&c->phase, turn << PHASE_BITS | (unsigned)phase, memory_order_relaxed);
+}
+
+bool object_connection_is_extra(const struct object_connection *c)
+{
+    return c == NULL || c->extra;
+}
+
+void object_connection_writes(struct object_watch *watch, struct object_connection *c, const ferry_id *key)
+{
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&watch->mutex);
+    if (key != NULL)
+        c->writes = *key;
+    else
+        memset(&c->writes, 0, sizeof c->writes);
+    pthread_mutex_unlock(&watch->mutex);
+}
+
+/* The serving thread sees the end of the stream and closes. With the mutex held: the descriptor is still the
+ * connection's, because object_watch_closed comes before close(2). */
+static void cut(struct object_connection *c)
+{
+    if (!c->cut)
+        (void)shutdown(c->fd, SHUT_RDWR);
+    c->cut = true;
+}
+
+void object_watch_cut_writer(struct object_watch *watch, const ferry_id *key)
+{
+    pthread_mutex_lock(&watch->mutex);
+    for (struct object_connection *c = watch->first; c != NULL; c = c->next)
+        if (ferry_id_equal(&c->writes, key))
+            cut(c);
+    pthread_mutex_unlock(&watch->mutex);
+}
+
+static pace_phase phase_of(const struct object_connection *c, uint32_t *ret_turn)
+{
+    unsigned phase = atomic_load_explicit(&c->phase, memory_order_relaxed);
+    *ret_turn = phase >> PHASE_BITS;
+    return (pace_phase)(phase & PHASE_MASK);
+}
+
+size_t object_watch_busy(struct object_watch *watch)
+{
+    size_t busy = 0;
+    uint32_t turn;
+    pthread_mutex_lock(&watch->mutex);
+    for (const struct object_connection *c = watch->first; c != NULL; c = c->next)
+        busy += phase_of(c, &turn) != PACE_HEAD;
+    pthread_mutex_unlock(&watch->mutex);
+    return busy;
+}
+
+static void look_at(struct object_watch *watch, struct object_connection *c, uint64_t now_ms)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    struct pace_look look = {.now_ms = now_ms};
+    look.phase = phase_of(c, &look.turn);
+    look.served = look.turn > 0;
+    if (look.phase == PACE_OURS)
+        return;
+    memset(&info, 0, sizeof info);
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+        return;
+    look.received_bytes = info.tcpi_bytes_received;
+    look.acked_bytes = info.tcpi_bytes_acked;
+    if (pace_too_slow(&c->pace, &look, &watch->cfg.pace))
+        cut(c);
+}
+
+static struct timespec next_look(void)
+{
+    struct timespec at;
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += WATCH_EVERY_MS * 1000000L;
+    at.tv_sec += at.tv_nsec / 1000000000L;
+    at.tv_nsec %= 1000000000L;
+    return at;
+}
+
+static void *watch_main(void *arg)
+{
+    struct object_watch *watch = arg;
+    pthread_mutex_lock(&watch->mutex);
+    while (!watch->over) {
+        struct timespec until = next_look();
+        while (!watch->over && pthread_cond_timedwait(&watch->wake, &watch->mutex, &until) != ETIMEDOUT) {
+        }
+        uint64_t now_ms = ferry_mono_ms();
+        for (struct object_connection *c = watch->first; c != NULL; c = c->next)
+            look_at(watch, c, now_ms);
+        pthread_mutex_unlock(&watch->mutex);
+        watch->cfg.tick(watch->cfg.arg);
+        pthread_mutex_lock(&watch->mutex);
+    }
+    pthread_mutex_unlock(&watch->mutex);
+    return NULL;
+}
+
+static void watch_done(struct object_watch *watch)
+{
+    (void)pthread_cond_destroy(&watch->wake);
+    (void)pthread_mutex_destroy(&watch->mutex);
+    free(watch);
+}
+
+ferry_err object_watch_new(const struct object_watch_config *cfg, struct object_watch **ret_watch)
+{
+    struct object_watch *watch = ferry_calloc(1, sizeof *watch);
+    pthread_condattr_t monotonic;
+    if (watch == NULL)
+        return FERRY_E_NOMEM;
+    watch->cfg = *cfg;
+    (void)pthread_mutex_init(&watch->mutex, NULL);
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&watch->wake, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&watch->thread, NULL, watch_main, watch) != 0) {
+        watch_done(watch);
+        return FERRY_E_IO;
+    }
+    *ret_watch = watch;
+    return FERRY_OK;
+}
+
+void object_watch_free(struct object_watch *watch)
+{
+    if (watch == NULL)
+        return;
+    pthread_mutex_lock(&watch->mutex);
+    watch->over = true;
+    pthread_cond_signal(&watch->wake);
+    pthread_mutex_unlock(&watch->mutex);
+    (void)pthread_join(watch->thread, NULL);
+    watch_done(watch);
+}

@@ -1,0 +1,55 @@
+/**
+ * @file object_watch.h
+ * @brief The open connections of the object plane, and the thread that cuts those that are too slow.
+ *
+ * Why not libmicrohttpd's own time-out: it counts any byte as life, and starts no clock for a head.
+ */
+#ifndef HTTP_OBJECT_WATCH_H
+#define HTTP_OBJECT_WATCH_H
+
+#include "base/error.h"
+#include "base/id.h"
+#include "object_pace.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum { WATCH_EVERY_MS = 500 }; /**< how often the thread looks */
+
+struct object_watch;
+struct object_connection;
+
+struct object_watch_config {
+    struct pace_limits pace;
+    uint32_t connections_max;
+    uint32_t per_address_max;       /**< 0: no limit */
+    void (*tick)(void *arg);        /**< called each time the thread looks */
+    void *arg;
+};
+
+FERRY_MUST_CHECK ferry_err object_watch_new(const struct object_watch_config *cfg, struct object_watch **ret_watch);
+/** @brief Ends the thread and frees. Every connection must be closed. Accepts null. */
+void object_watch_free(struct object_watch *watch);
+
+/** @brief A connection was accepted. Null: no memory, it is not watched. */
+struct object_connection *object_watch_opened(struct object_watch *watch, int fd, const struct sockaddr *address);
+/** @brief It is about to be closed; its descriptor is still its own. Accepts null. */
+void object_watch_closed(struct object_watch *watch, struct object_connection *connection);
+
+/* Of one connection, by the thread that serves it. */
+
+/** @brief A new phase begins; PACE_HEAD: a request has ended. */
+void object_connection_phase(struct object_connection *connection, pace_phase phase);
+/** @brief It came when there were too many already: what it asks is answered 503. */
+bool object_connection_is_extra(const struct object_connection *connection);
+/** @brief The upload whose partial object it writes; null: none any more. */
+void object_connection_writes(struct object_watch *watch, struct object_connection *connection, const ferry_id *key);
+
+/** @brief Cuts the connection that writes the partial object: its device has come back on another one. */
+void object_watch_cut_writer(struct object_watch *watch, const ferry_id *key);
+/** @brief Connections with a request under way. */
+size_t object_watch_busy(struct object_watch *watch);
+
+#endif
