@@ -1,0 +1,75 @@
+#include "broker_conf.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Numbers that are no settings:
+ *   max_inflight_messages  requests under way to ferryd without an acknowledgement; 20 would slow it down
+ *   max_queued_messages    the bytes are the real bound; 0 for "no limit" makes 2.0.11 drop every publisher
+ *   max_packet_size        the largest request has 16 KiB; more is read, so that ferryd can judge it
+ *   allow_duplicate_messages  true saves remembering who got each message; there is one subscription that overlaps none
+ *   persistence            the session of ferryd with what waits in it survives the broker. So a request that comes
+ *                          between the broker's start and ferryd's return waits instead of being acknowledged and lost
+ */
+static const char head[] =
+    "# Written by ferryd %s at each start; changes are lost. The settings are those of ferryd.\n"
+    "# plugin: %s\n"
+    "per_listener_settings false\n"
+    "allow_anonymous false\n"
+    "allow_zero_length_clientid false\n"
+    "plugin %s\n"
+    "plugin_opt_store %s\n"
+    "plugin_opt_service_hash %s/service.hash\n"
+    "plugin_opt_allow_plain_secret %s\n"
+    "set_tcp_nodelay true\n"
+    "max_inflight_messages 1000\n"
+    "max_queued_messages 10000000\n"
+    "max_queued_bytes %" PRIu64 "\n"
+    "max_packet_size 131072\n"
+    "allow_duplicate_messages true\n"
+    "queue_qos0_messages false\n"
+    "persistence true\n"
+    "persistence_location %s/\n"
+    "persistence_file mosquitto.db\n"
+    "autosave_interval 60\n"
+    "persistent_client_expiration 7d\n"
+    "sys_interval 0\n"
+    "pid_file %s/mosquitto.pid\n"
+    "log_dest file %s/mosquitto.log\n"
+    "log_type error\n"
+    "log_type warning\n"
+    "log_type notice\n"
+    "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n"
+    "connection_messages false\n";
+
+ferry_err broker_conf_write(const struct broker_conf *conf, struct ferry_buf *out)
+{
+    ferry_err err = ferry_buf_printf(out, head, conf->version, conf->plugin_stamp, conf->plugin, conf->store,
+                                     conf->folder, conf->allow_plain_secret ? "true" : "false", conf->queue_bytes,
+                                     conf->folder, conf->folder, conf->folder);
+
+    if (err == FERRY_OK && conf->user != NULL)
+        err = ferry_buf_printf(out, "user %s\n", conf->user);
+    if (err == FERRY_OK)
+        err = ferry_buf_printf(out, "listener %u %s\nmax_connections %" PRIu64 "\n", conf->port, conf->ip,
+                               conf->connections_max);
+    return err;
+}
+
+bool broker_conf_port(const char *text, uint16_t *ret_port)
+{
+    static const char key[] = "\nlistener ";
+    const char *at = strstr(text, key);
+    unsigned long port;
+    char *end;
+
+    if (at == NULL)
+        return false;
+    port = strtoul(at + sizeof(key) - 1, &end, 10);
+    if (*end != ' ' || port == 0 || port > UINT16_MAX)
+        return false;
+    *ret_port = (uint16_t)port;
+    return true;
+}

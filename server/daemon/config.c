@@ -1,0 +1,255 @@
+#include "config.h"
+
+#include "config_check.h"
+
+#include "base/alloc.h"
+#include "proto/limits.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* (setting, type, field, default, least, most, help). The order is that of --help. */
+#define TEXT(name, field, fallback, help) {name, FERRY_SETTING_TEXT, offsetof(struct config, field), fallback, 0, 0, help}
+#define UINT(name, field, fallback, min, max, help)                                                             \
+    {name, FERRY_SETTING_UINT, offsetof(struct config, field), fallback, min, max, help}
+#define TIME(name, field, fallback, min, max, help)                                                             \
+    {name, FERRY_SETTING_SECONDS, offsetof(struct config, field), fallback, min, max, help}
+#define FLAG(name, field, help) {name, FERRY_SETTING_BOOL, offsetof(struct config, field), "false", 0, 1, help}
+
+enum { PORT_MAX = 65535 };
+
+static const struct ferry_setting table[] = {
+    TEXT("data", data, NULL, "folder for everything that the platform keeps (/var/lib/ferry for root, else "
+                             "~/.local/share/ferry)"),
+    TEXT("listen", listen, "127.0.0.1", "address where devices come in: MQTT and objects"),
+    TEXT("api-listen", api_listen, "127.0.0.1", "address of the operator API"),
+    UINT("mqtt-port", mqtt_port, "1883", 0, PORT_MAX, "port of the managed broker; 0: any free one"),
+    UINT("objects-port", objects_port, "8080", 0, PORT_MAX, "port of the object URLs; 0: any free one"),
+    UINT("api-port", api_port, "8081", 0, PORT_MAX, "port of the operator API; 0: any free one"),
+    TEXT("public-url", public_url, NULL, "how devices reach the objects listener, http://host[:port], when it is not "
+                                         "by its own address"),
+    TEXT("store", store, "sqlite", "what the platform knows: sqlite (in the data folder) or sqlite:PATH"),
+    TEXT("objects", objects, "file", "the files: file (in the data folder) or file:FOLDER"),
+    TEXT("log-level", log_level, "info", "error, warn, info or debug"),
+
+    TEXT("broker", broker, "managed", "managed: a Mosquitto of ferryd's own; or mqtt[s]://user:password@host:port "
+                                      "(better as FERRY_BROKER or in the file: it holds a password)"),
+    TEXT("broker-ca", broker_ca, NULL, "certificates (PEM) to trust for mqtts; else those of the system"),
+    TEXT("mosquitto", mosquitto, "mosquitto", "program of the managed broker"),
+    TEXT("broker-plugin", broker_plugin, NULL, "path of ferry_auth.so, when it is not where it was installed"),
+    FLAG("allow-plain-secret", allow_plain_secret, "managed broker: accept a device's secret itself as password. It "
+                                                   "can be read on the network unless something adds TLS"),
+    UINT("broker-queue-bytes", broker_queue_bytes, "256M", 1u << 20, 2047u << 20,
+         "managed broker: bytes of requests that may wait for ferryd"),
+    UINT("broker-connections-max", broker_connections_max, "20000", 2, 1000000, "managed broker: connections"),
+
+    UINT("objects-connections-max", objects_connections_max, "2048", 1, 1000000, "open connections to the objects listener"),
+    UINT("objects-per-address-max", objects_per_address_max, "0", 0, 1000000,
+         "... of one address; 0: no limit (a proxy has one address)"),
+    UINT("objects-uploads-max", objects_uploads_max, "1024", 1, 1000000, "uploads whose bytes are arriving at a time"),
+
+    UINT("object-size-max", object_size_max, "5G", 1, UINT64_MAX / 2, "bytes of one file"),
+    TIME("url-life", url_life_s, "1h", FERRY_URL_LIFE_MIN_S, FERRY_URL_LIFE_MAX_S, "life of an object URL"),
+    UINT("uploads-open-max", uploads_open_max, "16", 1, 1000, "unfinished uploads of one device"),
+    UINT("inbox-max", inbox_max, "65536", 1, 1u << 24, "commands that may wait; more are answered with busy"),
+    UINT("batch-max", batch_max, "512", 1, 1u << 16, "commands in one transaction"),
+    TIME("push-retry-first", push_retry_first_s, "15s", 1, 86400, "a push without a sign of life is repeated after "
+                                                                  "this, then doubling"),
+    TIME("push-retry-max", push_retry_max_s, "15m", 1, 86400, "... up to this"),
+    UINT("retention-days", retention_days, "90", 0, 36500, "finished tasks are kept that long; 0: for ever"),
+};
+enum { SETTINGS = sizeof(table) / sizeof(table[0]) };
+
+/* Keys of argp: settings by their index, behind every character; then what is no setting. */
+enum { KEY_SETTING = 1000, KEY_CONFIG = KEY_SETTING + SETTINGS, KEY_NEW_ADMIN_TOKEN, KEY_VERSION };
+
+struct flags {
+    const char *config_path;
+    bool new_admin_token;
+    char *values[SETTINGS]; /* as given, null when not; they outlive argp */
+};
+
+static void version(FILE *stream, struct argp_state *state)
+{
+    (void)state;
+    (void)fprintf(stream, "ferryd %s\n", FERRY_VERSION);
+}
+
+static error_t take_flag(int key, char *arg, struct argp_state *state)
+{
+    struct flags *flags = state->input;
+
+    if (key >= KEY_SETTING && key < KEY_SETTING + SETTINGS) {
+        char **value = &flags->values[key - KEY_SETTING];
+
+        free(*value);
+        *value = ferry_strdup(arg != NULL ? arg : "true");
+        if (*value == NULL)
+            argp_failure(state, EXIT_FAILURE, 0, "out of memory");
+        if (arg != NULL && strcmp(table[key - KEY_SETTING].name, "broker") == 0)
+            memset(arg, 'x', strlen(arg)); /* the process list shows argv to everybody */
+        return 0;
+    }
+    switch (key) {
+    case KEY_CONFIG:
+        flags->config_path = arg;
+        return 0;
+    case KEY_NEW_ADMIN_TOKEN:
+        flags->new_admin_token = true;
+        return 0;
+    case KEY_VERSION:
+        version(stdout, state);
+        exit(EXIT_SUCCESS);
+    case ARGP_KEY_ARG:
+        argp_error(state, "what is '%s'? All settings are flags", arg);
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const char *argument_name(const struct ferry_setting *setting)
+{
+    static const char *const names[] = {
+        [FERRY_SETTING_UINT] = "N",
+        [FERRY_SETTING_SECONDS] = "TIME",
+        [FERRY_SETTING_BOOL] = "BOOL",
+        [FERRY_SETTING_TEXT] = "TEXT",
+    };
+
+    return names[setting->type];
+}
+
+/* Fills options from the table; docs holds the help texts with their defaults. */
+static bool make_options(struct argp_option *options, char *docs[SETTINGS])
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        docs[i] = table[i].fallback == NULL ? ferry_strdup(table[i].help)
+                                            : ferry_asprintf("%s [%s]", table[i].help, table[i].fallback);
+        if (docs[i] == NULL)
+            return false;
+        options[i] = (struct argp_option){
+            .name = table[i].name,
+            .key = KEY_SETTING + (int)i,
+            .arg = argument_name(&table[i]),
+            .flags = table[i].type == FERRY_SETTING_BOOL ? OPTION_ARG_OPTIONAL : 0,
+            .doc = docs[i],
+        };
+    }
+    return true;
+}
+
+static void parse_flags(int argc, char **argv, struct flags *flags)
+{
+    struct argp_option options[SETTINGS + 4] = {{0}};
+    char *docs[SETTINGS] = {NULL};
+    const struct argp argp = {
+        .options = options,
+        .parser = take_flag,
+        .doc = "Ferry's platform: moves files between devices and this machine.\v"
+               "Every setting is a flag, an environment variable (FERRY_MQTT_PORT for --mqtt-port) and a line of the "
+               "file (mqtt-port = 1883); a flag wins over the environment, that over the file. Numbers take k, M, G; "
+               "times take s, m, h, d.",
+    };
+
+    options[SETTINGS] = (struct argp_option){
+        .name = "config", .key = KEY_CONFIG, .arg = "FILE", .doc = "settings, one name = value on each line"};
+    options[SETTINGS + 1] = (struct argp_option){
+        .name = "new-admin-token", .key = KEY_NEW_ADMIN_TOKEN,
+        .doc = "replace the operator's first token, write it to admin.token, and end", .group = -1};
+    options[SETTINGS + 2] =
+        (struct argp_option){.name = "version", .key = KEY_VERSION, .doc = "print the version", .group = -1};
+    argp_err_exit_status = CONFIG_EXIT_USAGE;
+    if (!make_options(options, docs)) {
+        (void)fprintf(stderr, "ferryd: out of memory\n");
+        exit(EXIT_FAILURE);
+    }
+    (void)argp_parse(&argp, argc, argv, 0, NULL, flags); /* ends the process when something is wrong */
+    for (size_t i = 0; i < SETTINGS; i++)
+        free(docs[i]);
+}
+
+static ferry_err apply_flags(const struct flags *flags, struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        char origin[64];
+        ferry_err err;
+
+        if (flags->values[i] == NULL)
+            continue;
+        (void)snprintf(origin, sizeof(origin), "--%s", table[i].name);
+        err = ferry_settings_set(table, SETTINGS, config, table[i].name, flags->values[i], origin, message);
+        if (err != FERRY_OK)
+            return err;
+    }
+    return FERRY_OK;
+}
+
+/* Where data goes when nobody says. */
+static ferry_err default_data(struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+    if (config->data != NULL)
+        return FERRY_OK;
+    if (geteuid() == 0)
+        config->data = ferry_strdup("/var/lib/ferry");
+    else if (base != NULL && base[0] == '/')
+        config->data = ferry_asprintf("%s/ferry", base);
+    else if (home != NULL && home[0] == '/')
+        config->data = ferry_asprintf("%s/.local/share/ferry", home);
+    else {
+        (void)snprintf(message, FERRY_SETTING_MESSAGE_SIZE, "say with --data where the platform keeps its data");
+        return FERRY_E_ARG;
+    }
+    if (config->data != NULL)
+        return FERRY_OK;
+    (void)snprintf(message, FERRY_SETTING_MESSAGE_SIZE, "%s", ferry_err_text(FERRY_E_NOMEM));
+    return FERRY_E_NOMEM;
+}
+
+static ferry_err apply_all(const struct flags *flags, struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    const char *path = flags->config_path != NULL ? flags->config_path : getenv("FERRY_CONFIG");
+    ferry_err err = FERRY_OK;
+
+    if (path != NULL && path[0] != '\0')
+        err = ferry_settings_from_file(table, SETTINGS, config, path, message);
+    if (err == FERRY_OK)
+        err = ferry_settings_from_env(table, SETTINGS, config, message);
+    if (err == FERRY_OK)
+        err = apply_flags(flags, config, message);
+    if (err == FERRY_OK)
+        err = default_data(config, message);
+    if (err == FERRY_OK)
+        err = config_check(config, message);
+    return err;
+}
+
+ferry_err config_read(int argc, char **argv, struct config *config, char reterr_message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    struct flags flags = {.config_path = NULL};
+    ferry_err err;
+
+    *config = (struct config){.data = NULL};
+    parse_flags(argc, argv, &flags);
+    err = ferry_settings_defaults(table, SETTINGS, config);
+    if (err != FERRY_OK)
+        (void)snprintf(reterr_message, FERRY_SETTING_MESSAGE_SIZE, "%s", ferry_err_text(err));
+    else
+        err = apply_all(&flags, config, reterr_message);
+    config->new_admin_token = flags.new_admin_token;
+    for (size_t i = 0; i < SETTINGS; i++)
+        free(flags.values[i]);
+    return err;
+}
+
+void config_done(struct config *config)
+{
+    ferry_settings_done(table, SETTINGS, config);
+}

@@ -1,0 +1,56 @@
+/**
+ * @file config.h
+ * @brief The settings of ferryd: one table, read from flags, environment, file and defaults.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "base/error.h"
+#include "base/settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config {
+    /* where */
+    char *data;
+    char *listen;
+    char *api_listen;
+    uint64_t mqtt_port, objects_port, api_port;
+    char *public_url; /* null: the objects listener's own address */
+    char *store, *objects;
+    char *log_level;
+    /* the broker */
+    char *broker;
+    char *broker_ca;
+    char *mosquitto;
+    char *broker_plugin;
+    bool allow_plain_secret;
+    uint64_t broker_queue_bytes, broker_connections_max;
+    /* limits */
+    uint64_t objects_connections_max, objects_per_address_max, objects_uploads_max;
+    uint64_t object_size_max, url_life_s, uploads_open_max;
+    uint64_t inbox_max, batch_max;
+    uint64_t push_retry_first_s, push_retry_max_s;
+    uint64_t retention_days;
+    /* one-time action, not a setting */
+    bool new_admin_token;
+};
+
+/** What a broken command line ends with. */
+enum { CONFIG_EXIT_USAGE = 2 };
+
+/**
+ * @brief Reads everything: flags win over FERRY_... variables, these over the file, this over the defaults.
+ *
+ * --help, --version and wrong flags end the process (argp). A value that may hold a password is wiped from argv,
+ * where the process list would show it.
+ * @retval FERRY_OK | others: reterr_message says what is wrong in one line
+ * Ownership: config is the caller's and ends with config_done(), also after a failure.
+ */
+FERRY_MUST_CHECK ferry_err config_read(int argc, char **argv, struct config *config,
+                                       char reterr_message[FERRY_SETTING_MESSAGE_SIZE]);
+
+void config_done(struct config *config);
+
+#endif

@@ -1,0 +1,126 @@
+#include "config_check.h"
+
+#include "address.h"
+
+#include "base/log.h"
+#include "mqtt/broker_url.h"
+#include "proto/limits.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 2, 3))) static ferry_err refuse(char message[FERRY_SETTING_MESSAGE_SIZE],
+                                                              const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(message, FERRY_SETTING_MESSAGE_SIZE, format, args);
+    va_end(args);
+    return FERRY_E_FORMAT;
+}
+
+static ferry_err check_address(const char *setting, const char *ip, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    char quoted[FERRY_LOG_QUOTE_SIZE];
+    struct address address;
+
+    if (address_parse(ip, 0, &address) == FERRY_OK)
+        return FERRY_OK;
+    return refuse(message, "--%s: write an IP address such as 127.0.0.1, 0.0.0.0 or ::1, not %s", setting,
+                  ferry_log_quote(ip, strlen(ip), quoted));
+}
+
+/* Paths go into the broker's configuration, line by line. */
+static ferry_err check_path(const char *setting, const char *path, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    if (path == NULL)
+        return FERRY_OK;
+    if (path[0] == '\0')
+        return refuse(message, "--%s: the path is empty", setting);
+    for (; *path != '\0'; path++)
+        if ((unsigned char)*path < ' ')
+            return refuse(message, "--%s: the path has a control character", setting);
+    return FERRY_OK;
+}
+
+/* http[s]://host[:port]: vendor devices hold 63 characters of the host. */
+static ferry_err check_public_url(const char *url, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    const char *host, *end;
+
+    if (url == NULL)
+        return FERRY_OK;
+    host = strncmp(url, "http://", 7) == 0 ? url + 7 : strncmp(url, "https://", 8) == 0 ? url + 8 : NULL;
+    if (host == NULL || host[0] == '\0' || strpbrk(host, "/?#@ \"\\{}%") != NULL)
+        return refuse(message, "--public-url: write http://host or http://host:port, without a path");
+    end = host[0] == '[' ? strchr(host, ']') : strchr(host, ':');
+    if (host[0] == '[' && end == NULL)
+        return refuse(message, "--public-url: the closing bracket of the address is missing");
+    if ((end != NULL ? (size_t)(end - host) : strlen(host)) > FERRY_URL_HOST_VENDOR_MAX)
+        return refuse(message, "--public-url: devices can hold a host of at most %d characters",
+                      FERRY_URL_HOST_VENDOR_MAX);
+    return FERRY_OK;
+}
+
+static ferry_err check_scheme(const char *setting, const char *url, const char *scheme,
+                              char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    size_t len = strlen(scheme);
+
+    if (strncmp(url, scheme, len) == 0 && (url[len] == '\0' || (url[len] == ':' && url[len + 1] != '\0')))
+        return check_path(setting, url, message);
+    return refuse(message, "--%s: this version knows only %s and %s:PATH", setting, scheme, scheme);
+}
+
+static ferry_err check_broker(const struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    char problem[BROKER_URL_MESSAGE_SIZE];
+    struct broker_url url;
+
+    if (config_broker_is_managed(config))
+        return FERRY_OK;
+    if (broker_url_parse(config->broker, &url, problem) != FERRY_OK)
+        return refuse(message, "--broker: write managed or an address; %s", problem);
+    explicit_bzero(&url, sizeof(url));
+    return FERRY_OK;
+}
+
+ferry_err config_check(const struct config *config, char reterr_message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    ferry_log_level level;
+    ferry_err err = check_path("data", config->data, reterr_message);
+
+    if (err == FERRY_OK)
+        err = check_address("listen", config->listen, reterr_message);
+    if (err == FERRY_OK)
+        err = check_address("api-listen", config->api_listen, reterr_message);
+    if (err == FERRY_OK)
+        err = check_public_url(config->public_url, reterr_message);
+    if (err == FERRY_OK)
+        err = check_scheme("store", config->store, "sqlite", reterr_message);
+    if (err == FERRY_OK)
+        err = check_scheme("objects", config->objects, "file", reterr_message);
+    if (err == FERRY_OK)
+        err = check_broker(config, reterr_message);
+    if (err == FERRY_OK)
+        err = check_path("broker-plugin", config->broker_plugin, reterr_message);
+    if (err == FERRY_OK && !ferry_log_level_parse(config->log_level, &level))
+        err = refuse(reterr_message, "--log-level: write error, warn, info or debug");
+    if (err == FERRY_OK && config->push_retry_max_s < config->push_retry_first_s)
+        err = refuse(reterr_message, "--push-retry-max must not be less than --push-retry-first");
+    return err;
+}
+
+bool config_broker_is_managed(const struct config *config)
+{
+    return strcmp(config->broker, "managed") == 0;
+}
+
+const char *config_url_path(const char *url)
+{
+    const char *colon = strchr(url, ':');
+
+    return colon != NULL ? colon + 1 : NULL;
+}

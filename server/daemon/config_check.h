@@ -1,0 +1,19 @@
+/**
+ * @file config_check.h
+ * @brief What a table of settings cannot say: texts of a certain form, settings that depend on each other. Pure.
+ */
+#ifndef DAEMON_CONFIG_CHECK_H
+#define DAEMON_CONFIG_CHECK_H
+
+#include "config.h"
+
+/** @retval FERRY_OK | FERRY_E_FORMAT | FERRY_E_ARG: reterr_message names the setting and says what to write */
+FERRY_MUST_CHECK ferry_err config_check(const struct config *config, char reterr_message[FERRY_SETTING_MESSAGE_SIZE]);
+
+/** @brief True for "managed". */
+bool config_broker_is_managed(const struct config *config);
+
+/** @brief The path behind "sqlite:" or "file:"; null when there is none (then it is in the data folder). */
+const char *config_url_path(const char *url);
+
+#endif

@@ -1,0 +1,58 @@
+#include "config.h"
+#include "platform.h"
+#include "signals.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* The broker inherits it, and connections need descriptors. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        ferry_log(FERRY_LOG_DEBUG, "ferryd", "the limit of open files cannot be raised: %m");
+}
+
+static int run(const struct config *config)
+{
+    struct platform *platform;
+    int got;
+
+    if (config->new_admin_token)
+        return platform_new_admin_token(config) == FERRY_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (platform_start(config, &platform) != FERRY_OK)
+        return EXIT_FAILURE;
+    got = signals_wait();
+    ferry_log(FERRY_LOG_INFO, "ferryd", "signal %d: ending", got);
+    signals_end_at_next();
+    platform_stop(platform);
+    ferry_log(FERRY_LOG_INFO, "ferryd", "ended");
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    char message[FERRY_SETTING_MESSAGE_SIZE];
+    ferry_log_level level = FERRY_LOG_INFO;
+    struct config config;
+    int status = CONFIG_EXIT_USAGE;
+
+    signals_block();
+    if (config_read(argc, argv, &config, message) != FERRY_OK) {
+        (void)fprintf(stderr, "ferryd: %s\n", message);
+    } else {
+        (void)ferry_log_level_parse(config.log_level, &level);
+        ferry_log_set_level(level);
+        raise_descriptor_limit();
+        status = run(&config);
+    }
+    config_done(&config);
+    return status;
+}

@@ -1,0 +1,391 @@
+#include "managed_broker.h"
+
+#include "broker_conf.h"
+#include "process.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/system.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    ACCEPT_TIMEOUT_MS = 10000, /* from the start of the process to the first connection */
+    ACCEPT_POLL_MS = 2,
+    STOP_GRACE_MS = 5000,   /* for writing what waits to the disk */
+    RETRY_FIRST_MS = 100,   /* pause before the second attempt to start it, then doubling */
+    RETRY_MAX_MS = 2000,    /* ... up to this: devices give up after about a minute */
+    STEADY_MS = 10000,      /* a broker that lived this long is started again without a pause */
+    LOG_MAX_BYTES = 16 << 20, /* an older log is put aside at the next start of the broker */
+    LOG_TAIL_BYTES = 600,
+    PROBLEM_SIZE = 512,
+};
+
+struct managed_broker {
+    struct managed_broker_config config;
+    struct address address; /* with the real port; fixed after the start */
+    char *program;          /* path */
+    char *conf_path, *log_path, *pid_path;
+    int stop_fd; /* eventfd */
+    pthread_t thread;
+    bool watching;           /* the thread exists */
+    pthread_mutex_t lock;    /* guards process: it is replaced by the thread, signalled by others */
+    struct process process;
+    char said[PROBLEM_SIZE]; /* the last problem that was logged in this outage */
+};
+
+/* --- the configuration ------------------------------------------------------------------------------------ */
+
+static ferry_err write_conf(const struct managed_broker *b, uint16_t port, struct ferry_buf *out)
+{
+    char ip[INET6_ADDRSTRLEN], stamp[64] = "missing";
+    struct stat plugin;
+    struct broker_conf conf = {
+        .version = b->config.version,
+        .folder = b->config.folder,
+        .ip = ip,
+        .port = port,
+        .plugin = b->config.plugin,
+        .plugin_stamp = stamp,
+        .store = b->config.store_path,
+        .user = geteuid() == 0 ? "root" : NULL,
+        .allow_plain_secret = b->config.allow_plain_secret,
+        .queue_bytes = b->config.queue_bytes,
+        .connections_max = b->config.connections_max,
+    };
+
+    address_ip(&b->config.address, ip);
+    if (stat(b->config.plugin, &plugin) == 0)
+        (void)snprintf(stamp, sizeof(stamp), "%lld bytes of %lld.%09ld", (long long)plugin.st_size,
+                       (long long)plugin.st_mtim.tv_sec, plugin.st_mtim.tv_nsec);
+    ferry_buf_reset(out);
+    return broker_conf_write(&conf, out);
+}
+
+/* Is the port free now, or with port 0: which one is? */
+static ferry_err probe_port(const struct address *wanted, struct address *ret_free, char problem[PROBLEM_SIZE])
+{
+    char in_use[ADDRESS_PROBLEM_SIZE];
+    int fd;
+    ferry_err err = address_listen(wanted, "--mqtt-port", &fd, ret_free, in_use);
+
+    if (err == FERRY_OK)
+        (void)close(fd);
+    else
+        (void)snprintf(problem, PROBLEM_SIZE, "%s", in_use);
+    return err;
+}
+
+/* --- the process ------------------------------------------------------------------------------------------ */
+
+static void set_process(struct managed_broker *b, struct process process)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->process = process;
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+/* Stops and forgets the process. The end is waited for without the lock: signals of others may go on. */
+static void drop_process(struct managed_broker *b)
+{
+    struct process process = b->process;
+
+    set_process(b, PROCESS_NONE);
+    process_stop(&process, STOP_GRACE_MS);
+}
+
+static bool accepts(const struct address *address)
+{
+    struct address to = address_to_reach(address);
+    ferry_autoclose int fd = socket(to.socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return fd >= 0 && connect(fd, &to.socket.any, to.len) == 0;
+}
+
+/* The last line of the broker's log, quoted: why it ended. */
+static const char *last_words(const struct managed_broker *b, char out[FERRY_LOG_QUOTE_SIZE])
+{
+    char tail[LOG_TAIL_BYTES + 1];
+    FILE *log = fopen(b->log_path, "re");
+    size_t len = 0;
+    char *line;
+
+    if (log != NULL) {
+        if (fseek(log, -LOG_TAIL_BYTES, SEEK_END) != 0)
+            rewind(log);
+        len = fread(tail, 1, LOG_TAIL_BYTES, log);
+        (void)fclose(log);
+    }
+    while (len > 0 && tail[len - 1] == '\n')
+        len--;
+    tail[len] = '\0';
+    line = strrchr(tail, '\n');
+    line = line != NULL ? line + 1 : tail;
+    return ferry_log_quote(line, strlen(line), out);
+}
+
+static void put_old_log_aside(const struct managed_broker *b)
+{
+    ferry_autofree char *aside = ferry_asprintf("%s.1", b->log_path);
+    struct stat log;
+
+    if (aside != NULL && stat(b->log_path, &log) == 0 && log.st_size > LOG_MAX_BYTES &&
+        rename(b->log_path, aside) != 0)
+        ferry_log(FERRY_LOG_WARN, "broker", "%s grows and cannot be renamed: %s", b->log_path, strerror(errno));
+}
+
+static ferry_err wait_accepting(struct managed_broker *b, char problem[PROBLEM_SIZE])
+{
+    uint64_t deadline_ms = ferry_mono_ms() + ACCEPT_TIMEOUT_MS;
+    char end[PROCESS_END_SIZE], words[FERRY_LOG_QUOTE_SIZE];
+
+    while (!accepts(&b->address)) {
+        if (process_ended(&b->process, ACCEPT_POLL_MS, end)) {
+            (void)snprintf(problem, PROBLEM_SIZE, "mosquitto ended at its start, %s: %s (%s)", end,
+                           last_words(b, words), b->log_path);
+            return FERRY_E_IO;
+        }
+        if (ferry_mono_ms() >= deadline_ms) {
+            (void)snprintf(problem, PROBLEM_SIZE, "mosquitto does not accept connections, see %s", b->log_path);
+            return FERRY_E_TIMEOUT;
+        }
+    }
+    return FERRY_OK;
+}
+
+/* One attempt. The address is fixed by now. */
+static ferry_err launch(struct managed_broker *b, char problem[PROBLEM_SIZE])
+{
+    struct process process;
+    struct address same;
+    ferry_err err = probe_port(&b->address, &same, problem);
+
+    if (err != FERRY_OK)
+        return err;
+    put_old_log_aside(b);
+    (void)unlink(b->pid_path);
+    err = process_start(b->program, b->conf_path, b->log_path, &process);
+    if (err != FERRY_OK) {
+        (void)snprintf(problem, PROBLEM_SIZE, "cannot start %s: %s", b->program, ferry_err_text(err));
+        return err;
+    }
+    set_process(b, process);
+    err = wait_accepting(b, problem);
+    if (err != FERRY_OK)
+        drop_process(b);
+    else
+        ferry_log(FERRY_LOG_INFO, "broker", "started mosquitto, process %d", (int)process.pid);
+    return err;
+}
+
+/* --- the watch -------------------------------------------------------------------------------------------- */
+
+/* Waits; true when the broker is to be stopped. fd may be -1. */
+static bool wait_stop(struct managed_broker *b, int fd, int timeout_ms)
+{
+    struct pollfd fds[2] = {{.fd = b->stop_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+
+    return poll(fds, 2, timeout_ms) > 0 && (fds[0].revents & POLLIN) != 0;
+}
+
+/* Starts it until it lives; false when it is to be stopped instead. */
+static bool launch_again(struct managed_broker *b, bool pause_first)
+{
+    int pause_ms = RETRY_FIRST_MS;
+
+    b->said[0] = '\0';
+    for (;; pause_first = true) {
+        char problem[PROBLEM_SIZE] = "";
+
+        if (wait_stop(b, -1, pause_first ? pause_ms : 0))
+            return false;
+        if (pause_first)
+            pause_ms = pause_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : pause_ms * 2;
+        if (launch(b, problem) == FERRY_OK)
+            return true;
+        if (strcmp(problem, b->said) != 0)
+            ferry_log(FERRY_LOG_ERROR, "broker", "%s; trying again", problem);
+        (void)snprintf(b->said, sizeof(b->said), "%s", problem);
+    }
+}
+
+static void *watch(void *arg)
+{
+    struct managed_broker *b = arg;
+    uint64_t born_ms = ferry_mono_ms();
+
+    while (!wait_stop(b, b->process.fd, -1)) {
+        struct process dead = b->process;
+        char end[PROCESS_END_SIZE];
+
+        if (!process_ended(&dead, 0, end))
+            continue;
+        set_process(b, PROCESS_NONE);
+        process_release(&dead);
+        ferry_log(FERRY_LOG_WARN, "broker", "mosquitto has ended %s: starting it again", end);
+        if (!launch_again(b, ferry_mono_ms() < born_ms + STEADY_MS))
+            return NULL;
+        born_ms = ferry_mono_ms();
+    }
+    return NULL;
+}
+
+static bool start_watch(struct managed_broker *b)
+{
+    sigset_t all, before;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    b->watching = pthread_create(&b->thread, NULL, watch, b) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return b->watching;
+}
+
+/* --- what a dead ferryd left ------------------------------------------------------------------------------ */
+
+/* Takes a leftover over when it is what we would start ourselves; ends it otherwise. False: there is none now. */
+static bool take_over(struct managed_broker *b, char problem[PROBLEM_SIZE])
+{
+    ferry_autobuf on_disk = FERRY_BUF_INIT(BROKER_CONF_MAX), ours = FERRY_BUF_INIT(BROKER_CONF_MAX);
+    uint16_t port = address_port(&b->config.address), old_port = 0;
+    struct process left;
+
+    if (process_adopt(b->program, b->conf_path, b->pid_path, &left) != FERRY_OK)
+        return false;
+    if (ferry_file_read(b->conf_path, &on_disk) == FERRY_OK && broker_conf_port(on_disk.data, &old_port) &&
+        (port == 0 || port == old_port) && write_conf(b, old_port, &ours) == FERRY_OK &&
+        on_disk.len == ours.len && memcmp(on_disk.data, ours.data, ours.len) == 0) {
+        b->address = address_with_port(&b->config.address, old_port);
+        set_process(b, left);
+        if (wait_accepting(b, problem) == FERRY_OK) {
+            ferry_log(FERRY_LOG_INFO, "broker", "took over mosquitto, process %d, that an earlier ferryd left",
+                      (int)left.pid);
+            return true;
+        }
+        set_process(b, PROCESS_NONE);
+    }
+    ferry_log(FERRY_LOG_INFO, "broker", "ending mosquitto, process %d, that an earlier ferryd left", (int)left.pid);
+    process_stop(&left, STOP_GRACE_MS);
+    return false;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------- */
+
+static ferry_err start_fresh(struct managed_broker *b, char problem[PROBLEM_SIZE])
+{
+    ferry_autobuf text = FERRY_BUF_INIT(BROKER_CONF_MAX);
+    ferry_err err = probe_port(&b->config.address, &b->address, problem);
+
+    if (err != FERRY_OK)
+        return err;
+    err = write_conf(b, address_port(&b->address), &text);
+    if (err == FERRY_OK)
+        err = ferry_file_replace(b->conf_path, text.data, text.len, 0600);
+    if (err != FERRY_OK) {
+        (void)snprintf(problem, PROBLEM_SIZE, "cannot write %s: %s", b->conf_path, ferry_err_text(err));
+        return err;
+    }
+    return launch(b, problem);
+}
+
+static ferry_err find_parts(struct managed_broker *b, char problem[PROBLEM_SIZE])
+{
+    ferry_err err = process_find_program(b->config.program, &b->program);
+
+    if (err == FERRY_E_NOT_FOUND)
+        (void)snprintf(problem, PROBLEM_SIZE,
+                       "%s is not installed: apt-get install mosquitto, or use another broker with --broker",
+                       b->config.program);
+    else if (err != FERRY_OK)
+        (void)snprintf(problem, PROBLEM_SIZE, "%s", ferry_err_text(err));
+    if (err == FERRY_OK && access(b->config.plugin, R_OK) != 0) {
+        (void)snprintf(problem, PROBLEM_SIZE, "the broker's plugin %s is missing: install it, or say with --broker-plugin where it is",
+                       b->config.plugin);
+        err = FERRY_E_NOT_FOUND;
+    }
+    return err;
+}
+
+static struct managed_broker *broker_new(const struct managed_broker_config *config)
+{
+    struct managed_broker *b = ferry_calloc(1, sizeof(*b));
+
+    if (b == NULL)
+        return NULL;
+    b->config = *config;
+    b->process = PROCESS_NONE;
+    (void)pthread_mutex_init(&b->lock, NULL); /* cannot fail without attributes */
+    b->stop_fd = eventfd(0, EFD_CLOEXEC);
+    b->conf_path = ferry_asprintf("%s/mosquitto.conf", config->folder);
+    b->log_path = ferry_asprintf("%s/mosquitto.log", config->folder);
+    b->pid_path = ferry_asprintf("%s/mosquitto.pid", config->folder);
+    return b;
+}
+
+ferry_err managed_broker_start(const struct managed_broker_config *config, struct managed_broker **ret_broker)
+{
+    struct managed_broker *b = broker_new(config);
+    char problem[PROBLEM_SIZE] = "out of memory";
+    ferry_err err = FERRY_E_NOMEM;
+
+    if (b != NULL && b->stop_fd >= 0 && b->conf_path != NULL && b->log_path != NULL && b->pid_path != NULL)
+        err = find_parts(b, problem);
+    if (err == FERRY_OK && !take_over(b, problem))
+        err = start_fresh(b, problem);
+    if (err == FERRY_OK && !start_watch(b)) {
+        (void)snprintf(problem, sizeof(problem), "no thread can be made to watch the broker");
+        err = FERRY_E_NOMEM;
+    }
+    if (err != FERRY_OK) {
+        ferry_log(FERRY_LOG_ERROR, "broker", "%s", problem);
+        managed_broker_stop(b);
+        return err;
+    }
+    *ret_broker = b;
+    return FERRY_OK;
+}
+
+struct address managed_broker_address(const struct managed_broker *broker)
+{
+    return broker->address;
+}
+
+void managed_broker_subscribed(struct managed_broker *broker)
+{
+    (void)pthread_mutex_lock(&broker->lock);
+    process_signal(&broker->process, SIGUSR1);
+    (void)pthread_mutex_unlock(&broker->lock);
+}
+
+void managed_broker_stop(struct managed_broker *broker)
+{
+    uint64_t one = 1;
+
+    if (broker == NULL)
+        return;
+    if (broker->watching && write(broker->stop_fd, &one, sizeof(one)) == sizeof(one))
+        (void)pthread_join(broker->thread, NULL);
+    if (broker->process.fd >= 0) {
+        drop_process(broker);
+        (void)unlink(broker->pid_path);
+    }
+    if (broker->stop_fd >= 0)
+        (void)close(broker->stop_fd);
+    (void)pthread_mutex_destroy(&broker->lock);
+    free(broker->program);
+    free(broker->conf_path);
+    free(broker->log_path);
+    free(broker->pid_path);
+    free(broker);
+}

@@ -1,0 +1,53 @@
+/**
+ * @file managed_broker.h
+ * @brief The Mosquitto of ferryd's own: configured, started, watched, started again, ended.
+ *
+ * A broker that a dead ferryd left in the data folder is taken over with its connections when its configuration
+ * is the one we would write, and ended otherwise.
+ */
+#ifndef DAEMON_MANAGED_BROKER_H
+#define DAEMON_MANAGED_BROKER_H
+
+#include "address.h"
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct managed_broker;
+
+/** @brief Texts must outlive the broker. */
+struct managed_broker_config {
+    const char *version;
+    const char *folder;     /**< of the broker's files; absolute; there */
+    const char *program;    /**< name or path of mosquitto */
+    const char *plugin;     /**< path of ferry_auth.so */
+    const char *store_path; /**< of the database */
+    struct address address; /**< port 0: any free one, the same for as long as the broker lives */
+    bool allow_plain_secret;
+    uint64_t queue_bytes;
+    uint64_t connections_max;
+};
+
+/**
+ * @brief Writes the configuration, starts the broker or takes one over, and watches it from then on.
+ *
+ * folder/service.hash must be written before. Failures are logged here, in one line.
+ * @param[out] ret_broker  when the broker accepts connections
+ * @retval FERRY_OK | any error: it has been logged
+ * Blocking: until the broker accepts, at most ten seconds.
+ */
+FERRY_MUST_CHECK ferry_err managed_broker_start(const struct managed_broker_config *config,
+                                                struct managed_broker **ret_broker);
+
+/** @brief Where it listens. Any thread. */
+struct address managed_broker_address(const struct managed_broker *broker);
+
+/** @brief To be told whenever ferryd has subscribed: its session is then saved to the disk. Any thread, does not block. */
+void managed_broker_subscribed(struct managed_broker *broker);
+
+/** @brief Ends the broker and the watch, frees. Accepts null. Blocking: at most a few seconds. */
+void managed_broker_stop(struct managed_broker *broker);
+
+#endif

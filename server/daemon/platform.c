@@ -1,0 +1,536 @@
+#include "platform.h"
+
+#include "address.h"
+#include "config_check.h"
+#include "data_folder.h"
+#include "managed_broker.h"
+#include "plugin_path.h"
+#include "ready.h"
+#include "secrets.h"
+
+#include "base/alloc.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "clock/system.h"
+#include "core/engine.h"
+#include "http/api_server.h"
+#include "http/object_plane.h"
+#include "mqtt/broker_url.h"
+#include "mqtt/mosquitto_bus.h"
+#include "objects/local.h"
+#include "proto/limits.h"
+#include "store/sqlite.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    STORE_BUSY_MS = 5000,    /* patience with another process that holds the database, such as a back-up */
+    LINK_TIMEOUT_S = 10,     /* for our own broker to let us in */
+    DESCRIPTORS_SPARE = 128, /* of a broker's descriptors, those that are no connections */
+};
+
+struct platform {
+    const struct config *config;
+    struct data_folder folder;
+    char *store_path, *objects_path, *token_path, *broker_folder, *hash_path, *ready_path, *plugin_path;
+    char *notify_socket;
+    char *public_url;
+    struct store *store;
+    struct secrets secrets;
+    struct address mqtt_at, objects_at, api_at;
+    int objects_fd, api_fd;
+    struct objects *objects;
+    struct managed_broker *broker; /* null with --broker mqtt://... */
+    struct broker_url broker_url;  /* where the bus connects to */
+    struct bus *bus;
+    struct engine *engine;
+    struct bus_listener engine_listener;
+    struct object_plane *object_plane;
+    struct api_server *api_server;
+    bool announced; /* the ready file is ours to remove */
+    pthread_mutex_t lock;
+    pthread_cond_t link_changed;
+    bool linked; /* the bus has been up; guarded by lock */
+};
+
+/* --- folder, paths, store --------------------------------------------------------------------------------- */
+
+static ferry_err open_folder(struct platform *p)
+{
+    char problem[DATA_FOLDER_PROBLEM_SIZE];
+    ferry_err err = data_folder_open(p->config->data, &p->folder, problem);
+
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "data", "%s", problem);
+    return err;
+}
+
+/* The path in a setting such as "sqlite:/x/y" (made absolute: the broker reads it too), or name in the data folder. */
+static char *path_of(const struct platform *p, const char *url, const char *name)
+{
+    const char *path = config_url_path(url);
+    ferry_autofree char *here = NULL;
+
+    if (path == NULL)
+        return data_folder_file(&p->folder, name);
+    if (path[0] == '/')
+        return ferry_strdup(path);
+    here = getcwd(NULL, 0);
+    return here != NULL ? ferry_asprintf("%s/%s", here, path) : NULL;
+}
+
+static ferry_err name_paths(struct platform *p)
+{
+    p->store_path = path_of(p, p->config->store, "ferry.db");
+    p->objects_path = path_of(p, p->config->objects, "objects");
+    p->token_path = data_folder_file(&p->folder, "admin.token");
+    p->broker_folder = data_folder_file(&p->folder, "broker");
+    p->hash_path = data_folder_file(&p->folder, "broker/service.hash");
+    p->ready_path = data_folder_file(&p->folder, "run/ferryd.json");
+    p->plugin_path = plugin_path_find(p->config->broker_plugin);
+    if (p->store_path != NULL && p->objects_path != NULL && p->token_path != NULL && p->broker_folder != NULL &&
+        p->hash_path != NULL && p->ready_path != NULL && p->plugin_path != NULL) {
+        (void)unlink(p->ready_path); /* of a ferryd that died */
+        return FERRY_OK;
+    }
+    ferry_log(FERRY_LOG_ERROR, "data", "%s", ferry_err_text(FERRY_E_NOMEM));
+    return FERRY_E_NOMEM;
+}
+
+static ferry_err open_store(struct platform *p)
+{
+    struct store_sqlite_config cfg = {.path = p->store_path, .busy_ms = STORE_BUSY_MS};
+    struct store_conn *conn = NULL;
+    ferry_err err = store_sqlite_open(&cfg, &p->store);
+
+    if (err == FERRY_OK)
+        err = p->store->ops->connect(p->store, STORE_WRITER, &conn);
+    if (err == FERRY_OK)
+        err = secrets_open(p->store, conn, p->token_path, p->config->new_admin_token, ferry_wall_ms(), &p->secrets);
+    if (p->store != NULL)
+        p->store->ops->disconnect(conn);
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "store", "cannot use the database %s: %s", p->store_path, ferry_err_text(err));
+    return err;
+}
+
+/* --- listeners and objects -------------------------------------------------------------------------------- */
+
+static ferry_err bind_one(const char *ip, uint64_t port, const char *flag, int *fd, struct address *at)
+{
+    char problem[ADDRESS_PROBLEM_SIZE];
+    struct address wanted;
+    ferry_err err = address_parse(ip, (uint16_t)port, &wanted);
+
+    if (err != FERRY_OK) /* the settings were checked */
+        return err;
+    err = address_listen(&wanted, flag, fd, at, problem);
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "http", "%s", problem);
+    return err;
+}
+
+static void warn_of_network(const struct address *at, const char *what)
+{
+    char ip[INET6_ADDRSTRLEN];
+
+    address_ip(at, ip);
+    if (!address_is_loopback(at))
+        ferry_log(FERRY_LOG_WARN, "http", "%s on %s: others on the network can read along, there is no TLS here", what,
+                  ip);
+}
+
+static ferry_err bind_listeners(struct platform *p)
+{
+    const struct config *c = p->config;
+    ferry_err err = bind_one(c->listen, c->objects_port, "--objects-port", &p->objects_fd, &p->objects_at);
+
+    if (err == FERRY_OK)
+        err = bind_one(c->api_listen, c->api_port, "--api-port", &p->api_fd, &p->api_at);
+    if (err != FERRY_OK)
+        return err;
+    warn_of_network(&p->objects_at, "devices come in");
+    warn_of_network(&p->api_at, "operators come in");
+    return FERRY_OK;
+}
+
+/* What object URLs begin with when nobody says. "All addresses" is none: then the machine's name must do. */
+static char *default_public_url(const struct platform *p)
+{
+    char url[ADDRESS_URL_SIZE], name[FERRY_URL_HOST_VENDOR_MAX + 1] = "localhost";
+
+    if (!address_is_any(&p->objects_at)) {
+        address_url(&p->objects_at, "http", url);
+        return ferry_strdup(url);
+    }
+    if (gethostname(name, sizeof(name)) != 0 || memchr(name, '\0', sizeof(name)) == NULL)
+        (void)snprintf(name, sizeof(name), "localhost");
+    ferry_log(FERRY_LOG_WARN, "http", "devices are told to reach their files at http://%s:%u: say with --public-url if they cannot",
+              name, address_port(&p->objects_at));
+    return ferry_asprintf("http://%s:%u", name, address_port(&p->objects_at));
+}
+
+static ferry_err open_objects(struct platform *p)
+{
+    struct objects_local_config cfg = {.dir = p->objects_path};
+    ferry_err err = FERRY_E_NOMEM;
+
+    p->public_url = p->config->public_url != NULL ? ferry_strdup(p->config->public_url) : default_public_url(p);
+    cfg.public_url = p->public_url;
+    memcpy(cfg.key, p->secrets.url_key, sizeof(cfg.key));
+    if (p->public_url != NULL)
+        err = objects_local_open(&cfg, &p->objects);
+    explicit_bzero(&cfg, sizeof(cfg));
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "objects", "cannot use the folder %s: %s", p->objects_path, ferry_err_text(err));
+    return err;
+}
+
+/* --- broker and bus --------------------------------------------------------------------------------------- */
+
+static uint64_t connections_possible(uint64_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        wanted + DESCRIPTORS_SPARE <= limit.rlim_cur)
+        return wanted;
+    return limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? limit.rlim_cur - DESCRIPTORS_SPARE : DESCRIPTORS_SPARE;
+}
+
+/* Our own account at our own broker, with a password of this start. */
+static ferry_err use_service_account(struct platform *p)
+{
+    char password[SECRETS_PASSWORD_SIZE];
+    ferry_err err = secrets_new_password(p->hash_path, password);
+
+    if (err != FERRY_OK) {
+        ferry_log(FERRY_LOG_ERROR, "broker", "cannot write %s: %s", p->hash_path, ferry_err_text(err));
+        return err;
+    }
+    (void)snprintf(p->broker_url.username, sizeof(p->broker_url.username), "ferryd");
+    (void)snprintf(p->broker_url.password, sizeof(p->broker_url.password), "%s", password);
+    explicit_bzero(password, sizeof(password));
+    return FERRY_OK;
+}
+
+static ferry_err start_managed(struct platform *p)
+{
+    struct managed_broker_config cfg = {
+        .version = FERRY_VERSION,
+        .folder = p->broker_folder,
+        .program = p->config->mosquitto,
+        .plugin = p->plugin_path,
+        .store_path = p->store_path,
+        .allow_plain_secret = p->config->allow_plain_secret,
+        .queue_bytes = p->config->broker_queue_bytes,
+        .connections_max = connections_possible(p->config->broker_connections_max),
+    };
+    struct address reach;
+    ferry_err err = use_service_account(p);
+
+    if (err == FERRY_OK)
+        err = address_parse(p->config->listen, (uint16_t)p->config->mqtt_port, &cfg.address);
+    if (err == FERRY_OK)
+        err = managed_broker_start(&cfg, &p->broker);
+    if (err != FERRY_OK)
+        return err;
+    p->mqtt_at = managed_broker_address(p->broker);
+    reach = address_to_reach(&p->mqtt_at);
+    address_ip(&reach, p->broker_url.host);
+    p->broker_url.port = address_port(&reach);
+    return FERRY_OK;
+}
+
+static ferry_err start_broker(struct platform *p)
+{
+    char problem[BROKER_URL_MESSAGE_SIZE];
+    ferry_err err;
+
+    if (config_broker_is_managed(p->config))
+        return start_managed(p);
+    err = broker_url_parse(p->config->broker, &p->broker_url, problem);
+    if (err != FERRY_OK) /* the settings were checked */
+        ferry_log(FERRY_LOG_ERROR, "broker", "%s", problem);
+    return err;
+}
+
+static ferry_err open_bus(struct platform *p)
+{
+    const struct broker_url *url = &p->broker_url;
+    struct mosquitto_bus_config cfg = {
+        .host = url->host,
+        .port = url->port,
+        .username = url->username[0] != '\0' ? url->username : NULL,
+        .password = url->password[0] != '\0' ? url->password : NULL,
+        .client_id = p->secrets.client_id,
+        .tls = url->tls,
+        .ca_file = url->tls ? p->config->broker_ca : NULL,
+    };
+    ferry_err err = mosquitto_bus_open(&cfg, &p->bus);
+
+    explicit_bzero(p->broker_url.password, sizeof(p->broker_url.password));
+    if (err == FERRY_E_ARG)
+        ferry_log(FERRY_LOG_ERROR, "bus", "the certificates in %s cannot be read", p->config->broker_ca);
+    else if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "bus", "%s", ferry_err_text(err));
+    return err;
+}
+
+static void on_message(void *arg, const char *topic, const void *payload, size_t len)
+{
+    struct platform *p = arg;
+
+    p->engine_listener.message(p->engine_listener.arg, topic, payload, len);
+}
+
+static void on_link(void *arg, bool up)
+{
+    struct platform *p = arg;
+
+    if (p->engine_listener.link != NULL)
+        p->engine_listener.link(p->engine_listener.arg, up);
+    if (!up)
+        return;
+    if (p->broker != NULL)
+        managed_broker_subscribed(p->broker);
+    (void)pthread_mutex_lock(&p->lock);
+    p->linked = true;
+    (void)pthread_cond_broadcast(&p->link_changed);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+static bool wait_linked(struct platform *p)
+{
+    struct timespec deadline;
+    bool linked;
+
+    (void)clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += LINK_TIMEOUT_S;
+    (void)pthread_mutex_lock(&p->lock);
+    while (!p->linked && pthread_cond_timedwait(&p->link_changed, &p->lock, &deadline) == 0)
+        continue;
+    linked = p->linked;
+    (void)pthread_mutex_unlock(&p->lock);
+    return linked;
+}
+
+/* Somebody else's broker may be away: then we go on without it, and the bus says so. */
+static ferry_err start_bus(struct platform *p)
+{
+    struct bus_listener listener = {.message = on_message, .link = on_link, .arg = p};
+    ferry_err err;
+
+    p->engine_listener = engine_bus_listener(p->engine);
+    err = p->bus->ops->start(p->bus, &listener);
+    if (err != FERRY_OK) {
+        ferry_log(FERRY_LOG_ERROR, "bus", "%s", ferry_err_text(err));
+        return err;
+    }
+    if (p->broker == NULL || wait_linked(p))
+        return FERRY_OK;
+    ferry_log(FERRY_LOG_ERROR, "bus", "the broker of our own does not let us in, see %s/mosquitto.log",
+              p->broker_folder);
+    return FERRY_E_TIMEOUT;
+}
+
+/* --- engine and planes ------------------------------------------------------------------------------------ */
+
+static ferry_err start_engine(struct platform *p)
+{
+    const struct config *c = p->config;
+    struct engine_parts parts = {.store = p->store, .objects = p->objects, .bus = p->bus, .clock = clock_system()};
+    struct engine_settings settings = {0};
+    ferry_err err;
+
+    engine_settings_defaults(&settings);
+    settings.inbox_max = (uint32_t)c->inbox_max;
+    settings.batch_max = (uint32_t)c->batch_max;
+    settings.object_size_max = c->object_size_max;
+    settings.url_life_s = (uint32_t)c->url_life_s;
+    settings.uploads_open_max = (uint32_t)c->uploads_open_max;
+    settings.push_retry_first_s = (uint32_t)c->push_retry_first_s;
+    settings.push_retry_max_s = (uint32_t)c->push_retry_max_s;
+    settings.retention_days = (uint32_t)c->retention_days;
+    err = engine_new(&parts, &settings, &p->engine);
+    if (err == FERRY_OK)
+        err = engine_start(p->engine);
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "engine", "cannot start: %s", ferry_err_text(err));
+    return err;
+}
+
+static ferry_err start_planes(struct platform *p)
+{
+    struct object_plane_config objects = {
+        .listen_fd = p->objects_fd, .engine = p->engine, .store = p->store, .objects = p->objects};
+    struct api_server_config api = {
+        .listen_fd = p->api_fd,
+        .engine = p->engine,
+        .store = p->store,
+        .objects = p->objects,
+        .object_size_max = p->config->object_size_max,
+        .version = FERRY_VERSION,
+    };
+    ferry_err err;
+
+    object_plane_limits_defaults(&objects.limits);
+    objects.limits.connections_max = (uint32_t)p->config->objects_connections_max;
+    objects.limits.per_address_max = (uint32_t)p->config->objects_per_address_max;
+    objects.limits.uploads_max = (uint32_t)p->config->objects_uploads_max;
+    err = object_plane_start(&objects, &p->object_plane);
+    if (err == FERRY_OK) {
+        p->objects_fd = -1; /* the plane's now */
+        err = api_server_start(&api, &p->api_server);
+    }
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "http", "cannot start: %s", ferry_err_text(err));
+    return err;
+}
+
+/* --- ready ------------------------------------------------------------------------------------------------ */
+
+static void mqtt_url(const struct platform *p, char *out, size_t size)
+{
+    const struct broker_url *url = &p->broker_url;
+    const bool v6 = strchr(url->host, ':') != NULL;
+    char own[ADDRESS_URL_SIZE];
+
+    if (p->broker != NULL) {
+        address_url(&p->mqtt_at, "mqtt", own);
+        (void)snprintf(out, size, "%s", own);
+    } else {
+        (void)snprintf(out, size, "%s://%s%s%s:%u", url->tls ? "mqtts" : "mqtt", v6 ? "[" : "", url->host,
+                       v6 ? "]" : "", url->port);
+    }
+}
+
+static ferry_err announce(struct platform *p)
+{
+    char mqtt[BROKER_URL_HOST_SIZE + 32], objects[ADDRESS_URL_SIZE], api[ADDRESS_URL_SIZE];
+    struct ready_addresses at = {.mqtt = mqtt, .objects = objects, .api = api};
+    ferry_err err;
+
+    mqtt_url(p, mqtt, sizeof(mqtt));
+    address_url(&p->objects_at, "http", objects);
+    address_url(&p->api_at, "http", api);
+    err = ready_write(p->ready_path, &at, FERRY_VERSION);
+    if (err != FERRY_OK) {
+        ferry_log(FERRY_LOG_ERROR, "data", "cannot write %s: %s", p->ready_path, ferry_err_text(err));
+        return err;
+    }
+    p->announced = true;
+    ferry_log(FERRY_LOG_INFO, "ferryd", "ready: devices at %s and %s, operators at %s, data in %s", mqtt, objects, api,
+              p->folder.path);
+    ready_notify(p->notify_socket, "READY=1");
+    return FERRY_OK;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------- */
+
+static ferry_err (*const start_steps[])(struct platform *p) = {
+    open_folder, name_paths, open_store, bind_listeners, open_objects, start_broker,
+    open_bus, start_engine, start_planes, start_bus, announce,
+};
+
+static struct platform *platform_new(const struct config *config)
+{
+    struct platform *p = ferry_calloc(1, sizeof(*p));
+    const char *notify_socket = getenv("NOTIFY_SOCKET");
+
+    if (p == NULL) {
+        ferry_log(FERRY_LOG_ERROR, "ferryd", "%s", ferry_err_text(FERRY_E_NOMEM));
+        return NULL;
+    }
+    p->config = config;
+    p->folder.lock_fd = p->objects_fd = p->api_fd = -1;
+    (void)pthread_mutex_init(&p->lock, NULL); /* cannot fail without attributes */
+    (void)pthread_cond_init(&p->link_changed, NULL);
+    if (notify_socket != NULL) {
+        p->notify_socket = ferry_strdup(notify_socket);
+        (void)unsetenv("NOTIFY_SOCKET"); /* the broker would speak for us */
+    }
+    return p;
+}
+
+static ferry_err run_steps(const struct config *config, size_t count, struct platform **ret_platform)
+{
+    struct platform *p = platform_new(config);
+    ferry_err err = p != NULL ? FERRY_OK : FERRY_E_NOMEM;
+
+    for (size_t i = 0; err == FERRY_OK && i < count; i++)
+        err = start_steps[i](p);
+    if (err != FERRY_OK) {
+        platform_stop(p);
+        return err;
+    }
+    *ret_platform = p;
+    return FERRY_OK;
+}
+
+ferry_err platform_start(const struct config *config, struct platform **ret_platform)
+{
+    return run_steps(config, sizeof(start_steps) / sizeof(start_steps[0]), ret_platform);
+}
+
+ferry_err platform_new_admin_token(const struct config *config)
+{
+    enum { AS_FAR_AS_THE_STORE = 3 };
+    struct platform *p = NULL;
+    ferry_err err = run_steps(config, AS_FAR_AS_THE_STORE, &p);
+
+    if (err == FERRY_OK)
+        platform_stop(p);
+    return err;
+}
+
+static void free_parts(struct platform *p)
+{
+    char *texts[] = {p->store_path, p->objects_path,  p->token_path,    p->broker_folder, p->hash_path,
+                     p->ready_path, p->plugin_path,   p->notify_socket, p->public_url};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    if (p->objects_fd >= 0)
+        (void)close(p->objects_fd);
+    if (p->api_fd >= 0)
+        (void)close(p->api_fd);
+    data_folder_close(&p->folder);
+    (void)pthread_cond_destroy(&p->link_changed);
+    (void)pthread_mutex_destroy(&p->lock);
+    explicit_bzero(p, sizeof(*p));
+    free(p);
+}
+
+void platform_stop(struct platform *p)
+{
+    if (p == NULL)
+        return;
+    if (p->announced)
+        ready_notify(p->notify_socket, "STOPPING=1");
+    /* first nothing new comes in, then what is in is finished and answered, then the answers are sent */
+    if (p->bus != NULL)
+        p->bus->ops->stop(p->bus);
+    object_plane_stop(p->object_plane);
+    api_server_stop(p->api_server);
+    if (p->engine != NULL)
+        engine_stop(p->engine);
+    engine_free(p->engine);
+    if (p->bus != NULL)
+        p->bus->ops->close(p->bus);
+    managed_broker_stop(p->broker);
+    if (p->objects != NULL)
+        p->objects->ops->close(p->objects);
+    if (p->store != NULL)
+        p->store->ops->close(p->store);
+    if (p->announced)
+        (void)unlink(p->ready_path);
+    free_parts(p);
+}

@@ -1,0 +1,28 @@
+/**
+ * @file platform.h
+ * @brief Every part of ferryd, put together in order, and taken apart in the opposite one.
+ */
+#ifndef DAEMON_PLATFORM_H
+#define DAEMON_PLATFORM_H
+
+#include "config.h"
+
+#include "base/error.h"
+
+struct platform;
+
+/**
+ * @brief Starts everything. Failures are logged here, in one line each.
+ * @param[in] config  must outlive the platform
+ * @retval FERRY_OK ready | any error: nothing is left running
+ * Blocking: until it is ready. Signals should be blocked before: threads inherit that.
+ */
+FERRY_MUST_CHECK ferry_err platform_start(const struct config *config, struct platform **ret_platform);
+
+/** @brief Replaces the operator's first token and writes its file; nothing else is started. Errors are logged. */
+FERRY_MUST_CHECK ferry_err platform_new_admin_token(const struct config *config);
+
+/** @brief Stops taking in, finishes what was begun, commits, answers, ends the broker, frees. Accepts null. */
+void platform_stop(struct platform *platform);
+
+#endif

@@ -1,0 +1,58 @@
+#include "signals.h"
+
+#include "base/log.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void fill(sigset_t *set)
+{
+    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP};
+
+    (void)sigemptyset(set);
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        struct sigaction now;
+
+        /* who starts us with nohup wants no end at SIGHUP */
+        if (sigaction(wanted[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            (void)sigaddset(set, wanted[i]);
+    }
+}
+
+void signals_block(void)
+{
+    sigset_t set;
+
+    fill(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+int signals_wait(void)
+{
+    sigset_t set;
+    int got = SIGTERM;
+
+    fill(&set);
+    (void)sigwait(&set, &got);
+    return got;
+}
+
+static void *end_at_signal(void *arg)
+{
+    int got = signals_wait();
+
+    (void)arg;
+    ferry_log(FERRY_LOG_WARN, "ferryd", "signal %d again: ending at once", got);
+    _exit(EXIT_FAILURE);
+}
+
+void signals_end_at_next(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, end_at_signal, NULL) == 0)
+        (void)pthread_detach(thread);
+}
