@@ -45,13 +45,15 @@ struct mosquitto_bus {
     pthread_mutex_t calling; /* held while the listener may be called; guards stopped */
     bool stopped;
     pthread_mutex_t lock; /* guards what follows; always taken after calling */
-    bool closing, up;
+    bool closing;
+    bool connected; /* the broker has let us in: messages can be sent, and waiting ones arrive already */
     struct outbox outbox;
     int wake_fd; /* eventfd: something was put into an empty outbox, or closing was set */
 
     /* of the thread alone */
     struct mosquitto *client;
     bool answered;            /* CONNACK has come */
+    bool up;                  /* the subscription is confirmed; the listener knows */
     bool lost;                /* this connection has ended */
     char reason[REASON_SIZE]; /* why */
     char said[REASON_SIZE];   /* the last reason that was logged in this outage */
@@ -80,16 +82,6 @@ static bool is_closing(struct mosquitto_bus *b)
     return closing;
 }
 
-static bool is_up(struct mosquitto_bus *b)
-{
-    bool up;
-
-    (void)pthread_mutex_lock(&b->lock);
-    up = b->up;
-    (void)pthread_mutex_unlock(&b->lock);
-    return up;
-}
-
 static bool is_stopped(struct mosquitto_bus *b)
 {
     bool stopped;
@@ -111,14 +103,19 @@ static void lose(struct mosquitto_bus *b, const char *reason)
     b->lost = true;
 }
 
+static void set_connected(struct mosquitto_bus *b, bool connected)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->connected = connected;
+    if (!connected)
+        outbox_clear(&b->outbox); /* answers of a broken connection: devices ask again */
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
 /* A change of the link. Called with calling held. */
 static void set_up(struct mosquitto_bus *b, bool up)
 {
-    (void)pthread_mutex_lock(&b->lock);
     b->up = up;
-    if (!up)
-        outbox_clear(&b->outbox); /* answers of a broken connection: devices ask again */
-    (void)pthread_mutex_unlock(&b->lock);
     if (!b->stopped && b->listener.link != NULL)
         b->listener.link(b->listener.arg, up);
 }
@@ -135,6 +132,7 @@ static void on_connect(struct mosquitto *client, void *arg, int code)
         lose(b, mosquitto_connack_string(code));
         return;
     }
+    set_connected(b, true); /* what waited for us comes before the SUBACK, and wants its answer */
     rc = mosquitto_subscribe(client, NULL, FERRY_TOPIC_UP_FILTER, 1);
     if (rc != MOSQ_ERR_SUCCESS)
         lose(b, mosquitto_strerror(rc));
@@ -292,11 +290,9 @@ static void serve(struct mosquitto_bus *b)
     uint64_t deadline_ms = ferry_mono_ms() + LINK_TIMEOUT_MS;
 
     while (!b->lost && !is_closing(b)) {
-        bool up = is_up(b);
-
-        if (!up && ferry_mono_ms() >= deadline_ms)
+        if (!b->up && ferry_mono_ms() >= deadline_ms)
             lose(b, "the broker does not answer");
-        if (up)
+        if (b->answered)
             write_some(b);
         if (!b->lost)
             turn(b, HOUSE_KEEPING_MS);
@@ -339,7 +335,8 @@ static void *run(void *arg)
         begin(b);
         serve(b);
         end(b);
-        was_up = is_up(b);
+        set_connected(b, false);
+        was_up = b->up;
         if (was_up) {
             (void)pthread_mutex_lock(&b->calling);
             set_up(b, false);
@@ -390,7 +387,7 @@ static ferry_err bus_publish(struct bus *bus, const char *topic, const void *pay
     bool was_empty = false;
 
     (void)pthread_mutex_lock(&b->lock);
-    if (b->up) {
+    if (b->connected) {
         was_empty = b->outbox.first == NULL;
         err = outbox_put(&b->outbox, topic, payload, len);
     }

@@ -78,8 +78,11 @@ static void unstall(void *peer)
 /* --- what only this implementation promises ---------------------------------------------------------------- */
 
 struct listener_state {
+    struct bus *bus;
     sem_t up, messages;
     char last[64];
+    bool answer; /* each message, at once */
+    ferry_err answered;
 };
 
 static void note_link(void *arg, bool up)
@@ -94,6 +97,8 @@ static void note_message(void *arg, const char *topic, const void *payload, size
 
     (void)topic;
     memcpy(s->last, payload, len < sizeof(s->last) ? len : sizeof(s->last));
+    if (s->answer)
+        s->answered = s->bus->ops->publish(s->bus, DOWN, payload, len);
     (void)sem_post(&s->messages);
 }
 
@@ -106,12 +111,14 @@ static bool wait_for(sem_t *sem)
     return sem_timedwait(sem, &deadline) == 0;
 }
 
-static struct bus *start_bus(void *peer, struct listener_state *s)
+static struct bus *start_bus(void *peer, struct listener_state *s, bool answer)
 {
     struct bus *bus = open_bus(peer);
     struct bus_listener listener = {.message = note_message, .link = note_link, .arg = s};
 
     memset(s, 0, sizeof(*s));
+    s->bus = bus;
+    s->answer = answer;
     assert_int_equal(sem_init(&s->up, 0, 0), 0);
     assert_int_equal(sem_init(&s->messages, 0, 0), 0);
     assert_int_equal(bus->ops->start(bus, &listener), FERRY_OK);
@@ -122,15 +129,40 @@ static void requests_wait_in_the_broker_while_nobody_is_connected(void **state)
 {
     void *peer = set_up();
     struct listener_state s;
-    struct bus *bus = start_bus(peer, &s);
+    struct bus *bus = start_bus(peer, &s, false);
 
     (void)state;
     assert_true(wait_for(&s.up));
     bus->ops->close(bus);
     send_as_device(peer, UP, "request", 7);
-    bus = start_bus(peer, &s);
+    bus = start_bus(peer, &s, false);
     assert_true(wait_for(&s.messages));
     assert_string_equal(s.last, "request");
+    bus->ops->close(bus);
+    tear_down(peer);
+}
+
+static void requests_that_waited_can_be_answered_as_soon_as_they_come(void **state)
+{
+    enum { WAITING = 50 };
+    void *peer = set_up();
+    struct listener_state s;
+    struct bus *bus = start_bus(peer, &s, false);
+
+    (void)state;
+    assert_true(wait_for(&s.up));
+    bus->ops->close(bus);
+    for (int i = 0; i < WAITING; i++)
+        send_as_device(peer, UP, "request", 7);
+    bus = start_bus(peer, &s, true);
+    for (int i = 0; i < WAITING; i++) {
+        struct peer_message message;
+
+        assert_true(wait_for(&s.messages));
+        assert_int_equal(s.answered, FERRY_OK);
+        assert_true(receive(peer, PATIENCE_MS, &message));
+        free(message.payload);
+    }
     bus->ops->close(bus);
     tear_down(peer);
 }
@@ -139,7 +171,7 @@ static void close_sends_what_waits(void **state)
 {
     void *peer = set_up();
     struct listener_state s;
-    struct bus *bus = start_bus(peer, &s);
+    struct bus *bus = start_bus(peer, &s, false);
 
     (void)state;
     assert_true(wait_for(&s.up));
@@ -172,7 +204,7 @@ static void a_process_with_more_than_1024_descriptors_can_connect(void **state)
         fds[i] = dup(STDIN_FILENO);
         assert_true(fds[i] >= 0);
     }
-    bus = start_bus(peer, &s);
+    bus = start_bus(peer, &s, false);
     assert_true(wait_for(&s.up));
     send_as_device(peer, UP, "request", 7);
     assert_true(wait_for(&s.messages));
@@ -241,6 +273,7 @@ int main(void)
     };
     const struct CMUnitTest own[] = {
         cmocka_unit_test(requests_wait_in_the_broker_while_nobody_is_connected),
+        cmocka_unit_test(requests_that_waited_can_be_answered_as_soon_as_they_come),
         cmocka_unit_test(close_sends_what_waits),
         cmocka_unit_test(a_process_with_more_than_1024_descriptors_can_connect),
         cmocka_unit_test(a_broker_that_never_answers_does_not_delay_the_close),
