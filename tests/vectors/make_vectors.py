@@ -251,7 +251,7 @@ def strings():
                   r"\uD800\uDC00\udbff\uDFFF", r"x\u0000y", "", "é€😀", r"\\u0041", r"a\\", "{}[]:,"):
         add("escapes are decoded to UTF-8", '{"type":"download","name":"' + value + '","size":3}')
     for value in (r"\ud800", r"\udc00", r"\ud800\ud800", r"\ud800x\udc00", r"\ud800\n\udc00", r"\ud83d", r"\udfff\ud800",
-                  r"\ud800\u0041"):
+                  r"\ud800\u0041", r"\udc00\udc00", r"\ud800xudc00", r"\ud800\ndc00"):
         damaged("half a surrogate pair is malformed", '{"type":"download","size":3,"name":"' + value + '"}',
                 type="download", size=3)
     for value in (r"\x41", r"\u12", r"\u12g4", r"\U0041", r"\0", r"\'", r"\u"):
@@ -388,8 +388,8 @@ def write_all():
           {"type": "download", "name": "ABC", "md5sum": MD5.upper(), "url": "ABC", "sha256": "AB" * 32},
           {"type": b"download", "size": 1, "name": b"ABC", "md5sum": MD5.encode(), "url": b"ABC", "sha256": b"ab" * 32})
     write("raw UTF-8; quotes, backslashes and control characters escaped",
-          {"type": "download", "name": 'é€😀"\\/{}[]', "url": b"\0\x01\b\t\n\x1f\x7f"},
-          {"type": b"download", "size": 1, "name": 'é€😀"\\/{}[]'.encode(), "md5sum": b"", "url": b"\0\x01\b\t\n\x1f\x7f"})
+          {"type": "download", "name": 'é€😀 "\\/{}[]', "url": b"\0\x01\b\t\n\x1f\x7f"},
+          {"type": b"download", "size": 1, "name": 'é€😀 "\\/{}[]'.encode(), "md5sum": b"", "url": b"\0\x01\b\t\n\x1f\x7f"})
     write("bytes that are not UTF-8 become question marks",
           {"type": "download", "name": b"a\xff\xc3(\xed\xa0\x80\xf0\x9f\x98"},
           {"type": b"download", "size": 1, "name": b"a??(??????", "md5sum": b"", "url": b""})
