@@ -67,7 +67,8 @@ void sq_page_bind_prefix(struct query *q, const char *prefix, struct page_names 
 void sq_page_bind_names(struct query *q, const struct store_page *page, const char *prefix, struct page_names *names)
 {
     prefix_bounds(q, prefix, names);
-    if (too_long(page->after))
+    if (strnlen(page->after, FERRY_IDENT_MAX + 1) > FERRY_IDENT_MAX ||
+        (prefix != NULL && strnlen(prefix, FERRY_IDENT_MAX + 1) > FERRY_IDENT_MAX))
         q->err = FERRY_E_ARG;
     else if (page->descending && page->after[0] != '\0' && strcmp(page->after, names->below) < 0)
         (void)snprintf(names->below, sizeof(names->below), "%s", page->after);

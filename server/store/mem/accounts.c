@@ -1,0 +1,222 @@
+#include "conn.h"
+#include "ops.h"
+
+#include <string.h>
+
+/* --- values ------------------------------------------------------------------------------------ */
+
+ferry_err smem_value_get(struct store_conn *c, const char *key, void *out, size_t cap, size_t *ret_len)
+{
+    struct row_value row = {.len = 0};
+    ferry_err err;
+
+    if (!smem_set_text(row.key, sizeof(row.key), key))
+        return FERRY_E_NOT_FOUND;
+    err = smem_get(c, SMEM_VALUES, &row, &row, sizeof(row));
+    if (err != FERRY_OK)
+        return err;
+    if (row.len > cap)
+        return FERRY_E_LIMIT;
+    memcpy(out, row.bytes, row.len);
+    *ret_len = row.len;
+    return FERRY_OK;
+}
+
+ferry_err smem_value_put(struct store_conn *c, const char *key, const void *bytes, size_t len)
+{
+    struct row_value row = {.len = len};
+
+    if (key[0] == '\0' || !smem_set_text(row.key, sizeof(row.key), key) || len > sizeof(row.bytes))
+        return FERRY_E_ARG;
+    if (len > 0)
+        memcpy(row.bytes, bytes, len);
+    return smem_change_put(c, SMEM_VALUES, &row);
+}
+
+/* --- products ---------------------------------------------------------------------------------- */
+
+static bool product_exists(const struct smem_db *db, const char *name)
+{
+    struct product probe = {.created_ms = 0};
+
+    return smem_set_text(probe.name, sizeof(probe.name), name) &&
+           smem_find(db, SMEM_WORK, SMEM_PRODUCTS, &probe) != NULL;
+}
+
+ferry_err smem_product_add(struct store_conn *c, const struct product *p)
+{
+    if (c->mode == STORE_WRITER && product_exists(&c->store->db, p->name))
+        return FERRY_E_EXISTS;
+    return smem_change_put(c, SMEM_PRODUCTS, p);
+}
+
+ferry_err smem_product_get(struct store_conn *c, const char *name, struct product *ret)
+{
+    struct product probe = {.created_ms = 0};
+
+    if (!smem_set_text(probe.name, sizeof(probe.name), name))
+        return FERRY_E_NOT_FOUND;
+    return smem_get(c, SMEM_PRODUCTS, &probe, ret, sizeof(*ret));
+}
+
+/* True when some row of the table, whose index begins with the product, belongs to it. */
+static bool used_by(const struct smem_db *db, smem_table_id table, unsigned index, const void *probe)
+{
+    const struct smem_walk walk = {.table = table, .index = index, .probe = probe, .same_fields = 1};
+
+    return smem_first(db, SMEM_WORK, &walk) != NULL;
+}
+
+static bool product_is_used(const struct smem_db *db, const char *name)
+{
+    struct row_device device = {.joined = ""};
+    struct resource resource = {.size = 0};
+    struct deployment deployment = {.expanded = 0};
+    struct upload_task upload = {.size = 0};
+    struct row_download download = {.due_ms = 0};
+
+    (void)smem_set_text(device.device.key.product, sizeof(device.device.key.product), name);
+    (void)smem_set_text(resource.product, sizeof(resource.product), name);
+    (void)smem_set_text(deployment.product, sizeof(deployment.product), name);
+    (void)smem_set_text(upload.device.product, sizeof(upload.device.product), name);
+    (void)smem_set_text(download.task.device.product, sizeof(download.task.device.product), name);
+    return used_by(db, SMEM_DEVICES, DEVICE_BY_KEY, &device) ||
+           used_by(db, SMEM_RESOURCES, RESOURCE_BY_PRODUCT, &resource) ||
+           used_by(db, SMEM_DEPLOYMENTS, DEPLOYMENT_BY_PRODUCT, &deployment) ||
+           used_by(db, SMEM_UPLOADS, UPLOAD_BY_PRODUCT, &upload) ||
+           used_by(db, SMEM_DOWNLOADS, DOWNLOAD_BY_PRODUCT, &download);
+}
+
+ferry_err smem_product_remove(struct store_conn *c, const char *name)
+{
+    struct product probe = {.created_ms = 0};
+
+    if (!smem_set_text(probe.name, sizeof(probe.name), name))
+        return FERRY_E_NOT_FOUND;
+    if (c->mode == STORE_WRITER && product_exists(&c->store->db, name) && product_is_used(&c->store->db, name))
+        return FERRY_E_STATE;
+    return smem_change_remove(c, SMEM_PRODUCTS, &probe);
+}
+
+ferry_err smem_product_list(struct store_conn *c, const struct store_page *page, struct product *out,
+                            size_t *ret_count)
+{
+    struct product probe = {.created_ms = 0};
+    struct smem_walk walk = {.table = SMEM_PRODUCTS, .index = PRODUCT_BY_NAME, .probe = &probe};
+    ferry_err err = smem_page_name(page, NULL, probe.name, sizeof(probe.name), &walk);
+    smem_auto_reading reading = smem_read_begin(c);
+
+    if (err == FERRY_OK)
+        *ret_count = smem_collect(reading.db, reading.view, &walk, NULL, NULL, out, sizeof(*out), page->limit);
+    return err;
+}
+
+/* --- devices ----------------------------------------------------------------------------------- */
+
+ferry_err smem_device_add(struct store_conn *c, const struct device *d)
+{
+    struct row_device row = {.device = *d};
+    size_t product_len = strlen(d->key.product);
+
+    if (d->secret_len > sizeof(d->secret))
+        return FERRY_E_ARG;
+    memcpy(row.joined, d->key.product, product_len);
+    memcpy(row.joined + product_len, d->key.device, strlen(d->key.device) + 1);
+    if (c->mode == STORE_WRITER && !product_exists(&c->store->db, d->key.product))
+        return FERRY_E_NOT_FOUND;
+    if (c->mode == STORE_WRITER && smem_find(&c->store->db, SMEM_WORK, SMEM_DEVICES, &row) != NULL)
+        return FERRY_E_EXISTS;
+    return smem_change_put(c, SMEM_DEVICES, &row);
+}
+
+ferry_err smem_device_get(struct store_conn *c, const struct device_key *key, struct device *ret)
+{
+    struct row_device probe = {.device.key = *key};
+
+    return smem_get(c, SMEM_DEVICES, &probe, ret, sizeof(*ret));
+}
+
+ferry_err smem_device_find_joined(struct store_conn *c, const char *text, struct device *out, size_t cap,
+                                  size_t *ret_count)
+{
+    struct row_device probe = {.joined = ""};
+    const struct smem_walk walk = {
+        .table = SMEM_DEVICES, .index = DEVICE_BY_JOINED, .probe = &probe, .same_fields = 1};
+    bool possible = smem_set_text(probe.joined, sizeof(probe.joined), text);
+    smem_auto_reading reading = smem_read_begin(c);
+
+    *ret_count =
+        possible ? smem_collect(reading.db, reading.view, &walk, NULL, NULL, out, sizeof(*out), cap) : 0;
+    return FERRY_OK;
+}
+
+ferry_err smem_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled)
+{
+    struct row_device row = {.device.key = *key};
+    ferry_err err = smem_get(c, SMEM_DEVICES, &row, &row, sizeof(row));
+
+    if (err != FERRY_OK)
+        return err;
+    row.device.disabled = disabled;
+    return smem_change_put(c, SMEM_DEVICES, &row);
+}
+
+ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key)
+{
+    struct row_device probe = {.device.key = *key};
+
+    return smem_change_remove(c, SMEM_DEVICES, &probe);
+}
+
+static smem_verdict device_filter(const void *data, const void *arg)
+{
+    const struct row_device *row = data;
+    const struct device_filter *f = arg;
+
+    return smem_has_prefix(row->device.key.device, f->name_prefix) ? SMEM_TAKE : SMEM_SKIP;
+}
+
+ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
+                           struct device *out, size_t *ret_count)
+{
+    struct row_device probe = {.joined = ""};
+    struct device_key *key = &probe.device.key;
+    struct smem_walk walk = {.table = SMEM_DEVICES, .index = DEVICE_BY_KEY, .probe = &probe, .same_fields = 1};
+    ferry_err err;
+
+    if (f->product == NULL || !smem_set_text(key->product, sizeof(key->product), f->product))
+        return FERRY_E_ARG;
+    err = smem_page_name(page, f->name_prefix, key->device, sizeof(key->device), &walk);
+    if (err != FERRY_OK)
+        return err;
+    smem_auto_reading reading = smem_read_begin(c);
+    *ret_count = smem_collect(reading.db, reading.view, &walk, device_filter, f, out, sizeof(*out), page->limit);
+    return FERRY_OK;
+}
+
+/* --- tokens ------------------------------------------------------------------------------------ */
+
+ferry_err smem_token_put(struct store_conn *c, const struct token *t)
+{
+    return smem_change_put(c, SMEM_TOKENS, t);
+}
+
+static smem_verdict token_filter(const void *data, const void *arg)
+{
+    const struct token *t = data;
+
+    return memcmp(t->hash, arg, sizeof(t->hash)) == 0 ? SMEM_TAKE : SMEM_SKIP;
+}
+
+ferry_err smem_token_find(struct store_conn *c, const uint8_t hash[32], struct token *ret)
+{
+    const struct token probe = {.created_ms = 0};
+    const struct smem_walk walk = {.table = SMEM_TOKENS, .index = TOKEN_BY_NAME, .probe = &probe};
+    struct token found;
+    smem_auto_reading reading = smem_read_begin(c);
+
+    if (smem_collect(reading.db, reading.view, &walk, token_filter, hash, &found, sizeof(found), 1) == 0)
+        return FERRY_E_NOT_FOUND;
+    *ret = found;
+    return FERRY_OK;
+}

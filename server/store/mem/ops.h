@@ -1,0 +1,78 @@
+/**
+ * @file ops.h
+ * @brief The slots of struct store_ops that are spread over the files of this folder.
+ */
+#ifndef STORE_MEM_OPS_H
+#define STORE_MEM_OPS_H
+
+#include "conn.h"
+
+/* accounts.c: values, products, devices, tokens */
+ferry_err smem_value_get(struct store_conn *c, const char *key, void *out, size_t cap, size_t *ret_len);
+ferry_err smem_value_put(struct store_conn *c, const char *key, const void *bytes, size_t len);
+ferry_err smem_product_add(struct store_conn *c, const struct product *p);
+ferry_err smem_product_get(struct store_conn *c, const char *name, struct product *ret);
+ferry_err smem_product_remove(struct store_conn *c, const char *name);
+ferry_err smem_product_list(struct store_conn *c, const struct store_page *page, struct product *out,
+                            size_t *ret_count);
+ferry_err smem_device_add(struct store_conn *c, const struct device *d);
+ferry_err smem_device_get(struct store_conn *c, const struct device_key *key, struct device *ret);
+ferry_err smem_device_find_joined(struct store_conn *c, const char *text, struct device *out, size_t cap,
+                                  size_t *ret_count);
+ferry_err smem_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled);
+ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key);
+ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
+                           struct device *out, size_t *ret_count);
+ferry_err smem_token_put(struct store_conn *c, const struct token *t);
+ferry_err smem_token_find(struct store_conn *c, const uint8_t hash[32], struct token *ret);
+
+/* resources.c */
+ferry_err smem_resource_add(struct store_conn *c, const struct resource *r);
+ferry_err smem_resource_get(struct store_conn *c, const ferry_id *id, struct resource *ret);
+ferry_err smem_resource_find(struct store_conn *c, const char *product, const char *name, struct resource *ret);
+ferry_err smem_resource_remove(struct store_conn *c, const ferry_id *id);
+ferry_err smem_resource_list(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,
+                             struct resource *out, size_t *ret_count);
+
+/* uploads.c */
+ferry_err smem_upload_put(struct store_conn *c, const struct upload_task *t);
+ferry_err smem_upload_get(struct store_conn *c, const ferry_id *id, struct upload_task *ret);
+ferry_err smem_upload_open(struct store_conn *c, const struct device_key *device, struct upload_task *out, size_t cap,
+                           size_t *ret_count);
+ferry_err smem_upload_latest(struct store_conn *c, const struct device_key *device, const char *name,
+                             struct upload_task *ret);
+ferry_err smem_upload_due(struct store_conn *c, uint64_t now_ms, struct upload_task *out, size_t cap,
+                          size_t *ret_count);
+ferry_err smem_upload_remove(struct store_conn *c, const ferry_id *id);
+ferry_err smem_upload_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
+                           struct upload_task *out, size_t *ret_count);
+ferry_err smem_upload_ended_before(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,
+                                   size_t *ret_count);
+
+/* deployments.c */
+ferry_err smem_deployment_put(struct store_conn *c, const struct deployment *d);
+ferry_err smem_deployment_get(struct store_conn *c, const ferry_id *id, struct deployment *ret);
+ferry_err smem_deployment_list(struct store_conn *c, const struct deployment_filter *f, const struct store_page *page,
+                               struct deployment *out, size_t *ret_count);
+ferry_err smem_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
+ferry_err smem_deployment_counts(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
+
+/* downloads.c */
+ferry_err smem_download_put(struct store_conn *c, const struct download_task *t);
+ferry_err smem_download_get(struct store_conn *c, const ferry_id *id, struct download_task *ret);
+ferry_err smem_download_open(struct store_conn *c, const struct device_key *device, struct download_task *out,
+                             size_t cap, size_t *ret_count);
+ferry_err smem_download_latest(struct store_conn *c, const struct device_key *device, const char *name,
+                               struct download_task *ret);
+ferry_err smem_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
+                            size_t *ret_count);
+ferry_err smem_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
+                             struct download_task *out, size_t *ret_count);
+ferry_err smem_download_prune(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed);
+
+/* house.c */
+ferry_err smem_latest_ms(struct store_conn *c, uint64_t *ret_ms);
+ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms);
+ferry_err smem_totals(struct store_conn *c, struct store_totals *ret);
+
+#endif

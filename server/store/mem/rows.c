@@ -1,0 +1,150 @@
+#include "rows.h"
+
+#include <stddef.h>
+
+#define TEXT(type, member) {offsetof(type, member), SMEM_TEXT}
+#define U64(type, member) {offsetof(type, member), SMEM_U64}
+#define INT(type, member) {offsetof(type, member), SMEM_INT}
+#define AT(type, member) (offsetof(type, member) + 1)
+#define INDEXES(array) array, sizeof(array) / sizeof((array)[0])
+
+_Static_assert(sizeof(download_state) == sizeof(int) && sizeof(ferry_id) == FERRY_ID_LEN + 1, "kinds of fields");
+
+static bool upload_is_open(const void *data)
+{
+    const struct upload_task *t = data;
+
+    return upload_state_open(t->state) || t->state == UPLOAD_STORED;
+}
+
+static bool upload_is_waiting(const void *data)
+{
+    const struct upload_task *t = data;
+
+    return upload_state_open(t->state) && t->expires_ms != 0;
+}
+
+static bool upload_has_ended(const void *data)
+{
+    const struct upload_task *t = data;
+
+    return !upload_is_open(t) && t->ended_ms != 0;
+}
+
+static bool deployment_is_expanding(const void *data)
+{
+    const struct deployment *d = data;
+
+    return d->state == DEPLOYMENT_ACTIVE && !d->expand_done;
+}
+
+static bool deployment_has_ended(const void *data)
+{
+    const struct deployment *d = data;
+
+    return d->state != DEPLOYMENT_ACTIVE;
+}
+
+static bool download_is_open(const void *data)
+{
+    const struct row_download *t = data;
+
+    return download_state_open(t->task.state);
+}
+
+static bool download_is_waiting(const void *data)
+{
+    const struct row_download *t = data;
+
+    return t->due_ms != 0;
+}
+
+static bool download_has_ended(const void *data)
+{
+    const struct row_download *t = data;
+
+    return !download_is_open(t) && t->task.ended_ms != 0;
+}
+
+static const struct smem_index value_indexes[] = {
+    {{TEXT(struct row_value, key)}, 1, NULL},
+};
+
+static const struct smem_index product_indexes[] = {
+    [PRODUCT_BY_NAME] = {{TEXT(struct product, name)}, 1, NULL},
+};
+
+#define D(member) TEXT(struct row_device, device.key.member)
+static const struct smem_index device_indexes[] = {
+    [DEVICE_BY_KEY] = {{D(product), D(device)}, 2, NULL},
+    [DEVICE_BY_JOINED] = {{TEXT(struct row_device, joined), D(product)}, 2, NULL},
+};
+
+static const struct smem_index token_indexes[] = {
+    [TOKEN_BY_NAME] = {{TEXT(struct token, name)}, 1, NULL},
+};
+
+#define R(member) TEXT(struct resource, member)
+static const struct smem_index resource_indexes[] = {
+    [RESOURCE_BY_ID] = {{R(id)}, 1, NULL},
+    [RESOURCE_BY_PRODUCT] = {{R(product), R(id)}, 2, NULL},
+    [RESOURCE_BY_NAME] = {{R(product), R(name), R(id)}, 3, NULL},
+};
+
+#define U(member) TEXT(struct upload_task, member)
+static const struct smem_index upload_indexes[] = {
+    [UPLOAD_BY_ID] = {{U(id)}, 1, NULL},
+    [UPLOAD_BY_PRODUCT] = {{U(device.product), U(id)}, 2, NULL},
+    [UPLOAD_BY_DEVICE] = {{U(device.product), U(device.device), U(id)}, 3, NULL},
+    [UPLOAD_BY_NAME] = {{U(device.product), U(device.device), U(name), U(id)}, 4, NULL},
+    [UPLOAD_OPEN] = {{U(device.product), U(device.device), U(id)}, 3, upload_is_open},
+    [UPLOAD_DUE] = {{U64(struct upload_task, expires_ms), U(id)}, 2, upload_is_waiting},
+    [UPLOAD_ENDED] = {{U64(struct upload_task, ended_ms), U(id)}, 2, upload_has_ended},
+};
+
+#define P(member) TEXT(struct deployment, member)
+static const struct smem_index deployment_indexes[] = {
+    [DEPLOYMENT_BY_ID] = {{P(id)}, 1, NULL},
+    [DEPLOYMENT_BY_PRODUCT] = {{P(product), P(id)}, 2, NULL},
+    [DEPLOYMENT_BY_RESOURCE] = {{P(resource), P(id)}, 2, NULL},
+    [DEPLOYMENT_EXPANDING] = {{P(id)}, 1, deployment_is_expanding},
+    [DEPLOYMENT_ENDED] = {{U64(struct deployment, updated_ms), P(id)}, 2, deployment_has_ended},
+};
+
+#define T(member) TEXT(struct row_download, task.member)
+static const struct smem_index download_indexes[] = {
+    [DOWNLOAD_BY_ID] = {{T(id)}, 1, NULL},
+    [DOWNLOAD_BY_PRODUCT] = {{T(device.product), T(id)}, 2, NULL},
+    [DOWNLOAD_BY_DEVICE] = {{T(device.product), T(device.device), T(id)}, 3, NULL},
+    [DOWNLOAD_BY_NAME] = {{T(device.product), T(device.device), T(name), T(id)}, 4, NULL},
+    [DOWNLOAD_BY_DEPLOYMENT] = {{T(deployment), T(id)}, 2, NULL},
+    [DOWNLOAD_BY_STATE] = {{T(deployment), INT(struct row_download, task.state), T(id)}, 3, NULL},
+    [DOWNLOAD_OPEN] = {{T(device.product), T(device.device), T(id)}, 3, download_is_open},
+    [DOWNLOAD_DUE] = {{U64(struct row_download, due_ms), T(id)}, 2, download_is_waiting},
+    [DOWNLOAD_ENDED] = {{U64(struct row_download, task.ended_ms), T(id)}, 2, download_has_ended},
+};
+
+#define U_AT(member) AT(struct upload_task, member)
+#define P_AT(member) AT(struct deployment, member)
+#define T_AT(member) AT(struct row_download, task.member)
+
+const struct smem_table_def smem_rows[SMEM_TABLES] = {
+    [SMEM_VALUES] = {sizeof(struct row_value), {0}, {0}, INDEXES(value_indexes)},
+    [SMEM_PRODUCTS] = {sizeof(struct product), {0}, {AT(struct product, created_ms)}, INDEXES(product_indexes)},
+    [SMEM_DEVICES] = {sizeof(struct row_device), {0}, {AT(struct row_device, device.created_ms)},
+                      INDEXES(device_indexes)},
+    [SMEM_TOKENS] = {sizeof(struct token), {0}, {AT(struct token, created_ms), AT(struct token, expires_ms)},
+                     INDEXES(token_indexes)},
+    [SMEM_RESOURCES] = {sizeof(struct resource), {AT(struct resource, id)},
+                        {AT(struct resource, size), AT(struct resource, created_ms)}, INDEXES(resource_indexes)},
+    [SMEM_UPLOADS] = {sizeof(struct upload_task), {U_AT(id)},
+                      {U_AT(size), U_AT(created_ms), U_AT(updated_ms), U_AT(stored_ms), U_AT(ended_ms),
+                       U_AT(expires_ms)},
+                      INDEXES(upload_indexes)},
+    [SMEM_DEPLOYMENTS] = {sizeof(struct deployment), {P_AT(id), P_AT(resource)},
+                          {P_AT(expanded), P_AT(created_ms), P_AT(updated_ms)}, INDEXES(deployment_indexes)},
+    [SMEM_DOWNLOADS] = {sizeof(struct row_download), {T_AT(id), T_AT(deployment), T_AT(resource)},
+                        {T_AT(release_ms), T_AT(wake_ms), T_AT(deadline_ms), T_AT(created_ms), T_AT(updated_ms),
+                         T_AT(ended_ms)},
+                        INDEXES(download_indexes)},
+};

@@ -1,0 +1,53 @@
+/**
+ * @file rows.h
+ * @brief What the tables hold, and by what they are ordered.
+ */
+#ifndef STORE_MEM_ROWS_H
+#define STORE_MEM_ROWS_H
+
+#include "table.h"
+
+struct row_value {
+    char key[FERRY_IDENT_MAX + 1];
+    size_t len;
+    uint8_t bytes[STORE_VALUE_MAX];
+};
+
+/* The first member is what the caller sees; the others are computed for an index. */
+struct row_device {
+    struct device device;
+    char joined[2 * FERRY_IDENT_MAX + 1];
+};
+struct row_download {
+    struct download_task task; /* with its read-only fields */
+    uint64_t due_ms;           /* 0: not waiting */
+};
+
+enum { PRODUCT_BY_NAME };
+enum { DEVICE_BY_KEY, DEVICE_BY_JOINED };
+enum { TOKEN_BY_NAME }; /* few: a token is found by its hash one by one */
+enum { RESOURCE_BY_ID, RESOURCE_BY_PRODUCT, RESOURCE_BY_NAME };
+enum { UPLOAD_BY_ID, UPLOAD_BY_PRODUCT, UPLOAD_BY_DEVICE, UPLOAD_BY_NAME, UPLOAD_OPEN, UPLOAD_DUE, UPLOAD_ENDED };
+enum {
+    DEPLOYMENT_BY_ID,
+    DEPLOYMENT_BY_PRODUCT,
+    DEPLOYMENT_BY_RESOURCE,
+    DEPLOYMENT_EXPANDING,
+    DEPLOYMENT_ENDED
+};
+enum {
+    DOWNLOAD_BY_ID,
+    DOWNLOAD_BY_PRODUCT,
+    DOWNLOAD_BY_DEVICE,
+    DOWNLOAD_BY_NAME,
+    DOWNLOAD_BY_DEPLOYMENT,
+    DOWNLOAD_BY_STATE,
+    DOWNLOAD_OPEN,
+    DOWNLOAD_DUE,
+    DOWNLOAD_ENDED
+};
+
+/** @brief SMEM_TABLES definitions, by smem_table_id. */
+extern const struct smem_table_def smem_rows[];
+
+#endif
