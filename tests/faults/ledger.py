@@ -24,12 +24,17 @@ class Ledger:
         self.stored = set()    # task ids: PUT answered 200
         self.reported = set()  # task ids: `done` answered with 0
         self.offsets = {}      # task id -> bytes acknowledged to PATCH
+        self.unsure = set()    # task ids: DELETE was sent; unless it is answered, the upload may be there or not
         self.removed = set()   # task ids: DELETE answered
         self.devices = {}      # (product, name) -> secret
         self.resources = {}    # resource id -> Resource
         self.deployments = {}  # deployment id -> number of devices
         self.cancelled = set() # deployment ids: cancel answered
         self.delivered = set() # download task ids: `done` answered with 0
+
+    def about_to_remove(self, task):
+        with self._lock:
+            self.unsure.add(task)
 
     def note(self, kind, key, value=None):
         """note("stored", task) or note("uploads", task, Upload(...))"""
@@ -57,7 +62,7 @@ class Ledger:
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda check: check[0](*check[1:]), checks))
         known = {row["id"] for row in api.uploads()}
-        lost = [f"upload {task} is not in the list" for task in self.uploads if task not in known | self.removed]
+        lost = [f"upload {task} is not in the list" for task in self.uploads if task not in known | self.unsure]
         return lost + [difference for difference in found if difference] + self._check_delivered(api)
 
     def _check_upload(self, api, task):
@@ -65,6 +70,8 @@ class Ledger:
         answer = api.call("GET", f"/uploads/{task}", ok=False)
         if task in self.removed:
             return None if answer.status_code == 404 else f"upload {task} was removed and is back"
+        if answer.status_code == 404 and task in self.unsure:
+            return None
         if answer.status_code != 200:
             return f"upload {task} of {expected} is unknown: {answer.status_code}"
         row = answer.json()

@@ -251,9 +251,10 @@ class LoadOperator(threading.Thread):
             self.ledger.note("cancelled", made.json()["id"])
 
     def remove_upload(self, api):
-        done = [task for task in self.ledger.reported if task not in self.ledger.removed]
+        done = [task for task in list(self.ledger.reported) if task not in self.ledger.unsure]
         if len(done) > 50:
             task = self.random.choice(done)
+            self.ledger.about_to_remove(task)
             if self.request(api, "DELETE", f"/uploads/{task}"):
                 self.ledger.note("removed", task)
 

@@ -1,40 +1,14 @@
 """The broker is away for a while: dead with its port taken, or silent. Files still move, and afterwards all is as before."""
-import contextlib
 import os
-import signal
 import time
 
 import requests
 from ferry import VendorDevice, vendor_put, wait_for
 
-from test_rights_and_ports import take
+from outage import broker_dead, broker_silent, connected
 
 AWAY_S = 60 if os.environ.get("FERRY_LONG") else 4
 BACK_S = 20
-
-
-@contextlib.contextmanager
-def broker_dead(platform):
-    """The broker is dead and cannot come back, because its port is taken."""
-    platform.pause()
-    platform.kill9_broker()
-    blocker = wait_for(lambda: take(platform.mqtt_port), 5, "the broker's port")
-    platform.resume()
-    try:
-        yield
-    finally:
-        blocker.close()
-
-
-@contextlib.contextmanager
-def broker_silent(platform):
-    """The broker keeps its connections and does nothing."""
-    pid = platform.broker_pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def survives(platform, away):
@@ -56,19 +30,6 @@ def survives(platform, away):
         assert data == b"p" * 5000 and verdict["result_code"] == 0
     platform.api.wait_download(deployment, credential.device, "done")
     assert platform.pid == pid
-
-
-def connected(platform, credential):
-    """A device that got through to the platform, not only to the broker; None when not."""
-    device = VendorDevice(platform, credential)
-    try:
-        device.connect()
-        device.create_upload_task("knock", 1, "9dd4e461268c8034f5c8564e155c67a6")
-        device.wait("create_upload_task_rsp", 2)
-    except (OSError, AssertionError):
-        device.disconnect()
-        return None
-    return contextlib.closing(device)
 
 
 def test_a_dead_broker_is_replaced_as_soon_as_its_port_is_free_and_devices_go_on(make_platform):

@@ -6,6 +6,8 @@ import subprocess
 import pytest
 from ferry import VendorDevice, program, wait_for
 
+from outage import broker_dead, connected
+
 NO_OBJECT = 9
 
 
@@ -77,28 +79,11 @@ def test_a_second_ferryd_on_the_same_data_folder_is_told_so_and_the_first_one_go
 
 def test_a_broker_port_that_is_taken_while_the_broker_is_down_is_named_and_used_when_it_is_free(make_platform):
     platform = make_platform()
-    platform.pin_ports()
-    port, pid = platform.mqtt_port, platform.pid
-    platform.pause()
-    platform.kill9_broker()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(wait_for(lambda: take(port), 5, "the broker's port"))
-        platform.resume()
-        wait_for(lambda: str(port) in platform.log().split("ready:")[-1], 10, "a line about the port")
+    port, pid, before = platform.mqtt_port, platform.pid, len(platform.log())
+    with broker_dead(platform):
+        wait_for(lambda: f"port {port}" in platform.log()[before:], 10, "a line about the port")
         assert platform.api.list("/products") == []
-    with VendorDevice(platform, platform.new_device()) as device:
+    credential = platform.new_device()
+    with wait_for(lambda: connected(platform, credential), 10, "a connection") as device:
         assert device.upload("log", b"content").verdict["result_code"] == 0
     assert platform.pid == pid
-
-
-def take(port):
-    """A listening socket on the port, or None while it is not free."""
-    other = socket.socket()
-    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        other.bind(("127.0.0.1", port))
-        other.listen()
-        return other
-    except OSError:
-        other.close()
-        return None

@@ -17,8 +17,8 @@ from load import Load
 LONG = bool(os.environ.get("FERRY_LONG"))
 SANITIZED = bool(os.environ.get("FERRY_SANITIZED"))
 KILLS = 200 if LONG else 20
-DEVICES = 12
-ANSWERS_BETWEEN = 40  # after each death the load must go on by itself this far
+DEVICES = 24
+ANSWERS_BETWEEN = 100  # after each death the load must go on by itself this far
 RECOVER_S = 60 if SANITIZED else 20
 
 
