@@ -91,6 +91,7 @@ static void note_event(struct download_task *after, const struct download_event 
         start_again(after, event, now_ms);
         break;
     case DOWNLOAD_EV_DONE:
+        after->percent = 100;
         set_result(after, FERRY_RESULT_OK, "");
         break;
     case DOWNLOAD_EV_TIME_OUT:

@@ -56,8 +56,10 @@ static void enter_state(struct upload_task *after, upload_state next, uint64_t n
         after->ended_ms = now_ms;
     else
         after->ended_ms = 0;
-    if (next == UPLOAD_DONE || next == UPLOAD_STORED)
+    if (next == UPLOAD_DONE || next == UPLOAD_STORED) {
+        after->percent = 100; /* our own finding: every byte is there */
         set_result(after, FERRY_RESULT_OK, "");
+    }
     if (next == UPLOAD_EXPIRED)
         set_result(after, FERRY_RESULT_EXPIRED, ferry_result_text(FERRY_RESULT_EXPIRED));
     if (next == UPLOAD_CANCELLED)
