@@ -1,5 +1,6 @@
 #include "ferryctl_api.h"
 
+#include "ferryctl_http.h"
 #include "ferryctl_memory.h"
 #include "ferryctl_table.h"
 
@@ -11,11 +12,10 @@
 
 enum {
     ANSWER_MAX = 16 << 20, /* bytes of an answer: the longest page is below a megabyte */
-    CONNECT_TIMEOUT_S = 10,
-    ANSWER_TIMEOUT_S = 120,
-    STALL_TIMEOUT_S = 60, /* a transfer without a byte */
     BUSY_RETRIES = 5,
+    BUSY_WAIT_MAX_S = 10,
     PAGE_ROWS = 250,
+    PATH_BYTES_MAX = 4096,
 };
 
 enum ctl_exit ctl_fail(enum ctl_exit status, const char *format, ...)
@@ -56,7 +56,7 @@ static void put_escaped(struct ferry_buf *buf, const char *text)
 
 char *ctl_path(const char *format, ...)
 {
-    struct ferry_buf buf = FERRY_BUF_INIT(SIZE_MAX);
+    struct ferry_buf buf = FERRY_BUF_INIT(PATH_BYTES_MAX);
     va_list args;
 
     va_start(args, format);
@@ -74,7 +74,7 @@ char *ctl_path(const char *format, ...)
 
 void ctl_query(char **path, const char *name, const char *value)
 {
-    struct ferry_buf buf = FERRY_BUF_INIT(SIZE_MAX);
+    struct ferry_buf buf = FERRY_BUF_INIT(PATH_BYTES_MAX);
 
     if (value == NULL)
         return;
@@ -87,59 +87,10 @@ void ctl_query(char **path, const char *name, const char *value)
     *path = buf.data;
 }
 
-/* --- one exchange ------------------------------------------------------------------------------------- */
-
-struct exchange {
-    struct ctl_api *api;
-    struct ferry_buf answer; /* of a small answer or of an error */
-    struct ctl_stream *stream; /* of a transfer; else null */
-    long status;
-    curl_off_t retry_after_s;
-};
-
-static size_t on_answer(char *bytes, size_t size, size_t count, void *arg)
-{
-    struct exchange *x = arg;
-    size_t len = size * count;
-
-    /* The bytes of a refusal are no file. */
-    (void)curl_easy_getinfo(x->api->curl, CURLINFO_RESPONSE_CODE, &x->status);
-    if (x->stream != NULL && x->stream->write != NULL && x->status == 200) {
-        x->stream->failed = !x->stream->write(x->stream->arg, bytes, len);
-        return x->stream->failed ? 0 : len;
-    }
-    return ferry_buf_append(&x->answer, bytes, len) == FERRY_OK ? len : 0;
-}
-
-static size_t on_send(char *out, size_t size, size_t count, void *arg)
-{
-    struct ctl_stream *stream = arg;
-    size_t len = stream->read(stream->arg, out, size * count);
-
-    if (len == SIZE_MAX) {
-        stream->failed = true;
-        return CURL_READFUNC_ABORT;
-    }
-    return len;
-}
-
-static enum ctl_exit no_connection(const struct exchange *x, CURLcode code, const char *why)
-{
-    const struct ctl_api *api = x->api;
-    const char *reason = why[0] != '\0' ? why : curl_easy_strerror(code);
-
-    if (code == CURLE_COULDNT_CONNECT && api->data != NULL)
-        return ctl_fail(CTL_NETWORK, "ferryd does not answer at %s: is it running? Start it with: ferryd --data %s",
-                        api->url, api->data);
-    if (code == CURLE_COULDNT_CONNECT)
-        return ctl_fail(CTL_NETWORK, "ferryd does not answer at %s (%s): is it running?", api->url, reason);
-    if (code == CURLE_OPERATION_TIMEDOUT)
-        return ctl_fail(CTL_NETWORK, "no answer from %s in time (%s)", api->url, reason);
-    return ctl_fail(CTL_NETWORK, "the connection to %s failed: %s", api->url, reason);
-}
+/* --- answers ------------------------------------------------------------------------------------------ */
 
 /* What the platform says about a failure, in its own words. */
-static enum ctl_exit refused(const struct exchange *x)
+static enum ctl_exit refused(const struct ctl_exchange *x)
 {
     ctl_autojson *problem =
         x->answer.len > 0 ? json_loadb(x->answer.data, x->answer.len, 0, NULL) : NULL;
@@ -160,19 +111,104 @@ static enum ctl_exit refused(const struct exchange *x)
     return ctl_fail(exit_status, "%s (%s)", clean, code);
 }
 
-static void set_common(struct exchange *x, const char *method, const char *url, char *error)
+/* A busy platform has changed nothing and says when to come again. */
+static bool may_retry(const struct ctl_exchange *x, unsigned tries)
 {
-    CURL *curl = x->api->curl;
+    if (x->status != 503 || x->retry_after_s <= 0 || tries == BUSY_RETRIES || x->stream != NULL)
+        return false;
+    (void)sleep((unsigned)(x->retry_after_s < BUSY_WAIT_MAX_S ? x->retry_after_s : BUSY_WAIT_MAX_S));
+    return true;
+}
 
-    curl_easy_reset(curl);
-    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, x->api->headers);
-    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "ferryctl");
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_answer);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
+static enum ctl_exit exchange(struct ctl_exchange *x, json_t **ret_answer)
+{
+    enum ctl_exit status;
+    unsigned tries = 0;
+
+    x->answer = FERRY_BUF_INIT(ANSWER_MAX);
+    do {
+        status = ctl_http(x);
+    } while (status == CTL_DONE && may_retry(x, tries++));
+    if (status == CTL_DONE && (x->status < 200 || x->status > 299))
+        status = refused(x);
+    if (status == CTL_DONE && ret_answer != NULL) {
+        json_t *answer = x->status != 204 ? json_loadb(x->answer.data, x->answer.len, 0, NULL) : NULL;
+        if (x->status != 204 && answer == NULL)
+            status = ctl_fail(CTL_NETWORK, "the answer of %s is no JSON", x->api->url);
+        else
+            *ret_answer = answer;
+    }
+    ferry_buf_done(&x->answer);
+    return status;
+}
+
+enum ctl_exit ctl_api_call(struct ctl_api *api, const char *method, const char *path, const json_t *body,
+                           json_t **ret_answer)
+{
+    ferry_autofree char *text = body != NULL ? ctl_check(json_dumps(body, JSON_COMPACT)) : NULL;
+    struct ctl_exchange x = {.api = api, .method = method, .path = path, .body = text};
+
+    return exchange(&x, ret_answer);
+}
+
+enum ctl_exit ctl_api_send(struct ctl_api *api, const char *path, struct ctl_stream *stream, json_t **ret_answer)
+{
+    struct ctl_exchange x = {.api = api, .method = "POST", .path = path, .stream = stream};
+
+    return exchange(&x, ret_answer);
+}
+
+enum ctl_exit ctl_api_receive(struct ctl_api *api, const char *path, struct ctl_stream *stream)
+{
+    struct ctl_exchange x = {.api = api, .method = "GET", .path = path, .stream = stream};
+
+    return exchange(&x, NULL);
+}
+
+/* --- lists -------------------------------------------------------------------------------------------- */
+
+static char *page_path(const char *path, const char *cursor, uint64_t rows)
+{
+    char *full = ctl_strdup(path);
+    char limit[24];
+
+    (void)snprintf(limit, sizeof limit, "%llu", (unsigned long long)rows);
+    ctl_query(&full, "limit", limit);
+    ctl_query(&full, "cursor", cursor);
+    return full;
+}
+
+/* One page; *cursor becomes that of the next one, or null. */
+static enum ctl_exit each_of_page(struct ctl_api *api, const char *path, uint64_t rows, char **cursor,
+                                  uint64_t *ret_count, enum ctl_exit (*row)(void *arg, json_t *row), void *arg)
+{
+    ferry_autofree char *full = page_path(path, *cursor, rows);
+    ctl_autojson *page = NULL;
+    enum ctl_exit status = ctl_api_call(api, "GET", full, NULL, &page);
+    json_t *items = json_object_get(page, "items");
+
+    for (size_t i = 0; status == CTL_DONE && i < json_array_size(items); i++)
+        status = row(arg, json_array_get(items, i));
+    const char *next = json_string_value(json_object_get(page, "next"));
+    free(*cursor);
+    *cursor = next != NULL ? ctl_strdup(next) : NULL;
+    *ret_count = json_array_size(items);
+    return status;
+}
+
+enum ctl_exit ctl_api_each(struct ctl_api *api, const char *path, uint64_t limit,
+                           enum ctl_exit (*row)(void *arg, json_t *row), void (*page_end)(void *arg), void *arg)
+{
+    ferry_autofree char *cursor = NULL;
+    uint64_t left = limit == 0 ? UINT64_MAX : limit;
+    enum ctl_exit status = CTL_DONE;
+
+    do {
+        uint64_t count = 0;
+        status = each_of_page(api, path, left < PAGE_ROWS ? left : PAGE_ROWS, &cursor, &count, row, arg);
+        if (page_end != NULL)
+            page_end(arg);
+        left -= count;
+    } while (status == CTL_DONE && cursor != NULL && left > 0);
+    return status;
 }

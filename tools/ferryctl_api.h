@@ -32,7 +32,8 @@ enum ctl_exit ctl_fail(enum ctl_exit status, const char *format, ...) __attribut
 
 struct ctl_api {
     CURL *curl;
-    struct curl_slist *headers; /**< with the token */
+    struct curl_slist *headers;      /**< with the token, for JSON */
+    struct curl_slist *file_headers; /**< with the token, for a file */
     char *url;                  /**< "http://127.0.0.1:8081" */
     char *data;                 /**< the data folder for messages; null when --api was given */
 };

@@ -95,11 +95,14 @@ char *ctl_text_clean(const char *text)
 
 /* --- the table ---------------------------------------------------------------------------------------- */
 
-void ctl_table_init(struct ctl_table *table, const struct ctl_column *columns, size_t column_count)
+void ctl_table_init(struct ctl_table *table, size_t column_count)
 {
-    *table = (struct ctl_table){.columns = columns, .column_count = column_count};
-    for (size_t i = 0; i < column_count; i++)
-        table->widths[i] = ctl_text_width(columns[i].title);
+    *table = (struct ctl_table){.column_count = column_count};
+}
+
+void ctl_table_column(struct ctl_table *table, size_t column, const char *title, bool right)
+{
+    table->columns[column] = (struct ctl_column){.title = title, .right = right, .width = ctl_text_width(title)};
 }
 
 void ctl_table_add(struct ctl_table *table, const char *text)
@@ -112,15 +115,15 @@ void ctl_table_add(struct ctl_table *table, const char *text)
     }
     char *cell = ctl_text_clean(text != NULL && text[0] != '\0' ? text : "-");
     size_t width = ctl_text_width(cell);
-    if (width > table->widths[column])
-        table->widths[column] = width;
+    if (width > table->columns[column].width)
+        table->columns[column].width = width;
     table->cells[table->cell_count++] = cell;
 }
 
 static void put_cell(const struct ctl_table *table, size_t column, const char *text, FILE *out)
 {
     size_t width = ctl_text_width(text);
-    int pad = (int)(table->widths[column] - width);
+    int pad = (int)(table->columns[column].width - width);
     bool last = column + 1 == table->column_count;
 
     if (table->columns[column].right)

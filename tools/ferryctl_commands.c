@@ -1,0 +1,47 @@
+#include "ferryctl_commands.h"
+
+#define LIST CTL_O_LIMIT
+
+const struct ctl_command ctl_commands[] = {
+    {"product", "add", "P", 1, 1, 0, "register a product", ctl_product_add},
+    {"product", "list", "", 0, 0, LIST, "the products", ctl_product_list},
+    {"product", "rm", "P", 1, 1, 0, "remove a product that has nothing left", ctl_product_rm},
+
+    {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO, "register a device; its secret is shown this once",
+     ctl_device_add},
+    {"device", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX, "the devices", ctl_device_list},
+    {"device", "show", "P/D", 1, 1, 0, "one device", ctl_device_show},
+    {"device", "rm", "P/D", 1, 1, 0, "remove a device and cancel its open tasks", ctl_device_rm},
+    {"device", "disable", "P/D", 1, 1, 0, "let a device in no more", ctl_device_disable},
+    {"device", "enable", "P/D", 1, 1, 0, "let a disabled device in again", ctl_device_enable},
+
+    {"resource", "add", "P FILE", 2, 2, CTL_O_NAME, "send a file for the devices of a product; - is standard input",
+     ctl_resource_add},
+    {"resource", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX, "the files for devices, the newest first",
+     ctl_resource_list},
+    {"resource", "show", "ID | P NAME", 1, 2, 0, "one file; by name its newest version", ctl_resource_show},
+    {"resource", "get", "ID | P NAME", 1, 2, CTL_O_OUTPUT, "fetch a file back", ctl_resource_get},
+    {"resource", "rm", "ID | P NAME", 1, 2, CTL_O_ALL_VERSIONS, "remove a file that no deployment refers to",
+     ctl_resource_rm},
+
+    {"deploy", NULL, "P NAME", 2, 2,
+     CTL_O_DEVICE | CTL_O_DEVICES_FILE | CTL_O_ALL | CTL_O_RATE | CTL_O_TIMEOUT | CTL_O_FORCE | CTL_O_WAIT,
+     "deliver the newest version of a file to devices", ctl_deploy},
+    {"deployment", "list", "[P]", 0, 1, LIST | CTL_O_STATE, "the deployments, the newest first", ctl_deployment_list},
+    {"deployment", "show", "ID", 1, 1, LIST | CTL_O_STATE | CTL_O_DEVICE, "a deployment and each device's task",
+     ctl_deployment_show},
+    {"deployment", "watch", "ID", 1, 1, 0, "show how it goes until it has ended", ctl_deployment_watch},
+    {"deployment", "cancel", "ID", 1, 1, CTL_O_DEVICE, "cancel what has not ended, or one device's task",
+     ctl_deployment_cancel},
+    {"deployment", "retry", "ID", 1, 1, CTL_O_DEVICE, "try again what has failed, or one device's task",
+     ctl_deployment_retry},
+
+    {"upload", "list", "[P | P/D]", 0, 1, LIST | CTL_O_STATE | CTL_O_PREFIX, "what devices have sent, the newest first",
+     ctl_upload_list},
+    {"upload", "show", "ID", 1, 1, 0, "one upload", ctl_upload_show},
+    {"upload", "get", "ID", 1, 1, CTL_O_OUTPUT, "fetch the file and verify it", ctl_upload_get},
+    {"upload", "rm", "ID", 1, 1, 0, "remove the file and the task", ctl_upload_rm},
+
+    {"status", NULL, "", 0, 0, 0, "how the platform is", ctl_status},
+};
+const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];

@@ -1,0 +1,76 @@
+/**
+ * @file ferryctl_commands.h
+ * @brief The commands of ferryctl: one table drives the parsing and --help.
+ */
+#ifndef TOOLS_FERRYCTL_COMMANDS_H
+#define TOOLS_FERRYCTL_COMMANDS_H
+
+#include "ferryctl_api.h"
+#include "ferryctl_args.h"
+
+/** @brief What a command works with. */
+struct ctl {
+    struct ctl_api api;
+    const struct ctl_options *options;
+    const char *const *words; /**< after the names of the command */
+    size_t word_count;
+};
+
+struct ctl_command {
+    const char *group; /**< "product" */
+    const char *verb;  /**< "add"; null when the group is the whole command */
+    const char *words; /**< "P FILE", as --help shows them */
+    size_t words_min, words_max;
+    unsigned options;  /**< flags of enum ctl_option_flag besides the common ones */
+    const char *help;
+    enum ctl_exit (*run)(struct ctl *ctl);
+};
+
+extern const struct ctl_command ctl_commands[];
+extern const size_t ctl_command_count;
+
+enum ctl_exit ctl_product_add(struct ctl *ctl);
+enum ctl_exit ctl_product_list(struct ctl *ctl);
+enum ctl_exit ctl_product_rm(struct ctl *ctl);
+
+enum ctl_exit ctl_device_add(struct ctl *ctl);
+enum ctl_exit ctl_device_list(struct ctl *ctl);
+enum ctl_exit ctl_device_show(struct ctl *ctl);
+enum ctl_exit ctl_device_rm(struct ctl *ctl);
+enum ctl_exit ctl_device_disable(struct ctl *ctl);
+enum ctl_exit ctl_device_enable(struct ctl *ctl);
+
+enum ctl_exit ctl_resource_add(struct ctl *ctl);
+enum ctl_exit ctl_resource_list(struct ctl *ctl);
+enum ctl_exit ctl_resource_show(struct ctl *ctl);
+enum ctl_exit ctl_resource_get(struct ctl *ctl);
+enum ctl_exit ctl_resource_rm(struct ctl *ctl);
+
+enum ctl_exit ctl_deploy(struct ctl *ctl);
+enum ctl_exit ctl_deployment_list(struct ctl *ctl);
+enum ctl_exit ctl_deployment_show(struct ctl *ctl);
+enum ctl_exit ctl_deployment_watch(struct ctl *ctl);
+enum ctl_exit ctl_deployment_cancel(struct ctl *ctl);
+enum ctl_exit ctl_deployment_retry(struct ctl *ctl);
+
+enum ctl_exit ctl_upload_list(struct ctl *ctl);
+enum ctl_exit ctl_upload_show(struct ctl *ctl);
+enum ctl_exit ctl_upload_get(struct ctl *ctl);
+enum ctl_exit ctl_upload_rm(struct ctl *ctl);
+
+enum ctl_exit ctl_status(struct ctl *ctl);
+
+/** @brief Fetches the bytes of an upload or resource ("uploads", "resources") to --output. */
+enum ctl_exit ctl_get_content(struct ctl *ctl, const char *kind, const json_t *object);
+
+/** @brief Follows a deployment until it has ended; CTL_FAILED unless every device has its file. */
+enum ctl_exit ctl_follow(struct ctl *ctl, const char *id);
+
+/** @brief "P/D" in two parts of at most FERRY_IDENT_MAX characters; false with a message. */
+struct ctl_device_name {
+    char product[65];
+    char device[65];
+};
+bool ctl_device_name(const char *text, struct ctl_device_name *ret_name);
+
+#endif

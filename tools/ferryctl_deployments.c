@@ -1,0 +1,223 @@
+/* ferryctl deploy, ferryctl deployment ... */
+#include "ferryctl_commands.h"
+
+#include "ferryctl_devices.h"
+#include "ferryctl_memory.h"
+#include "ferryctl_show.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct ctl_field deployment_fields[] = {
+    {"Id", "id", CTL_KIND_TEXT},
+    {"Product", "product", CTL_KIND_TEXT},
+    {"Resource", "resource", CTL_KIND_TEXT},
+    {"Resource id", "resource_id", CTL_KIND_TEXT},
+    {"State", "state", CTL_KIND_TEXT},
+    {"Done", NULL, CTL_KIND_COUNTS},
+    {"All devices", "all", CTL_KIND_YES},
+    {"Rate", "rate_per_min", CTL_KIND_RATE},
+    {"Time per device", "timeout_s", CTL_KIND_SECONDS},
+    {"Still being made", "expanding", CTL_KIND_YES},
+    {"Created (UTC)", "created_at", CTL_KIND_TIME},
+    {"Updated (UTC)", "updated_at", CTL_KIND_TIME},
+};
+
+/* --- ordering ----------------------------------------------------------------------------------------- */
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        (void)ctl_check(NULL);
+}
+
+static enum ctl_exit make_order(struct ctl *ctl, json_t *order)
+{
+    const struct ctl_options *o = ctl->options;
+    unsigned ways = (o->all ? 1u : 0u) + (o->devices_file != NULL ? 1u : 0u) + (o->device_count > 0 ? 1u : 0u);
+
+    if (ways != 1)
+        return ctl_fail(CTL_USAGE, "say to which devices: --device D (once or more), --devices-file FILE, or --all");
+    if (o->all) {
+        set(order, "all", json_true());
+    } else {
+        json_t *devices = ctl_check(json_array());
+        set(order, "devices", devices);
+        enum ctl_exit status = o->devices_file != NULL
+                                   ? ctl_devices_from_file(ctl->words[0], o->devices_file, devices)
+                                   : ctl_devices_from_options(ctl->words[0], o, devices);
+        if (status != CTL_DONE)
+            return status;
+    }
+    if (o->rate_per_min > 0)
+        set(order, "rate_per_min", json_integer(o->rate_per_min));
+    if (o->timeout_s > 0)
+        set(order, "timeout_s", json_integer(o->timeout_s));
+    if (o->force)
+        set(order, "force", json_true());
+    return CTL_DONE;
+}
+
+enum ctl_exit ctl_deploy(struct ctl *ctl)
+{
+    ctl_autojson *order = ctl_check(json_pack("{s:s, s:s}", "product", ctl->words[0], "resource", ctl->words[1]));
+    ctl_autojson *deployment = NULL;
+    enum ctl_exit status = make_order(ctl, order);
+
+    if (status == CTL_DONE)
+        status = ctl_api_call(&ctl->api, "POST", "/api/v1/deployments", order, &deployment);
+    if (status != CTL_DONE)
+        return status;
+    const char *id = json_string_value(json_object_get(deployment, "id"));
+    if (id == NULL)
+        return ctl_fail(CTL_NETWORK, "the platform gave the deployment no id");
+    if (ctl->options->wait)
+        return ctl_follow(ctl, id);
+    ctl_print_object(ctl->options->json, deployment, deployment_fields, COUNT(deployment_fields));
+    if (!ctl->options->json)
+        (void)fprintf(stderr, "See how it goes: ferryctl deployment watch %s\n", id);
+    return CTL_DONE;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------ */
+
+enum ctl_exit ctl_deployment_list(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"ID", "id", CTL_KIND_TEXT},
+        {"PRODUCT", "product", CTL_KIND_TEXT},
+        {"RESOURCE", "resource", CTL_KIND_TEXT},
+        {"STATE", "state", CTL_KIND_TEXT},
+        {"DONE", NULL, CTL_KIND_COUNTS},
+        {"CREATED (UTC)", "created_at", CTL_KIND_TIME},
+    };
+    char *path = ctl_path("/api/v1/deployments?counts=true");
+
+    ctl_query(&path, "product", ctl->word_count > 0 ? ctl->words[0] : NULL);
+    ctl_query(&path, "state", ctl->options->state);
+    return ctl_print_list(&ctl->api, path, ctl->options, fields, COUNT(fields), "no deployments");
+}
+
+/* The tasks of a deployment that --device and --state ask for. */
+static char *tasks_path(struct ctl *ctl, const char *device)
+{
+    char *path = ctl_path("/api/v1/deployments/%s/tasks", ctl->words[0]);
+
+    ctl_query(&path, "device", device);
+    ctl_query(&path, "state", ctl->options->state);
+    return path;
+}
+
+enum ctl_exit ctl_deployment_show(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"DEVICE", "device", CTL_KIND_TEXT},
+        {"STATE", "state", CTL_KIND_TEXT},
+        {"%", "percent", CTL_KIND_NUMBER},
+        {"RESULT", NULL, CTL_KIND_RESULT},
+        {"OFFERS", "pushes", CTL_KIND_NUMBER},
+        {"UPDATED (UTC)", "updated_at", CTL_KIND_TIME},
+        {"TASK", "id", CTL_KIND_TEXT},
+    };
+    const struct ctl_options *o = ctl->options;
+    ferry_autofree char *path = ctl_path("/api/v1/deployments/%s", ctl->words[0]);
+    ctl_autojson *deployment = NULL;
+    enum ctl_exit status = ctl_api_call(&ctl->api, "GET", path, NULL, &deployment);
+
+    if (status != CTL_DONE)
+        return status;
+    ctl_print_object(o->json, deployment, deployment_fields, COUNT(deployment_fields));
+    if (!o->json)
+        (void)putchar('\n');
+    return ctl_print_list(&ctl->api, tasks_path(ctl, o->device_count > 0 ? o->devices[0] : NULL), o, fields,
+                          COUNT(fields), "no tasks");
+}
+
+/* --- following ---------------------------------------------------------------------------------------- */
+
+enum ctl_exit ctl_deployment_watch(struct ctl *ctl)
+{
+    return ctl_follow(ctl, ctl->words[0]);
+}
+
+/* --- steering ----------------------------------------------------------------------------------------- */
+
+static enum ctl_exit keep_id(void *arg, json_t *row)
+{
+    char **id = arg;
+    const char *text = json_string_value(json_object_get(row, "id"));
+
+    if (*id == NULL && text != NULL)
+        *id = ctl_strdup(text);
+    return CTL_DONE;
+}
+
+/* The device's task in the deployment. */
+static enum ctl_exit find_task(struct ctl *ctl, const char *device, char **ret_id)
+{
+    ferry_autofree char *path = tasks_path(ctl, device);
+    char *id = NULL;
+    enum ctl_exit status = ctl_api_each(&ctl->api, path, 1, keep_id, NULL, &id);
+
+    if (status == CTL_DONE && id == NULL)
+        return ctl_fail(CTL_REFUSED, "the deployment has no task for %s", device);
+    *ret_id = id;
+    return status;
+}
+
+static enum ctl_exit steer_task(struct ctl *ctl, const char *verb, const char *device, const char *word)
+{
+    ferry_autofree char *id = NULL;
+    ctl_autojson *task = NULL;
+    enum ctl_exit status = find_task(ctl, device, &id);
+
+    if (status != CTL_DONE)
+        return status;
+    ferry_autofree char *path = ctl_path("/api/v1/deployments/%s/tasks/%s/%s", ctl->words[0], id, verb);
+    status = ctl_api_call(&ctl->api, "POST", path, NULL, &task);
+    if (status == CTL_DONE && ctl->options->json)
+        ctl_print_json(task);
+    else if (status == CTL_DONE)
+        ctl_print_done(false, "", device, word);
+    return status;
+}
+
+static enum ctl_exit steer_devices(struct ctl *ctl, const char *verb, const char *word)
+{
+    enum ctl_exit status = CTL_DONE;
+
+    for (size_t i = 0; status == CTL_DONE && i < ctl->options->device_count; i++)
+        status = steer_task(ctl, verb, ctl->options->devices[i], word);
+    return status;
+}
+
+enum ctl_exit ctl_deployment_cancel(struct ctl *ctl)
+{
+    ferry_autofree char *path = ctl_path("/api/v1/deployments/%s/cancel", ctl->words[0]);
+    ctl_autojson *deployment = NULL;
+
+    if (ctl->options->device_count > 0)
+        return steer_devices(ctl, "cancel", "cancelled");
+    enum ctl_exit status = ctl_api_call(&ctl->api, "POST", path, NULL, &deployment);
+    if (status == CTL_DONE)
+        ctl_print_object(ctl->options->json, deployment, deployment_fields, COUNT(deployment_fields));
+    return status;
+}
+
+enum ctl_exit ctl_deployment_retry(struct ctl *ctl)
+{
+    ferry_autofree char *path = ctl_path("/api/v1/deployments/%s/retry", ctl->words[0]);
+    ctl_autojson *answer = NULL;
+
+    if (ctl->options->device_count > 0)
+        return steer_devices(ctl, "retry", "queued again");
+    enum ctl_exit status = ctl_api_call(&ctl->api, "POST", path, NULL, &answer);
+    if (status == CTL_DONE && ctl->options->json)
+        ctl_print_json(answer);
+    else if (status == CTL_DONE)
+        (void)printf("%lld queued again\n", (long long)json_integer_value(json_object_get(answer, "retried")));
+    return status;
+}

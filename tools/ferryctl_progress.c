@@ -1,0 +1,130 @@
+#include "ferryctl_progress.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum {
+    DRAW_EVERY_MS = 100,
+    RATE_OVER_MS = 3000, /* a rate of the last seconds, not of all time */
+    WIDTH_DEFAULT = 80,
+    WIDTH_MAX = 120,
+    BAR_MIN = 10,
+    NUMBERS_WIDTH = 52, /* columns of everything but label and bar */
+};
+
+const char *ctl_size_text(uint64_t bytes, char out[CTL_TEXT_SIZE])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+    double value = (double)bytes;
+
+    while (value >= 1023.95 && unit < sizeof units / sizeof units[0] - 1) {
+        value /= 1024;
+        unit++;
+    }
+    (void)snprintf(out, CTL_TEXT_SIZE, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return out;
+}
+
+const char *ctl_duration_text(uint64_t seconds, char out[CTL_TEXT_SIZE])
+{
+    unsigned long long s = seconds;
+
+    if (s < 60)
+        (void)snprintf(out, CTL_TEXT_SIZE, "%llu s", s);
+    else if (s < 3600)
+        (void)snprintf(out, CTL_TEXT_SIZE, "%llu min %llu s", s / 60, s % 60);
+    else if (s < 86400)
+        (void)snprintf(out, CTL_TEXT_SIZE, "%llu h %llu min", s / 3600, s / 60 % 60);
+    else
+        (void)snprintf(out, CTL_TEXT_SIZE, "%llu d %llu h", s / 86400, s / 3600 % 24);
+    return out;
+}
+
+static void put_bar(char *out, size_t width, uint64_t done, uint64_t total)
+{
+    size_t full = done >= total ? width : (size_t)((double)done / (double)total * (double)width);
+
+    memset(out, '#', full);
+    memset(out + full, '.', width - full);
+    out[width] = '\0';
+}
+
+void ctl_progress_line(const struct ctl_progress *p, uint64_t done, size_t width, char *out, size_t cap)
+{
+    char bar[WIDTH_MAX + 1], at[CTL_TEXT_SIZE], of[CTL_TEXT_SIZE], rate[CTL_TEXT_SIZE];
+    char left[CTL_TEXT_SIZE] = "?";
+    size_t bar_width = width > NUMBERS_WIDTH + BAR_MIN ? width - NUMBERS_WIDTH : BAR_MIN;
+
+    ctl_size_text(done, at);
+    ctl_size_text(p->rate, rate);
+    if (p->total == 0) {
+        (void)snprintf(out, cap, "%s  %s/s", at, rate);
+        return;
+    }
+    if (p->rate > 0)
+        ctl_duration_text(done < p->total ? (p->total - done + p->rate - 1) / p->rate : 0, left);
+    put_bar(bar, bar_width > WIDTH_MAX ? WIDTH_MAX : bar_width, done, p->total);
+    unsigned percent = done >= p->total ? 100 : (unsigned)((double)done / (double)p->total * 100);
+    (void)snprintf(out, cap, "[%s] %3u %%  %s of %s  %s/s  %s left", bar, percent, at, ctl_size_text(p->total, of),
+                   rate, left);
+}
+
+static size_t terminal_width(FILE *out)
+{
+    struct winsize size;
+
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return WIDTH_DEFAULT;
+    return size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
+}
+
+void ctl_progress_init(struct ctl_progress *p, FILE *out, bool quiet, const char *label, uint64_t total,
+                       uint64_t now_ms)
+{
+    *p = (struct ctl_progress){
+        .out = !quiet && isatty(fileno(out)) ? out : NULL,
+        .label = label,
+        .total = total,
+        .rate_ms = now_ms,
+    };
+}
+
+/* The rate of the present stretch; a new stretch begins every few seconds, so that a stall shows. */
+static void measure(struct ctl_progress *p, uint64_t done, uint64_t now_ms)
+{
+    uint64_t passed_ms = now_ms - p->rate_ms;
+
+    if (passed_ms > 0 && done >= p->rate_at)
+        p->rate = (uint64_t)((double)(done - p->rate_at) * 1000 / (double)passed_ms);
+    if (passed_ms >= RATE_OVER_MS) {
+        p->rate_ms = now_ms;
+        p->rate_at = done;
+    }
+}
+
+void ctl_progress_update(struct ctl_progress *p, uint64_t done, uint64_t now_ms)
+{
+    char line[512];
+
+    if (p->out == NULL || now_ms - p->shown_ms < DRAW_EVERY_MS)
+        return;
+    p->shown_ms = now_ms;
+    measure(p, done, now_ms);
+    size_t width = terminal_width(p->out) - 1;
+    size_t label = strlen(p->label) + 1;
+    ctl_progress_line(p, done, width > label ? width - label : 0, line, sizeof line);
+    (void)fprintf(p->out, "\r\033[K%s %.*s", p->label, (int)(width > label ? width - label : 0), line);
+    (void)fflush(p->out);
+    p->visible = true;
+}
+
+void ctl_progress_end(struct ctl_progress *p)
+{
+    if (p->visible)
+        (void)fprintf(p->out, "\r\033[K");
+    p->visible = false;
+    if (p->out != NULL)
+        (void)fflush(p->out);
+}

@@ -1,0 +1,222 @@
+/* ferryctl product ..., ferryctl device ... */
+#include "ferryctl_commands.h"
+
+#include "base/system.h"
+#include "ferryctl_memory.h"
+#include "ferryctl_show.h"
+#include "proto/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* --- products ----------------------------------------------------------------------------------------- */
+
+enum ctl_exit ctl_product_add(struct ctl *ctl)
+{
+    ctl_autojson *body = ctl_check(json_pack("{s:s}", "name", ctl->words[0]));
+    ctl_autojson *product = NULL;
+    enum ctl_exit status = ctl_api_call(&ctl->api, "POST", "/api/v1/products", body, &product);
+
+    if (status == CTL_DONE && ctl->options->json)
+        ctl_print_json(product);
+    else if (status == CTL_DONE)
+        ctl_print_done(false, "added", ctl->words[0], "added");
+    return status;
+}
+
+enum ctl_exit ctl_product_list(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"PRODUCT", "name", CTL_KIND_TEXT},
+        {"CREATED (UTC)", "created_at", CTL_KIND_TIME},
+    };
+
+    return ctl_print_list(&ctl->api, ctl_path("/api/v1/products"), ctl->options, fields, COUNT(fields),
+                          "no products yet: ferryctl product add NAME");
+}
+
+/* DELETE and one word about it. */
+static enum ctl_exit remove_at(struct ctl *ctl, char *path)
+{
+    enum ctl_exit status = ctl_api_call(&ctl->api, "DELETE", path, NULL, NULL);
+
+    free(path);
+    if (status == CTL_DONE)
+        ctl_print_done(ctl->options->json, "removed", ctl->words[0], "removed");
+    return status;
+}
+
+enum ctl_exit ctl_product_rm(struct ctl *ctl)
+{
+    return remove_at(ctl, ctl_path("/api/v1/products/%s", ctl->words[0]));
+}
+
+/* --- devices ------------------------------------------------------------------------------------------ */
+
+bool ctl_device_name(const char *text, struct ctl_device_name *ret_name)
+{
+    const char *slash = strchr(text, '/');
+    ferry_text product = {.ptr = text, .len = slash != NULL ? (size_t)(slash - text) : 0};
+    ferry_text device = ferry_text_of(slash != NULL ? slash + 1 : NULL);
+
+    if (ferry_ident_valid(product) && ferry_ident_valid(device) &&
+        ferry_text_copy(product, ret_name->product, sizeof ret_name->product) &&
+        ferry_text_copy(device, ret_name->device, sizeof ret_name->device))
+        return true;
+    (void)ctl_fail(CTL_USAGE, "\"%s\" is no device: write PRODUCT/DEVICE, each 1 to 64 of A-Z a-z 0-9 _ : -", text);
+    return false;
+}
+
+/* The path of the device that the first word names; null with a message. */
+static char *device_path(struct ctl *ctl)
+{
+    struct ctl_device_name name;
+
+    if (!ctl_device_name(ctl->words[0], &name))
+        return NULL;
+    return ctl_path("/api/v1/devices/%s/%s", name.product, name.device);
+}
+
+/* The form that the vendor's SDK reads; what a device with a secret does not need keeps the SDK's placeholders. */
+static enum ctl_exit write_device_info(const char *path, const struct ctl_device_name *name, const char *secret)
+{
+    ctl_autojson *info = ctl_check(json_pack("{s:s, s:s, s:s, s:s, s:{s:s}, s:{s:s, s:s}}", "auth_mode", "KEY",
+                                             "productId", name->product, "productSecret", "YOUR_PRODUCT_SECRET",
+                                             "deviceName", name->device, "key_deviceinfo", "deviceSecret", secret,
+                                             "cert_deviceinfo", "devCertFile", "YOUR_DEVICE_CERT_FILE_NAME",
+                                             "devPrivateKeyFile", "YOUR_DEVICE_PRIVATE_KEY_FILE_NAME"));
+    ferry_autofree char *text = ctl_check(json_dumps(info, JSON_INDENT(4)));
+    ferry_err err = ferry_file_replace(path, text, strlen(text), 0600);
+
+    if (err == FERRY_OK)
+        return CTL_DONE;
+    return ctl_fail(CTL_FAILED, "cannot write %s: %s. The device is registered and its secret is shown above", path,
+                    ferry_err_text(err));
+}
+
+enum ctl_exit ctl_device_add(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"Device", NULL, CTL_KIND_NAME},
+        {"Secret", "secret", CTL_KIND_TEXT},
+    };
+    struct ctl_device_name name;
+
+    if (!ctl_device_name(ctl->words[0], &name))
+        return CTL_USAGE;
+    ctl_autojson *body = ctl_check(json_pack("{s:s, s:s}", "product", name.product, "name", name.device));
+    ctl_autojson *device = NULL;
+    enum ctl_exit status = ctl_api_call(&ctl->api, "POST", "/api/v1/devices", body, &device);
+    if (status != CTL_DONE)
+        return status;
+    const char *secret = json_string_value(json_object_get(device, "secret"));
+    if (secret == NULL)
+        return ctl_fail(CTL_NETWORK, "the platform gave the device no secret");
+    ctl_print_object(ctl->options->json, device, fields, COUNT(fields));
+    if (!ctl->options->json)
+        (void)fputs("Keep the secret: it is not shown again.\n", stderr);
+    if (ctl->options->device_info != NULL)
+        return write_device_info(ctl->options->device_info, &name, secret);
+    return CTL_DONE;
+}
+
+struct product_names {
+    struct ctl *ctl;
+    struct ctl_listing *list;
+};
+
+static enum ctl_exit list_product(struct ctl *ctl, struct ctl_listing *list, const char *product)
+{
+    char *path = ctl_path("/api/v1/devices?product=%s", product);
+
+    ctl_query(&path, "name_prefix", ctl->options->prefix);
+    enum ctl_exit status = ctl_listing_run(list, &ctl->api, path);
+    free(path);
+    return status;
+}
+
+static enum ctl_exit on_product(void *arg, json_t *row)
+{
+    struct product_names *names = arg;
+
+    return list_product(names->ctl, names->list, json_string_value(json_object_get(row, "name")));
+}
+
+enum ctl_exit ctl_device_list(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"DEVICE", NULL, CTL_KIND_NAME},
+        {"DISABLED", "disabled", CTL_KIND_YES},
+        {"CREATED (UTC)", "created_at", CTL_KIND_TIME},
+    };
+    struct ctl_listing list;
+    struct product_names names = {.ctl = ctl, .list = &list};
+    enum ctl_exit status;
+
+    ctl_listing_begin(&list, ctl->options, fields, COUNT(fields));
+    if (ctl->word_count > 0)
+        status = list_product(ctl, &list, ctl->words[0]);
+    else
+        status = ctl_api_each(&ctl->api, "/api/v1/products", 0, on_product, NULL, &names);
+    ctl_listing_end(&list, status == CTL_DONE ? "no devices: ferryctl device add PRODUCT/DEVICE" : NULL);
+    return status;
+}
+
+static enum ctl_exit show_device(struct ctl *ctl, const json_t *device)
+{
+    static const struct ctl_field fields[] = {
+        {"Device", NULL, CTL_KIND_NAME},
+        {"Disabled", "disabled", CTL_KIND_YES},
+        {"Created (UTC)", "created_at", CTL_KIND_TIME},
+    };
+
+    ctl_print_object(ctl->options->json, device, fields, COUNT(fields));
+    return CTL_DONE;
+}
+
+enum ctl_exit ctl_device_show(struct ctl *ctl)
+{
+    ferry_autofree char *path = device_path(ctl);
+    ctl_autojson *device = NULL;
+
+    if (path == NULL)
+        return CTL_USAGE;
+    enum ctl_exit status = ctl_api_call(&ctl->api, "GET", path, NULL, &device);
+    return status == CTL_DONE ? show_device(ctl, device) : status;
+}
+
+enum ctl_exit ctl_device_rm(struct ctl *ctl)
+{
+    char *path = device_path(ctl);
+
+    return path != NULL ? remove_at(ctl, path) : CTL_USAGE;
+}
+
+static enum ctl_exit set_disabled(struct ctl *ctl, bool disabled)
+{
+    ferry_autofree char *path = device_path(ctl);
+    ctl_autojson *body = ctl_check(json_pack("{s:b}", "disabled", (int)disabled));
+    ctl_autojson *device = NULL;
+
+    if (path == NULL)
+        return CTL_USAGE;
+    enum ctl_exit status = ctl_api_call(&ctl->api, "PATCH", path, body, &device);
+    if (status == CTL_DONE && ctl->options->json)
+        ctl_print_json(device);
+    else if (status == CTL_DONE)
+        ctl_print_done(false, "", ctl->words[0], disabled ? "disabled" : "enabled");
+    return status;
+}
+
+enum ctl_exit ctl_device_disable(struct ctl *ctl)
+{
+    return set_disabled(ctl, true);
+}
+
+enum ctl_exit ctl_device_enable(struct ctl *ctl)
+{
+    return set_disabled(ctl, false);
+}
