@@ -72,6 +72,7 @@ def test_no_acknowledged_request_is_lost_while_ferryd_is(own_platform, dead):
     """`max_queued_messages` (1000) drops requests that were already acknowledged: at 2000 devices 979 hung."""
     product = own_platform.new_product()
     devices = [VendorDevice(own_platform, own_platform.new_device(product)).connect() for _ in range(5)]
+    request = b'{"type": "create_upload_task","size": 3,"name": "f","md5sum": "%s"}' % md5_of(b"abc").encode()
     each = 3 * QUEUE_MAX_OF_MOSQUITTO // len(devices)
     if dead:
         own_platform.kill9()
@@ -79,8 +80,7 @@ def test_no_acknowledged_request_is_lost_while_ferryd_is(own_platform, dead):
         own_platform.pause()
     try:
         for device in devices:
-            infos = [device._client.publish(device.up, b'{"type": "create_upload_task","size": %d,"name": "f","md5sum": "%s"}'
-                                            % (3, md5_of(b"abc").encode()), 1) for _ in range(each)]
+            infos = [device.publish_without_wait(request) for _ in range(each)]
             infos[-1].wait_for_publish(30)
             wait_for(lambda: all(info.is_published() for info in infos), 10, "PUBACK")
     finally:
@@ -141,7 +141,7 @@ def test_a_retained_message_of_a_device_is_not_kept(platform, make_device):
     """Never retained (PROTOCOL 1)."""
     device = make_device()
     request = b'{"type": "create_upload_task","size": 3,"name": "kept","md5sum": "%s"}' % md5_of(b"abc").encode()
-    device._client.publish(device.up, request, 1, retain=True).wait_for_publish(5)
+    device.publish_without_wait(request, retain=True).wait_for_publish(5)
     again = make_device()
     again.request_upload("x", b"abc")
     platform_devices = {task["name"] for task in platform.api.uploads(device.product)}

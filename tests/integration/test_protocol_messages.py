@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ferry import unique_name, vendor_get
+from ferry import unique_name, vendor_get, wait_for
 
 BAD_JSON, BAD_NAME, BAD_SIZE, TOO_LARGE, BAD_MD5 = 1, 2, 3, 4, 5
 NO_TASK, NO_OBJECT, CANCELLED, TOO_MANY_TASKS = 8, 9, 10, 12
@@ -361,7 +361,7 @@ IGNORED = {
     "message 7 from a device": create(type="download", url="http://127.0.0.1/"),
     "message 10 from a device": b'{"type":"upload_result","report":{"progress":{"result_code":0}}}',
     "over 16 KiB": create()[:-1] + b',"x":"' + b"y" * (PAYLOAD_MAX + 1 - len(create()) - 7) + b'"}',
-    "1 MiB": create()[:-1] + b',"x":"' + b"y" * (1 << 20) + b'"}',
+    "100 KiB": create()[:-1] + b',"x":"' + b"y" * (100 << 10) + b'"}',
 }
 
 
@@ -369,6 +369,14 @@ IGNORED = {
 def test_is_not_answered(platform, device, payload):
     assert answers_to(device, payload) == []
     assert [task["name"] for task in platform.api.uploads(device.product, device.device)] == ["the request after it"]
+
+
+def test_a_packet_beyond_all_measure_ends_the_connection(make_device, platform):
+    """The broker does not even read it; nobody else notices."""
+    device, other = make_device(), make_device()
+    device.publish_without_wait(create()[:-1] + b',"x":"' + b"y" * (1 << 20) + b'"}')
+    wait_for(lambda: not device.connected, what="the end of the connection")
+    assert other.request_upload("a", b"abc")["url"]
 
 
 def test_what_is_ignored_is_counted(platform, device):

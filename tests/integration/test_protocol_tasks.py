@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ferry import PATIENCE, VendorDevice, vendor_get, vendor_put, wait_for
+from ferry import PATIENCE, VendorDevice, vendor_get, vendor_put, wait_for_none
 
 NO_OBJECT, CANCELLED = 9, 10
 SILENCE_S = 0.3
@@ -130,7 +130,7 @@ def test_a_device_that_dies_before_the_last_byte_leaves_nothing(platform, device
     assert task["state"] in ("created", "uploading")
     with pytest.raises(Exception, match="404|409"):
         platform.api.upload_bytes(task["id"])
-    wait_for(lambda: platform.temporary_files() == [], 5, "the removal of temporary files")
+    assert wait_for_none(platform.temporary_files, 5) == []
 
 
 def test_the_same_bytes_twice_are_200_twice(device):

@@ -224,8 +224,8 @@ def test_no_stale_byte_is_ever_needed(device):
     device.create_upload_task("s", 0, md5_of(b""))
     refused = device.wait("create_upload_task_rsp")
     assert refused["url"] == "" and "url" in refused
-    assert device._buffer.text("url") is None, "the device must not find the old URL"
-    assert device._buffer.number("result_code") == refused["result_code"]
+    assert device.buffer.text("url") is None, "the device must not find the old URL"
+    assert device.buffer.number("result_code") == refused["result_code"]
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "température é", "資源 файл", "a&b=c<d>", "100%", "it's"])

@@ -28,7 +28,7 @@ from vendor_http import HttpAnswer, vendor_get, vendor_put
 __all__ = [
     "ApiError", "DeviceCredential", "HttpAnswer", "OperatorApi", "PATIENCE", "Platform", "SANITIZED", "VendorDevice",
     "build_dir", "program", "unique_name", "vendor_get", "vendor_password", "vendor_put", "vendor_username",
-    "wait_for",
+    "wait_for", "wait_for_none",
 ]
 
 SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
@@ -80,6 +80,16 @@ def wait_for(condition, timeout_s=10, what="the condition"):
             raise AssertionError(f"{what} did not come true within {timeout_s} s")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.1)
+
+
+def wait_for_none(find, timeout_s):
+    """What find still gives after at most timeout_s; empty as soon as it gives nothing."""
+    end = time.monotonic() + timeout_s
+    while True:
+        found = find()
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.02)
 
 
 def process_exists(pid):
@@ -372,16 +382,6 @@ class Platform:
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         env.update(self._env)
         return env
-
-
-def wait_for_none(find, timeout_s):
-    """What find still gives after at most timeout_s; empty as soon as it gives nothing."""
-    end = time.monotonic() + timeout_s
-    while True:
-        found = find()
-        if not found or time.monotonic() > end:
-            return found
-        time.sleep(0.02)
 
 
 @atexit.register

@@ -72,7 +72,7 @@ class VendorDevice:
         self._password = password or vendor_password(credential.secret, self._username, method)
         self._inbox = []
         self._changed = threading.Condition()
-        self._buffer = StaleBuffer()
+        self.buffer = StaleBuffer()
         self._connected = None
         self._subscribed = None
         self._client = self._make_client(client_id or self.product + self.device)
@@ -110,9 +110,10 @@ class VendorDevice:
         self._client.loop_stop()
 
     def drop(self):
-        """The network goes away: no DISCONNECT, and no reconnect."""
-        self._client.loop_stop(force=True)
-        self._client.socket().close()
+        """The network goes away without a DISCONNECT. connect() again afterwards."""
+        self._client.loop_stop()
+        self._client.socket().shutdown(socket.SHUT_RDWR)
+        self._client.loop(0.1)  # lets the client notice
 
     def close(self):
         self.disconnect()
@@ -155,7 +156,9 @@ class VendorDevice:
         with self._changed:
             if self.strict:
                 self.problems += [f"{problem}: {packet.payload!r}" for problem in problems]
-            self._buffer.receive(packet.payload)
+            self.buffer.receive(packet.payload)
+            if "url" in message and self.buffer.text("url") != (message["url"] or None):
+                self.problems.append(f"the device would use another URL than the one in {packet.payload!r}")
             self._inbox.append(Downlink(message.get("type"), message, packet.payload, time.monotonic()))
             self._changed.notify_all()
 
@@ -183,6 +186,10 @@ class VendorDevice:
         if qos:
             info.wait_for_publish(10)
             assert info.is_published(), "the broker did not acknowledge"
+
+    def publish_without_wait(self, payload, *, retain=False):
+        """At QoS 1; gives paho's message info."""
+        return self._client.publish(self.up, _raw(payload), 1, retain)
 
     def subscribe(self, topic, qos=0):
         """Any subscription; gives the granted codes (128: refused)."""
@@ -229,10 +236,8 @@ class VendorDevice:
         return self.wait("create_upload_task_rsp", timeout_s)
 
     def put(self, answer, data, **options):
-        """PUT of the bytes to the URL that the device's parser finds, with the answer's MD5."""
-        url = self._buffer.text("url")
-        assert url == answer["url"], "the device would use another URL than the answer's"
-        return vendor_put(url, data, answer["md5sum"], **options)
+        """PUT of the bytes to the URL of the answer, with the MD5 of the answer."""
+        return vendor_put(answer["url"], data, answer["md5sum"], **options)
 
     def report_upload(self, name, state, percent=None, code=0, text=""):
         """Message 3 to the letter, no wait: progress at QoS 0, the final report at QoS 1."""
@@ -270,11 +275,6 @@ class VendorDevice:
         """Message 5 and its answer, 6."""
         self.get_download_task()
         return self.wait("get_download_task_rsp", timeout_s)
-
-    def get(self, offer, offset=0, **options):
-        url = self._buffer.text("url")
-        assert url == offer["url"], "the device would use another URL than the offer's"
-        return vendor_get(url, offer["size"], offset, **options)
 
     def fetch(self, offer, *, resumes=20, **options):
         """GET with resume in steps of 4999 bytes, as the vendor does after a gap. Gives (bytes, answers)."""
