@@ -113,16 +113,25 @@ static error_t take_flag(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* What --help shows behind the name. */
 static const char *argument_name(const struct ferry_setting *setting)
 {
-    static const char *const names[] = {
+    static const char *const by_type[] = {
         [FERRY_SETTING_UINT] = "N",
         [FERRY_SETTING_SECONDS] = "TIME",
         [FERRY_SETTING_BOOL] = "BOOL",
         [FERRY_SETTING_TEXT] = "TEXT",
     };
+    static const char *const by_name[][2] = {
+        {"data", "DIR"},       {"listen", "ADDR"},        {"api-listen", "ADDR"}, {"public-url", "URL"},
+        {"store", "URL"},      {"objects", "URL"},        {"broker", "URL"},      {"broker-ca", "FILE"},
+        {"mosquitto", "FILE"}, {"broker-plugin", "FILE"}, {"log-level", "LEVEL"},
+    };
 
-    return names[setting->type];
+    for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++)
+        if (strcmp(setting->name, by_name[i][0]) == 0)
+            return by_name[i][1];
+    return by_type[setting->type];
 }
 
 /* Fills options from the table; docs holds the help texts with their defaults. */

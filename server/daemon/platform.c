@@ -1,64 +1,25 @@
 #include "platform.h"
 
-#include "address.h"
 #include "config_check.h"
-#include "data_folder.h"
-#include "managed_broker.h"
+#include "platform_internal.h"
 #include "plugin_path.h"
 #include "ready.h"
-#include "secrets.h"
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/system.h"
 #include "clock/system.h"
-#include "core/engine.h"
-#include "http/api_server.h"
-#include "http/object_plane.h"
-#include "mqtt/broker_url.h"
-#include "mqtt/mosquitto_bus.h"
 #include "objects/local.h"
 #include "proto/limits.h"
 #include "store/sqlite.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
-enum {
-    STORE_BUSY_MS = 5000,    /* patience with another process that holds the database, such as a back-up */
-    LINK_TIMEOUT_S = 10,     /* for our own broker to let us in */
-    DESCRIPTORS_SPARE = 128, /* of a broker's descriptors, those that are no connections */
-};
-
-struct platform {
-    const struct config *config;
-    struct data_folder folder;
-    char *store_path, *objects_path, *token_path, *broker_folder, *hash_path, *ready_path, *plugin_path;
-    char *notify_socket;
-    char *public_url;
-    struct store *store;
-    struct secrets secrets;
-    struct address mqtt_at, objects_at, api_at;
-    int objects_fd, api_fd;
-    struct objects *objects;
-    struct managed_broker *broker; /* null with --broker mqtt://... */
-    struct broker_url broker_url;  /* where the bus connects to */
-    struct bus *bus;
-    struct engine *engine;
-    struct bus_listener engine_listener;
-    struct object_plane *object_plane;
-    struct api_server *api_server;
-    bool announced; /* the ready file is ours to remove */
-    pthread_mutex_t lock;
-    pthread_cond_t link_changed;
-    bool linked; /* the bus has been up; guarded by lock */
-};
+enum { STORE_BUSY_MS = 5000 }; /* patience with another process that holds the database, such as a back-up */
 
 /* --- folder, paths, store --------------------------------------------------------------------------------- */
 
@@ -193,154 +154,6 @@ static ferry_err open_objects(struct platform *p)
     return err;
 }
 
-/* --- broker and bus --------------------------------------------------------------------------------------- */
-
-static uint64_t connections_possible(uint64_t wanted)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-        wanted + DESCRIPTORS_SPARE <= limit.rlim_cur)
-        return wanted;
-    return limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? limit.rlim_cur - DESCRIPTORS_SPARE : DESCRIPTORS_SPARE;
-}
-
-/* Our own account at our own broker, with a password of this start. */
-static ferry_err use_service_account(struct platform *p)
-{
-    char password[SECRETS_PASSWORD_SIZE];
-    ferry_err err = secrets_new_password(p->hash_path, password);
-
-    if (err != FERRY_OK) {
-        ferry_log(FERRY_LOG_ERROR, "broker", "cannot write %s: %s", p->hash_path, ferry_err_text(err));
-        return err;
-    }
-    (void)snprintf(p->broker_url.username, sizeof(p->broker_url.username), "ferryd");
-    (void)snprintf(p->broker_url.password, sizeof(p->broker_url.password), "%s", password);
-    explicit_bzero(password, sizeof(password));
-    return FERRY_OK;
-}
-
-static ferry_err start_managed(struct platform *p)
-{
-    struct managed_broker_config cfg = {
-        .version = FERRY_VERSION,
-        .folder = p->broker_folder,
-        .program = p->config->mosquitto,
-        .plugin = p->plugin_path,
-        .store_path = p->store_path,
-        .allow_plain_secret = p->config->allow_plain_secret,
-        .queue_bytes = p->config->broker_queue_bytes,
-        .connections_max = connections_possible(p->config->broker_connections_max),
-    };
-    struct address reach;
-    ferry_err err = use_service_account(p);
-
-    if (err == FERRY_OK)
-        err = address_parse(p->config->listen, (uint16_t)p->config->mqtt_port, &cfg.address);
-    if (err == FERRY_OK)
-        err = managed_broker_start(&cfg, &p->broker);
-    if (err != FERRY_OK)
-        return err;
-    p->mqtt_at = managed_broker_address(p->broker);
-    reach = address_to_reach(&p->mqtt_at);
-    address_ip(&reach, p->broker_url.host);
-    p->broker_url.port = address_port(&reach);
-    return FERRY_OK;
-}
-
-static ferry_err start_broker(struct platform *p)
-{
-    char problem[BROKER_URL_MESSAGE_SIZE];
-    ferry_err err;
-
-    if (config_broker_is_managed(p->config))
-        return start_managed(p);
-    err = broker_url_parse(p->config->broker, &p->broker_url, problem);
-    if (err != FERRY_OK) /* the settings were checked */
-        ferry_log(FERRY_LOG_ERROR, "broker", "%s", problem);
-    return err;
-}
-
-static ferry_err open_bus(struct platform *p)
-{
-    const struct broker_url *url = &p->broker_url;
-    struct mosquitto_bus_config cfg = {
-        .host = url->host,
-        .port = url->port,
-        .username = url->username[0] != '\0' ? url->username : NULL,
-        .password = url->password[0] != '\0' ? url->password : NULL,
-        .client_id = p->secrets.client_id,
-        .tls = url->tls,
-        .ca_file = url->tls ? p->config->broker_ca : NULL,
-    };
-    ferry_err err = mosquitto_bus_open(&cfg, &p->bus);
-
-    explicit_bzero(p->broker_url.password, sizeof(p->broker_url.password));
-    if (err == FERRY_E_ARG)
-        ferry_log(FERRY_LOG_ERROR, "bus", "the certificates in %s cannot be read", p->config->broker_ca);
-    else if (err != FERRY_OK)
-        ferry_log(FERRY_LOG_ERROR, "bus", "%s", ferry_err_text(err));
-    return err;
-}
-
-static void on_message(void *arg, const char *topic, const void *payload, size_t len)
-{
-    struct platform *p = arg;
-
-    p->engine_listener.message(p->engine_listener.arg, topic, payload, len);
-}
-
-static void on_link(void *arg, bool up)
-{
-    struct platform *p = arg;
-
-    if (p->engine_listener.link != NULL)
-        p->engine_listener.link(p->engine_listener.arg, up);
-    if (!up)
-        return;
-    if (p->broker != NULL)
-        managed_broker_subscribed(p->broker);
-    (void)pthread_mutex_lock(&p->lock);
-    p->linked = true;
-    (void)pthread_cond_broadcast(&p->link_changed);
-    (void)pthread_mutex_unlock(&p->lock);
-}
-
-static bool wait_linked(struct platform *p)
-{
-    struct timespec deadline;
-    bool linked;
-
-    (void)clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += LINK_TIMEOUT_S;
-    (void)pthread_mutex_lock(&p->lock);
-    while (!p->linked && pthread_cond_timedwait(&p->link_changed, &p->lock, &deadline) == 0)
-        continue;
-    linked = p->linked;
-    (void)pthread_mutex_unlock(&p->lock);
-    return linked;
-}
-
-/* Somebody else's broker may be away: then we go on without it, and the bus says so. */
-static ferry_err start_bus(struct platform *p)
-{
-    struct bus_listener listener = {.message = on_message, .link = on_link, .arg = p};
-    ferry_err err;
-
-    p->engine_listener = engine_bus_listener(p->engine);
-    err = p->bus->ops->start(p->bus, &listener);
-    if (err != FERRY_OK) {
-        ferry_log(FERRY_LOG_ERROR, "bus", "%s", ferry_err_text(err));
-        return err;
-    }
-    if (p->broker == NULL || wait_linked(p))
-        return FERRY_OK;
-    ferry_log(FERRY_LOG_ERROR, "bus", "the broker of our own does not let us in, see %s/mosquitto.log",
-              p->broker_folder);
-    return FERRY_E_TIMEOUT;
-}
-
 /* --- engine and planes ------------------------------------------------------------------------------------ */
 
 static ferry_err start_engine(struct platform *p)
@@ -436,8 +249,8 @@ static ferry_err announce(struct platform *p)
 /* --- life ------------------------------------------------------------------------------------------------- */
 
 static ferry_err (*const start_steps[])(struct platform *p) = {
-    open_folder, name_paths, open_store, bind_listeners, open_objects, start_broker,
-    open_bus, start_engine, start_planes, start_bus, announce,
+    open_folder,        name_paths,   open_store,   bind_listeners,     open_objects, platform_start_broker,
+    platform_open_bus, start_engine, start_planes, platform_start_bus, announce,
 };
 
 static struct platform *platform_new(const struct config *config)

@@ -1,0 +1,186 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "config.h"
+#include "config_check.h"
+
+#include "base/system.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ARGS_MAX = 8 };
+
+/* Reads a command line, given as one text with spaces. */
+static ferry_err read_line(const char *line, struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    char *copy = strdup(line), *rest = copy;
+    char *argv[ARGS_MAX + 1] = {NULL};
+    char name[] = "ferryd";
+    int argc = 0;
+    ferry_err err;
+
+    argv[argc++] = name;
+    for (char *word; (word = strsep(&rest, " ")) != NULL && argc < ARGS_MAX;)
+        if (word[0] != '\0')
+            argv[argc++] = word;
+    err = config_read(argc, argv, config, message);
+    free(copy);
+    return err;
+}
+
+static void every_setting_has_a_default_that_works(void **state)
+{
+    char message[FERRY_SETTING_MESSAGE_SIZE] = "";
+    struct config config;
+
+    (void)state;
+    assert_int_equal(read_line("", &config, message), FERRY_OK);
+    assert_int_equal(config.mqtt_port, 1883);
+    assert_int_equal(config.objects_port, 8080);
+    assert_int_equal(config.api_port, 8081);
+    assert_string_equal(config.listen, "127.0.0.1");
+    assert_string_equal(config.api_listen, "127.0.0.1");
+    assert_true(config_broker_is_managed(&config));
+    assert_true(config.data != NULL && config.data[0] == '/');
+    assert_null(config.public_url);
+    assert_false(config.allow_plain_secret);
+    config_done(&config);
+}
+
+static void a_flag_wins_over_the_environment_and_that_over_the_file(void **state)
+{
+    char path[] = "/tmp/ferry-config-XXXXXX", line[128], message[FERRY_SETTING_MESSAGE_SIZE] = "";
+    static const char text[] = "[ferryd]\nmqtt-port = 1\nobjects_port = 2\napi-port = 3\nurl-life = 2h\n";
+    int fd = mkstemp(path);
+    struct config config;
+
+    (void)state;
+    (void)close(fd);
+    assert_int_equal(ferry_file_replace(path, text, strlen(text), 0600), FERRY_OK);
+    assert_int_equal(setenv("FERRY_MQTT_PORT", "10", 1), 0);
+    assert_int_equal(setenv("FERRY_OBJECTS_PORT", "20", 1), 0);
+    (void)snprintf(line, sizeof(line), "--config %s --mqtt-port 100", path);
+    assert_int_equal(read_line(line, &config, message), FERRY_OK);
+    assert_int_equal(config.mqtt_port, 100);
+    assert_int_equal(config.objects_port, 20);
+    assert_int_equal(config.api_port, 3);
+    assert_int_equal(config.url_life_s, 7200);
+    config_done(&config);
+
+    assert_int_equal(setenv("FERRY_CONFIG", path, 1), 0);
+    assert_int_equal(read_line("", &config, message), FERRY_OK);
+    assert_int_equal(config.mqtt_port, 10);
+    assert_int_equal(config.api_port, 3);
+    config_done(&config);
+    (void)unsetenv("FERRY_CONFIG");
+    (void)unsetenv("FERRY_MQTT_PORT");
+    (void)unsetenv("FERRY_OBJECTS_PORT");
+    (void)unlink(path);
+}
+
+static void a_wrong_value_is_named_with_its_origin(void **state)
+{
+    static const struct {
+        const char *line, *wanted;
+    } cases[] = {
+        {"--mqtt-port 65536", "--mqtt-port"},
+        {"--mqtt-port x", "--mqtt-port"},
+        {"--url-life 59", "--url-life"},
+        {"--url-life 25h", "--url-life"},
+        {"--batch-max 0", "--batch-max"},
+        {"--listen localhost", "--listen"},
+        {"--api-listen 1.2.3", "--api-listen"},
+        {"--public-url files.example", "--public-url"},
+        {"--public-url http://", "--public-url"},
+        {"--public-url http://h/path", "--public-url"},
+        {"--public-url http://[::1", "--public-url"},
+        {"--public-url http://h12345678901234567890123456789012345678901234567890123456789012345", "63"},
+        {"--broker embedded", "--broker"},
+        {"--broker http://h", "--broker"},
+        {"--store postgresql://h/db", "--store"},
+        {"--store sqlite:", "--store"},
+        {"--objects s3://bucket", "--objects"},
+        {"--log-level loud", "--log-level"},
+        {"--push-retry-first 100 --push-retry-max 99", "--push-retry-max"},
+        {"--allow-plain-secret=maybe", "--allow-plain-secret"},
+        {"--config /nowhere/ferry.ini", "/nowhere/ferry.ini"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char message[FERRY_SETTING_MESSAGE_SIZE] = "";
+        struct config config;
+
+        print_message("%s\n", cases[i].line);
+        assert_int_not_equal(read_line(cases[i].line, &config, message), FERRY_OK);
+        assert_non_null(strstr(message, cases[i].wanted));
+        assert_null(strchr(message, '\n'));
+        config_done(&config);
+    }
+}
+
+static void texts_of_the_right_form_are_taken(void **state)
+{
+    static const char *const lines[] = {
+        "--public-url http://files.example", "--public-url https://files.example:8443", "--public-url http://[::1]:80",
+        "--broker mqtt://broker",            "--broker mqtts://u:p@broker:1",           "--store sqlite:/x/y.db",
+        "--objects file:/x/objects",         "--listen 0.0.0.0",                        "--listen ::",
+        "--allow-plain-secret",              "--mqtt-port 0",                           "--retention-days 0",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        char message[FERRY_SETTING_MESSAGE_SIZE] = "";
+        struct config config;
+
+        print_message("%s\n", lines[i]);
+        assert_int_equal(read_line(lines[i], &config, message), FERRY_OK);
+        config_done(&config);
+    }
+}
+
+static void a_password_on_the_command_line_is_wiped_from_it(void **state)
+{
+    char name[] = "ferryd", broker[] = "--broker=mqtt://u:secret@h";
+    char *argv[] = {name, broker, NULL};
+    char message[FERRY_SETTING_MESSAGE_SIZE] = "";
+    struct config config;
+
+    (void)state;
+    assert_int_equal(config_read(2, argv, &config, message), FERRY_OK);
+    assert_string_equal(config.broker, "mqtt://u:secret@h");
+    assert_null(strstr(broker, "secret"));
+    config_done(&config);
+}
+
+static void a_malformed_broker_address_is_refused_without_its_password(void **state)
+{
+    char message[FERRY_SETTING_MESSAGE_SIZE] = "";
+    struct config config;
+
+    (void)state;
+    assert_int_not_equal(read_line("--broker mqtt://u:secret@h:0", &config, message), FERRY_OK);
+    assert_null(strstr(message, "secret"));
+    config_done(&config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_setting_has_a_default_that_works),
+        cmocka_unit_test(a_flag_wins_over_the_environment_and_that_over_the_file),
+        cmocka_unit_test(a_wrong_value_is_named_with_its_origin),
+        cmocka_unit_test(texts_of_the_right_form_are_taken),
+        cmocka_unit_test(a_password_on_the_command_line_is_wiped_from_it),
+        cmocka_unit_test(a_malformed_broker_address_is_refused_without_its_password),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

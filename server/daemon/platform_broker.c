@@ -1,0 +1,163 @@
+/* The platform's way to its devices: the broker, and the bus that connects to it. */
+#include "platform_internal.h"
+
+#include "config_check.h"
+
+#include "base/log.h"
+#include "mqtt/mosquitto_bus.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum {
+    LINK_TIMEOUT_S = 10,     /* for our own broker to let us in */
+    DESCRIPTORS_SPARE = 128, /* of a broker's descriptors, those that are no connections */
+};
+
+static uint64_t connections_possible(uint64_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        wanted + DESCRIPTORS_SPARE <= limit.rlim_cur)
+        return wanted;
+    return limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? limit.rlim_cur - DESCRIPTORS_SPARE : DESCRIPTORS_SPARE;
+}
+
+/* Our own account at our own broker, with a password of this start. */
+static ferry_err use_service_account(struct platform *p)
+{
+    char password[SECRETS_PASSWORD_SIZE];
+    ferry_err err = secrets_new_password(p->hash_path, password);
+
+    if (err != FERRY_OK) {
+        ferry_log(FERRY_LOG_ERROR, "broker", "cannot write %s: %s", p->hash_path, ferry_err_text(err));
+        return err;
+    }
+    (void)snprintf(p->broker_url.username, sizeof(p->broker_url.username), "ferryd");
+    (void)snprintf(p->broker_url.password, sizeof(p->broker_url.password), "%s", password);
+    explicit_bzero(password, sizeof(password));
+    return FERRY_OK;
+}
+
+static ferry_err start_managed(struct platform *p)
+{
+    struct managed_broker_config cfg = {
+        .version = FERRY_VERSION,
+        .folder = p->broker_folder,
+        .program = p->config->mosquitto,
+        .plugin = p->plugin_path,
+        .store_path = p->store_path,
+        .allow_plain_secret = p->config->allow_plain_secret,
+        .queue_bytes = p->config->broker_queue_bytes,
+        .connections_max = connections_possible(p->config->broker_connections_max),
+    };
+    struct address reach;
+    ferry_err err = use_service_account(p);
+
+    if (err == FERRY_OK)
+        err = address_parse(p->config->listen, (uint16_t)p->config->mqtt_port, &cfg.address);
+    if (err == FERRY_OK)
+        err = managed_broker_start(&cfg, &p->broker);
+    if (err != FERRY_OK)
+        return err;
+    p->mqtt_at = managed_broker_address(p->broker);
+    reach = address_to_reach(&p->mqtt_at);
+    address_ip(&reach, p->broker_url.host);
+    p->broker_url.port = address_port(&reach);
+    return FERRY_OK;
+}
+
+ferry_err platform_start_broker(struct platform *p)
+{
+    char problem[BROKER_URL_MESSAGE_SIZE];
+    ferry_err err;
+
+    if (config_broker_is_managed(p->config))
+        return start_managed(p);
+    err = broker_url_parse(p->config->broker, &p->broker_url, problem);
+    if (err != FERRY_OK) /* the settings were checked */
+        ferry_log(FERRY_LOG_ERROR, "broker", "%s", problem);
+    return err;
+}
+
+ferry_err platform_open_bus(struct platform *p)
+{
+    const struct broker_url *url = &p->broker_url;
+    struct mosquitto_bus_config cfg = {
+        .host = url->host,
+        .port = url->port,
+        .username = url->username[0] != '\0' ? url->username : NULL,
+        .password = url->password[0] != '\0' ? url->password : NULL,
+        .client_id = p->secrets.client_id,
+        .tls = url->tls,
+        .ca_file = url->tls ? p->config->broker_ca : NULL,
+    };
+    ferry_err err = mosquitto_bus_open(&cfg, &p->bus);
+
+    explicit_bzero(p->broker_url.password, sizeof(p->broker_url.password));
+    if (err == FERRY_E_ARG)
+        ferry_log(FERRY_LOG_ERROR, "bus", "the certificates in %s cannot be read", p->config->broker_ca);
+    else if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "bus", "%s", ferry_err_text(err));
+    return err;
+}
+
+static void on_message(void *arg, const char *topic, const void *payload, size_t len)
+{
+    struct platform *p = arg;
+
+    p->engine_listener.message(p->engine_listener.arg, topic, payload, len);
+}
+
+static void on_link(void *arg, bool up)
+{
+    struct platform *p = arg;
+
+    if (p->engine_listener.link != NULL)
+        p->engine_listener.link(p->engine_listener.arg, up);
+    if (!up)
+        return;
+    if (p->broker != NULL)
+        managed_broker_subscribed(p->broker);
+    (void)pthread_mutex_lock(&p->lock);
+    p->linked = true;
+    (void)pthread_cond_broadcast(&p->link_changed);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+static bool wait_linked(struct platform *p)
+{
+    struct timespec deadline;
+    bool linked;
+
+    (void)clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += LINK_TIMEOUT_S;
+    (void)pthread_mutex_lock(&p->lock);
+    while (!p->linked && pthread_cond_timedwait(&p->link_changed, &p->lock, &deadline) == 0)
+        continue;
+    linked = p->linked;
+    (void)pthread_mutex_unlock(&p->lock);
+    return linked;
+}
+
+/* Somebody else's broker may be away: then we go on without it, and the bus says so. */
+ferry_err platform_start_bus(struct platform *p)
+{
+    struct bus_listener listener = {.message = on_message, .link = on_link, .arg = p};
+    ferry_err err;
+
+    p->engine_listener = engine_bus_listener(p->engine);
+    err = p->bus->ops->start(p->bus, &listener);
+    if (err != FERRY_OK) {
+        ferry_log(FERRY_LOG_ERROR, "bus", "%s", ferry_err_text(err));
+        return err;
+    }
+    if (p->broker == NULL || wait_linked(p))
+        return FERRY_OK;
+    ferry_log(FERRY_LOG_ERROR, "bus", "the broker of our own does not let us in, see %s/mosquitto.log",
+              p->broker_folder);
+    return FERRY_E_TIMEOUT;
+}
