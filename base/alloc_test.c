@@ -24,12 +24,14 @@ static void allocations_work_as_those_of_libc(void **state)
     ferry_autofree void *b = ferry_calloc(3, 4);
     ferry_autofree char *c = ferry_strdup("text");
     ferry_autofree char *d = ferry_asprintf("%s-%d", "n", 7);
+    ferry_autofree char *e = ferry_asprintf("%s", "");
 
     (void)state;
     assert_non_null(a);
     assert_memory_equal(b, zeros, sizeof(zeros));
     assert_string_equal(c, "text");
     assert_string_equal(d, "n-7");
+    assert_string_equal(e, "");
     memcpy(a, "123456789", 10);
     a = ferry_realloc(a, 1000);
     assert_string_equal(a, "123456789");

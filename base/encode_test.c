@@ -25,6 +25,8 @@ static void hex_of_either_case_is_decoded(void **state)
     (void)state;
     assert_int_equal(ferry_hex_decode("001fAbfF", 8, out, 4), FERRY_OK);
     assert_memory_equal(out, "\x00\x1f\xab\xff", 4);
+    assert_int_equal(ferry_hex_decode("0a9FAf90", 8, out, 4), FERRY_OK);
+    assert_memory_equal(out, "\x0a\x9f\xaf\x90", 4);
     assert_int_equal(ferry_hex_decode("", 0, out, 0), FERRY_OK);
 }
 

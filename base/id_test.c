@@ -45,6 +45,8 @@ static void parse_takes_what_make_made(void **state)
     assert_true(ferry_id_parse(made.text, FERRY_ID_LEN, &parsed));
     assert_true(ferry_id_equal(&made, &parsed));
     assert_int_equal(strlen(parsed.text), FERRY_ID_LEN);
+    made = ferry_id_make((1ull << 48) - 1, ones);
+    assert_true(ferry_id_parse(made.text, FERRY_ID_LEN, &parsed));
 }
 
 static void parse_refuses_everything_else(void **state)

@@ -114,6 +114,25 @@ static void message_that_is_too_long_is_cut_to_one_line(void **state)
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
+static void line_of_any_length_keeps_its_end(void **state)
+{
+    char area[3000];
+
+    (void)state;
+    memset(area, 'a', sizeof(area) - 1);
+    area[sizeof(area) - 1] = '\0';
+    for (int len = 1950; len < 2060; len++) {
+        struct catcher c;
+        const char *text;
+
+        catch(&c);
+        ferry_log(FERRY_LOG_ERROR, len % 2 == 0 ? "a" : area, "%0*d", len, 7);
+        text = release(&c);
+        assert_in_range(strlen(text), 1950, 2048);
+        assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    }
+}
+
 static void errno_is_shown_and_kept(void **state)
 {
     struct catcher c;
@@ -165,6 +184,7 @@ static void quote_shows_what_is_printable_and_escapes_the_rest(void **state)
         {"a\0b\n\x7f", 5, "\"a\\x00b\\x0a\\x7f\""},
         {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
         {"\xc2\x85\xc2\xa0", 4, "\"\\xc2\\x85\xc2\xa0\""},
+        {"\xc2\xbf\xc3\xbf", 4, "\"\xc2\xbf\xc3\xbf\""},
         {"\xff\xc3(\xed\xa0\x80", 6, "\"\\xff\\xc3(\\xed\\xa0\\x80\""},
         {"\xe2\x82", 2, "\"\\xe2\\x82\""},
         {"\xf0\x9f\x98x", 4, "\"\\xf0\\x9f\\x98x\""},
@@ -210,6 +230,7 @@ int main(void)
         cmocka_unit_test_teardown(lines_above_the_level_are_dropped, reset_level),
         cmocka_unit_test_teardown(message_cannot_begin_a_line_of_its_own, reset_level),
         cmocka_unit_test_teardown(message_that_is_too_long_is_cut_to_one_line, reset_level),
+        cmocka_unit_test_teardown(line_of_any_length_keeps_its_end, reset_level),
         cmocka_unit_test_teardown(errno_is_shown_and_kept, reset_level),
         cmocka_unit_test(level_is_read_by_its_name),
         cmocka_unit_test(quote_shows_what_is_printable_and_escapes_the_rest),

@@ -246,6 +246,22 @@ static void environment_sets_what_it_names(void **state)
     assert_string_equal(message, "FERRY_SECURE: write true or false, not \"maybe\"");
 }
 
+static void environment_ignores_a_name_that_is_too_long(void **state)
+{
+    static const char name[] = "a-name-of-a-setting-that-is-so-long-that-nobody-would-ever-want-to-type-it-into-a-terminal";
+    static const char cut[] = "FERRY_A_NAME_OF_A_SETTING_THAT_IS_SO_LONG_THAT_NOBODY_WOULD_EVER_WANT_TO_TYPE_IT_INTO_A_TERMINA";
+    const struct ferry_setting one = {name, FERRY_SETTING_UINT, 0, NULL, 0, 9, ""};
+    char message[FERRY_SETTING_MESSAGE_SIZE];
+    uint64_t value = 5;
+
+    (void)state;
+    assert_int_equal(sizeof(cut), 96);
+    assert_int_equal(setenv(cut, "7", 1), 0);
+    assert_int_equal(ferry_settings_from_env(&one, 1, &value, message), FERRY_OK);
+    assert_int_equal(value, 5);
+    (void)unsetenv(cut);
+}
+
 static void ini_file_sets_what_it_names_in_any_section(void **state)
 {
     struct config *config = *state;
@@ -305,7 +321,15 @@ static void ini_line_that_is_too_long_is_an_error_unless_it_is_a_comment(void **
     memcpy(ini + sizeof(ini) - 13, "\nmqtt-port=9", 13);
     assert_int_equal(from_ini(config, ini, message), FERRY_E_FORMAT);
     assert_string_equal(message, ":2: the line is too long");
+    memset(ini, 'x', sizeof(ini));
+    memcpy(ini, "broker=", 7);
+    memcpy(ini + 198, "\nmqtt-port=8", 13);
+    assert_int_equal(from_ini(config, ini, message), FERRY_OK);
+    assert_int_equal(strlen(config->broker), 198 - 7);
+    assert_int_equal(config->port, 8);
+    memset(ini, 'x', sizeof(ini));
     memcpy(ini, "secure=1\n ; roker", 16);
+    memcpy(ini + sizeof(ini) - 13, "\nmqtt-port=9", 13);
     assert_int_equal(from_ini(config, ini, message), FERRY_OK);
     assert_int_equal(config->port, 9);
 }
@@ -360,6 +384,7 @@ int main(void)
         WITH_DEFAULTS(messages_say_where_and_what_to_write),
         WITH_DEFAULTS(message_never_shows_a_text),
         WITH_DEFAULTS(environment_sets_what_it_names),
+        cmocka_unit_test(environment_ignores_a_name_that_is_too_long),
         WITH_DEFAULTS(ini_file_sets_what_it_names_in_any_section),
         WITH_DEFAULTS(indented_line_of_an_ini_file_is_a_line_of_its_own),
         WITH_DEFAULTS(ini_file_names_the_line_of_its_first_error),

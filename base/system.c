@@ -108,19 +108,22 @@ ferry_err ferry_dir_sync(const char *path)
     return FERRY_OK;
 }
 
-/* Syncs the folder that path is in. */
-static ferry_err sync_parent(const char *path)
+/* Syncs the folder that path is in. path is as before afterwards. */
+static ferry_err sync_parent(char *path)
 {
-    const char *slash = strrchr(path, '/');
-    ferry_autofree char *folder = NULL;
+    char *cut = strrchr(path, '/');
+    ferry_err err;
+    char kept;
 
-    if (slash == NULL)
+    if (cut == NULL)
         return ferry_dir_sync(".");
-    folder = ferry_strdup(path);
-    if (folder == NULL)
-        return FERRY_E_NOMEM;
-    folder[slash == path ? 1 : slash - path] = '\0';
-    return ferry_dir_sync(folder);
+    if (cut == path)
+        cut++;
+    kept = *cut;
+    *cut = '\0';
+    err = ferry_dir_sync(path);
+    *cut = kept;
+    return err;
 }
 
 static ferry_err fill_and_rename(int fd, const char *temporary, const char *path, const void *bytes, size_t len,
@@ -154,11 +157,11 @@ ferry_err ferry_file_replace(const char *path, const void *bytes, size_t len, mo
         (void)unlink(temporary);
         return err;
     }
-    return sync_parent(path);
+    return sync_parent(temporary);
 }
 
 /* Makes one folder; one that is there already is fine. */
-static ferry_err make_one(const char *path, mode_t mode)
+static ferry_err make_one(char *path, mode_t mode)
 {
     struct stat found;
     int made_errno;
@@ -174,13 +177,10 @@ static ferry_err make_one(const char *path, mode_t mode)
 ferry_err ferry_dir_make(const char *path, mode_t mode)
 {
     ferry_autofree char *part = ferry_strdup(path);
-    size_t len;
 
     if (part == NULL)
         return FERRY_E_NOMEM;
-    for (len = strlen(part); len > 1 && part[len - 1] == '/'; len--)
-        part[len - 1] = '\0';
-    for (size_t i = 1; i < len; i++) {
+    for (size_t i = 1; part[0] != '\0' && part[i] != '\0'; i++) {
         ferry_err err;
 
         if (part[i] != '/' || part[i - 1] == '/')

@@ -104,6 +104,10 @@ static void file_that_was_replaced_is_read_back(void **state)
     assert_int_equal(ferry_file_read("f", &content), FERRY_OK);
     assert_string_equal(content.data, "");
     assert_int_equal(entries("."), 1);
+    assert_int_equal(ferry_dir_make("folder/deep", 0700), FERRY_OK);
+    assert_int_equal(ferry_file_replace("folder/deep/f", "two", 3, 0600), FERRY_OK);
+    assert_int_equal(ferry_file_read("folder/deep/f", &content), FERRY_OK);
+    assert_string_equal(content.data, "two");
 }
 
 static void empty_file_is_read_as_an_empty_string(void **state)
@@ -201,6 +205,8 @@ static void folders_are_made_with_their_parents(void **state)
     assert_int_equal(ferry_dir_make(absolute, 0700), FERRY_OK);
     assert_int_equal(mode_of("x/y"), 0700);
     assert_int_equal(ferry_dir_make("/", 0700), FERRY_OK);
+    assert_int_equal(ferry_dir_make("long/name/", 0700), FERRY_OK);
+    assert_int_equal(entries("long"), 1);
     assert_int_equal(ferry_dir_make(".", 0700), FERRY_OK);
 }
 
