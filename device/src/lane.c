@@ -155,6 +155,7 @@ void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int cod
 
     if (rule->verdict == FERRY__GO_ON)
         return;
+    bool repeated = l->err == (uint8_t)err;
     lane_drop_request(l);
     l->err = (uint8_t)err;
     l->detail = code;
@@ -172,7 +173,7 @@ void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int cod
         if (lane_tried_enough(d, l))
             ferry__lane_report(d, l, err);
         else /* the first time at once: an expired URL is no failure of anybody */
-            lane_pause(d, l, FERRY_PHASE_ASK, l->tries == 1 ? 0 : lane_pause_ms(d, l->tries - 1u, least_ms));
+            lane_pause(d, l, FERRY_PHASE_ASK, repeated ? lane_pause_ms(d, l->tries, least_ms) : 0);
         break;
     case FERRY__WHOLE:
         l->whole = true;

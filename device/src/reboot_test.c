@@ -1,0 +1,203 @@
+#include "machine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DOWN FERRY_LANE_DOWN
+
+static struct machine m;
+
+static int fresh(void **state)
+{
+    (void)state;
+    machine_init(&m);
+    return 0;
+}
+
+#define finish_with(err, kept) machine_finish(&m, DOWN, err, kept)
+#define confirm(state, code) machine_confirm(&m, DOWN, state, code)
+
+/* The end of a download whose bytes have all arrived. */
+static void commit_and_confirm(void)
+{
+    assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
+    assert_string_equal(machine_expect(&m, FERRY_ACT_COMMIT)->name, "f");
+    assert_int_equal(machine_event(&m, FERRY_EV_COMMITTED, DOWN), FERRY_DEVICE_OK);
+    confirm("done", 0);
+    finish_with(FERRY_DEVICE_OK, false);
+}
+
+static void whole_answer(void)
+{
+    machine_expect(&m, FERRY_ACT_HTTP);
+    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
+    assert_int_equal(machine_body(&m, 0, FILE_SIZE), FERRY_DEVICE_OK);
+}
+
+static void answer_offer(const char *type, const char *name, uint64_t size, const char *md5, const char *url)
+{
+    char text[1024];
+
+    (void)snprintf(text, sizeof text, "{'type':'%s','size':%llu,'name':'%s','md5sum':'%s','url':'%s'}", type,
+                   (unsigned long long)size, name, md5, url);
+    machine_say(&m, text);
+}
+
+static void offer_again(const char *url)
+{
+    machine_expect(&m, FERRY_ACT_PUBLISH);
+    assert_non_null(strstr(m.payload, "get_download_task"));
+    answer_offer("get_download_task_rsp", "f", FILE_SIZE, file_md5(), url);
+}
+
+static void opened(uint64_t usable)
+{
+    ferry_event event = {.kind = FERRY_EV_OPENED, .lane = DOWN, .offset = usable};
+
+    assert_int_equal(ferry_device_event(&m.device, m.now, &event), FERRY_DEVICE_OK);
+}
+
+static void after_a_reboot_the_rest_is_fetched_without_reading_the_file(void **state)
+{
+    ferry_http_head head = {.status = 206, .has_range = true, .range_start = 70000, .range_total = FILE_SIZE};
+
+    (void)state;
+    m.cfg.save_bytes = 1;
+    m.cfg.save_ms = 0;
+    machine_fetch_opened(&m, 0);
+    machine_expect(&m, FERRY_ACT_HTTP);
+    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
+    assert_int_equal(machine_body(&m, 0, 69990), FERRY_DEVICE_OK);
+    assert_int_equal(machine_body(&m, 69990, 10), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_WAIT);
+    machine_reboot(&m);
+    machine_link(&m);
+    offer_again("http://h/d2");
+    assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, 70000);
+    opened(70000);
+    assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 70000);
+    assert_int_equal(machine_head(&m, DOWN, &head), FERRY_DEVICE_OK);
+    assert_int_equal(machine_body(&m, 70000, FILE_SIZE - 70000), FERRY_DEVICE_OK);
+    commit_and_confirm();
+}
+
+static void a_partial_file_that_is_shorter_than_remembered_is_begun_again(void **state)
+{
+    (void)state;
+    m.cfg.save_bytes = 1;
+    m.cfg.save_ms = 0;
+    machine_fetch_opened(&m, 0);
+    machine_expect(&m, FERRY_ACT_HTTP);
+    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
+    assert_int_equal(machine_body(&m, 0, 70000), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_WAIT);
+    machine_reboot(&m);
+    machine_link(&m);
+    offer_again("http://h/d2");
+    machine_expect(&m, FERRY_ACT_OPEN);
+    opened(0);
+    assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 0);
+    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
+    assert_int_equal(machine_body(&m, 0, FILE_SIZE), FERRY_DEVICE_OK);
+    commit_and_confirm();
+}
+
+static void after_a_reboot_another_file_begins_at_zero(void **state)
+{
+    (void)state;
+    m.cfg.save_bytes = 1;
+    m.cfg.save_ms = 0;
+    machine_fetch_opened(&m, 0);
+    machine_expect(&m, FERRY_ACT_HTTP);
+    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
+    assert_int_equal(machine_body(&m, 0, 70000), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_WAIT);
+    machine_reboot(&m);
+    machine_link(&m);
+    machine_expect(&m, FERRY_ACT_PUBLISH);
+    answer_offer("get_download_task_rsp", "f", FILE_SIZE, "00000000000000000000000000000000", "http://h/d");
+    assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, 0);
+}
+
+static void a_reboot_between_verified_and_named_commits_again(void **state)
+{
+    (void)state;
+    machine_fetch_opened(&m, 0);
+    whole_answer();
+    assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_COMMIT);
+    machine_reboot(&m);
+    while (machine_next(&m) == FERRY_ACT_CONNECT)
+        ;
+    assert_int_equal(m.act.kind, FERRY_ACT_COMMIT);
+    assert_string_equal(m.act.name, "f");
+    assert_int_equal(m.act.size, FILE_SIZE);
+    assert_int_equal(machine_event(&m, FERRY_EV_COMMITTED, DOWN), FERRY_DEVICE_OK);
+    assert_int_equal(machine_event(&m, FERRY_EV_LINK_UP, DOWN), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_SUBSCRIBE);
+    assert_int_equal(machine_event(&m, FERRY_EV_SUBSCRIBED, DOWN), FERRY_DEVICE_OK);
+    confirm("done", 0);
+    finish_with(FERRY_DEVICE_OK, false);
+}
+
+static void a_reboot_before_the_confirmation_reports_again(void **state)
+{
+    static const bool failed[] = {false, true};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        machine_init(&m);
+        machine_fetch_opened(&m, 0);
+        whole_answer();
+        assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
+        machine_expect(&m, FERRY_ACT_COMMIT);
+        if (failed[i]) {
+            assert_int_equal(machine_fault(&m, FERRY_EV_FILE_FAILED, DOWN, FERRY_FAULT_SPACE), FERRY_DEVICE_OK);
+            machine_expect(&m, FERRY_ACT_DISCARD);
+        } else
+            assert_int_equal(machine_event(&m, FERRY_EV_COMMITTED, DOWN), FERRY_DEVICE_OK);
+        machine_expect(&m, FERRY_ACT_PUBLISH);
+        machine_reboot(&m);
+        machine_link(&m);
+        confirm(failed[i] ? "fail" : "done", 0);
+        finish_with(failed[i] ? FERRY_DEVICE_E_SPACE : FERRY_DEVICE_OK, false);
+    }
+}
+
+static void snapshots_keep_their_distance_in_time_and_bytes(void **state)
+{
+    unsigned before;
+
+    (void)state;
+    m.cfg.save_bytes = 10000;
+    m.cfg.save_ms = 5000;
+    machine_fetch_opened(&m, 0);
+    machine_expect(&m, FERRY_ACT_HTTP);
+    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_WAIT);
+    before = m.saves;
+    for (size_t at = 0; at < 90000; at += 1000, m.now += 100) { /* 9 seconds */
+        assert_int_equal(machine_body(&m, at, 1000), FERRY_DEVICE_OK);
+        machine_expect(&m, FERRY_ACT_WAIT);
+    }
+    assert_int_equal(m.saves - before, 1);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup(name, fresh)
+    const struct CMUnitTest tests[] = {
+        T(after_a_reboot_the_rest_is_fetched_without_reading_the_file),
+        T(a_partial_file_that_is_shorter_than_remembered_is_begun_again),
+        T(after_a_reboot_another_file_begins_at_zero),
+        T(a_reboot_between_verified_and_named_commits_again),
+        T(a_reboot_before_the_confirmation_reports_again),
+        T(snapshots_keep_their_distance_in_time_and_bytes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
