@@ -381,7 +381,17 @@ class Platform:
         env.setdefault("ASAN_OPTIONS", f"detect_leaks=1:exitcode={SANITIZER_EXIT}")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         env.update(self._env)
+        if SANITIZED:
+            env["LD_PRELOAD"] = sanitizer_preload(env.get("LD_PRELOAD"))
+            env["LSAN_OPTIONS"] = f"suppressions={SOURCE_DIR / 'tests/support/lsan.supp'}:print_suppressions=0"
         return env
+
+
+def sanitizer_preload(others=None):
+    """LD_PRELOAD for a build with ASan: ferry_auth.so is loaded by a mosquitto that was built without it."""
+    found = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    library = os.path.realpath(found.stdout.strip())
+    return f"{library}:{others}" if others else library
 
 
 @atexit.register
