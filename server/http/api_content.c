@@ -13,16 +13,16 @@ enum { READ_BLOCK = 65536 };
 
 /* --- headers ------------------------------------------------------------------------------------------ */
 
-static char *put_plain(char *out, const char *name)
+static void plain(const char *name, char *out)
 {
     for (; *name != '\0'; name++) {
         unsigned char c = (unsigned char)*name;
         *out++ = (char)(c < 0x20 || c >= 0x7f || strchr("\"\\%", c) != NULL ? '_' : c);
     }
-    return out;
+    *out = '\0';
 }
 
-static char *put_escaped(char *out, const char *name)
+static void escape(const char *name, char *out)
 {
     static const char unreserved[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
     static const char digits[] = "0123456789ABCDEF";
@@ -37,18 +37,16 @@ static char *put_escaped(char *out, const char *name)
             *out++ = digits[c & 15];
         }
     }
-    return out;
+    *out = '\0';
 }
 
 void api_content_disposition(const char *name, char out[API_DISPOSITION_SIZE])
 {
-    char *p = out;
+    char plain_name[FERRY_NAME_MAX + 1], escaped[3 * FERRY_NAME_MAX + 1];
 
-    p = stpcpy(p, "attachment; filename=\"");
-    p = put_plain(p, name);
-    p = stpcpy(p, "\"; filename*=UTF-8''");
-    p = put_escaped(p, name);
-    *p = '\0';
+    plain(name, plain_name);
+    escape(name, escaped);
+    (void)snprintf(out, API_DISPOSITION_SIZE, "attachment; filename=\"%s\"; filename*=UTF-8''%s", plain_name, escaped);
 }
 
 static bool add(struct MHD_Response *response, const char *name, const char *value)

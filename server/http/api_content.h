@@ -14,8 +14,8 @@
  */
 void api_content_answer(struct api_request *r, const ferry_id *key, const char *name, const char *md5);
 
-/** @brief "attachment" with the name in both forms of RFC 6266; out is always terminated. Pure. */
-enum { API_DISPOSITION_SIZE = 2 * 3 * FERRY_NAME_MAX + 64 };
+enum { API_DISPOSITION_SIZE = 4 * FERRY_NAME_MAX + 64 };
+/** @brief "attachment" with the name in both forms of RFC 6266. Pure. name: at most FERRY_NAME_MAX bytes. */
 void api_content_disposition(const char *name, char out[API_DISPOSITION_SIZE]);
 
 #endif

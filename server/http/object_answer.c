@@ -51,9 +51,12 @@ static bool answer_refusal(struct object_request *r)
            (!text->retry_after || object_answer_header(r, MHD_HTTP_HEADER_RETRY_AFTER, retry_after_s));
 }
 
-static bool is_tus_answer(const struct object_request *r)
+static bool add_tus(struct object_request *r)
 {
-    return r->tus || r->method == METHOD_PATCH || r->method == METHOD_OPTIONS;
+    if (!r->tus && r->method != METHOD_PATCH && r->method != METHOD_OPTIONS && r->refusal != REFUSED_TUS_VERSION)
+        return true;
+    return object_answer_header(r, "Tus-Resumable", TUS_VERSION) &&
+           (r->refusal != REFUSED_TUS_VERSION || object_answer_header(r, "Tus-Version", TUS_VERSION));
 }
 
 static bool finish_answer(struct object_request *r)
@@ -67,8 +70,7 @@ static bool finish_answer(struct object_request *r)
     if (r->response_is_shared)
         return true; /* queued before the body could come, which closes the connection for a vendor */
     bool close = r->vendor || atomic_load(&r->plane->stopping) || object_connection_is_extra(r->connection);
-    return (!close || object_answer_header(r, MHD_HTTP_HEADER_CONNECTION, "close")) &&
-           (!is_tus_answer(r) || object_answer_header(r, "Tus-Resumable", TUS_VERSION));
+    return (!close || object_answer_header(r, MHD_HTTP_HEADER_CONNECTION, "close")) && add_tus(r);
 }
 
 enum MHD_Result object_answer_queue(struct object_request *r, struct MHD_Connection *connection)

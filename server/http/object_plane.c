@@ -402,11 +402,11 @@ ferry_err object_plane_start(const struct object_plane_config *cfg, struct objec
     return FERRY_OK;
 }
 
-static void wait_for_transfers(struct object_plane *plane)
+static void wait_for_transfers(struct object_plane *plane, bool bodies)
 {
     const struct timespec pause = {.tv_nsec = STOP_POLL_MS * 1000000L};
     uint64_t until_ms = ferry_mono_ms() + plane->cfg.limits.stop_grace_ms;
-    while (object_watch_busy(plane->watch) > 0 && ferry_mono_ms() < until_ms)
+    while (object_watch_busy(plane->watch, bodies) > 0 && ferry_mono_ms() < until_ms)
         (void)nanosleep(&pause, NULL);
 }
 
@@ -425,8 +425,9 @@ void object_plane_stop(struct object_plane *plane)
     if (plane == NULL)
         return;
     atomic_store(&plane->stopping, true);
-    wait_for_transfers(plane);
+    wait_for_transfers(plane, true);
     wait_for_suspended(plane);
+    wait_for_transfers(plane, false); /* what is done has its answer sent */
     MHD_stop_daemon(plane->daemon);
     plane_free(plane);
 }

@@ -18,6 +18,7 @@ typedef enum {
     END_SUSPEND, /* tus: some are there: make durable, answer */
     END_KEEP,    /* tus: the client is gone: make durable */
     END_ABORT,   /* throw away */
+    END_UNDO,    /* the object is there, but its task is gone: remove it, answer */
 } upload_ending;
 
 /* Held by its request, its job, and a command that is under way. */
@@ -67,12 +68,36 @@ static void give_back(struct object_upload *u, ferry_err result)
     upload_unref(u);
 }
 
+static void finisher_run(struct api_job *job);
+
+static void give_to_finisher(struct object_upload *u, upload_ending ending)
+{
+    u->ending = ending;
+    u->job.run = finisher_run;
+    api_pool_submit(u->plane->finishers, &u->job);
+}
+
 static void stored_done(struct command *command, void *arg)
 {
-    give_back(arg, command->result);
+    struct object_upload *u = arg;
+    u->result = command->result;
+    if (command->result == FERRY_E_NOT_FOUND || command->result == FERRY_E_STATE)
+        give_to_finisher(u, END_UNDO);
+    else
+        give_back(u, command->result);
 }
 
 /* --- on a finisher -------------------------------------------------------------------------------- */
+
+static void undo(struct object_upload *u)
+{
+    struct objects *objects = u->plane->cfg.objects;
+    ferry_err err = objects->ops->remove(objects, &u->key);
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_WARN, OBJECT_LOG, "upload task %s is gone, but its object cannot be removed: %s",
+                  u->key.text, ferry_err_text(err));
+    give_back(u, u->result);
+}
 
 static void finish(struct object_upload *u)
 {
@@ -129,6 +154,9 @@ static void finisher_run(struct api_job *job)
     case END_ABORT:
         let_go(u);
         break;
+    case END_UNDO:
+        undo(u);
+        break;
     }
 }
 
@@ -137,10 +165,8 @@ static void finisher_run(struct api_job *job)
 static void end_with(struct object_upload *u, upload_ending ending)
 {
     u->ended = true;
-    u->ending = ending;
-    u->job.run = finisher_run;
     atomic_fetch_add(&u->refs, 1);
-    api_pool_submit(u->plane->finishers, &u->job);
+    give_to_finisher(u, ending);
 }
 
 /* A command that the engine does not take now is no loss: the next one comes. */

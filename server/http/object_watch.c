@@ -139,13 +139,15 @@ static pace_phase phase_of(const struct object_connection *c, uint32_t *ret_turn
     return (pace_phase)(phase & PHASE_MASK);
 }
 
-size_t object_watch_busy(struct object_watch *watch)
+size_t object_watch_busy(struct object_watch *watch, bool bodies)
 {
     size_t busy = 0;
     uint32_t turn;
     pthread_mutex_lock(&watch->mutex);
-    for (const struct object_connection *c = watch->first; c != NULL; c = c->next)
-        busy += phase_of(c, &turn) != PACE_HEAD;
+    for (const struct object_connection *c = watch->first; c != NULL; c = c->next) {
+        pace_phase phase = phase_of(c, &turn);
+        busy += phase == PACE_OURS || phase == PACE_ANSWER || (bodies && phase == PACE_BODY);
+    }
     pthread_mutex_unlock(&watch->mutex);
     return busy;
 }

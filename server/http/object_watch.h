@@ -49,7 +49,7 @@ void object_connection_writes(struct object_watch *watch, struct object_connecti
 
 /** @brief Cuts the connection that writes the partial object: its device has come back on another one. */
 void object_watch_cut_writer(struct object_watch *watch, const ferry_id *key);
-/** @brief Connections with a request under way. */
-size_t object_watch_busy(struct object_watch *watch);
+/** @brief Connections with a request under way; with bodies, also those whose body is still coming. */
+size_t object_watch_busy(struct object_watch *watch, bool bodies);
 
 #endif

@@ -243,6 +243,9 @@ void world_plane_start(struct world *w)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    int send_buffer = w->send_buffer_bytes;
+    if (send_buffer > 0)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer), 0);
     assert_int_equal(listen(fd, 1024), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     w->port = ntohs(address.sin_port);
@@ -398,14 +401,21 @@ unsigned world_temporary_files(struct world *w)
 
 /* --- the client ------------------------------------------------------------------------------------- */
 
-int client_connect(struct world *w)
+int client_connect_with_buffer(struct world *w, int bytes)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)w->port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
+    if (bytes > 0)
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
+}
+
+int client_connect(struct world *w)
+{
+    return client_connect_with_buffer(w, 0);
 }
 
 size_t client_try_send(int fd, const void *bytes, size_t len)
@@ -505,7 +515,8 @@ struct http_answer http(struct world *w, const char *method, const char *path, c
     client_say(fd, "%s %s HTTP/1.1\r\nHost: h\r\n%s\r\n", method, path, headers);
     if (len > 0)
         (void)client_try_send(fd, body, len);
-    struct http_answer answer = client_read(fd, strcmp(method, "HEAD") == 0, 2000);
+    bool stays = strstr(headers, "User-Agent") != NULL;
+    struct http_answer answer = client_read(fd, strcmp(method, "HEAD") == 0, stays ? 0 : 2000);
     close(fd);
     return answer;
 }

@@ -37,6 +37,7 @@ struct world {
     struct object_plane *plane;
     int port;
     struct object_plane_limits limits; /* for the next start of the plane */
+    int send_buffer_bytes; /* of the plane's sockets; 0: the system's */
     bool in_memory;
     /* tasks: uploads (two of 300,000 bytes, one of 1,000, one cancelled), downloads */
     ferry_id upload, upload2, small_upload, cancelled_upload;
@@ -78,6 +79,8 @@ struct http_answer {
 };
 
 int client_connect(struct world *w);
+/* With a receive buffer of so many bytes. */
+int client_connect_with_buffer(struct world *w, int bytes);
 /* Fails the test when not all can be sent. */
 void client_send(int fd, const void *bytes, size_t len);
 void client_say(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -89,7 +92,7 @@ void answer_done(struct http_answer *answer);
 /* The value of a header with exactly this spelling, or null; valid until the next call. */
 const char *answer_header(const struct http_answer *answer, const char *name);
 
-/* One request on a connection of its own. headers: each with its CRLF. */
+/* One request on a connection of its own. headers: each with its CRLF. Without User-Agent, closed is filled in. */
 struct http_answer http(struct world *w, const char *method, const char *path, const char *headers, const void *body,
                         size_t len);
 
