@@ -2,6 +2,7 @@
 #include "engine_internal.h"
 
 #include "base/log.h"
+#include "report_text.h"
 #include "upload_rules.h"
 
 #include <string.h>
@@ -188,7 +189,7 @@ static ferry_err on_report(struct engine *e, const struct device_message *m, uin
         return err;
 
     char result_msg[FERRY_RESULT_MSG_MAX + 1];
-    (void)ferry_text_copy(ferry_utf8_cut(m->msg.result_msg, FERRY_RESULT_MSG_MAX), result_msg, sizeof result_msg);
+    report_text_copy(m->msg.result_msg, result_msg);
     struct upload_event event = {
         .kind = kinds[m->msg.state],
         .percent = m->msg.percent,
