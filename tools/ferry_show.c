@@ -18,8 +18,8 @@ static const char *const directions[] = {[FERRY_LANE_UP] = "upload", [FERRY_LANE
 static const char *err_name(ferry_device_err err)
 {
     switch (err) {
-#define X(name, number, wire, text)                                                               \
-    case name:                                                                                    \
+#define X(name, number, wire, text) \
+    case name:                      \
         return #name;
         FERRY_DEVICE_ERR_LIST(X)
 #undef X
@@ -98,23 +98,25 @@ static void draw_bar(struct ferry_show *show, const ferry_lane_status *status, u
         uint64_t seconds = (status->size - status->offset) / rate;
         (void)snprintf(left, sizeof left, "%" PRIu64 ":%02" PRIu64 " left", seconds / 60, seconds % 60);
     }
-    fprintf(stderr, "\r%-9s %3d%% [%s] %10s %10s/s  %s\033[K", status->phase == FERRY_PHASE_HASH ? "checking" : "moving",
-            percent, bar, amount(status->offset, done), amount(rate, speed), left);
+    fprintf(stderr, "\r%-9s %3d%% [%s] %10s %10s/s  %s\033[K",
+            status->phase == FERRY_PHASE_HASH ? "checking" : "moving", percent, bar, amount(status->offset, done),
+            amount(rate, speed), left);
     show->drawn = true;
 }
 
 static void json_progress(const ferry_lane_status *status, ferry_lane lane, uint64_t rate)
 {
-    print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "event", status->phase == FERRY_PHASE_HASH ? "hashing" : "progress",
-                         "direction", directions[lane], "name", status->name, "size", (json_int_t)status->size,
-                         "bytes", (json_int_t)status->offset, "bytes_per_s", (json_int_t)rate));
+    print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I}", "event",
+                         status->phase == FERRY_PHASE_HASH ? "hashing" : "progress", "direction", directions[lane],
+                         "name", status->name, "size", (json_int_t)status->size, "bytes", (json_int_t)status->offset,
+                         "bytes_per_s", (json_int_t)rate));
 }
 
 static const char *fault_text(ferry_fault fault)
 {
     switch (fault) {
-#define X(name, number, text)                                                                     \
-    case name:                                                                                    \
+#define X(name, number, text) \
+    case name:                \
         return text;
         FERRY_FAULT_LIST(X)
 #undef X
@@ -136,7 +138,8 @@ static void show_link(struct ferry_show *show, const ferry_lane_status *status)
     if (came)
         fprintf(stderr, "ferry: connected to %s\n", show->broker);
     else
-        fprintf(stderr, "ferry: no connection to %s (%s): trying again\n", show->broker, fault_text(status->link_fault));
+        fprintf(stderr, "ferry: no connection to %s (%s): trying again\n", show->broker,
+                fault_text(status->link_fault));
 }
 
 static void show_trouble(struct ferry_show *show, const ferry_lane_status *status)
@@ -220,8 +223,8 @@ void ferry_show_failed(struct ferry_show *show, ferry_lane lane, ferry_device_er
 
     end_bar(show);
     if (show->json)
-        print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "event", "failed", "direction", directions[lane],
-                             "name", show->name, "error", err_name(err), "message", message, "exit", code));
+        print_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "event", "failed", "direction", directions[lane], "name",
+                             show->name, "error", err_name(err), "message", message, "exit", code));
     else if (show->name[0] != '\0')
         fprintf(stderr, "ferry: %s: %s\n", quoted(show->name, text), message);
     else

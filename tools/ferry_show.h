@@ -13,8 +13,8 @@
 /** @brief One transfer on the screen. */
 struct ferry_show {
     bool json;
-    bool terminal;       /**< stderr is one: draw a bar */
-    bool drawn;          /**< the cursor stands in a bar */
+    bool terminal; /**< stderr is one: draw a bar */
+    bool drawn;    /**< the cursor stands in a bar */
     const char *broker;
     char name[FERRY_NAME_MAX + 1];
     ferry_phase phase;

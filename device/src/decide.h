@@ -19,9 +19,9 @@ typedef enum {
 
 /* Where the code comes from. */
 enum {
-    FERRY__ON_FAULT = 1u << 1,       /* ferry_fault of an HTTP request or a file */
-    FERRY__ON_LINK = 1u << 2,        /* ferry_fault of the connection to the broker */
-    FERRY__ON_PUT = 1u << 3,         /* HTTP status */
+    FERRY__ON_FAULT = 1u << 1, /* ferry_fault of an HTTP request or a file */
+    FERRY__ON_LINK = 1u << 2,  /* ferry_fault of the connection to the broker */
+    FERRY__ON_PUT = 1u << 3,   /* HTTP status */
     FERRY__ON_PROBE = 1u << 4,
     FERRY__ON_PATCH = 1u << 5,
     FERRY__ON_GET = 1u << 6,

@@ -5,49 +5,30 @@
 
 #include <cmocka.h>
 
-enum { G = FERRY__GO_ON, L = FERRY__LATER, N = FERRY__NEW_URL, W = FERRY__WHOLE, A = FERRY__RESTART,
-       R = FERRY__REPORT, S = FERRY__STOP };
+enum {
+    G = FERRY__GO_ON,
+    L = FERRY__LATER,
+    N = FERRY__NEW_URL,
+    W = FERRY__WHOLE,
+    A = FERRY__RESTART,
+    R = FERRY__REPORT,
+    S = FERRY__STOP
+};
 
 /* Written down a second time, from the outside: what each HTTP status means to each kind of request. */
 static const struct {
     int from, to;
     int put, probe, patch, get;
 } http[] = {
-    {0, 199, R, W, R, R},
-    {200, 200, G, G, G, G},
-    {201, 204, G, G, G, R},
-    {205, 205, R, W, R, R},
-    {206, 206, R, W, R, G},
-    {207, 299, R, W, R, R},
-    {300, 399, N, W, N, N},
-    {400, 400, A, W, A, R},
-    {401, 401, N, W, N, N},
-    {402, 402, R, W, R, R},
-    {403, 404, N, W, N, N},
-    {405, 405, R, W, W, R},
-    {406, 407, R, W, R, R},
-    {408, 408, L, L, L, L},
-    {409, 409, L, W, L, R},
-    {410, 410, N, W, N, N},
-    {411, 411, R, W, R, R},
-    {412, 412, N, W, N, A},
-    {413, 413, R, W, R, R},
-    {414, 414, R, W, R, R},
-    {415, 415, R, W, W, R},
-    {416, 416, R, W, R, A},
-    {417, 424, R, W, R, R},
-    {425, 425, L, L, L, L},
-    {426, 428, R, W, R, R},
-    {429, 429, L, L, L, L},
-    {430, 459, R, W, R, R},
-    {460, 460, R, W, A, R},
-    {461, 499, R, W, R, R},
-    {500, 500, L, L, L, L},
-    {501, 501, R, W, W, R},
-    {502, 504, L, L, L, L},
-    {505, 505, R, R, R, R},
-    {506, 599, L, L, L, L},
-    {600, 65535, R, W, R, R},
+    {0, 199, R, W, R, R},   {200, 200, G, G, G, G}, {201, 204, G, G, G, R},   {205, 205, R, W, R, R},
+    {206, 206, R, W, R, G}, {207, 299, R, W, R, R}, {300, 399, N, W, N, N},   {400, 400, A, W, A, R},
+    {401, 401, N, W, N, N}, {402, 402, R, W, R, R}, {403, 404, N, W, N, N},   {405, 405, R, W, W, R},
+    {406, 407, R, W, R, R}, {408, 408, L, L, L, L}, {409, 409, L, W, L, R},   {410, 410, N, W, N, N},
+    {411, 411, R, W, R, R}, {412, 412, N, W, N, A}, {413, 413, R, W, R, R},   {414, 414, R, W, R, R},
+    {415, 415, R, W, W, R}, {416, 416, R, W, R, A}, {417, 424, R, W, R, R},   {425, 425, L, L, L, L},
+    {426, 428, R, W, R, R}, {429, 429, L, L, L, L}, {430, 459, R, W, R, R},   {460, 460, R, W, A, R},
+    {461, 499, R, W, R, R}, {500, 500, L, L, L, L}, {501, 501, R, W, W, R},   {502, 504, L, L, L, L},
+    {505, 505, R, R, R, R}, {506, 599, L, L, L, L}, {600, 65535, R, W, R, R},
 };
 
 static void every_http_status_has_the_verdict_of_the_list(void **state)
@@ -70,10 +51,10 @@ static void every_http_status_has_the_verdict_of_the_list(void **state)
 static const struct {
     int fault, transfer, link;
 } faults[] = {
-    {FERRY_FAULT_NONE, G, G},    {FERRY_FAULT_DNS, L, L},     {FERRY_FAULT_CONNECT, L, L},
-    {FERRY_FAULT_TIMEOUT, L, L}, {FERRY_FAULT_LOST, L, L},    {FERRY_FAULT_TLS, R, S},
-    {FERRY_FAULT_GARBLED, L, L}, {FERRY_FAULT_READ, R, L},    {FERRY_FAULT_WRITE, R, L},
-    {FERRY_FAULT_SPACE, R, L},   {FERRY_FAULT_NAME, R, L},    {FERRY_FAULT_REFUSED, L, S},
+    {FERRY_FAULT_NONE, G, G},        {FERRY_FAULT_DNS, L, L},    {FERRY_FAULT_CONNECT, L, L},
+    {FERRY_FAULT_TIMEOUT, L, L},     {FERRY_FAULT_LOST, L, L},   {FERRY_FAULT_TLS, R, S},
+    {FERRY_FAULT_GARBLED, L, L},     {FERRY_FAULT_READ, R, L},   {FERRY_FAULT_WRITE, R, L},
+    {FERRY_FAULT_SPACE, R, L},       {FERRY_FAULT_NAME, R, L},   {FERRY_FAULT_REFUSED, L, S},
     {FERRY_FAULT_UNAVAILABLE, L, L}, {FERRY_FAULT_SYSTEM, L, L}, {FERRY_FAULT_SYSTEM + 1, L, L},
 };
 
@@ -90,11 +71,21 @@ static void every_fault_has_the_verdict_of_the_list(void **state)
 static const struct {
     int code, up, down;
 } results[] = {
-    {FERRY_RESULT_OK, G, G},       {FERRY_RESULT_BAD_JSON, S, S},       {FERRY_RESULT_BAD_NAME, S, S},
-    {FERRY_RESULT_BAD_SIZE, S, S}, {FERRY_RESULT_TOO_LARGE, S, S},      {FERRY_RESULT_BAD_MD5, S, S},
-    {FERRY_RESULT_QUOTA, S, S},    {FERRY_RESULT_BUSY, L, L},           {FERRY_RESULT_NO_TASK, N, S},
-    {FERRY_RESULT_NO_OBJECT, N, S}, {FERRY_RESULT_CANCELLED, S, S},     {FERRY_RESULT_EXPIRED, N, N},
-    {FERRY_RESULT_TOO_MANY_TASKS, L, S}, {FERRY_RESULT_UNKNOWN_DEVICE, S, S}, {FERRY_RESULT_INTERNAL, L, L},
+    {FERRY_RESULT_OK, G, G},
+    {FERRY_RESULT_BAD_JSON, S, S},
+    {FERRY_RESULT_BAD_NAME, S, S},
+    {FERRY_RESULT_BAD_SIZE, S, S},
+    {FERRY_RESULT_TOO_LARGE, S, S},
+    {FERRY_RESULT_BAD_MD5, S, S},
+    {FERRY_RESULT_QUOTA, S, S},
+    {FERRY_RESULT_BUSY, L, L},
+    {FERRY_RESULT_NO_TASK, N, S},
+    {FERRY_RESULT_NO_OBJECT, N, S},
+    {FERRY_RESULT_CANCELLED, S, S},
+    {FERRY_RESULT_EXPIRED, N, N},
+    {FERRY_RESULT_TOO_MANY_TASKS, L, S},
+    {FERRY_RESULT_UNKNOWN_DEVICE, S, S},
+    {FERRY_RESULT_INTERNAL, L, L},
     {FERRY_RESULT_FINISHED, S, S},
 };
 

@@ -70,8 +70,7 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
     return FERRY_DEVICE_OK;
 }
 
-ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, void *out, size_t cap,
-                                       size_t *ret_len)
+ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, void *out, size_t cap, size_t *ret_len)
 {
     const lane_state *l = &d->lane[lane];
 
@@ -183,11 +182,12 @@ static void on_message(ferry_device *d, const ferry_event *event)
 /* The answer to READ, OPEN or COMMIT. */
 static ferry_device_err on_file(ferry_device *d, lane_state *l, const ferry_event *event)
 {
-    bool expected = event->kind == FERRY_EV_READ     ? l->phase == FERRY_PHASE_HASH
-                    : event->kind == FERRY_EV_OPENED ? l->phase == FERRY_PHASE_OPEN
-                    : event->kind == FERRY_EV_COMMITTED
-                        ? l->phase == FERRY_PHASE_COMMIT
-                        : l->phase == FERRY_PHASE_HASH || l->phase == FERRY_PHASE_OPEN || l->phase == FERRY_PHASE_COMMIT;
+    bool expected =
+        event->kind == FERRY_EV_READ     ? l->phase == FERRY_PHASE_HASH
+        : event->kind == FERRY_EV_OPENED ? l->phase == FERRY_PHASE_OPEN
+        : event->kind == FERRY_EV_COMMITTED
+            ? l->phase == FERRY_PHASE_COMMIT
+            : l->phase == FERRY_PHASE_HASH || l->phase == FERRY_PHASE_OPEN || l->phase == FERRY_PHASE_COMMIT;
 
     if (!expected || !l->issued)
         return FERRY_DEVICE_E_STATE;
@@ -198,7 +198,7 @@ static ferry_device_err on_file(ferry_device *d, lane_state *l, const ferry_even
     else if (event->kind == FERRY_EV_COMMITTED)
         ferry__lane_report(d, l, FERRY_DEVICE_OK);
     else { /* an empty READ is the end of a file that should be longer */
-        ferry_fault fault = event->kind == FERRY_EV_READ         ? FERRY_FAULT_READ
+        ferry_fault fault = event->kind == FERRY_EV_READ       ? FERRY_FAULT_READ
                             : event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM
                                                                : event->fault;
         ferry__lane_settle(d, l, FERRY__ON_FAULT, fault, (ferry_phase)l->phase, 0);

@@ -1,4 +1,4 @@
-#include "machine.h"
+#include "machine_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,8 +119,8 @@ static void after_a_lost_connection_only_the_rest_is_fetched(void **state)
     const ferry_action *act = machine_expect(&m, FERRY_ACT_HTTP);
     assert_int_equal(act->offset, 40000);
     assert_string_equal(act->if_range, "\"abc\"");
-    head = (ferry_http_head){.status = 206, .has_range = true, .range_start = 40000, .range_total = FILE_SIZE,
-                             .etag = {"\"abc\"", 5}};
+    head = (ferry_http_head){
+        .status = 206, .has_range = true, .range_start = 40000, .range_total = FILE_SIZE, .etag = {"\"abc\"", 5}};
     assert_int_equal(machine_head(&m, DOWN, &head), FERRY_DEVICE_OK);
     assert_int_equal(machine_body(&m, 40000, FILE_SIZE - 40000), FERRY_DEVICE_OK);
     commit_and_confirm();
@@ -260,8 +260,8 @@ static void a_task_that_is_gone_is_dropped(void **state)
 
 static void names_that_are_no_file_names_are_refused_and_reported(void **state)
 {
-    static const char *const names[] = {"/etc/passwd", "../x", "a/b",  ".hidden", ".", "..", "a\\\\b",
-                                        "",            "\xff", "a\\u0000b", "a\\u001fb"};
+    static const char *const names[] = {"/etc/passwd", "../x", "a/b",  ".hidden",   ".",        "..",
+                                        "a\\\\b",      "",     "\xff", "a\\u0000b", "a\\u001fb"};
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -299,9 +299,11 @@ static void a_name_longer_than_the_device_can_hold_is_refused(void **state)
 static void an_offer_that_is_none_is_as_good_as_no_answer(void **state)
 {
     static const char *const offers[] = {
-        "{'type':'get_download_task_rsp','size':0,'name':'f','md5sum':'00000000000000000000000000000000','url':'http://h/d'}",
+        "{'type':'get_download_task_rsp','size':0,'name':'f','md5sum':'00000000000000000000000000000000','url':'http://"
+        "h/d'}",
         "{'type':'get_download_task_rsp','size':5,'name':'f','md5sum':'0000','url':'http://h/d'}",
-        "{'type':'get_download_task_rsp','size':5,'name':'f','md5sum':'g0000000000000000000000000000000','url':'http://h/d'}",
+        "{'type':'get_download_task_rsp','size':5,'name':'f','md5sum':'g0000000000000000000000000000000','url':'http://"
+        "h/d'}",
         "{'type':'get_download_task_rsp','size':5,'name':'f'}",
         "{'type':'get_download_task_rsp','size':5,'name':'f','md5sum':'00000000000000000000000000000000','url':'http",
         "{'type':'get_download_task_rsp','result_code':0}",
@@ -450,7 +452,8 @@ static void an_offer_of_the_finished_file_is_answered_with_done_again(void **sta
 
 static void a_done_that_the_platform_does_not_want_ends_with_its_reason(void **state)
 {
-    static const int codes[] = {FERRY_RESULT_NO_TASK, FERRY_RESULT_EXPIRED, FERRY_RESULT_CANCELLED, FERRY_RESULT_FINISHED};
+    static const int codes[] = {FERRY_RESULT_NO_TASK, FERRY_RESULT_EXPIRED, FERRY_RESULT_CANCELLED,
+                                FERRY_RESULT_FINISHED};
 
     (void)state;
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {

@@ -143,12 +143,10 @@ void ferry__lane_restart(ferry_device *d, lane_state *l, ferry_device_err err)
     }
     ferry__lane_rewind(l);
     l->mark = 0;
-    lane_pause(d, l, ferry__lane_is_up(d, l) ? FERRY_PHASE_HASH : FERRY_PHASE_ASK,
-               lane_pause_ms(d, l->restarts, 0));
+    lane_pause(d, l, ferry__lane_is_up(d, l) ? FERRY_PHASE_HASH : FERRY_PHASE_ASK, lane_pause_ms(d, l->restarts, 0));
 }
 
-void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int code, ferry_phase retry,
-                        uint32_t least_ms)
+void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int code, ferry_phase retry, uint32_t least_ms)
 {
     const ferry__rule *rule = ferry__decide(source, code);
     ferry_device_err err = (ferry_device_err)rule->err;
@@ -159,7 +157,7 @@ void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int cod
     lane_drop_request(l);
     l->err = (uint8_t)err;
     l->detail = code;
-    l->why = source & (FERRY__ON_FAULT | FERRY__ON_LINK)             ? FERRY_WHY_FAULT
+    l->why = source & (FERRY__ON_FAULT | FERRY__ON_LINK)              ? FERRY_WHY_FAULT
              : source & (FERRY__ON_RESULT_UP | FERRY__ON_RESULT_DOWN) ? FERRY_WHY_RESULT
                                                                       : FERRY_WHY_HTTP;
     switch ((ferry__verdict)rule->verdict) {
@@ -210,7 +208,8 @@ static void lane_unconfirmed(ferry_device *d, lane_state *l)
     if (l->tries < UINT8_MAX)
         l->tries++;
     if (d->now_ms >= l->give_up_ms)
-        ferry__lane_end(l, l->result == FERRY_DEVICE_OK ? FERRY_DEVICE_E_UNCONFIRMED : (ferry_device_err)l->result, true);
+        ferry__lane_end(l, l->result == FERRY_DEVICE_OK ? FERRY_DEVICE_E_UNCONFIRMED : (ferry_device_err)l->result,
+                        true);
 }
 
 void ferry__lane_timeout(ferry_device *d, lane_state *l)

@@ -3,7 +3,7 @@
  * broken requests, refusals, damaged bytes, time-outs, power cuts. However they fall, in the end both
  * files are on the other side, whole, the platform knows it, and nothing is left behind.
  */
-#include "machine.h"
+#include "machine_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,25 +106,38 @@ static void on_publish(struct sim *s)
         return; /* the message, or its answer, is lost */
     if (strstr(text, "create_upload_task") != NULL) {
         s->url_valid[FERRY_LANE_UP] = true;
-        answer(s, "{\"type\":\"create_upload_task_rsp\",\"size\":%d,\"name\":\"f\",\"md5sum\":\"%s\",\"url\":\"http://h/u\","
-                  "\"request_id\":\"%s\"}", SIM_BYTES, sim_md5(), id);
+        answer(
+            s,
+            "{\"type\":\"create_upload_task_rsp\",\"size\":%d,\"name\":\"f\",\"md5sum\":\"%s\",\"url\":\"http://h/u\","
+            "\"request_id\":\"%s\"}",
+            SIM_BYTES, sim_md5(), id);
     } else if (strstr(text, "get_download_task") != NULL && s->delivered) {
-        answer(s, "{\"type\":\"get_download_task_rsp\",\"size\":1,\"name\":\"\",\"md5sum\":\"\",\"url\":\"\",\"result_code\":8,"
-                  "\"request_id\":\"%s\"}", id);
+        answer(s,
+               "{\"type\":\"get_download_task_rsp\",\"size\":1,\"name\":\"\",\"md5sum\":\"\",\"url\":\"\",\"result_"
+               "code\":8,"
+               "\"request_id\":\"%s\"}",
+               id);
     } else if (strstr(text, "get_download_task") != NULL) {
         s->url_valid[FERRY_LANE_DOWN] = true;
-        answer(s, "{\"type\":\"get_download_task_rsp\",\"size\":%d,\"name\":\"g\",\"md5sum\":\"%s\",\"url\":\"http://h/d\","
-                  "\"request_id\":\"%s\"}", SIM_BYTES, sim_md5(), id);
+        answer(
+            s,
+            "{\"type\":\"get_download_task_rsp\",\"size\":%d,\"name\":\"g\",\"md5sum\":\"%s\",\"url\":\"http://h/d\","
+            "\"request_id\":\"%s\"}",
+            SIM_BYTES, sim_md5(), id);
     } else if (strstr(text, "report_upload_progress") != NULL) {
         assert_null(strstr(text, "fail"));
         s->upload_done |= s->uploaded;
-        answer(s, "{\"type\":\"report_upload_progress_rsp\",\"result_code\":%d,\"result_msg\":\"\",\"request_id\":\"%s\"}",
+        answer(s,
+               "{\"type\":\"report_upload_progress_rsp\",\"result_code\":%d,\"result_msg\":\"\",\"request_id\":\"%s\"}",
                s->uploaded ? 0 : FERRY_RESULT_NO_OBJECT, id);
     } else {
         assert_null(strstr(text, "fail"));
         assert_true(s->has_final); /* `done` is never said of a file that is not there */
         s->delivered = true;
-        answer(s, "{\"type\":\"report_download_progress_rsp\",\"result_code\":0,\"result_msg\":\"\",\"request_id\":\"%s\"}", id);
+        answer(
+            s,
+            "{\"type\":\"report_download_progress_rsp\",\"result_code\":0,\"result_msg\":\"\",\"request_id\":\"%s\"}",
+            id);
     }
 }
 
@@ -200,8 +213,8 @@ static void take_upload(struct sim *s, const ferry_action *act)
 
 static void probe(struct sim *s)
 {
-    ferry_http_head h = {.status = 200, .has_upload_offset = true,
-                         .upload_offset = s->uploaded ? SIM_BYTES : s->stored_len};
+    ferry_http_head h = {
+        .status = 200, .has_upload_offset = true, .upload_offset = s->uploaded ? SIM_BYTES : s->stored_len};
 
     if (head(s, FERRY_LANE_UP, &h))
         end_request(s, FERRY_LANE_UP, FERRY_FAULT_NONE);
@@ -223,8 +236,8 @@ static bool give_piece(struct sim *s, size_t at, const uint8_t *bytes, size_t le
 
 static void give_download(struct sim *s, const ferry_action *act)
 {
-    ferry_http_head h = {.status = 206, .has_range = true, .range_start = act->offset, .range_total = SIM_BYTES,
-                         .etag = {"\"e\"", 3}};
+    ferry_http_head h = {
+        .status = 206, .has_range = true, .range_start = act->offset, .range_total = SIM_BYTES, .etag = {"\"e\"", 3}};
     ferry_lane_status lane;
     uint8_t piece[PIECE_MAX];
 
@@ -333,7 +346,8 @@ static void on_finished(struct sim *s)
 static void carry_out(struct sim *s)
 {
     const ferry_action *act = &s->m.act;
-    ferry_event read = {.kind = FERRY_EV_READ, .bytes = file_bytes + act->offset,
+    ferry_event read = {.kind = FERRY_EV_READ,
+                        .bytes = file_bytes + act->offset,
                         .len = act->offset < SIM_BYTES ? (size_t)(SIM_BYTES - act->offset) : 0};
 
     switch (act->kind) {
@@ -385,7 +399,7 @@ static void wait_or_serve(struct sim *s)
         send_answers(s);
     else if (s->running[FERRY_LANE_UP] || s->running[FERRY_LANE_DOWN])
         serve(s, s->running[FERRY_LANE_UP] && (!s->running[FERRY_LANE_DOWN] || draw(s, 2) == 0) ? FERRY_LANE_UP
-                                                                                               : FERRY_LANE_DOWN);
+                                                                                                : FERRY_LANE_DOWN);
     else {
         assert_true(deadline != UINT64_MAX);
         s->m.now = deadline > s->m.now ? deadline : s->m.now;

@@ -1,4 +1,4 @@
-#include "machine.h"
+#include "machine_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,8 +120,9 @@ static void a_platform_without_request_ids_serves_as_well(void **state)
     machine_say(&m, "{'type':'create_upload_task_rsp','size':5,'name':'f','md5sum':'00000000000000000000000000000000',"
                     "'url':'http://h/old'}"); /* the answer to an older request */
     machine_expect(&m, FERRY_ACT_WAIT);
-    (void)snprintf(text, sizeof text, "{'type':'create_upload_task_rsp','size':%d,'name':'f','md5sum':'%s','url':'http://h/u'}",
-                   FILE_SIZE, file_md5());
+    (void)snprintf(text, sizeof text,
+                   "{'type':'create_upload_task_rsp','size':%d,'name':'f','md5sum':'%s','url':'http://h/u'}", FILE_SIZE,
+                   file_md5());
     machine_say(&m, text);
     assert_string_equal(machine_expect(&m, FERRY_ACT_HTTP)->url, "http://h/u");
     answer(200);
@@ -151,7 +152,8 @@ static void a_silent_platform_is_asked_again_and_then_left(void **state)
 
 static void a_url_that_cannot_be_a_request_line_is_no_answer(void **state)
 {
-    static const char *const urls[] = {"", "ftp://h/x", "http", "http://h/a b", "http://h/\\u000d\\u000aX: y", "http://h/\xc3\xa9"};
+    static const char *const urls[] = {
+        "", "ftp://h/x", "http", "http://h/a b", "http://h/\\u000d\\u000aX: y", "http://h/\xc3\xa9"};
     char text[512];
 
     (void)state;

@@ -34,20 +34,20 @@ enum { FERRY_LANES = 2 };
 
 /* ---- what can go wrong outside the engine ---------------------------------------------------- */
 
-#define FERRY_FAULT_LIST(X)                                                                       \
-    X(FERRY_FAULT_NONE, 0, "no fault")                                                            \
-    X(FERRY_FAULT_DNS, 1, "the host name cannot be resolved")                                     \
-    X(FERRY_FAULT_CONNECT, 2, "the connection cannot be made")                                    \
-    X(FERRY_FAULT_TIMEOUT, 3, "nothing moves any more")                                           \
-    X(FERRY_FAULT_LOST, 4, "the connection broke off")                                            \
-    X(FERRY_FAULT_TLS, 5, "the certificate is not trusted, or TLS failed")                        \
-    X(FERRY_FAULT_GARBLED, 6, "the other side does not speak the protocol")                       \
-    X(FERRY_FAULT_READ, 7, "the source file cannot be read or changed")                           \
-    X(FERRY_FAULT_WRITE, 8, "the file cannot be written")                                         \
-    X(FERRY_FAULT_SPACE, 9, "not enough free space")                                              \
-    X(FERRY_FAULT_NAME, 10, "the file name cannot be used here")                                  \
-    X(FERRY_FAULT_REFUSED, 11, "the broker refused the credential or the subscription")           \
-    X(FERRY_FAULT_UNAVAILABLE, 12, "the broker is not available at the moment")                   \
+#define FERRY_FAULT_LIST(X)                                                             \
+    X(FERRY_FAULT_NONE, 0, "no fault")                                                  \
+    X(FERRY_FAULT_DNS, 1, "the host name cannot be resolved")                           \
+    X(FERRY_FAULT_CONNECT, 2, "the connection cannot be made")                          \
+    X(FERRY_FAULT_TIMEOUT, 3, "nothing moves any more")                                 \
+    X(FERRY_FAULT_LOST, 4, "the connection broke off")                                  \
+    X(FERRY_FAULT_TLS, 5, "the certificate is not trusted, or TLS failed")              \
+    X(FERRY_FAULT_GARBLED, 6, "the other side does not speak the protocol")             \
+    X(FERRY_FAULT_READ, 7, "the source file cannot be read or changed")                 \
+    X(FERRY_FAULT_WRITE, 8, "the file cannot be written")                               \
+    X(FERRY_FAULT_SPACE, 9, "not enough free space")                                    \
+    X(FERRY_FAULT_NAME, 10, "the file name cannot be used here")                        \
+    X(FERRY_FAULT_REFUSED, 11, "the broker refused the credential or the subscription") \
+    X(FERRY_FAULT_UNAVAILABLE, 12, "the broker is not available at the moment")         \
     X(FERRY_FAULT_SYSTEM, 13, "the port lacks a resource")
 
 typedef enum {
@@ -82,12 +82,11 @@ typedef struct {
 } ferry_device_config;
 
 /** Defaults for everything but product and device: `{.product = "p", .device = "d", FERRY_DEVICE_DEFAULTS}`. */
-#define FERRY_DEVICE_DEFAULTS                                                                     \
-    .name_max = FERRY_NAME_MAX, .url_max = FERRY_URL_MAX, .tries_max = 20, .restarts_max = 3,     \
-    .asks_max = 3, .answer_ms = 5000, .connect_ms = 10000, .stall_ms = 60000,                     \
-    .backoff_first_ms = 1000, .backoff_max_ms = 60000, .give_up_ms = 24u * 3600000u,              \
-    .confirm_ms = 24u * 3600000u, .progress_ms = 1000, .poll_ms = 600000, .save_ms = 5000,        \
-    .save_bytes = 1u << 20, .resumable_bytes = 1u << 20
+#define FERRY_DEVICE_DEFAULTS                                                                                     \
+    .name_max = FERRY_NAME_MAX, .url_max = FERRY_URL_MAX, .tries_max = 20, .restarts_max = 3, .asks_max = 3,      \
+    .answer_ms = 5000, .connect_ms = 10000, .stall_ms = 60000, .backoff_first_ms = 1000, .backoff_max_ms = 60000, \
+    .give_up_ms = 24u * 3600000u, .confirm_ms = 24u * 3600000u, .progress_ms = 1000, .poll_ms = 600000,           \
+    .save_ms = 5000, .save_bytes = 1u << 20, .resumable_bytes = 1u << 20
 
 /** Bytes of work space: JSON tokens while reading; topic and payload, or a snapshot, while writing. */
 #define FERRY_DEVICE_WORK (FERRY_JSON_TOKENS_DEVICE * sizeof(ferry_json_token))
@@ -99,18 +98,18 @@ typedef struct {
 /* ---- events: what happened ------------------------------------------------------------------- */
 
 typedef enum {
-    FERRY_EV_LINK_UP = 1,  /**< CONNECT done: the broker accepted */
-    FERRY_EV_LINK_DOWN,    /**< fault: the connection failed, was refused or was lost */
-    FERRY_EV_SUBSCRIBED,   /**< SUBSCRIBE done */
-    FERRY_EV_MESSAGE,      /**< payload, len: a message on the device's down topic; altered in place */
-    FERRY_EV_READ,         /**< bytes, len: answer to READ, from the offset asked for */
-    FERRY_EV_OPENED,       /**< offset: answer to OPEN, the bytes of the partial file that can be used */
-    FERRY_EV_COMMITTED,    /**< answer to COMMIT */
-    FERRY_EV_FILE_FAILED,  /**< fault: answer to READ, OPEN or COMMIT */
-    FERRY_EV_HTTP_HEAD,    /**< head: status and header of the final answer (no 1xx) */
-    FERRY_EV_BODY,         /**< bytes, len: body of a GET; already written at the lane's offset */
-    FERRY_EV_SENT,         /**< offset: bytes of the file that went out so far, counted from its start */
-    FERRY_EV_HTTP_END,     /**< fault: NONE when the whole answer arrived */
+    FERRY_EV_LINK_UP = 1, /**< CONNECT done: the broker accepted */
+    FERRY_EV_LINK_DOWN,   /**< fault: the connection failed, was refused or was lost */
+    FERRY_EV_SUBSCRIBED,  /**< SUBSCRIBE done */
+    FERRY_EV_MESSAGE,     /**< payload, len: a message on the device's down topic; altered in place */
+    FERRY_EV_READ,        /**< bytes, len: answer to READ, from the offset asked for */
+    FERRY_EV_OPENED,      /**< offset: answer to OPEN, the bytes of the partial file that can be used */
+    FERRY_EV_COMMITTED,   /**< answer to COMMIT */
+    FERRY_EV_FILE_FAILED, /**< fault: answer to READ, OPEN or COMMIT */
+    FERRY_EV_HTTP_HEAD,   /**< head: status and header of the final answer (no 1xx) */
+    FERRY_EV_BODY,        /**< bytes, len: body of a GET; already written at the lane's offset */
+    FERRY_EV_SENT,        /**< offset: bytes of the file that went out so far, counted from its start */
+    FERRY_EV_HTTP_END,    /**< fault: NONE when the whole answer arrived */
 } ferry_event_kind;
 
 /** @brief The head of an HTTP answer, as far as the engine looks at it. */
@@ -121,10 +120,10 @@ typedef struct {
     bool has_upload_offset; /**< Upload-Offset (tus) */
     uint32_t retry_after_s; /**< Retry-After in seconds, 0 when absent */
     uint64_t range_start;
-    uint64_t range_total;   /**< 0 when not told */
+    uint64_t range_total; /**< 0 when not told */
     uint64_t length;
     uint64_t upload_offset;
-    ferry_text etag;        /**< as sent, with its quotes; absent: ptr null */
+    ferry_text etag; /**< as sent, with its quotes; absent: ptr null */
 } ferry_http_head;
 
 /** @brief One event; only the members named at its kind are looked at, and only during the call. */
@@ -196,8 +195,8 @@ typedef struct {
     const char *if_range;
     ferry_device_err err;
     ferry_why why;
-    int detail;   /**< ferry_fault, HTTP status or result_code, as why says */
-    bool kept;    /**< the snapshot stays: the transfer can be taken up again */
+    int detail; /**< ferry_fault, HTTP status or result_code, as why says */
+    bool kept;  /**< the snapshot stays: the transfer can be taken up again */
 } ferry_action;
 
 /* ---- the device ------------------------------------------------------------------------------ */
@@ -251,9 +250,8 @@ typedef struct {
  * @retval FERRY_DEVICE_OK | FERRY_DEVICE_E_ARG a setting is out of range | FERRY_DEVICE_E_MEMORY
  * Blocking: never.
  */
-FERRY_DEVICE_MUST_CHECK ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *cfg,
-                                                           void *mem, size_t mem_bytes, uint32_t seed,
-                                                           size_t *reterr_need);
+FERRY_DEVICE_MUST_CHECK ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *cfg, void *mem,
+                                                           size_t mem_bytes, uint32_t seed, size_t *reterr_need);
 
 /**
  * @brief Gives back a snapshot that a SAVE action handed out, before the first ferry_device_next().
@@ -321,15 +319,15 @@ void ferry_device_next(ferry_device *d, uint64_t now_ms, ferry_action *ret_actio
 /** @brief A look at one lane, for progress bars and logs. */
 typedef struct {
     ferry_phase phase;
-    const char *name;  /**< valid until the lane's FINISHED */
+    const char *name; /**< valid until the lane's FINISHED */
     uint64_t size;
-    uint64_t offset;   /**< hashed, sent or received so far */
+    uint64_t offset; /**< hashed, sent or received so far */
     uint64_t tag;
-    unsigned tries;    /**< failures in a row */
-    bool linked;       /**< connected to the broker and subscribed */
+    unsigned tries;         /**< failures in a row */
+    bool linked;            /**< connected to the broker and subscribed */
     ferry_fault link_fault; /**< why it is not, if it was tried */
     unsigned link_tries;    /**< attempts since the platform was last heard */
-    ferry_device_err err; /**< the last failure; FERRY_DEVICE_OK when there was none */
+    ferry_device_err err;   /**< the last failure; FERRY_DEVICE_OK when there was none */
     ferry_why why;
     int detail;
 } ferry_lane_status;

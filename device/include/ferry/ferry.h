@@ -41,8 +41,8 @@ struct ferry_options {
     const char *cert_file; /**< PEM, client certificate; null: none */
     const char *key_file;  /**< PEM, its key */
     uint64_t rate_bytes_per_s; /**< upper limit for each transfer; 0: none */
-    uint64_t give_up_ms;   /**< time without progress after which a call returns; 0: a minute */
-    uint64_t confirm_ms;   /**< time for the platform to confirm a finished transfer; 0: half a minute */
+    uint64_t give_up_ms;       /**< time without progress after which a call returns; 0: a minute */
+    uint64_t confirm_ms;       /**< time for the platform to confirm a finished transfer; 0: half a minute */
     /** Called from inside the blocking calls: about ten times a second, at each change of phase, and when the
      *  connection to the broker comes or goes. It may call ferry_cancel() and nothing else of this header. */
     void (*progress)(void *user, ferry_lane lane, const ferry_lane_status *status);

@@ -16,7 +16,7 @@ enum { FERRY_MD5_BYTES = 16, FERRY_MD5_BLOCK = 64 };
 
 typedef struct {
     uint32_t state[4];
-    uint64_t bytes;                 /**< hashed so far; bytes % 64 of them wait in block */
+    uint64_t bytes; /**< hashed so far; bytes % 64 of them wait in block */
     uint8_t block[FERRY_MD5_BLOCK];
 } ferry_md5;
 

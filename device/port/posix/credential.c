@@ -31,8 +31,8 @@ ferry_device_err ferry__secret_decode(const char *base64, uint8_t out[FERRY__SEC
     return FERRY_DEVICE_OK;
 }
 
-ferry_device_err ferry__credential(const char *product, const char *device, const char random[6],
-                                   const uint8_t *secret, size_t secret_len, char ret_user[FERRY__CREDENTIAL_SIZE],
+ferry_device_err ferry__credential(const char *product, const char *device, const char random[6], const uint8_t *secret,
+                                   size_t secret_len, char ret_user[FERRY__CREDENTIAL_SIZE],
                                    char ret_password[FERRY__CREDENTIAL_SIZE])
 {
     uint8_t mac[EVP_MAX_MD_SIZE];

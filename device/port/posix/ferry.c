@@ -19,7 +19,7 @@ static void libraries_init(void)
 /* The texts of the options, which a ferry owns. */
 static bool options_copy(struct ferry *f, const struct ferry_options *options)
 {
-    const char **const texts[] = {&f->options.product, &f->options.device,  &f->options.broker,
+    const char **const texts[] = {&f->options.product,   &f->options.device,  &f->options.broker,
                                   &f->options.state_dir, &f->options.ca_file, &f->options.cert_file,
                                   &f->options.key_file};
     _Static_assert(sizeof texts / sizeof texts[0] == FERRY__TEXTS, "each has its place in f->texts");
@@ -45,8 +45,8 @@ static ferry_device_err engine_init(struct ferry *f)
 {
     size_t mem_bytes = FERRY_DEVICE_MEM(FERRY_NAME_MAX, FERRY_URL_MAX);
 
-    f->config = (ferry_device_config){.product = f->options.product, .device = f->options.device,
-                                      FERRY_DEVICE_DEFAULTS};
+    f->config =
+        (ferry_device_config){.product = f->options.product, .device = f->options.device, FERRY_DEVICE_DEFAULTS};
     f->config.give_up_ms = ms_or(f->options.give_up_ms, GIVE_UP_MS);
     f->config.confirm_ms = ms_or(f->options.confirm_ms, CONFIRM_MS);
     f->config.backoff_max_ms = f->config.give_up_ms > 4 * BACKOFF_MAX_MS ? f->config.backoff_max_ms : BACKOFF_MAX_MS;
@@ -68,8 +68,8 @@ static ferry_device_err check_identity(struct ferry *f, const struct ferry_optio
     else if (options->secret == NULL ||
              ferry__secret_decode(options->secret, f->secret, &f->secret_len) != FERRY_DEVICE_OK)
         wrong = "the device secret is missing or is not base64: take it from where the device was registered";
-    else if (options->broker == NULL || ferry__broker_parse(options->broker, &f->mqtt.host, &f->mqtt.port,
-                                                            &f->mqtt.tls) != FERRY_DEVICE_OK)
+    else if (options->broker == NULL ||
+             ferry__broker_parse(options->broker, &f->mqtt.host, &f->mqtt.port, &f->mqtt.tls) != FERRY_DEVICE_OK)
         wrong = "the broker must be given as mqtt://host[:port] or mqtts://host[:port]";
     if (wrong == NULL)
         return FERRY_DEVICE_OK;

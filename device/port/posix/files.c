@@ -177,8 +177,8 @@ ferry_fault ferry__part_write(struct ferry *f, const void *bytes, size_t len, ui
         offset += (uint64_t)n;
     }
     if (offset >= f->files.written_back + FERRY__WRITEBACK_BYTES) { /* so that the sync at the end is short */
-        (void)sync_file_range(f->files.part_fd, (off_t)f->files.written_back,
-                              (off_t)(offset - f->files.written_back), SYNC_FILE_RANGE_WRITE);
+        (void)sync_file_range(f->files.part_fd, (off_t)f->files.written_back, (off_t)(offset - f->files.written_back),
+                              SYNC_FILE_RANGE_WRITE);
         f->files.written_back = offset;
     }
     return FERRY_FAULT_NONE;

@@ -255,14 +255,13 @@ static bool set_common(struct ferry__http *h, const ferry_action *act)
 
     return SET(CURLOPT_URL, act->url) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
            SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
-           SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_NOPROGRESS, 1L) &&
-           SET(CURLOPT_USERAGENT, "ferry/" FERRY_VERSION) && SET(CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S) &&
-           SET(CURLOPT_PRIVATE, h) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, h) &&
+           SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_NOPROGRESS, 1L) && SET(CURLOPT_USERAGENT, "ferry/" FERRY_VERSION) &&
+           SET(CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S) && SET(CURLOPT_PRIVATE, h) &&
+           SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, h) &&
            SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, h) &&
            SET(CURLOPT_BUFFERSIZE, buffer_size(rate, RECEIVE_BUFFER)) &&
            SET(CURLOPT_UPLOAD_BUFFERSIZE, buffer_size(rate, FERRY__BLOCK_BYTES)) &&
-           SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)rate) &&
-           SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)rate) &&
+           SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)rate) && SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)rate) &&
            (o->ca_file == NULL || SET(CURLOPT_CAINFO, o->ca_file));
 }
 
@@ -352,7 +351,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *s
     if (what == CURL_POLL_REMOVE)
         ferry__unwatch(f, fd);
     else
-        ferry__watch(f, fd, ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0u) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0u));
+        ferry__watch(f, fd,
+                     ((what & CURL_POLL_IN) != 0 ? EPOLLIN : 0u) | ((what & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0u));
     return 0;
 }
 

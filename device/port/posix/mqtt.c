@@ -159,8 +159,8 @@ static bool set_tls(const struct ferry *f, struct mosquitto *mosq)
         return true;
     if (o->ca_file == NULL && o->cert_file == NULL)
         return mosquitto_int_option(mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1) == MOSQ_ERR_SUCCESS;
-    return mosquitto_tls_set(mosq, o->ca_file, o->ca_file == NULL ? "/etc/ssl/certs" : NULL, o->cert_file,
-                             o->key_file, NULL) == MOSQ_ERR_SUCCESS;
+    return mosquitto_tls_set(mosq, o->ca_file, o->ca_file == NULL ? "/etc/ssl/certs" : NULL, o->cert_file, o->key_file,
+                             NULL) == MOSQ_ERR_SUCCESS;
 }
 
 static struct mosquitto *client_new(struct ferry *f)
@@ -291,9 +291,8 @@ void ferry__mqtt_subscribe(struct ferry *f, const ferry_action *act)
 
 void ferry__mqtt_publish(struct ferry *f, const ferry_action *act)
 {
-    if (f->mqtt.mosq == NULL ||
-        mosquitto_publish(f->mqtt.mosq, NULL, act->topic, (int)act->len, act->payload, act->qos, false) !=
-            MOSQ_ERR_SUCCESS)
+    if (f->mqtt.mosq == NULL || mosquitto_publish(f->mqtt.mosq, NULL, act->topic, (int)act->len, act->payload, act->qos,
+                                                  false) != MOSQ_ERR_SUCCESS)
         mark_lost(f, FERRY_FAULT_LOST);
 }
 

@@ -30,19 +30,19 @@ static inline void ferry__close_file(FILE **file)
 
 enum {
     FERRY__KEEP_ALIVE_S = 120,
-    FERRY__MISC_MS = 5000,          /* how often libmosquitto may look at its keep-alive */
-    FERRY__BLOCK_BYTES = 1 << 20,   /* read at once while hashing; upload buffer of libcurl */
+    FERRY__MISC_MS = 5000,            /* how often libmosquitto may look at its keep-alive */
+    FERRY__BLOCK_BYTES = 1 << 20,     /* read at once while hashing; upload buffer of libcurl */
     FERRY__WRITEBACK_BYTES = 8 << 20, /* the kernel is asked to begin writing after so many */
     FERRY__CREDENTIAL_SIZE = 256,
-    FERRY__SECRET_MAX = 256,        /* bytes of a decoded secret */
-    FERRY__TEXTS = 7,               /* text options other than the secret */
+    FERRY__SECRET_MAX = 256, /* bytes of a decoded secret */
+    FERRY__TEXTS = 7,        /* text options other than the secret */
 };
 
 /* A connection attempt: it may block in the name service, so it has a thread of its own. */
 struct ferry__connector {
     pthread_mutex_t lock; /* guards what follows; not held while connecting */
     struct mosquitto *mosq;
-    int rc;               /* of mosquitto_connect() */
+    int rc; /* of mosquitto_connect() */
     bool done, abandoned;
     int wake_fd;
     char *host;
@@ -54,7 +54,7 @@ struct ferry__mqtt {
     struct ferry__connector *connector; /* while it runs */
     int fd;                             /* as it is in the epoll set, -1: none */
     uint32_t events;
-    bool lost;                          /* fault is to be told to the engine */
+    bool lost; /* fault is to be told to the engine */
     ferry_fault fault;
     uint64_t misc_ms;
     char *host;
@@ -68,9 +68,9 @@ struct ferry__http {
     struct curl_slist *headers;
     struct ferry *ferry;
     ferry_lane lane;
-    bool active;   /* in the multi handle */
-    bool wanted;   /* the engine waits for its end */
-    bool answered; /* the head has been told */
+    bool active;       /* in the multi handle */
+    bool wanted;       /* the engine waits for its end */
+    bool answered;     /* the head has been told */
     ferry_fault fault; /* what a callback of ours ran into */
     uint64_t start;    /* byte of the file at which the body begins */
     uint64_t position; /* next byte of the file to send or to write */
@@ -106,7 +106,7 @@ struct ferry {
     CURLM *multi;
     uint64_t curl_due_ms;
     uint64_t progress_due_ms;
-    uint64_t wait_end_ms; /* of a call with a time-out */
+    uint64_t wait_end_ms;           /* of a call with a time-out */
     ferry_phase shown[FERRY_LANES]; /* what the progress callback knows */
     bool shown_linked;
     unsigned shown_link_tries;
@@ -131,8 +131,8 @@ void ferry__tell(struct ferry *f, ferry_event_kind kind, ferry_lane lane, ferry_
 /* credential.c */
 ferry_device_err ferry__secret_decode(const char *base64, uint8_t out[FERRY__SECRET_MAX], size_t *ret_len);
 /** The vendor's scheme with HMAC-SHA256 (PROTOCOL 3.1). random: 5 alphanumerics. */
-ferry_device_err ferry__credential(const char *product, const char *device, const char random[6],
-                                   const uint8_t *secret, size_t secret_len, char ret_user[FERRY__CREDENTIAL_SIZE],
+ferry_device_err ferry__credential(const char *product, const char *device, const char random[6], const uint8_t *secret,
+                                   size_t secret_len, char ret_user[FERRY__CREDENTIAL_SIZE],
                                    char ret_password[FERRY__CREDENTIAL_SIZE]);
 /** mqtt://host[:port], mqtts://host[:port], IPv6 in brackets. */
 ferry_device_err ferry__broker_parse(const char *url, char **ret_host, uint16_t *ret_port, bool *ret_tls);

@@ -10,7 +10,7 @@
 
 enum {
     PATH_SIZE = 4096,
-    RECEIVED_LINES = 4096,  /* files that we remember having written */
+    RECEIVED_LINES = 4096, /* files that we remember having written */
     RECEIVED_LINE_SIZE = 96,
 };
 
@@ -143,8 +143,8 @@ static bool line_of(int fd, char out[RECEIVED_LINE_SIZE])
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
     (void)snprintf(out, RECEIVED_LINE_SIZE, "%llx %llx %llx %llx.%lx\n", (unsigned long long)st.st_dev,
-                   (unsigned long long)st.st_ino, (unsigned long long)st.st_size,
-                   (unsigned long long)st.st_mtim.tv_sec, (unsigned long)st.st_mtim.tv_nsec);
+                   (unsigned long long)st.st_ino, (unsigned long long)st.st_size, (unsigned long long)st.st_mtim.tv_sec,
+                   (unsigned long)st.st_mtim.tv_nsec);
     return true;
 }
 

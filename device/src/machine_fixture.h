@@ -1,5 +1,5 @@
 /**
- * @file machine.h
+ * @file machine_fixture.h
  * @brief For tests: a device with a port that does nothing but remember.
  */
 #ifndef FERRY_DEVICE_MACHINE_H

@@ -1,4 +1,4 @@
-#include "machine.h"
+#include "machine_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
