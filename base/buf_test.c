@@ -16,6 +16,7 @@ static void content_is_always_a_c_string(void **state)
     assert_null(buf.data);
     assert_int_equal(ferry_buf_append_str(&buf, ""), FERRY_OK);
     assert_string_equal(buf.data, "");
+    assert_int_equal(ferry_buf_printf(&buf, "%s", ""), FERRY_OK);
     assert_int_equal(ferry_buf_append(&buf, "abX", 2), FERRY_OK);
     assert_int_equal(ferry_buf_append_str(&buf, "cd"), FERRY_OK);
     assert_int_equal(ferry_buf_printf(&buf, "-%03d", 7), FERRY_OK);
