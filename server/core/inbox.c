@@ -1,20 +1,16 @@
 #include "inbox.h"
 
 #include "base/alloc.h"
+#include "base/wait.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 ferry_err inbox_init(struct inbox *inbox, size_t cap)
 {
     *inbox = (struct inbox){.cap = cap};
     pthread_mutex_init(&inbox->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&inbox->filled, &attr);
-    pthread_condattr_destroy(&attr);
+    ferry_cond_init(&inbox->filled);
     inbox->ring = ferry_calloc(cap, sizeof *inbox->ring);
     return inbox->ring != NULL ? FERRY_OK : FERRY_E_NOMEM;
 }
@@ -56,22 +52,9 @@ size_t inbox_take(struct inbox *inbox, struct inbox_item *out, size_t max)
     return taken;
 }
 
-static struct timespec deadline_in(uint64_t wait_ms)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    ts.tv_sec += (time_t)(wait_ms / 1000);
-    ts.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (ts.tv_nsec >= 1000000000) {
-        ts.tv_sec++;
-        ts.tv_nsec -= 1000000000;
-    }
-    return ts;
-}
-
 void inbox_wait(struct inbox *inbox, uint64_t wait_ms)
 {
-    struct timespec until = deadline_in(wait_ms);
+    struct timespec until = ferry_deadline_in(wait_ms);
     pthread_mutex_lock(&inbox->lock);
     while (inbox->count == 0 && !inbox->closed) {
         if (pthread_cond_timedwait(&inbox->filled, &inbox->lock, &until) == ETIMEDOUT)

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "base/wait.h"
 #include "clock/system.h"
 #include "objects/local.h"
 #include "proto/limits.h"
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STORE_BUSY_MS = 5000 }; /* patience with another process that holds the database, such as a back-up */
+enum { STORE_BUSY_MS = 2000 }; /* patience with another process that holds the database: devices wait 5 s for an answer */
 
 /* --- folder, paths, store --------------------------------------------------------------------------------- */
 
@@ -265,7 +266,7 @@ static struct platform *platform_new(const struct config *config)
     p->config = config;
     p->folder.lock_fd = p->objects_fd = p->api_fd = -1;
     (void)pthread_mutex_init(&p->lock, NULL); /* cannot fail without attributes */
-    (void)pthread_cond_init(&p->link_changed, NULL);
+    ferry_cond_init(&p->link_changed);
     if (notify_socket != NULL) {
         p->notify_socket = ferry_strdup(notify_socket);
         (void)unsetenv("NOTIFY_SOCKET"); /* the broker would speak for us */

@@ -4,6 +4,7 @@
 #include "config_check.h"
 
 #include "base/log.h"
+#include "base/wait.h"
 #include "mqtt/mosquitto_bus.h"
 
 #include <stdio.h>
@@ -130,11 +131,9 @@ static void on_link(void *arg, bool up)
 
 static bool wait_linked(struct platform *p)
 {
-    struct timespec deadline;
+    struct timespec deadline = ferry_deadline_in(1000ull * LINK_TIMEOUT_S);
     bool linked;
 
-    (void)clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += LINK_TIMEOUT_S;
     (void)pthread_mutex_lock(&p->lock);
     while (!p->linked && pthread_cond_timedwait(&p->link_changed, &p->lock, &deadline) == 0)
         continue;

@@ -1,13 +1,14 @@
 #include "api_gate.h"
 
+#include "base/wait.h"
+
 #include <errno.h>
-#include <time.h>
 
 void api_gate_init(struct api_gate *gate)
 {
     *gate = (struct api_gate){.active = 0, .suspended = 0, .closed = false};
     pthread_mutex_init(&gate->lock, NULL);
-    pthread_cond_init(&gate->changed, NULL);
+    ferry_cond_init(&gate->changed);
 }
 
 void api_gate_done(struct api_gate *gate)
@@ -51,11 +52,9 @@ void api_gate_resumed(struct api_gate *gate)
 
 void api_gate_close(struct api_gate *gate, unsigned grace_s)
 {
-    struct timespec end;
+    struct timespec end = ferry_deadline_in(1000ull * grace_s);
     int status = 0;
 
-    (void)clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += (time_t)grace_s;
     pthread_mutex_lock(&gate->lock);
     gate->closed = true;
     while (gate->active > 0 && status != ETIMEDOUT)
