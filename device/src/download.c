@@ -110,7 +110,6 @@ static void verify(ferry_device *d, lane_state *l)
 
 void ferry__download_opened(ferry_device *d, lane_state *l, uint64_t usable)
 {
-    l->partial = true;
     if (usable < l->offset)
         ferry__lane_rewind(l);
     l->saved_offset = l->offset;

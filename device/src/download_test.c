@@ -341,6 +341,7 @@ static void a_local_failure_is_reported(void **state)
         answer_offer("get_download_task_rsp", "f", FILE_SIZE, file_md5(), "http://h/d");
         machine_expect(&m, FERRY_ACT_OPEN);
         assert_int_equal(machine_fault(&m, FERRY_EV_FILE_FAILED, DOWN, table[i].fault), FERRY_DEVICE_OK);
+        machine_expect(&m, FERRY_ACT_DISCARD);
         confirm("fail", 0);
         finish_with(table[i].err, false);
         machine_init(&m); /* the same in the middle, and at the end */

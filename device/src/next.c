@@ -112,6 +112,7 @@ static bool act_on_phase(ferry_device *d, lane_state *l, ferry_action *act)
         act_on_file(l, FERRY_ACT_READ, act);
         break;
     case FERRY_PHASE_OPEN:
+        l->partial = true; /* the port may have begun it even when it fails */
         act_on_file(l, FERRY_ACT_OPEN, act);
         break;
     case FERRY_PHASE_COMMIT:

@@ -215,6 +215,7 @@ class FakePlatform:
         self.tus = tus
         self.slow_s = 0                   # pause after each 64 KiB of a download
         self.silent = 0                   # so many messages are not answered
+        self.ignore_results = False       # `done` and `fail` are not heard
         self.refuse_with = collections.deque()  # result_code for the next answers to create_upload_task
         self.verdicts = collections.deque()     # result_code for the next answers to `done`
         self.cancel = False               # answer progress with "cancelled"
@@ -345,6 +346,8 @@ class FakePlatform:
     def _on_report(self, message):
         progress, code = message["progress"], 0
         if progress["state"] in ("done", "fail"):
+            if self.ignore_results:
+                return None
             self.results.append((message["name"], progress["state"], progress["result_code"]))
             code = self.verdicts.popleft() if self.verdicts else 0
             if code == 0 and message["type"] == "report_download_progress" and self.offers:
