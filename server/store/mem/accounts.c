@@ -17,7 +17,8 @@ ferry_err smem_value_get(struct store_conn *c, const char *key, void *out, size_
         return err;
     if (row.len > cap)
         return FERRY_E_LIMIT;
-    memcpy(out, row.bytes, row.len);
+    if (row.len > 0)
+        memcpy(out, row.bytes, row.len);
     *ret_len = row.len;
     return FERRY_OK;
 }

@@ -39,7 +39,8 @@ ferry_err sq_value_get(struct store_conn *c, const char *key, void *out, size_t 
         return err;
     if (value.len > cap)
         return FERRY_E_LIMIT;
-    memcpy(out, value.bytes, value.len);
+    if (value.len > 0)
+        memcpy(out, value.bytes, value.len);
     *ret_len = value.len;
     return FERRY_OK;
 }

@@ -77,7 +77,7 @@ const char *const sq_schema_steps[] = {
     "CREATE INDEX download_by_product ON download (product, id);"
     "CREATE INDEX download_by_deployment ON download (deployment, id);"
     "CREATE INDEX download_by_state ON download (deployment, state, id);"
-    "CREATE INDEX download_open ON download (device, product, id) WHERE state IN (1, 2, 3);"
+    "CREATE INDEX download_open ON download (device, product, id, state) WHERE state IN (1, 2, 3);"
     "CREATE INDEX download_due ON download (due_ms, id) WHERE due_ms IS NOT NULL;"
     "CREATE INDEX download_ended ON download (ended_ms, id) WHERE ended_ms > 0;",
 };
