@@ -1,6 +1,7 @@
 #include "api_fields.h"
 
 #include "base/cleanup.h"
+#include "base/encode.h"
 #include "proto/limits.h"
 #include "proto/text.h"
 
@@ -68,11 +69,25 @@ static bool read_ident_list(json_t *value, const struct api_field *field, void *
     return true;
 }
 
+static bool read_secret(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    struct api_secret *secret = out;
+    ferry_text text = text_of(value);
+    size_t len = 0;
+
+    if (text.ptr == NULL ||
+        ferry_base64_decode(text.ptr, text.len, secret->bytes, sizeof secret->bytes, &len) != FERRY_OK || len == 0)
+        return wrong(fault, field, "base64 of 1 to 64 bytes");
+    secret->len = len;
+    return true;
+}
+
 static bool (*const readers[])(json_t *, const struct api_field *, void *, struct api_fault *) = {
     [API_FIELD_IDENT] = read_ident,
     [API_FIELD_NAME] = read_name,
     [API_FIELD_BOOL] = read_bool,
     [API_FIELD_UINT] = read_uint,
+    [API_FIELD_SECRET] = read_secret,
     [API_FIELD_IDENT_LIST] = read_ident_list,
 };
 

@@ -7,6 +7,8 @@
 
 #include "api_problem.h"
 
+#include "api/model.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,8 +19,15 @@ typedef enum {
     API_FIELD_NAME,       /**< char[FERRY_NAME_MAX + 1] */
     API_FIELD_BOOL,       /**< bool */
     API_FIELD_UINT,       /**< uint32_t, from min to max */
+    API_FIELD_SECRET,     /**< struct api_secret, from base64 */
     API_FIELD_IDENT_LIST, /**< json_t *: a borrowed array of at most max names, each checked; null when absent */
 } api_field_type;
+
+/** @brief A device's secret as bytes. */
+struct api_secret {
+    uint8_t bytes[DEVICE_SECRET_MAX];
+    size_t len; /**< 0: none was given */
+};
 
 struct api_field {
     const char *name;

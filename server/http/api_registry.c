@@ -96,18 +96,30 @@ static void finish_device_add(struct api_request *r)
     api_reply_created(r, answer, "/devices/%s/%s", device->key.product, device->key.device);
 }
 
+struct new_device {
+    struct device_key key;
+    struct api_secret secret;
+};
+
+/* A device that is in the field already brings the secret that it has; any other gets a new one. */
 void api_device_add(struct api_request *r)
 {
     static const struct api_field fields[] = {
-        {"product", API_FIELD_IDENT, offsetof(struct device, key.product), true, 0, 0},
-        {"name", API_FIELD_IDENT, offsetof(struct device, key.device), true, 0, 0},
+        {"product", API_FIELD_IDENT, offsetof(struct new_device, key.product), true, 0, 0},
+        {"name", API_FIELD_IDENT, offsetof(struct new_device, key.device), true, 0, 0},
+        {"secret", API_FIELD_SECRET, offsetof(struct new_device, secret), false, 0, 0},
     };
-    struct device device = {.secret_len = NEW_SECRET_BYTES, .created_ms = engine_now_ms(r->shared->engine)};
+    struct new_device given = {.secret = {.len = 0}};
+    struct device *device = &r->command.device;
 
-    if (!api_body_read(r, fields, 2, &device))
+    if (!api_body_read(r, fields, sizeof fields / sizeof fields[0], &given))
         return;
-    ferry_random_bytes(device.secret, NEW_SECRET_BYTES);
-    r->command.device = device;
+    if (given.secret.len == 0) {
+        ferry_random_bytes(given.secret.bytes, NEW_SECRET_BYTES);
+        given.secret.len = NEW_SECRET_BYTES;
+    }
+    *device = (struct device){.key = given.key, .secret_len = (uint32_t)given.secret.len};
+    memcpy(device->secret, given.secret.bytes, sizeof device->secret);
     api_command(r, CMD_DEVICE_ADD, finish_device_add);
 }
 

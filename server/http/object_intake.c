@@ -98,24 +98,31 @@ static void finish_late(struct object_request *r, struct MHD_Connection *connect
     }
 }
 
-static void on_head(struct object_request *r, struct MHD_Connection *connection)
+/* Bytes that are there; false: r has the answer. */
+static bool find_offset(struct object_request *r, bool *ret_whole, uint64_t *ret_at)
 {
     struct objects *objects = r->plane->cfg.objects;
+    *ret_whole = is_whole(r);
+    *ret_at = r->target.size;
+    ferry_err err = *ret_whole ? FERRY_OK : objects->ops->partial_size(objects, &r->target.key, ret_at);
+    if (err == FERRY_OK)
+        return true;
+    ferry_log(FERRY_LOG_ERROR, OBJECT_LOG, "upload task %s: its partial object cannot be read: %s",
+              r->target.task.text, ferry_err_text(err));
+    refuse(r, REFUSED_UNAVAILABLE);
+    return false;
+}
+
+static void on_head(struct object_request *r, struct MHD_Connection *connection)
+{
     uint64_t at = 0;
-    if (is_whole(r)) {
-        answer_where_it_stands(r, r->target.size);
+    bool whole = false;
+    if (!find_offset(r, &whole, &at))
         return;
-    }
-    ferry_err err = objects->ops->partial_size(objects, &r->target.key, &at);
-    if (err != FERRY_OK) {
-        ferry_log(FERRY_LOG_ERROR, OBJECT_LOG, "upload task %s: its partial object cannot be read: %s",
-                  r->target.task.text, ferry_err_text(err));
-        refuse(r, REFUSED_UNAVAILABLE);
-    } else if (at >= r->target.size) {
+    if (!whole && at >= r->target.size)
         finish_late(r, connection);
-    } else {
+    else
         answer_where_it_stands(r, at);
-    }
 }
 
 static object_refusal refusal_of_tus(object_tus_verdict verdict)
@@ -127,29 +134,15 @@ static object_refusal refusal_of_tus(object_tus_verdict verdict)
     return table[verdict];
 }
 
-static void on_patch(struct object_request *r, struct MHD_Connection *connection)
+/* Opened only when it fits, so that a client that is wrong about the offset does not keep others out. */
+static void append(struct object_request *r, struct MHD_Connection *connection, const struct object_tus_patch *patch)
 {
-    struct object_tus_patch patch;
     uint64_t at = 0;
-    object_tus_verdict verdict =
-        object_tus_patch_parse(object_request_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
-                               object_request_header(connection, "Upload-Offset"), content_length(connection), &patch);
-    bool whole = verdict == TUS_GOOD && is_whole(r);
-    if (whole)
-        verdict = object_tus_patch_fits(&patch, r->target.size, r->target.size);
-    if (verdict != TUS_GOOD) {
-        refuse(r, refusal_of_tus(verdict));
-        return;
-    }
-    if (whole) {
-        answer_where_it_stands(r, r->target.size);
-        return;
-    }
     if (!object_upload_open(r, true, &at)) {
         r->step = STEP_ANSWER;
         return;
     }
-    verdict = object_tus_patch_fits(&patch, at, r->target.size);
+    object_tus_verdict verdict = object_tus_patch_fits(patch, at, r->target.size);
     if (verdict != TUS_GOOD) {
         object_upload_drop(r);
         refuse(r, refusal_of_tus(verdict));
@@ -158,6 +151,27 @@ static void on_patch(struct object_request *r, struct MHD_Connection *connection
     } else if (!object_upload_end(r, connection)) {
         refuse(r, REFUSED_UNAVAILABLE);
     }
+}
+
+static void on_patch(struct object_request *r, struct MHD_Connection *connection)
+{
+    struct object_tus_patch patch;
+    uint64_t at = 0;
+    bool whole = false;
+    object_tus_verdict verdict =
+        object_tus_patch_parse(object_request_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
+                               object_request_header(connection, "Upload-Offset"), content_length(connection), &patch);
+    if (verdict == TUS_GOOD) {
+        if (!find_offset(r, &whole, &at))
+            return;
+        verdict = object_tus_patch_fits(&patch, at, r->target.size);
+    }
+    if (verdict != TUS_GOOD)
+        refuse(r, refusal_of_tus(verdict));
+    else if (whole)
+        answer_where_it_stands(r, at);
+    else
+        append(r, connection, &patch);
 }
 
 static void on_options(struct object_request *r)

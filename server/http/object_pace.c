@@ -5,6 +5,7 @@ static void begin(struct pace *pace, const struct pace_look *look, uint64_t mark
     pace->turn = look->turn;
     pace->begun = true;
     pace->head_begun = false;
+    pace->ended = false;
     pace->since_ms = look->now_ms;
     pace->mark_bytes = mark_bytes;
     pace->sent_bytes = look->acked_bytes;
@@ -33,8 +34,17 @@ static bool bytes_too_slow(struct pace *pace, const struct pace_look *look, cons
         return false;
     if (counter - pace->mark_bytes < limits->window_min_bytes)
         return true;
-    begin(pace, look, counter);
+    pace->since_ms = look->now_ms;
+    pace->mark_bytes = counter;
     return false;
+}
+
+/* Seen twice: between the last byte of a request and the next phase there is a moment in which it seems to lack. */
+static bool never_comes(struct pace *pace, const struct pace_look *look)
+{
+    bool before = pace->ended;
+    pace->ended = look->ended;
+    return before && look->ended;
 }
 
 bool pace_too_slow(struct pace *pace, const struct pace_look *look, const struct pace_limits *limits)
@@ -44,8 +54,9 @@ bool pace_too_slow(struct pace *pace, const struct pace_look *look, const struct
         begin(pace, look, counter);
     switch (look->phase) {
     case PACE_HEAD:
-        return head_too_slow(pace, look, limits);
+        return never_comes(pace, look) || head_too_slow(pace, look, limits);
     case PACE_BODY:
+        return never_comes(pace, look) || bytes_too_slow(pace, look, limits, counter);
     case PACE_ANSWER:
         return bytes_too_slow(pace, look, limits, counter);
     case PACE_OURS:

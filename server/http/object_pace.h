@@ -24,6 +24,7 @@ struct pace {
     uint32_t turn;       /**< of the phase that the rest belongs to */
     bool begun;          /**< the rest is valid */
     bool head_begun;     /**< bytes of a head came on a connection that had rested */
+    bool ended;          /**< at the last look the client had nothing more to send */
     uint64_t since_ms;   /**< of the phase, the window, or the head */
     uint64_t mark_bytes; /**< counter at since_ms */
     uint64_t sent_bytes; /**< counter at the last look */
@@ -36,6 +37,7 @@ struct pace_look {
     uint32_t turn;                        /**< differs for each phase */
     pace_phase phase;
     bool served; /**< it has had a request before */
+    bool ended;  /**< the client has closed its side, and all that it sent was read */
 };
 
 /** @brief True when the connection should be cut. To be called every now and then. */

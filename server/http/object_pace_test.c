@@ -78,6 +78,26 @@ static void a_burst_does_not_pay_for_later_windows(void **state)
     assert_true(pace_too_slow(&pace, &look, &limits));
 }
 
+static void client_that_has_gone_is_noticed_before_its_time_runs_out(void **state)
+{
+    (void)state;
+    static const pace_phase phases[] = {PACE_HEAD, PACE_BODY};
+    for (size_t i = 0; i < 2; i++) {
+        struct pace_look look = {.phase = phases[i], .turn = 1, .ended = true};
+        assert_int_equal(cut_at(look, 0, 0, 100), 1);
+        struct pace pace = {.begun = false};
+        for (uint32_t turn = 1; turn < 9; turn++) { /* seen once in each phase is not enough */
+            look.turn = turn;
+            look.now_ms = turn;
+            assert_false(pace_too_slow(&pace, &look, &limits));
+        }
+    }
+    struct pace_look answering = {.phase = PACE_ANSWER, .turn = 1, .ended = true};
+    assert_int_equal(cut_at(answering, 0, 10, 1000), 0);
+    struct pace_look working = {.phase = PACE_OURS, .turn = 1, .ended = true};
+    assert_int_equal(cut_at(working, 0, 0, 1000), 0);
+}
+
 static void platform_may_take_its_time(void **state)
 {
     (void)state;
@@ -107,6 +127,7 @@ int main(void)
         cmocka_unit_test(body_must_keep_a_minimum_rate_after_the_first_window),
         cmocka_unit_test(answer_must_be_taken_at_a_minimum_rate),
         cmocka_unit_test(a_burst_does_not_pay_for_later_windows),
+        cmocka_unit_test(client_that_has_gone_is_noticed_before_its_time_runs_out),
         cmocka_unit_test(platform_may_take_its_time),
         cmocka_unit_test(each_phase_starts_its_own_clock),
     };

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 struct object_connection {
@@ -24,6 +25,7 @@ struct object_connection {
 };
 
 enum { PHASE_BITS = 2, PHASE_MASK = 3 };
+enum { STATE_CLOSE_WAIT = 8 }; /* TCP_CLOSE_WAIT of tcp(7): the header that names it clashes with linux/tcp.h */
 
 struct object_watch {
     struct object_watch_config cfg;
@@ -152,6 +154,13 @@ size_t object_watch_busy(struct object_watch *watch, bool bodies)
     return busy;
 }
 
+/* libmicrohttpd 0.9.75 overlooks the end of a stream that comes together with the last bytes. */
+static bool has_ended(const struct object_connection *c, const struct tcp_info *info)
+{
+    int unread = 0;
+    return info->tcpi_state == STATE_CLOSE_WAIT && ioctl(c->fd, FIONREAD, &unread) == 0 && unread == 0;
+}
+
 static void look_at(struct object_watch *watch, struct object_connection *c, uint64_t now_ms)
 {
     struct tcp_info info;
@@ -166,6 +175,7 @@ static void look_at(struct object_watch *watch, struct object_connection *c, uin
         return;
     look.received_bytes = info.tcpi_bytes_received;
     look.acked_bytes = info.tcpi_bytes_acked;
+    look.ended = has_ended(c, &info);
     if (pace_too_slow(&c->pace, &look, &watch->cfg.pace))
         cut(c);
 }
