@@ -212,6 +212,24 @@ static void bad_requests_are_refused_with_a_reason(void **state)
     assert_int_equal(stats.messages_ignored_total, 3);
 }
 
+static void a_disabled_device_gets_nothing_but_a_refusal(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct command disable = {.kind = CMD_DEVICE_DISABLE, .device = {.disabled = true}};
+    assert_true(device_key_make("P", "D1", &disable.device.key));
+    assert_int_equal(fixture_command(f, &disable), FERRY_OK);
+    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_UNKNOWN_DEVICE);
+    assert_int_equal(report_result(f, "D1", CREATE_HELLO), FERRY_RESULT_UNKNOWN_DEVICE);
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    fixture_expect_silence(f);
+    disable.device.disabled = false;
+    assert_int_equal(fixture_command(f, &disable), FERRY_OK);
+    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_OK);
+}
+
 static void removing_an_open_upload_stops_the_device(void **state)
 {
     struct fixture *f = *state;
@@ -543,6 +561,7 @@ int main(void)
         PLATFORM_TEST(an_upload_goes_from_request_to_done),
         PLATFORM_TEST(a_garbled_name_is_matched_to_the_only_task),
         PLATFORM_TEST(bad_requests_are_refused_with_a_reason),
+        PLATFORM_TEST(a_disabled_device_gets_nothing_but_a_refusal),
         PLATFORM_TEST(removing_an_open_upload_stops_the_device),
         PLATFORM_TEST(nobody_is_told_what_was_not_committed),
         PLATFORM_TEST(one_bad_command_fails_alone),

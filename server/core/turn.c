@@ -40,29 +40,26 @@ static command_handler *const command_handlers[] = {
     [CMD_UPLOAD_REMOVE] = uploads_on_command,
 };
 
-static bool is_report(const struct device_message *m)
-{
-    return m->msg.type == FERRY_MSG_REPORT_UPLOAD_PROGRESS || m->msg.type == FERRY_MSG_REPORT_DOWNLOAD_PROGRESS;
-}
-
 static ferry_err refuse_message(struct engine *e, const struct device_message *m, ferry_result why)
 {
     ferry_msg refusal = answers_refusal(&m->msg, why);
     return refusal.type != FERRY_MSG_NONE ? answers_send(e, &m->device, &refusal) : FERRY_OK;
 }
 
+static ferry_err refuse_stranger(struct engine *e, const struct device_message *m)
+{
+    ferry_err err = engine_count(e, ENGINE_STAT(messages_unknown_device_total));
+    return err == FERRY_OK ? refuse_message(e, m, FERRY_RESULT_UNKNOWN_DEVICE) : err;
+}
+
 static ferry_err handle_message(struct engine *e, const struct device_message *m, uint64_t now_ms)
 {
-    if (!is_report(m)) { /* a report can only meet a task that a registered device got */
-        struct device device;
-        ferry_err err = e->store->device_get(e->conn, &m->device, &device);
-        if (err == FERRY_E_NOT_FOUND || (err == FERRY_OK && device.disabled)) {
-            err = engine_count(e, ENGINE_STAT(messages_unknown_device_total));
-            return err == FERRY_OK ? refuse_message(e, m, FERRY_RESULT_UNKNOWN_DEVICE) : err;
-        }
-        if (err != FERRY_OK)
-            return err;
-    }
+    struct device device;
+    ferry_err err = e->store->device_get(e->conn, &m->device, &device);
+    if (err == FERRY_E_NOT_FOUND || (err == FERRY_OK && device.disabled))
+        return refuse_stranger(e, m);
+    if (err != FERRY_OK)
+        return err;
     bool upload = m->msg.type == FERRY_MSG_CREATE_UPLOAD_TASK || m->msg.type == FERRY_MSG_REPORT_UPLOAD_PROGRESS;
     return upload ? uploads_on_message(e, m, now_ms) : downloads_on_message(e, m, now_ms);
 }
