@@ -66,7 +66,7 @@ static void spoil(char *path)
 
 static void nothing_is_left(struct world *w, const ferry_id *task)
 {
-    for (unsigned i = 0; i < 100 && world_temporary_files(w) > 0; i++)
+    for (unsigned i = 0; i < 300 && world_temporary_files(w) > 0; i++)
         usleep(10 * 1000);
     assert_int_equal(world_temporary_files(w), 0);
     assert_false(world_has_object(w, task));
