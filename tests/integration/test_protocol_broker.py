@@ -6,12 +6,15 @@ import socket
 import statistics
 import time
 
+import paho.mqtt.client as mqtt
 import pytest
 
 from ferry import PATIENCE, VendorDevice, wait_for
 
 ROUND_TRIPS = 100
-ROUND_TRIP_MEDIAN_MAX_S = 0.010
+ROUND_TRIP_MEDIAN_MAX_S = 0.010    # nothing is written
+DURABLE_TRIP_MEDIAN_MAX_S = 0.035  # with a commit to disk; one missing TCP_NODELAY costs more than 40 ms
+BUSY = 7
 QUEUE_MAX_OF_MOSQUITTO = 1000
 DENIED = 0x80
 
@@ -33,7 +36,7 @@ def count_answers(device, kind, wanted, timeout_s):
 def test_a_round_trip_has_no_avoidable_delay(device):
     """`set_tcp_nodelay true` in its configuration **and** TCP_NODELAY in every client of ours: without both, a round
     trip takes 88 ms instead of 0.17 ms."""
-    device.request_upload("a", b"abc")
+    device.upload("a", b"abc")  # a report on a finished upload is answered without a change
     times_s = []
     for _ in range(ROUND_TRIPS):
         started = time.monotonic()
@@ -47,13 +50,13 @@ def test_a_round_trip_has_no_avoidable_delay(device):
 def test_a_round_trip_of_a_request_has_no_avoidable_delay(device):
     """Without both, a round trip takes 88 ms: also for QoS 1 requests, whose PUBACK goes the other way."""
     times_s = []
-    for number in range(ROUND_TRIPS):
+    for _ in range(ROUND_TRIPS):
         started = time.monotonic()
         device.create_upload_task("a", 3, md5_of(b"abc"))
         device.wait("create_upload_task_rsp")
         times_s.append(time.monotonic() - started)
     median_s = statistics.median(times_s)
-    assert median_s < 2 * ROUND_TRIP_MEDIAN_MAX_S * PATIENCE, f"median {median_s * 1000:.1f} ms"
+    assert median_s < DURABLE_TRIP_MEDIAN_MAX_S * PATIENCE, f"median {median_s * 1000:.1f} ms"
 
 
 def test_the_configuration_says_nodelay_and_raises_the_queue(platform):
@@ -93,6 +96,37 @@ def test_no_acknowledged_request_is_lost_while_ferryd_is(own_platform, dead):
         device.close()
     tasks = own_platform.api.uploads(product)
     assert len(tasks) == len(devices), "idempotent: one task for each device"
+
+
+def test_a_full_inbox_answers_busy_and_never_drops(make_platform):
+    """A full inbox answers "busy" (... over MQTT a `result_code`), it never grows and never drops silently (DESIGN 2)."""
+    platform = make_platform("--inbox-max", "2", "--batch-max", "1")
+    devices = [VendorDevice(platform, platform.new_device()).connect() for _ in range(2)]
+    request = b'{"type": "create_upload_task","size": 3,"name": "f","md5sum": "%s"}' % md5_of(b"abc").encode()
+    platform.pause()
+    for device in devices:
+        infos = [device.publish_without_wait(request) for _ in range(200)]
+        infos[-1].wait_for_publish(10)
+    platform.resume()
+    codes = []
+    for device in devices:
+        for _ in range(200):
+            answer = device.wait("create_upload_task_rsp", 30 * PATIENCE)
+            codes.append(answer.get("result_code", 0))
+            assert (answer["url"] == "") == (codes[-1] == BUSY)
+    assert set(codes) == {0, BUSY}, "some were answered, some were told to come again"
+    assert platform.api.metric("ferry_messages_busy_total") == codes.count(BUSY)
+    for device in devices:
+        device.close()
+
+
+def test_a_device_with_mqtt_5_is_served_alike(platform, product):
+    """MQTT 3.1.1 and 5 (PROTOCOL 1)."""
+    with VendorDevice(platform, platform.new_device(product), protocol=mqtt.MQTTv5) as device:
+        assert device.upload("a", b"abc").verdict["result_code"] == 0
+        platform.api.resource_add(product, "r", b"abc")
+        platform.api.deploy(product, "r", [device.device])
+        assert device.download(device.wait("download"))[1] == b"abc"
 
 
 def test_the_up_topic_works_without_a_shared_subscription(device):

@@ -176,6 +176,9 @@ ACCEPTED = {
     "escapes in a name": create().replace(b'"zxc"', b'"\\u007a\\u0078c"'),
     "escapes in a key": create().replace(b'"name"', b'"n\\u0061me"'),
     "the NUL of a C string after the end": create() + b"\0",
+    "commas before closing brackets everywhere":
+        create()[:-1] + b',"x":[1,{"y":2,},],}',
+    "a word as a boolean or null elsewhere": create(x=None, y=True, z=False),
     "nested 100 deep": create()[:-1] + b',"x":' + b"[" * 100 + b"]" * 100 + b"}",
     "exactly 16 KiB": create()[:-1] + b',"x":"' + b"y" * (PAYLOAD_MAX - len(create()) - 7) + b'"}',
 }
@@ -254,6 +257,10 @@ REFUSED = {
     "name of 256 bytes": (create(name="n" * 256), BAD_NAME),
     "name of 10,000 bytes": (create(name="n" * 10000), BAD_NAME),
     "control character in the name": (create(name="a\nb"), BAD_NAME),
+    "raw control character in the name": (create().replace(b"zxc", b"z\nc"), BAD_NAME),
+    "DEL in the name": (create(name="a\x7fb"), BAD_NAME),
+    "first of two sizes is of no use": (b'{"type":"create_upload_task","size":"x","size":100,"name":"zxc","md5sum":"%s"}'
+                                        % MD5.encode(), BAD_SIZE),
     "NUL in the name, escaped": (create(name="a\0b"), BAD_NAME),
     "C1 control character in the name": (create().replace(b"zxc", b"z\xc2\x85c"), BAD_NAME),
     "half a surrogate pair in the name": (create().replace(b"zxc", b"z\\ud83dc"), BAD_JSON),
@@ -274,6 +281,15 @@ REFUSED = {
     "a second object": (create() + create(), BAD_JSON),
     "comma missing": (create().replace(b', "name"', b' "name"'), BAD_JSON),
     "two commas": (create().replace(b', "name"', b',, "name"'), BAD_JSON),
+    "comma first in a list": (create()[:-1] + b',"x":[,1]}', BAD_JSON),
+    "number with a leading zero": (create().replace(b"100", b"0100"), BAD_JSON),
+    "number with a plus": (create().replace(b"100", b"+100"), BAD_JSON),
+    "NaN": (create()[:-1] + b',"x":NaN}', BAD_JSON),
+    "True with a capital": (create()[:-1] + b',"x":True}', BAD_JSON),
+    "comment": (create()[:-1] + b'/* hi */}', BAD_JSON),
+    "single quotes": (create()[:-1] + b",'x':1}", BAD_JSON),
+    "key without quotes": (create()[:-1] + b",x:1}", BAD_JSON),
+    "byte order mark inside": (create()[:-1] + b",\xef\xbb\xbf}", BAD_JSON),
     "colon missing": (create().replace(b'"name":', b'"name"'), BAD_JSON),
     "NUL in the name": (create().replace(b"zxc", b"z\0c"), BAD_JSON),
     "NUL between the fields": (create().replace(b', "name"', b',\0"name"'), BAD_JSON),
@@ -332,6 +348,36 @@ def test_a_report_without_a_state_is_refused(platform, device, payload, code):
     assert state == ["created"]
 
 
+def test_a_report_that_breaks_off_after_its_state_is_taken_as_it_is(platform, device):
+    device.request_upload("zxc", b"abc")
+    (answer,) = answers_to(device, b'{"type":"report_upload_progress","name":"zxc","progress":{"percent":9,'
+                                   b'"state":"uploading","result_code":0,"result_msg":"cut o')
+    assert (answer["type"], answer["result_code"]) == ("report_upload_progress_rsp", 0)
+    task = next(task for task in platform.api.uploads(device.product, device.device) if task["name"] == "zxc")
+    assert (task["state"], task["percent"]) == ("uploading", 9)
+
+
+def test_a_question_that_breaks_off_is_answered(platform, device):
+    platform.api.resource_add(device.product, "r", b"abc")
+    platform.api.deploy(device.product, "r", [device.device])
+    device.wait("download")
+    device.publish(b'{"type": "get_download_task",,')
+    assert device.wait("get_download_task_rsp")["name"] == "r"
+
+
+PERCENTS = {"99999999999999999999": 2 ** 31 - 1, "-99999999999999999999": -2 ** 31, "41.9": 41, '"43"': 43, "true": 0,
+            "null": 0, '""': 0}
+
+
+@pytest.mark.parametrize("sent, kept", PERCENTS.items(), ids=PERCENTS.keys())
+def test_percent_may_be_anything(platform, device, sent, kept):
+    device.request_upload("zxc", b"abc")
+    device.publish('{"type":"report_upload_progress","name":"zxc","progress":{"state":"uploading","percent":%s}}' % sent)
+    assert device.wait("report_upload_progress_rsp")["result_code"] == 0
+    (task,) = platform.api.uploads(device.product, device.device)
+    assert (task["state"], task["percent"]) == ("uploading", kept)
+
+
 # --- what is counted and not answered ------------------------------------------------------------------------
 
 IGNORED = {
@@ -349,6 +395,8 @@ IGNORED = {
     "type is a number": create(type=1),
     "type in a nested object": b'{"message":' + create() + b"}",
     "first type unknown, second known": b'{"type":"x",' + create()[1:],
+    "first type of no use, second known": b'{"type":1,' + create()[1:],
+    "comma after the opening brace": b"{," + create()[1:],
     "broken before the type": b'{"size":100,,"type":"create_upload_task"}',
     "NUL first": b"\0" + create(),
     "NUL before the type": b'{\0"type":"create_upload_task"}',

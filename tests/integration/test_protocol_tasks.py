@@ -2,10 +2,11 @@
 import hashlib
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ferry import PATIENCE, VendorDevice, vendor_get, vendor_put, wait_for_none
+from ferry import PATIENCE, ApiError, VendorDevice, vendor_get, vendor_put, wait_for_none
 
 NO_OBJECT, CANCELLED = 9, 10
 SILENCE_S = 0.3
@@ -128,8 +129,9 @@ def test_a_device_that_dies_before_the_last_byte_leaves_nothing(platform, device
     device.put(answer, data, stop_after=4999)
     (task,) = uploads(platform, device)
     assert task["state"] in ("created", "uploading")
-    with pytest.raises(Exception, match="404|409"):
+    with pytest.raises(ApiError) as refused:
         platform.api.upload_bytes(task["id"])
+    assert refused.value.status in (404, 409)
     assert wait_for_none(platform.temporary_files, 5) == []
 
 
@@ -141,6 +143,29 @@ def test_the_same_bytes_twice_are_200_twice(device):
         assert device.put(answer, data).status == 200
     assert device.upload_verdict("a")["result_code"] == 0
     assert device.put(answer, data).status == 200, "also after done"
+
+
+def test_two_puts_of_the_same_bytes_at_once(platform, device):
+    """A device that lost its network is back before the platform has noticed: the old request and the new one meet."""
+    data = os.urandom(400_000)
+    answer = device.request_upload("a", data)
+    with ThreadPoolExecutor(4) as pool:
+        statuses = [http.status for http in pool.map(lambda _: device.put(answer, data), range(4))]
+    assert statuses == [200] * 4
+    assert device.upload_verdict("a")["result_code"] == 0
+    (task,) = uploads(platform, device)
+    assert platform.api.upload_bytes(task["id"]) == data
+
+
+def test_a_device_uploads_several_files_at_once(platform, device):
+    contents = {f"file {number}": os.urandom(50_000 + number) for number in range(8)}
+    answers = {name: device.request_upload(name, data) for name, data in contents.items()}
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda name: device.put(answers[name], contents[name]).status, contents))
+    assert statuses == [200] * 8
+    assert [device.upload_verdict(name)["result_code"] for name in contents] == [0] * 8
+    kept = {task["name"]: platform.api.upload_bytes(task["id"]) for task in uploads(platform, device)}
+    assert kept == contents
 
 
 def test_other_bytes_never_replace_what_was_verified(platform, device):
@@ -171,8 +196,9 @@ def test_a_removed_upload_is_gone_for_the_operator_and_for_the_device(platform, 
     (task,) = uploads(platform, device)
     platform.api.upload_remove(task["id"])
     assert uploads(platform, device) == []
-    with pytest.raises(Exception, match="404"):
+    with pytest.raises(ApiError) as refused:
         platform.api.upload_bytes(task["id"])
+    assert refused.value.status == 404
     assert device.upload("a", b"abc").verdict["result_code"] == 0, "it may come again"
 
 
@@ -354,3 +380,54 @@ def test_retention_keeps_the_versions_it_should(make_platform):
         (task,) = uploads(platform, device)
         assert platform.api.upload_bytes(task["id"]) == b"kept"
         device.connect()
+
+
+# --- what takes its time (long mode) -----------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_an_expired_url_is_refused_and_asking_again_helps(make_platform):
+    """Upload task ends: `expired`. `403` for an expired URL."""
+    platform = make_platform("--url-life", "60")
+    with VendorDevice(platform, platform.new_device()) as device:
+        upload = device.request_upload("a", b"abc")
+        deploy(platform, device, "r", b"abc")
+        offer = device.wait("download")
+        time.sleep(62)
+        assert device.put(upload, b"abc").status == 403
+        assert vendor_get(offer["url"], 3).status == 403
+        (task,) = uploads(platform, device)
+        assert task["state"] == "expired"
+        assert device.upload_verdict("a")["result_code"] == NO_OBJECT
+        assert device.upload("a", b"abc").verdict["result_code"] == 0
+        assert device.download()[1] == b"abc", "get_download_task brings a fresh URL"
+
+
+@pytest.mark.slow
+def test_transfers_at_the_vendors_pace_outlive_their_urls(make_platform):
+    """It sends 5000 bytes each 100 ms, about 50 kB/s: time-outs and URL lives must allow that (5 MiB is 2 minutes)."""
+    platform = make_platform("--url-life", "60")
+    with VendorDevice(platform, platform.new_device()) as device:
+        data = os.urandom(5 << 20)
+        deploy(platform, device, "r", data)
+        offer = device.wait("download")
+        upload = device.request_upload("a", data)
+        with ThreadPoolExecutor(1) as pool:
+            fetched = pool.submit(vendor_get, offer["url"], len(data), paced=True)
+            assert device.put(upload, data, paced=True).status == 200
+            assert fetched.result().body == data
+        assert device.upload_verdict("a")["result_code"] == 0
+        assert device.download_verdict("r")["result_code"] == 0
+
+
+@pytest.mark.slow
+def test_a_device_that_says_nothing_times_out_and_may_still_finish(make_platform):
+    """Download task ends: `timed_out`; the device's word that it has the file is better than our belief."""
+    platform = make_platform()
+    with VendorDevice(platform, platform.new_device()) as device:
+        platform.api.resource_add(device.product, "r", b"abc")
+        deployment = platform.api.deploy(device.product, "r", [device.device], timeout_s=60)
+        device.wait("download")
+        platform.api.wait_download(deployment["id"], device.device, "timed_out", 75)
+        assert device.download_verdict("r")["result_code"] == 0
+        assert state_of(platform, deployment, device) == "done"

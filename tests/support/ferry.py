@@ -36,6 +36,8 @@ SANITIZED = bool(os.environ.get("FERRY_SANITIZED"))
 PATIENCE = 4 if SANITIZED else 1  # factor for times that depend on the machine's speed
 READY_TIMEOUT_S = 15 * PATIENCE
 STOP_TIMEOUT_S = 15 * PATIENCE
+DESCRIPTORS_MORE = 40    # readers of the database and idle connections that may stay open, beyond those at the start
+DESCRIPTORS_WAIT_S = 5
 SANITIZER_EXIT = 99
 LOG_TAIL_LINES = 60
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
@@ -130,6 +132,7 @@ class Platform:
         self._process = None
         self._pins = {}
         self._broker_pids = set()
+        self._descriptors_at_start = 0
         self.addresses = {}
         self._api = None
         self._api_lock = threading.Lock()
@@ -177,12 +180,15 @@ class Platform:
                 raise AssertionError(f"ferryd was not ready within {timeout_s} s\n{self.log_tail()}")
             time.sleep(0.01)
         self._broker_pids.add(self.broker_pid)
+        self._descriptors_at_start = self.descriptors()
 
     def stop(self, *, check=True):
         """Ends ferryd as an operator would (SIGTERM) and asserts that nothing is left."""
         status = 0
         if self._process is not None:
             self.resume()
+            if check and self.running:
+                self.assert_no_descriptors_leak()
             self._process.send_signal(signal.SIGTERM)
             try:
                 status = self._process.wait(STOP_TIMEOUT_S)
@@ -337,6 +343,19 @@ class Platform:
         for mark in SANITIZER_MARKS:
             at = text.find(mark)
             assert at < 0, f"a sanitizer reported:\n{text[max(0, at - 200):at + 4000]}"
+
+    def descriptors(self):
+        """Number of ferryd's open files and sockets."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def assert_no_descriptors_leak(self):
+        """About as many descriptors are open as at the start, soon after the last client has gone."""
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+        most = self._descriptors_at_start + DESCRIPTORS_MORE
+        wait_for(lambda: self.descriptors() <= most, DESCRIPTORS_WAIT_S,
+                 f"at most {most} open descriptors (there are {self.descriptors()})")
 
     def assert_nothing_left(self):
         """After a clean stop: no process, no ready file, no temporary file."""

@@ -25,6 +25,9 @@ class OperatorApi:
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
 
+    def close(self):
+        self._session.close()
+
     def call(self, method, path, *, ok=True, **options):
         """One request; raises ApiError unless the answer is 2xx (or ok is False: gives the response)."""
         answer = self._session.request(method, f"{self.url}/api/v1{path}", timeout=TIMEOUT_S,
@@ -63,8 +66,8 @@ class OperatorApi:
     def product_add(self, name):
         return self.call("POST", "/products", json={"name": name})
 
-    def device_add(self, product, name):
-        return self.call("POST", "/devices", json={"product": product, "name": name})
+    def device_add(self, product, name, **more):
+        return self.call("POST", "/devices", json={"product": product, "name": name, **more})
 
     def device_remove(self, product, name):
         return self.call("DELETE", f"/devices/{product}/{name}")

@@ -59,7 +59,7 @@ class VendorDevice:
     """One device. strict: every downlink is checked; problems are raised by close() and by each wait."""
 
     def __init__(self, platform, credential, *, method="sha1", strict=True, username=None, password=None,
-                 client_id=None, host="127.0.0.1"):
+                 client_id=None, host="127.0.0.1", protocol=mqtt.MQTTv311):
         """platform: anything with an mqtt_port."""
         self.credential = credential
         self.product, self.device = credential.product, credential.device
@@ -75,12 +75,13 @@ class VendorDevice:
         self.buffer = StaleBuffer()
         self._connected = None
         self._subscribed = None
-        self._client = self._make_client(client_id or self.product + self.device)
+        self._client = self._make_client(client_id or self.product + self.device, protocol)
 
     # --- connection -------------------------------------------------------------------------------
 
-    def _make_client(self, client_id):
-        client = mqtt.Client(client_id, clean_session=True, protocol=mqtt.MQTTv311)
+    def _make_client(self, client_id, protocol):
+        clean = {} if protocol == mqtt.MQTTv5 else {"clean_session": True}
+        client = mqtt.Client(client_id, protocol=protocol, **clean)
         client.username_pw_set(self._username, self._password)
         client.max_inflight_messages_set(1000)
         client.on_socket_open = lambda c, u, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -131,20 +132,20 @@ class VendorDevice:
         """Raises when any downlink so far was one that a vendor device cannot bear."""
         assert not self.problems, "a vendor device cannot bear this:\n" + "\n".join(self.problems)
 
-    def _on_connect(self, client, userdata, flags, code):
+    def _on_connect(self, client, userdata, flags, code, properties=None):
         with self._changed:
-            self._connected = "accepted" if code == 0 else mqtt.connack_string(code)
+            self._connected = "accepted" if code == 0 else mqtt.connack_string(int(code))
             self._changed.notify_all()
 
-    def _on_disconnect(self, client, userdata, code):
+    def _on_disconnect(self, client, userdata, code, properties=None):
         with self._changed:
             if self._connected == "accepted":
                 self._connected = None
             self._changed.notify_all()
 
-    def _on_subscribe(self, client, userdata, mid, granted):
+    def _on_subscribe(self, client, userdata, mid, granted, properties=None):
         with self._changed:
-            self._subscribed = granted
+            self._subscribed = [int(code.value if hasattr(code, "value") else code) for code in granted]
             self._changed.notify_all()
 
     def _on_message(self, client, userdata, packet):
