@@ -15,7 +15,7 @@
 
 struct auth {
     struct directory directory;
-    const char *service_hash_path; /**< file with the hex SHA-256 of the platform's password; null: no platform account */
+    const char *service_hash_path; /**< file with the hex SHA-256 of the platform's password; null: no such account */
     bool allow_plain_secret;       /**< accept {product}/{device} with the secret itself: only over TLS */
 };
 

@@ -21,7 +21,7 @@ void clients_done(struct clients *table)
 
 static size_t home(const void *address, size_t slot_count)
 {
-    uint64_t mixed = (uint64_t)(uintptr_t)address * 0x9e3779b97f4a7c15ull; /* Fibonacci hashing: the upper bits are good */
+    uint64_t mixed = (uint64_t)(uintptr_t)address * 0x9e3779b97f4a7c15ull; /* Fibonacci hashing: good upper bits */
 
     return (size_t)(mixed >> 32) & (slot_count - 1);
 }

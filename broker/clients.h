@@ -33,7 +33,7 @@ void clients_init(struct clients *table);
 void clients_done(struct clients *table);
 /** @brief Null when there is none. Valid until the next change of the table. */
 const struct client *clients_find(const struct clients *table, const void *address);
-/** @brief Adds, or replaces the one with that address. @retval FERRY_E_LIMIT full | FERRY_E_NOMEM; nothing is changed */
+/** @brief Adds, or replaces the one with that address. @retval FERRY_E_LIMIT full | FERRY_E_NOMEM: nothing changed */
 FERRY_MUST_CHECK ferry_err clients_put(struct clients *table, const struct client *client);
 /** @brief Removes; nothing happens when there is none. */
 void clients_remove(struct clients *table, const void *address);

@@ -23,7 +23,7 @@ struct directory {
 
 /** @brief The device of that name. @retval FERRY_E_NOT_FOUND | as the store when it cannot be read */
 FERRY_MUST_CHECK ferry_err directory_get(struct directory *d, const struct device_key *key, struct device *ret_device);
-/** @brief Every device whose product and name, one after the other, are text (at most 2 * FERRY_IDENT_MAX characters). */
+/** @brief Every device whose product and name, one after the other, are text (at most 2 * FERRY_IDENT_MAX bytes). */
 FERRY_MUST_CHECK ferry_err directory_find_joined(struct directory *d, const char *text, struct device *out, size_t cap,
                                                  size_t *ret_count);
 /** @brief Closes; the next question opens again. */

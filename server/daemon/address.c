@@ -100,16 +100,17 @@ static ferry_err explain(int errnum, const struct address *address, const char *
     switch (errnum) {
     case EADDRINUSE:
         (void)snprintf(problem, ADDRESS_PROBLEM_SIZE,
-                       "port %u on %s is in use: end the program that has it, or choose another with %s", port, ip, flag);
+                       "port %u on %s is in use: end the program that has it, or choose another with %s", port, ip,
+                       flag);
         return FERRY_E_EXISTS;
     case EACCES:
         (void)snprintf(problem, ADDRESS_PROBLEM_SIZE,
-                       "port %u on %s needs more rights (CAP_NET_BIND_SERVICE): choose one above 1023 with %s", port, ip,
-                       flag);
+                       "port %u on %s needs more rights (CAP_NET_BIND_SERVICE): choose one above 1023 with %s", port,
+                       ip, flag);
         return FERRY_E_DENIED;
     case EADDRNOTAVAIL:
-        (void)snprintf(problem, ADDRESS_PROBLEM_SIZE, "%s is no address of this machine: correct --listen or --api-listen",
-                       ip);
+        (void)snprintf(problem, ADDRESS_PROBLEM_SIZE,
+                       "%s is no address of this machine: correct --listen or --api-listen", ip);
         return FERRY_E_IO;
     default:
         (void)snprintf(problem, ADDRESS_PROBLEM_SIZE, "cannot listen on port %u of %s (%s): %s", port, ip, flag,

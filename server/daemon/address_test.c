@@ -13,7 +13,8 @@
 
 static void an_address_is_numeric(void **state)
 {
-    static const char *const wrong[] = {"", "localhost", "127.0.0.1:80", "127.0.0.256", "[::1]", "::1%lo", " 127.0.0.1"};
+    static const char *const wrong[] = {"",      "localhost", "127.0.0.1:80", "127.0.0.256",
+                                        "[::1]", "::1%lo",    " 127.0.0.1"};
     struct address address = {.len = 1};
 
     (void)state;

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 /* (setting, type, field, default, least, most, help). The order is that of --help. */
-#define TEXT(name, field, fallback, help) {name, FERRY_SETTING_TEXT, offsetof(struct config, field), fallback, 0, 0, help}
+#define TEXT(name, field, fallback, help)                                                                       \
+    {name, FERRY_SETTING_TEXT, offsetof(struct config, field), fallback, 0, 0, help}
 #define UINT(name, field, fallback, min, max, help)                                                             \
     {name, FERRY_SETTING_UINT, offsetof(struct config, field), fallback, min, max, help}
 #define TIME(name, field, fallback, min, max, help)                                                             \
@@ -48,7 +49,8 @@ static const struct ferry_setting table[] = {
          "managed broker: bytes of requests that may wait for ferryd"),
     UINT("broker-connections-max", broker_connections_max, "20000", 2, 1000000, "managed broker: connections"),
 
-    UINT("objects-connections-max", objects_connections_max, "2048", 1, 1000000, "open connections to the objects listener"),
+    UINT("objects-connections-max", objects_connections_max, "2048", 1, 1000000,
+         "open connections to the objects listener"),
     UINT("objects-per-address-max", objects_per_address_max, "0", 0, 1000000,
          "... of one address; 0: no limit (a proxy has one address)"),
     UINT("objects-uploads-max", objects_uploads_max, "1024", 1, 1000000, "uploads whose bytes are arriving at a time"),

@@ -27,7 +27,8 @@ static ferry_err say_holder(int fd, const char *folder, char problem[DATA_FOLDER
     ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
 
     pid[len > 0 ? strspn(pid, "0123456789") : 0] = '\0';
-    (void)snprintf(problem, DATA_FOLDER_PROBLEM_SIZE, "another ferryd%s%s uses the data folder %s: end it first, or choose another with --data",
+    (void)snprintf(problem, DATA_FOLDER_PROBLEM_SIZE,
+                   "another ferryd%s%s uses the data folder %s: end it first, or choose another with --data",
                    pid[0] != '\0' ? ", process " : "", pid, folder);
     return FERRY_E_BUSY;
 }

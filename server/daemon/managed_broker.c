@@ -26,7 +26,7 @@ enum {
     STOP_GRACE_MS = 5000,   /* for writing what waits to the disk */
     RETRY_FIRST_MS = 100,   /* pause before the second attempt to start it, then doubling */
     RETRY_MAX_MS = 2000,    /* ... up to this: devices give up after about a minute */
-    STEADY_MS = 10000,      /* a broker that lived this long is started again without a pause */
+    STEADY_MS = 1000,       /* a broker that lived this long is started again without a pause */
     LOG_MAX_BYTES = 16 << 20, /* an older log is put aside at the next start of the broker */
     LOG_TAIL_BYTES = 600,
     PROBLEM_SIZE = 512,
@@ -310,7 +310,8 @@ static ferry_err find_parts(struct managed_broker *b, char problem[PROBLEM_SIZE]
     else if (err != FERRY_OK)
         (void)snprintf(problem, PROBLEM_SIZE, "%s", ferry_err_text(err));
     if (err == FERRY_OK && access(b->config.plugin, R_OK) != 0) {
-        (void)snprintf(problem, PROBLEM_SIZE, "the broker's plugin %s is missing: install it, or say with --broker-plugin where it is",
+        (void)snprintf(problem, PROBLEM_SIZE,
+                       "the broker's plugin %s is missing: install it, or say with --broker-plugin where it is",
                        b->config.plugin);
         err = FERRY_E_NOT_FOUND;
     }

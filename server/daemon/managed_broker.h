@@ -44,7 +44,7 @@ FERRY_MUST_CHECK ferry_err managed_broker_start(const struct managed_broker_conf
 /** @brief Where it listens. Any thread. */
 struct address managed_broker_address(const struct managed_broker *broker);
 
-/** @brief To be told whenever ferryd has subscribed: its session is then saved to the disk. Any thread, does not block. */
+/** @brief To be told whenever ferryd has subscribed: its session is then saved to disk. Any thread, never blocks. */
 void managed_broker_subscribed(struct managed_broker *broker);
 
 /** @brief Ends the broker and the watch, frees. Accepts null. Blocking: at most a few seconds. */

@@ -134,8 +134,9 @@ static char *default_public_url(const struct platform *p)
     }
     if (gethostname(name, sizeof(name)) != 0 || memchr(name, '\0', sizeof(name)) == NULL)
         (void)snprintf(name, sizeof(name), "localhost");
-    ferry_log(FERRY_LOG_WARN, "http", "devices are told to reach their files at http://%s:%u: say with --public-url if they cannot",
-              name, address_port(&p->objects_at));
+    ferry_log(FERRY_LOG_WARN, "http",
+              "devices are told to reach their files at http://%s:%u: say with --public-url if they cannot", name,
+              address_port(&p->objects_at));
     return ferry_asprintf("http://%s:%u", name, address_port(&p->objects_at));
 }
 

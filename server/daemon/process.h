@@ -31,7 +31,7 @@ enum { PROCESS_END_SIZE = 64 };
 FERRY_MUST_CHECK ferry_err process_find_program(const char *name, char **ret_path);
 
 /**
- * @brief Starts `{program} -c {conf_path}`: a process group of its own, no descriptor of ours, output into the log file.
+ * @brief Starts `{program} -c {conf_path}`: in a process group of its own, no descriptor of ours, output into the log.
  * @retval FERRY_OK | from errno
  */
 FERRY_MUST_CHECK ferry_err process_start(const char *program, const char *conf_path, const char *log_path,

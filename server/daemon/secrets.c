@@ -88,7 +88,7 @@ static void check_token(const struct store_ops *ops, struct store_conn *conn, co
             return;
     }
     ferry_log(FERRY_LOG_WARN, "data",
-              "%s is missing or no token of this platform; `ferryd --new-admin-token` with the same settings makes a new one",
+              "%s is missing or no token of this platform; `ferryd --new-admin-token` with the same settings makes one",
               path);
 }
 

@@ -7,6 +7,7 @@
 
 #include "mqtt/broker_url.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void an_address_is_split_into_its_parts(void **state)
@@ -81,11 +82,11 @@ static void each_part_has_a_longest_length(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         for (size_t over = 0; over < 2; over++) {
-            char text[1024] = "", part[1024] = "", message[BROKER_URL_MESSAGE_SIZE];
+            char text[2048], part[1024] = "", message[BROKER_URL_MESSAGE_SIZE];
             struct broker_url url;
 
             memset(part, 'x', parts[i].max + over);
-            (void)strcat(strcat(strcpy(text, parts[i].before), part), parts[i].after);
+            (void)snprintf(text, sizeof(text), "%s%s%s", parts[i].before, part, parts[i].after);
             assert_int_equal(broker_url_parse(text, &url, message), over == 0 ? FERRY_OK : FERRY_E_FORMAT);
         }
 }

@@ -22,7 +22,7 @@ FERRY_MUST_CHECK ferry_err mem_bus_open(struct bus **ret_bus);
  */
 FERRY_MUST_CHECK ferry_err mem_bus_inject(struct bus *bus, const char *topic, const void *payload, size_t len);
 
-/** @brief Brings the link down or up again and tells the listener. A bus comes up when it is started. Threads: as inject. */
+/** @brief Brings the link down or up again and tells the listener. Starting brings it up. Threads: as inject. */
 void mem_bus_set_link(struct bus *bus, bool up);
 
 /** @brief Takes the oldest published message, which the caller frees; null when there is none. Any thread. */
