@@ -17,6 +17,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_VERSION, 'V', "version", NULL, "the version"},
     {CTL_O_NAME, 0, "name", "NAME", "name of the resource, if not that of the file"},
     {CTL_O_DEVICE_INFO, 0, "device-info", "FILE", "write the vendor's device_info.json there (mode 0600)"},
+    {CTL_O_SECRET_FILE, 0, "secret-file", "FILE", "file with the base64 secret that the device has already; - is standard input"},
     {CTL_O_OUTPUT, 'o', "output", "FILE", "where the file goes; - is standard output"},
     {CTL_O_DEVICE, 0, "device", "D", "a device; may be given more than once"},
     {CTL_O_DEVICES_FILE, 0, "devices-file", "FILE", "file with one device per line; - is standard input"},
@@ -114,6 +115,7 @@ static bool set_text(struct ctl_options *o, enum ctl_option_flag flag, const cha
         {CTL_O_API, &o->api},       {CTL_O_TOKEN_FILE, &o->token_file},   {CTL_O_DATA, &o->data},
         {CTL_O_NAME, &o->name},     {CTL_O_DEVICE_INFO, &o->device_info}, {CTL_O_OUTPUT, &o->output},
         {CTL_O_STATE, &o->state},   {CTL_O_DEVICES_FILE, &o->devices_file}, {CTL_O_PREFIX, &o->prefix},
+        {CTL_O_SECRET_FILE, &o->secret_file},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -13,7 +13,7 @@
 struct ctl_options {
     const char *api, *token_file, *data;
     bool json, help, version;
-    const char *name, *device_info, *output, *devices_file, *state, *prefix;
+    const char *name, *device_info, *secret_file, *output, *devices_file, *state, *prefix;
     bool all, all_versions, force, wait;
     uint32_t rate_per_min;
     uint32_t timeout_s; /**< 0: the platform's default */
@@ -44,6 +44,7 @@ enum ctl_option_flag {
     CTL_O_STATE = 1 << 18,
     CTL_O_PREFIX = 1 << 19,
     CTL_O_LIMIT = 1 << 20,
+    CTL_O_SECRET_FILE = 1 << 21,
 
     CTL_O_COMMON = CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION,
 };

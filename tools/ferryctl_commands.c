@@ -7,8 +7,8 @@ const struct ctl_command ctl_commands[] = {
     {"product", "list", "", 0, 0, LIST, "the products", ctl_product_list},
     {"product", "rm", "P", 1, 1, 0, "remove a product that has nothing left", ctl_product_rm},
 
-    {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO, "register a device; its secret is shown this once",
-     ctl_device_add},
+    {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE,
+     "register a device; its secret is shown this once", ctl_device_add},
     {"device", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX, "the devices", ctl_device_list},
     {"device", "show", "P/D", 1, 1, 0, "one device", ctl_device_show},
     {"device", "rm", "P/D", 1, 1, 0, "remove a device and cancel its open tasks", ctl_device_rm},

@@ -29,16 +29,23 @@ const char *ctl_size_text(uint64_t bytes, char out[CTL_TEXT_SIZE])
 
 const char *ctl_duration_text(uint64_t seconds, char out[CTL_TEXT_SIZE])
 {
-    unsigned long long s = seconds;
+    static const struct {
+        uint64_t seconds;
+        const char *unit, *part_unit;
+        uint64_t part_seconds;
+    } units[] = {{86400, "d", "h", 3600}, {3600, "h", "min", 60}, {60, "min", "s", 1}};
 
-    if (s < 60)
-        (void)snprintf(out, CTL_TEXT_SIZE, "%llu s", s);
-    else if (s < 3600)
-        (void)snprintf(out, CTL_TEXT_SIZE, "%llu min %llu s", s / 60, s % 60);
-    else if (s < 86400)
-        (void)snprintf(out, CTL_TEXT_SIZE, "%llu h %llu min", s / 3600, s / 60 % 60);
-    else
-        (void)snprintf(out, CTL_TEXT_SIZE, "%llu d %llu h", s / 86400, s / 3600 % 24);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        unsigned long long whole = seconds / units[i].seconds;
+        unsigned long long part = seconds % units[i].seconds / units[i].part_seconds;
+        if (whole > 0 && part > 0)
+            (void)snprintf(out, CTL_TEXT_SIZE, "%llu %s %llu %s", whole, units[i].unit, part, units[i].part_unit);
+        else if (whole > 0)
+            (void)snprintf(out, CTL_TEXT_SIZE, "%llu %s", whole, units[i].unit);
+        if (whole > 0)
+            return out;
+    }
+    (void)snprintf(out, CTL_TEXT_SIZE, "%llu s", (unsigned long long)seconds);
     return out;
 }
 

@@ -30,7 +30,7 @@ void ctl_progress_end(struct ctl_progress *p);
 
 /* --- pure --- */
 
-enum { CTL_TEXT_SIZE = 24 };
+enum { CTL_TEXT_SIZE = 48 };
 
 /** @brief "17 B", "1.5 KiB", "4.0 GiB". Returns out. */
 const char *ctl_size_text(uint64_t bytes, char out[CTL_TEXT_SIZE]);

@@ -1,6 +1,7 @@
 /* ferryctl product ..., ferryctl device ... */
 #include "ferryctl_commands.h"
 
+#include "base/alloc.h"
 #include "base/system.h"
 #include "ferryctl_memory.h"
 #include "ferryctl_show.h"
@@ -9,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SECRET_FILE_MAX = 4096 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -88,13 +91,33 @@ static enum ctl_exit write_device_info(const char *path, const struct ctl_device
                                              "deviceName", name->device, "key_deviceinfo", "deviceSecret", secret,
                                              "cert_deviceinfo", "devCertFile", "YOUR_DEVICE_CERT_FILE_NAME",
                                              "devPrivateKeyFile", "YOUR_DEVICE_PRIVATE_KEY_FILE_NAME"));
-    ferry_autofree char *text = ctl_check(json_dumps(info, JSON_INDENT(4)));
+    ferry_autofree char *bare = ctl_check(json_dumps(info, JSON_INDENT(4)));
+    ferry_autofree char *text = ctl_check(ferry_asprintf("%s\n", bare));
     ferry_err err = ferry_file_replace(path, text, strlen(text), 0600);
 
     if (err == FERRY_OK)
         return CTL_DONE;
     return ctl_fail(CTL_FAILED, "cannot write %s: %s. The device is registered and its secret is shown above", path,
                     ferry_err_text(err));
+}
+
+/* The secret that the device has already goes into the order, for which it is not shown on a command line. */
+static enum ctl_exit add_secret(const char *file, json_t *body)
+{
+    ferry_autobuf text = FERRY_BUF_INIT(SECRET_FILE_MAX);
+    ferry_err err = ferry_file_read(strcmp(file, "-") == 0 ? "/dev/stdin" : file, &text);
+
+    if (err != FERRY_OK)
+        return ctl_fail(CTL_FAILED, "cannot read the secret from %s: %s", file, ferry_err_text(err));
+    size_t len = text.len;
+    while (len > 0 && strchr(" \t\r\n", text.data[len - 1]) != NULL)
+        len--;
+    json_t *secret = len > 0 ? json_stringn(text.data, len) : NULL;
+    if (secret == NULL)
+        return ctl_fail(CTL_FAILED, "%s holds no secret", file);
+    if (json_object_set_new(body, "secret", secret) != 0)
+        (void)ctl_check(NULL);
+    return CTL_DONE;
 }
 
 enum ctl_exit ctl_device_add(struct ctl *ctl)
@@ -109,7 +132,11 @@ enum ctl_exit ctl_device_add(struct ctl *ctl)
         return CTL_USAGE;
     ctl_autojson *body = ctl_check(json_pack("{s:s, s:s}", "product", name.product, "name", name.device));
     ctl_autojson *device = NULL;
-    enum ctl_exit status = ctl_api_call(&ctl->api, "POST", "/api/v1/devices", body, &device);
+    enum ctl_exit status = CTL_DONE;
+    if (ctl->options->secret_file != NULL)
+        status = add_secret(ctl->options->secret_file, body);
+    if (status == CTL_DONE)
+        status = ctl_api_call(&ctl->api, "POST", "/api/v1/devices", body, &device);
     if (status != CTL_DONE)
         return status;
     const char *secret = json_string_value(json_object_get(device, "secret"));

@@ -7,16 +7,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* "a" or "a.b" */
+static const json_t *member(const json_t *row, const char *key)
+{
+    char outer[32];
+    const char *dot = strchr(key, '.');
+
+    if (dot == NULL)
+        return json_object_get(row, key);
+    (void)snprintf(outer, sizeof outer, "%.*s", (int)(dot - key), key);
+    return json_object_get(json_object_get(row, outer), dot + 1);
+}
+
 static const char *text_of(const json_t *row, const char *key)
 {
-    const char *text = json_string_value(json_object_get(row, key));
+    const char *text = json_string_value(member(row, key));
 
     return text != NULL ? text : "";
 }
 
 static json_int_t number_of(const json_t *row, const char *key)
 {
-    return json_integer_value(json_object_get(row, key));
+    return json_integer_value(member(row, key));
 }
 
 /* "2026-01-02T03:04:05.678Z" to "2026-01-02 03:04:05" */
@@ -39,12 +51,10 @@ static void put_result(const json_t *row, char *out)
 
 static void put_counts(const json_t *row, char *out)
 {
-    const json_t *counts = json_object_get(row, "counts");
-
     out[0] = '\0';
-    if (counts != NULL)
-        (void)snprintf(out, CTL_CELL_SIZE, "%lld of %lld", (long long)number_of(counts, "done"),
-                       (long long)number_of(counts, "total"));
+    if (member(row, "counts") != NULL)
+        (void)snprintf(out, CTL_CELL_SIZE, "%lld of %lld", (long long)number_of(row, "counts.done"),
+                       (long long)number_of(row, "counts.total"));
 }
 
 static void put_number(ctl_kind kind, json_int_t number, char *out)
@@ -75,7 +85,7 @@ const char *ctl_field_text(const struct ctl_field *field, const json_t *row, cha
         put_time(text_of(row, field->key), out);
         break;
     case CTL_KIND_YES:
-        (void)snprintf(out, CTL_CELL_SIZE, "%s", json_is_true(json_object_get(row, field->key)) ? "yes" : "");
+        (void)snprintf(out, CTL_CELL_SIZE, "%s", json_is_true(member(row, field->key)) ? "yes" : "");
         break;
     case CTL_KIND_DEVICE:
         (void)snprintf(out, CTL_CELL_SIZE, "%s/%s", text_of(row, "product"), text_of(row, "device"));

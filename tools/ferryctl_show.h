@@ -30,7 +30,7 @@ typedef enum {
 
 struct ctl_field {
     const char *title; /**< "CREATED" */
-    const char *key;   /**< null for the kinds that know their members */
+    const char *key;   /**< "name", or "totals.devices"; null for the kinds that know their members */
     ctl_kind kind;
 };
 

@@ -247,11 +247,12 @@ static enum MHD_Result on_head(struct api_request *r, struct MHD_Connection *con
 
 static void take_stream(struct api_request *r, const char *data, size_t *size)
 {
-    size_t taken = api_intake_take(r, data, *size);
+    bool full;
+    size_t taken = api_intake_take(r, data, *size, &full);
 
     *size -= taken;
-    if (r->intake->block_len == API_BLOCK_BYTES)
-        (void)hand_over(r, r->shared->writers, step_write);
+    if (full && !hand_over(r, r->shared->writers, step_write))
+        *size = 0;
 }
 
 static void take_json(struct api_request *r, const char *data, size_t *size)

@@ -118,12 +118,15 @@ void api_intake_begin(struct api_request *r, const ferry_id *key)
     }
 }
 
-size_t api_intake_take(struct api_request *r, const char *bytes, size_t len)
+size_t api_intake_take(struct api_request *r, const char *bytes, size_t len, bool *ret_full)
 {
     struct api_intake *in = r->intake;
     size_t room = sizeof in->block - in->block_len;
-    size_t taken = len < room ? len : room;
+    size_t taken = len;
 
+    *ret_full = len >= room;
+    if (*ret_full)
+        taken = len > room ? room : len - 1;
     memcpy(in->block + in->block_len, bytes, taken);
     in->block_len += taken;
     return taken;

@@ -28,8 +28,11 @@ struct api_intake {
  * and begins the object. A failure is a reply.
  */
 void api_intake_begin(struct api_request *r, const ferry_id *key);
-/** @brief Takes as much as fits into the block; gives how much. */
-size_t api_intake_take(struct api_request *r, const char *bytes, size_t len);
+/**
+ * @brief Takes what fits into the block; gives how much. When the block is to be written (*ret_full), at least one
+ * byte is left: libmicrohttpd would otherwise go on to call with the next chunk though the connection is suspended.
+ */
+size_t api_intake_take(struct api_request *r, const char *bytes, size_t len, bool *ret_full);
 /** @brief Writes the block. A failure is a reply. */
 void api_intake_write(struct api_request *r);
 /** @brief Writes the rest, verifies and makes the object visible. False with a reply when it is not kept. */
