@@ -204,14 +204,12 @@ static ferry_err apply_flags(const struct flags *flags, struct config *config, c
 /* Where data goes when nobody says. */
 static ferry_err default_data(struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
 {
-    const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    const char *home = getenv("HOME");
 
     if (config->data != NULL)
         return FERRY_OK;
     if (geteuid() == 0)
         config->data = ferry_strdup("/var/lib/ferry");
-    else if (base != NULL && base[0] == '/')
-        config->data = ferry_asprintf("%s/ferry", base);
     else if (home != NULL && home[0] == '/')
         config->data = ferry_asprintf("%s/.local/share/ferry", home);
     else {

@@ -3,6 +3,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -12,7 +13,7 @@ import time
 import pytest
 import requests
 
-from ferry import PATIENCE, VendorDevice, process_exists, program, wait_for
+from ferry import PATIENCE, SOURCE_DIR, VendorDevice, process_exists, program, wait_for
 
 READY_MAX_S = 1.0
 USAGE = 2
@@ -351,3 +352,15 @@ def test_a_foreign_broker_over_tls_must_show_the_right_certificate(make_platform
             assert "connected to the broker" not in doubtful.log()
         finally:
             broker.kill()
+
+
+# --- documentation -----------------------------------------------------------------------------------------------
+
+
+def test_every_setting_is_documented():
+    documented = (SOURCE_DIR / "docs" / "operation.md").read_text()
+    flags = set(re.findall(r"^ +(?:-., )?--([a-z-]+)", ferryd("--help").stdout, re.MULTILINE))
+    flags -= {"config", "help", "usage", "version", "new-admin-token"}
+    assert len(flags) > 20
+    missing = {flag for flag in flags if f"\n| `{flag}` | " not in documented}
+    assert not missing, "write them into the table of docs/operation.md"
