@@ -179,7 +179,8 @@ class Platform:
             if time.monotonic() > end:
                 raise AssertionError(f"ferryd was not ready within {timeout_s} s\n{self.log_tail()}")
             time.sleep(0.01)
-        self._broker_pids.add(self.broker_pid)
+        if (self.data / "broker" / "mosquitto.pid").exists(): # not with somebody else's broker
+            self._broker_pids.add(self.broker_pid)
         self._descriptors_at_start = self.descriptors()
 
     def stop(self, *, check=True):
