@@ -11,9 +11,24 @@
 enum { NUMBER_SIZE = 21, HEAD_SIZE = 256 };
 static const char retry_after_s[] = "5";
 
-const char *object_request_header(struct MHD_Connection *connection, const char *name)
+bool object_request_has(struct MHD_Connection *connection, const char *name)
 {
-    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name) != NULL;
+}
+
+const char *object_request_header(struct MHD_Connection *connection, const char *name, char out[OBJECT_HEADER_SIZE])
+{
+    const char *value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+    if (value == NULL)
+        return NULL;
+    size_t len = strlen(value);
+    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+        len--;
+    if (len >= OBJECT_HEADER_SIZE)
+        len = 0;
+    memcpy(out, value, len);
+    out[len] = '\0';
+    return out;
 }
 
 bool object_answer_empty(struct object_request *r, unsigned status)

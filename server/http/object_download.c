@@ -14,7 +14,8 @@ static bool range_applies(const struct object_request *r, struct MHD_Connection 
 {
     if (r->method != METHOD_GET)
         return false;
-    const char *if_range = object_request_header(connection, MHD_HTTP_HEADER_IF_RANGE);
+    char text[OBJECT_HEADER_SIZE];
+    const char *if_range = object_request_header(connection, MHD_HTTP_HEADER_IF_RANGE, text);
     char etag[FERRY_MD5_HEX + 3];
     (void)snprintf(etag, sizeof etag, "\"%s\"", r->target.md5);
     return if_range == NULL || strcmp(if_range, etag) == 0;
@@ -51,7 +52,9 @@ void object_download(struct object_request *r, struct MHD_Connection *connection
                   r->target.key.text, ferry_err_text(err));
         return;
     }
-    const char *range = range_applies(r, connection) ? object_request_header(connection, MHD_HTTP_HEADER_RANGE) : NULL;
+    char text[OBJECT_HEADER_SIZE];
+    const char *range =
+        range_applies(r, connection) ? object_request_header(connection, MHD_HTTP_HEADER_RANGE, text) : NULL;
     uint64_t offset = 0, length = 0;
     switch (http_range_parse(range, r->target.size, &offset, &length)) {
     case HTTP_RANGE_UNSATISFIABLE:

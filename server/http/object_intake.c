@@ -43,19 +43,20 @@ static object_refusal check_length(const struct object_request *r, const char *c
     return length < r->target.size ? REFUSED_LENGTH : REFUSED_TOO_LARGE;
 }
 
-static const char *content_length(struct MHD_Connection *connection)
+static const char *content_length(struct MHD_Connection *connection, char out[OBJECT_HEADER_SIZE])
 {
-    if (object_request_header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL)
+    if (object_request_has(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING))
         return NULL;
-    return object_request_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    return object_request_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH, out);
 }
 
 static void on_put(struct object_request *r, struct MHD_Connection *connection)
 {
     uint64_t at;
-    object_refusal refusal = check_length(r, content_length(connection));
+    char length[OBJECT_HEADER_SIZE], md5[OBJECT_HEADER_SIZE];
+    object_refusal refusal = check_length(r, content_length(connection, length));
     if (refusal == REFUSED_NOT)
-        refusal = check_md5(r, object_request_header(connection, MHD_HTTP_HEADER_CONTENT_MD5));
+        refusal = check_md5(r, object_request_header(connection, MHD_HTTP_HEADER_CONTENT_MD5, md5));
     if (refusal != REFUSED_NOT)
         refuse(r, refusal);
     else
@@ -158,9 +159,10 @@ static void on_patch(struct object_request *r, struct MHD_Connection *connection
     struct object_tus_patch patch;
     uint64_t at = 0;
     bool whole = false;
-    object_tus_verdict verdict =
-        object_tus_patch_parse(object_request_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE),
-                               object_request_header(connection, "Upload-Offset"), content_length(connection), &patch);
+    char type[OBJECT_HEADER_SIZE], offset[OBJECT_HEADER_SIZE], length[OBJECT_HEADER_SIZE];
+    object_tus_verdict verdict = object_tus_patch_parse(
+        object_request_header(connection, MHD_HTTP_HEADER_CONTENT_TYPE, type),
+        object_request_header(connection, "Upload-Offset", offset), content_length(connection, length), &patch);
     if (verdict == TUS_GOOD) {
         if (!find_offset(r, &whole, &at))
             return;
@@ -183,8 +185,9 @@ static void on_options(struct object_request *r)
 
 void object_intake(struct object_request *r, struct MHD_Connection *connection)
 {
+    char version[OBJECT_HEADER_SIZE];
     if ((r->method == METHOD_HEAD || r->method == METHOD_PATCH) &&
-        !object_tus_version_known(object_request_header(connection, "Tus-Resumable"))) {
+        !object_tus_version_known(object_request_header(connection, "Tus-Resumable", version))) {
         refuse(r, REFUSED_TUS_VERSION);
         return;
     }

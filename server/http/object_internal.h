@@ -99,7 +99,11 @@ void object_answer_at_once(struct object_request *r, struct MHD_Connection *conn
 bool object_answer_empty(struct object_request *r, unsigned status);
 bool object_answer_header(struct object_request *r, const char *name, const char *value);
 bool object_answer_number(struct object_request *r, const char *name, uint64_t value);
-const char *object_request_header(struct MHD_Connection *connection, const char *name);
+bool object_request_has(struct MHD_Connection *connection, const char *name);
+/* The value of a header without white space at its end, in out; "" when it is longer than any that we know; null
+ * when there is none. */
+enum { OBJECT_HEADER_SIZE = 128 };
+const char *object_request_header(struct MHD_Connection *connection, const char *name, char out[OBJECT_HEADER_SIZE]);
 
 /* object_download.c: decides the answer to GET and HEAD. */
 void object_download(struct object_request *r, struct MHD_Connection *connection);

@@ -67,15 +67,16 @@ static object_request_method method_of(const char *name)
 
 static void read_head(struct object_request *r, struct MHD_Connection *connection, const char *method)
 {
-    const char *override = object_request_header(connection, "X-HTTP-Method-Override");
-    const char *length = object_request_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const char *expect = object_request_header(connection, MHD_HTTP_HEADER_EXPECT);
-    r->tus = object_request_header(connection, "Tus-Resumable") != NULL;
+    char texts[3][OBJECT_HEADER_SIZE];
+    const char *override = object_request_header(connection, "X-HTTP-Method-Override", texts[0]);
+    const char *length = object_request_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH, texts[1]);
+    const char *expect = object_request_header(connection, MHD_HTTP_HEADER_EXPECT, texts[2]);
+    r->tus = object_request_has(connection, "Tus-Resumable");
     if (r->tus && override != NULL && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
         method = override;
     r->method = method_of(method);
-    r->vendor = object_request_header(connection, MHD_HTTP_HEADER_USER_AGENT) == NULL;
-    r->has_body = object_request_header(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL ||
+    r->vendor = !object_request_has(connection, MHD_HTTP_HEADER_USER_AGENT);
+    r->has_body = object_request_has(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING) ||
                   (length != NULL && length[strspn(length, "0")] != '\0');
     r->expects_continue = expect != NULL && strcasecmp(expect, "100-continue") == 0;
 }
