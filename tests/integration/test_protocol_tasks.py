@@ -202,6 +202,26 @@ def test_a_removed_upload_is_gone_for_the_operator_and_for_the_device(platform, 
     assert device.upload("a", b"abc").verdict["result_code"] == 0, "it may come again"
 
 
+@pytest.mark.parametrize("how", ["removed by the operator", "replaced by the device"])
+def test_an_upload_that_ends_while_its_bytes_arrive_is_refused(platform, device, how):
+    """Unknown or cancelled task `404`; nothing is left behind (DESIGN 5)."""
+    data = os.urandom(80_000)  # 64 KiB and more are shown as uploading while they arrive
+    answer = device.request_upload("a", data)
+    (task,) = uploads(platform, device)
+    with ThreadPoolExecutor(1) as pool:
+        put = pool.submit(device.put, answer, data, paced=True)
+        platform.api.wait_upload(task["id"], "uploading")
+        if how == "removed by the operator":
+            platform.api.upload_remove(task["id"])
+            assert device.wait("upload_result")["report"]["progress"]["result_code"] == CANCELLED
+        else:
+            assert device.request_upload("a", b"something else")["url"]
+        assert put.result().status == 404
+    assert [each["state"] for each in uploads(platform, device) if each["md5"] == md5_of(data)] in ([], ["cancelled"])
+    assert wait_for_none(platform.temporary_files, 5) == []
+    assert vendor_put(answer["url"], data, answer["md5sum"]).status == 404
+
+
 def test_a_finished_upload_survives_a_restart(own_platform):
     with VendorDevice(own_platform, own_platform.new_device()) as device:
         data = os.urandom(100_000)
