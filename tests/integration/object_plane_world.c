@@ -29,7 +29,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_TIMEOUT_MS = 15000 };
+enum { READ_TIMEOUT_MS = 60000 }; /* gigabytes are hashed before some answers */
+
+#define LARGE_BYTES ((1ull << 32) + WORLD_LARGE_TAIL)
+/* MD5 of 4 GiB of zeros and 5120 bytes that count up from 0 */
+#define LARGE_MD5 "a97fec2d0c766b02b6408fc6dc46595a"
 
 struct world_faults world_faults;
 
@@ -143,7 +147,10 @@ static ferry_id add_upload(struct world *w, struct store_conn *c, unsigned numbe
                             .expires_ms = UINT64_MAX / 4};
     assert_true(device_key_make("P", "d", &t.device));
     (void)snprintf(t.name, sizeof t.name, "file%u", number);
-    md5_hex(w->upload_bytes, size, t.md5);
+    if (size == LARGE_BYTES)
+        memcpy(t.md5, LARGE_MD5, sizeof t.md5);
+    else
+        md5_hex(w->upload_bytes, size, t.md5);
     assert_int_equal(w->store->ops->upload_put(c, &t), FERRY_OK);
     return t.id;
 }
@@ -154,7 +161,7 @@ static ferry_id add_resource(struct world *w, struct store_conn *c, unsigned num
     struct object_writer *writer = NULL;
     struct object_expect expect = {.size = size};
     (void)snprintf(r.name, sizeof r.name, "resource%u", number);
-    md5_hex(w->big_bytes, size, r.md5);
+    md5_hex(w->big_bytes, with_object ? size : 0, r.md5);
     memset(r.sha256, '0', FERRY_SHA256_HEX);
     assert_int_equal(w->store->ops->resource_add(c, &r), FERRY_OK);
     if (!with_object)
@@ -193,13 +200,16 @@ static void fill_store(struct world *w)
     w->upload2 = add_upload(w, c, 2, WORLD_UPLOAD_BYTES, UPLOAD_CREATED);
     w->small_upload = add_upload(w, c, 3, WORLD_SMALL_BYTES, UPLOAD_CREATED);
     w->cancelled_upload = add_upload(w, c, 4, WORLD_SMALL_BYTES, UPLOAD_CANCELLED);
+    w->large_upload = add_upload(w, c, 5, LARGE_BYTES, UPLOAD_CREATED);
     w->big_resource = add_resource(w, c, 11, WORLD_BIG_BYTES, true);
     w->small_resource = add_resource(w, c, 12, WORLD_SMALL_BYTES, true);
     w->missing_resource = add_resource(w, c, 13, WORLD_SMALL_BYTES, false);
+    w->large_resource = add_resource(w, c, 14, LARGE_BYTES, false);
     w->download = add_download(w, c, 21, &w->big_resource, DOWNLOAD_OFFERED);
     w->small_download = add_download(w, c, 22, &w->small_resource, DOWNLOAD_DONE);
     w->cancelled_download = add_download(w, c, 23, &w->small_resource, DOWNLOAD_CANCELLED);
     w->missing_download = add_download(w, c, 24, &w->missing_resource, DOWNLOAD_QUEUED);
+    w->large_download = add_download(w, c, 25, &w->large_resource, DOWNLOAD_QUEUED);
     assert_int_equal(w->store->ops->commit(c), FERRY_OK);
     w->store->ops->disconnect(c);
 }

@@ -14,6 +14,7 @@ enum {
     WORLD_UPLOAD_BYTES = 300000,  /* size of every upload task but the small one */
     WORLD_SMALL_BYTES = 1000,
     WORLD_BIG_BYTES = 200000,     /* of the big resource */
+    WORLD_LARGE_TAIL = 5120,      /* bytes after 4 GiB of zeros: of the large upload and the large resource */
     WORLD_TEXT_MAX = 4096,
     WORLD_URL_MAX = 300,
 };
@@ -39,10 +40,11 @@ struct world {
     struct object_plane_limits limits; /* for the next start of the plane */
     int send_buffer_bytes; /* of the plane's sockets; 0: the system's */
     bool in_memory;
-    /* tasks: uploads (two of 300,000 bytes, one of 1,000, one cancelled), downloads */
-    ferry_id upload, upload2, small_upload, cancelled_upload;
-    ferry_id big_resource, small_resource, missing_resource;
-    ferry_id download, small_download, cancelled_download, missing_download;
+    /* tasks: uploads (two of 300,000 bytes, one of 1,000, one cancelled, one of over 4 GiB), downloads.
+     * The objects of the large and of the missing resource are not there. */
+    ferry_id upload, upload2, small_upload, cancelled_upload, large_upload;
+    ferry_id big_resource, small_resource, missing_resource, large_resource;
+    ferry_id download, small_download, cancelled_download, missing_download, large_download;
     uint8_t *upload_bytes, *big_bytes; /* the small ones are their beginnings */
 };
 
