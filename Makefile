@@ -5,9 +5,9 @@ DESTDIR ?=
 .DEFAULT_GOAL := build
 .PHONY: build demo run test test-long bench install clean help
 
-build: ## compile everything into build/dev (installs missing Debian packages first)
+build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
-	@scripts/build dev
+	@scripts/build dev programs
 
 demo: build ## one minute: start the platform, move a file each way, show it, stop
 	@scripts/demo build/dev
@@ -25,12 +25,12 @@ test-long: ## the same with the long kill tests and real waiting times
 
 bench: ## first measurements against a broker that only echoes
 	@scripts/install-deps test
-	@scripts/build release
+	@scripts/build release all
 	@bench/run build/release
 
 install: ## build for release and install (PREFIX, DESTDIR)
 	@scripts/install-deps build
-	@scripts/build release -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
+	@scripts/build release programs -DCMAKE_INSTALL_PREFIX="$(PREFIX)"
 	@DESTDIR="$(DESTDIR)" cmake --install build/release
 
 clean: ## remove everything that was built
