@@ -13,7 +13,7 @@ import pytest
 
 from ferry import (PATIENCE, ApiError, DeviceCredential, VendorDevice, unique_name, vendor_password, vendor_put,
                    vendor_username, wait_for)
-from vendor_checks import PACKET_MAX, downlink_problems, packet_bytes
+from vendor_checks import PACKET_MAX, packet_bytes
 from vendor_device import DEMO_NAME_MAX, percent_of, progress_name
 
 NO_OBJECT = 9
@@ -509,31 +509,3 @@ def test_the_broker_is_back_before_a_device_gives_up(own_platform):
     assert device.request_upload("a", b"abc", timeout_s=10)["url"]
     assert time.monotonic() - started < BROKER_BACK_MAX_S * PATIENCE
     device.close()
-
-
-# --- the checks themselves ---------------------------------------------------------------------------------------
-
-GOOD_OFFER = {"type": "download", "size": 3, "name": "a", "md5sum": "0" * 32, "url": "http://127.0.0.1/o/x"}
-
-UNBEARABLE = {
-    "size 0": {**GOOD_OFFER, "size": 0},
-    "no size": {key: value for key, value in GOOD_OFFER.items() if key != "size"},
-    "upper-case MD5": {**GOOD_OFFER, "md5sum": "A" * 32},
-    "empty name": {**GOOD_OFFER, "name": ""},
-    "long URL": {**GOOD_OFFER, "url": "http://127.0.0.1/" + "x" * 860},
-    "long host": {**GOOD_OFFER, "url": "http://" + "h" * 64 + "/"},
-    "escape": {**GOOD_OFFER, "name": "a\\b"},
-    "no result_code": {"type": "report_upload_progress_rsp", "result_msg": "ok"},
-    "empty URL without a code": {**GOOD_OFFER, "type": "create_upload_task_rsp", "url": ""},
-    "extension not asked for": {**GOOD_OFFER, "sha256": "0" * 64},
-    "result not nested": {"type": "upload_result", "result_code": 10},
-    "packet over 2048 bytes": {**GOOD_OFFER, "name": "n" * 2000},
-}
-
-
-@pytest.mark.parametrize("message", UNBEARABLE.values(), ids=UNBEARABLE.keys())
-def test_the_harness_notices_what_a_vendor_device_cannot_bear(message):
-    """The checks of every downlink can fail."""
-    topic = "$resource/down/service/p/d"
-    assert downlink_problems(topic, json.dumps(message).encode(), 0, False, topic)
-    assert not downlink_problems(topic, json.dumps(GOOD_OFFER).encode(), 0, False, topic)

@@ -56,6 +56,8 @@ def _json_problems(payload):
         message = json.loads(payload.decode("utf-8"))
     except ValueError as error:
         return [f"the payload is not JSON in UTF-8: {error}"]
+    if not isinstance(message, dict):
+        return ["the payload is no JSON object"]
     kind = message.get("type")
     if kind not in KEYS_BY_TYPE:
         return [f"unknown type {kind}"]
