@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/system.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -358,7 +359,7 @@ static void plane_free(struct object_plane *plane)
 }
 
 /* libmicrohttpd's own limit is higher than ours: some must be let in to be told that there are too many. */
-static struct MHD_Daemon *daemon_start(struct object_plane *plane)
+static struct MHD_Daemon *daemon_start(struct object_plane *plane, int listen_fd)
 {
     const struct object_plane_limits *limits = &plane->cfg.limits;
     unsigned threads = threads_of(limits);
@@ -366,7 +367,7 @@ static struct MHD_Daemon *daemon_start(struct object_plane *plane)
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, mhd_request, plane,
         MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)plane->cfg.listen_fd,
+        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listen_fd,
         MHD_OPTION_THREAD_POOL_SIZE, threads,
         MHD_OPTION_CONNECTION_LIMIT, accepted,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits->connection_memory_bytes,
@@ -376,6 +377,20 @@ static struct MHD_Daemon *daemon_start(struct object_plane *plane)
         MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, plane,
         MHD_OPTION_NOTIFY_CONNECTION, mhd_connection, plane,
         MHD_OPTION_END);
+}
+
+/* libmicrohttpd gets a descriptor of its own: when it cannot start it closes the one it has, and the caller's must
+ * stay open. */
+static ferry_err listen_on(struct object_plane *plane)
+{
+    int fd = fcntl(plane->cfg.listen_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return FERRY_E_IO;
+    plane->daemon = daemon_start(plane, fd);
+    if (plane->daemon == NULL)
+        return FERRY_E_IO;
+    (void)close(plane->cfg.listen_fd);
+    return FERRY_OK;
 }
 
 ferry_err object_plane_start(const struct object_plane_config *cfg, struct object_plane **ret_plane)
@@ -391,10 +406,8 @@ ferry_err object_plane_start(const struct object_plane_config *cfg, struct objec
     (void)pthread_mutex_init(&plane->mutex, NULL);
     (void)pthread_cond_init(&plane->resumed, NULL);
     err = parts_new(plane);
-    if (err == FERRY_OK) {
-        plane->daemon = daemon_start(plane);
-        err = plane->daemon != NULL ? FERRY_OK : FERRY_E_IO;
-    }
+    if (err == FERRY_OK)
+        err = listen_on(plane);
     if (err != FERRY_OK) {
         plane_free(plane);
         return err;

@@ -8,6 +8,7 @@
 
 #include "object_plane_world.h"
 
+#include "base/alloc.h"
 #include "base/system.h"
 
 #include <poll.h>
@@ -338,6 +339,36 @@ static void without_an_engine_uploads_are_503(void **state)
     close(fd);
 }
 
+/* The n-th allocation of the platform fails: the request does, or it is served; nothing is left behind. */
+static void no_memory_fails_one_request_and_leaves_nothing(void **state)
+{
+    struct world *w = *state;
+    char put_path[WORLD_URL_MAX], get_path[WORLD_URL_MAX];
+    unsigned failed = 0;
+    world_put_path(w, &w->small_upload, put_path);
+    world_get_path(w, &w->download, get_path);
+    for (unsigned long nth = 1; nth <= 40; nth++) {
+        world_plane_stop(w); /* so that nothing is held open */
+        world_plane_start(w);
+        ferry_alloc_fail_at(nth);
+        struct http_answer put =
+            http(w, "PUT", put_path, UA "Content-Length: 1000\r\n", w->upload_bytes, WORLD_SMALL_BYTES);
+        struct http_answer get = http(w, "GET", get_path, UA, NULL, 0);
+        ferry_alloc_fail_at(0);
+        assert_true(put.status == 200 || put.status == 503 || put.status == 0);
+        assert_true(get.status == 200 || get.status == 503 || get.status == 0);
+        failed += put.status != 200 || get.status != 200;
+        answer_done(&put);
+        answer_done(&get);
+    }
+    assert_true(failed > 0);
+    expect(http(w, "PUT", put_path, UA "Content-Length: 1000\r\n", w->upload_bytes, WORLD_SMALL_BYTES), 200);
+    expect(http(w, "GET", get_path, UA, NULL, 0), 200);
+    for (unsigned i = 0; i < 100 && world_temporary_files(w) > 0; i++)
+        usleep(10 * 1000);
+    assert_int_equal(world_temporary_files(w), 0);
+}
+
 /* --- the end ------------------------------------------------------------------------------------------ */
 
 static void *stop_plane(void *arg)
@@ -414,6 +445,7 @@ int main(void)
         RULE(limits_that_cannot_work_are_refused),
         RULE(slow_disk_at_the_end_of_uploads_stops_nobody_else),
         RULE(without_an_engine_uploads_are_503),
+        RULE(no_memory_fails_one_request_and_leaves_nothing),
         RULE(stop_lets_a_finished_upload_have_its_answer),
         RULE(stop_cuts_what_is_under_way_and_keeps_partial_objects),
         RULE(plane_can_be_started_and_stopped_again_and_again),
