@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MEMORY_FACTOR = 4 }; /* the queue of ferryd is that part of all the memory that the broker may take */
+
 /*
  * Numbers that are no settings:
  *   max_inflight_messages  requests under way to ferryd without an acknowledgement; 20 would slow it down
- *   max_queued_messages    the bytes are the real bound; 0 for "no limit" makes 2.0.11 drop every publisher
+ *   max_queued_messages    for ferryd a hundred times the default, which lost requests; a device that never reads its
+ *                          answers is cut off there, at some 30 MB. 0 for "no limit" makes 2.0.11 drop every publisher
+ *   memory_limit           of the whole broker: at worst connections are closed, and it lives on
  *   max_packet_size        the largest request has 16 KiB; more is read, so that ferryd can judge it
  *   allow_duplicate_messages  true saves remembering who got each message; there is one subscription that overlaps none
  *   persistence            the session of ferryd with what waits in it survives the broker. So a request that comes
@@ -25,8 +29,9 @@ static const char head[] =
     "plugin_opt_allow_plain_secret %s\n"
     "set_tcp_nodelay true\n"
     "max_inflight_messages 1000\n"
-    "max_queued_messages 10000000\n"
+    "max_queued_messages 100000\n"
     "max_queued_bytes %" PRIu64 "\n"
+    "memory_limit %" PRIu64 "\n"
     "max_packet_size 131072\n"
     "allow_duplicate_messages true\n"
     "queue_qos0_messages false\n"
@@ -48,7 +53,7 @@ ferry_err broker_conf_write(const struct broker_conf *conf, struct ferry_buf *ou
 {
     ferry_err err = ferry_buf_printf(out, head, conf->version, conf->plugin_stamp, conf->plugin, conf->store,
                                      conf->folder, conf->allow_plain_secret ? "true" : "false", conf->queue_bytes,
-                                     conf->folder, conf->folder, conf->folder);
+                                     MEMORY_FACTOR * conf->queue_bytes, conf->folder, conf->folder, conf->folder);
 
     if (err == FERRY_OK && conf->user != NULL)
         err = ferry_buf_printf(out, "user %s\n", conf->user);
