@@ -353,6 +353,10 @@ def test_a_leftover_broker_is_taken_over_with_its_connections(own_platform):
         assert device.wait("create_upload_task_rsp", 10 * PATIENCE)["name"] == "while it was away"
         assert device.request_upload("after", b"abc")["url"]
     assert "took over mosquitto" in own_platform.log()
+    own_platform.kill9_broker()  # no child of this ferryd, and watched all the same
+    wait_for(lambda: not process_exists(pid) and accepts(own_platform.mqtt_port), 10 * PATIENCE, "the next broker")
+    with VendorDevice(own_platform, own_platform.new_device()) as device:
+        assert device.request_upload("again", b"abc")["url"]
 
 
 def test_a_leftover_broker_with_other_settings_is_replaced(own_platform):
