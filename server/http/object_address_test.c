@@ -42,7 +42,9 @@ static void any_other_form_is_refused(void **state)
         {"/o/01kdzhjq3mx5v6r2c8q0t9w4a?e=1&s=a", OBJECT_ADDRESS_ALTERED},
         {"/o/" ID "b?e=1&s=a", OBJECT_ADDRESS_ALTERED},
         {"/o/" ID "/?e=1&s=a", OBJECT_ADDRESS_ALTERED},
-        {"/o/%30" "1kdzhjq3mx5v6r2c8q0t9w4ab?e=1&s=a", OBJECT_ADDRESS_ALTERED},
+        {"/o/%30"
+         "1kdzhjq3mx5v6r2c8q0t9w4ab?e=1&s=a",
+         OBJECT_ADDRESS_ALTERED},
         {"/o/" ID "?e=1", OBJECT_ADDRESS_ALTERED},
         {"/o/" ID "?s=a&e=1", OBJECT_ADDRESS_ALTERED},
         {"/o/" ID "?e=&s=a", OBJECT_ADDRESS_ALTERED},

@@ -21,8 +21,8 @@ struct object_entry {
     struct object_reader *reader;
     char *small; /* null: too large */
     struct MHD_Response *whole, *whole_range;
-    uint32_t refs;    /* guarded by the cache's mutex, as is all below */
-    bool listed;      /* in a bucket */
+    uint32_t refs; /* guarded by the cache's mutex, as is all below */
+    bool listed;   /* in a bucket */
     uint64_t used_ms;
 };
 
@@ -125,8 +125,7 @@ static bool add_headers(const struct object_entry *entry, struct MHD_Response *r
            MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream") == MHD_YES;
 }
 
-static bool add_range(const struct object_entry *entry, struct MHD_Response *response, uint64_t offset,
-                      uint64_t length)
+static bool add_range(const struct object_entry *entry, struct MHD_Response *response, uint64_t offset, uint64_t length)
 {
     char text[80];
     (void)snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, offset, offset + length - 1,

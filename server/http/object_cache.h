@@ -23,7 +23,8 @@ struct object_cache_config {
     uint32_t idle_ms;
 };
 
-FERRY_MUST_CHECK ferry_err object_cache_new(const struct object_cache_config *cfg, struct object_cache **ret_cache);
+FERRY_MUST_CHECK
+ferry_err object_cache_new(const struct object_cache_config *cfg, struct object_cache **ret_cache);
 /** @brief Every entry must have been given back. Accepts null. */
 void object_cache_free(struct object_cache *cache);
 /** @brief Lets go of what nobody asked for lately. Any thread. */
@@ -34,8 +35,9 @@ void object_cache_tick(struct object_cache *cache);
  * @retval FERRY_OK give it back with object_entry_release
  * @retval FERRY_E_NOT_FOUND no such object, or not of that size | FERRY_E_LIMIT no descriptor left | FERRY_E_NOMEM | FERRY_E_IO
  */
-FERRY_MUST_CHECK ferry_err object_cache_get(struct object_cache *cache, const ferry_id *key, uint64_t size,
-                                            const char *md5, struct object_entry **ret_entry);
+FERRY_MUST_CHECK
+ferry_err object_cache_get(struct object_cache *cache, const ferry_id *key, uint64_t size, const char *md5,
+                           struct object_entry **ret_entry);
 void object_entry_release(struct object_entry *entry); /**< accepts null */
 
 /** @brief The answer with the whole object, shared by all; valid as long as the entry is held. */

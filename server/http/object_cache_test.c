@@ -157,7 +157,8 @@ static void entry_with_another_md5_is_opened_anew(void **state)
     ferry_id key = key_of(1);
     object_entry_release(get(*state, 1));
     unsigned opened = counting.opened;
-    assert_int_equal(object_cache_get(*state, &key, OBJECT_BYTES, "00000000000000000000000000000000", &entry), FERRY_OK);
+    assert_int_equal(object_cache_get(*state, &key, OBJECT_BYTES, "00000000000000000000000000000000", &entry),
+                     FERRY_OK);
     assert_true(counting.opened > opened);
     assert_string_equal(MHD_get_response_header(object_entry_whole(entry), "ETag"),
                         "\"00000000000000000000000000000000\"");
@@ -171,8 +172,7 @@ static void part_says_which_part_it_is(void **state)
     assert_non_null(part);
     assert_string_equal(MHD_get_response_header(part, "Content-Range"), "bytes 10-29/5000");
     assert_string_equal(MHD_get_response_header(part, "ETag"), "\"5d41402abc4b2a76b9719d911017c592\"");
-    assert_string_equal(MHD_get_response_header(object_entry_whole_range(entry), "Content-Range"),
-                        "bytes 0-4999/5000");
+    assert_string_equal(MHD_get_response_header(object_entry_whole_range(entry), "Content-Range"), "bytes 0-4999/5000");
     assert_null(MHD_get_response_header(object_entry_whole(entry), "Content-Range"));
     MHD_destroy_response(part);
     object_entry_release(entry);

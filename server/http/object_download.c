@@ -36,8 +36,8 @@ static void answer_part(struct object_request *r, uint64_t offset, uint64_t leng
 {
     r->status = MHD_HTTP_PARTIAL_CONTENT;
     r->response_is_shared = length == r->target.size;
-    r->response = r->response_is_shared ? object_entry_whole_range(r->entry)
-                                        : object_entry_part(r->entry, offset, length);
+    r->response =
+        r->response_is_shared ? object_entry_whole_range(r->entry) : object_entry_part(r->entry, offset, length);
     if (r->response == NULL)
         r->refusal = REFUSED_UNAVAILABLE;
 }

@@ -59,7 +59,8 @@ static ferry_err find_download(const struct store_ops *ops, struct store_conn *c
 static ferry_err find(struct object_request *r, struct found *ret)
 {
     typedef ferry_err (*find_func)(const struct store_ops *, struct store_conn *, const ferry_id *, struct found *);
-    static const find_func uploads_first[] = {find_upload, find_download}, downloads_first[] = {find_download, find_upload};
+    static const find_func uploads_first[] = {find_upload, find_download},
+                           downloads_first[] = {find_download, find_upload};
     bool wants_download = r->method == METHOD_GET || (r->method == METHOD_HEAD && !r->tus);
     const find_func *order = wants_download ? downloads_first : uploads_first;
     struct object_plane *plane = r->plane;

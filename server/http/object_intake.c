@@ -108,8 +108,8 @@ static bool find_offset(struct object_request *r, bool *ret_whole, uint64_t *ret
     ferry_err err = *ret_whole ? FERRY_OK : objects->ops->partial_size(objects, &r->target.key, ret_at);
     if (err == FERRY_OK)
         return true;
-    ferry_log(FERRY_LOG_ERROR, OBJECT_LOG, "upload task %s: its partial object cannot be read: %s",
-              r->target.task.text, ferry_err_text(err));
+    ferry_log(FERRY_LOG_ERROR, OBJECT_LOG, "upload task %s: its partial object cannot be read: %s", r->target.task.text,
+              ferry_err_text(err));
     refuse(r, REFUSED_UNAVAILABLE);
     return false;
 }
@@ -129,8 +129,8 @@ static void on_head(struct object_request *r, struct MHD_Connection *connection)
 static object_refusal refusal_of_tus(object_tus_verdict verdict)
 {
     static const object_refusal table[] = {
-        [TUS_GOOD] = REFUSED_NOT,         [TUS_NO_LENGTH] = REFUSED_NO_LENGTH, [TUS_MALFORMED] = REFUSED_TUS_FORM,
-        [TUS_TYPE] = REFUSED_TUS_TYPE,    [TUS_CONFLICT] = REFUSED_TUS_OFFSET, [TUS_TOO_LONG] = REFUSED_TOO_LARGE,
+        [TUS_GOOD] = REFUSED_NOT,      [TUS_NO_LENGTH] = REFUSED_NO_LENGTH, [TUS_MALFORMED] = REFUSED_TUS_FORM,
+        [TUS_TYPE] = REFUSED_TUS_TYPE, [TUS_CONFLICT] = REFUSED_TUS_OFFSET, [TUS_TOO_LONG] = REFUSED_TOO_LARGE,
     };
     return table[verdict];
 }

@@ -25,8 +25,8 @@ struct object_plane {
     struct object_cache *cache;
     struct api_readers *readers;
     struct api_pool *finishers;
-    atomic_uint uploads;  /* whose writers are open */
-    atomic_bool stopping; /* no new requests */
+    atomic_uint uploads;   /* whose writers are open */
+    atomic_bool stopping;  /* no new requests */
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t resumed;
     uint32_t suspended; /* connections that wait for a finisher or the engine */
@@ -52,13 +52,13 @@ struct object_target {
 };
 
 typedef enum {
-    STEP_NEW,     /* the head has just come */
+    STEP_NEW,      /* the head has just come */
     STEP_BODILESS, /* the head was read, nothing follows it: libmicrohttpd calls once more */
-    STEP_TAKE,    /* the body goes into the writer */
-    STEP_DISCARD, /* refused: the body is read and thrown away, so that the client lives to see the answer */
-    STEP_LINGER,  /* refused and answered in the middle of the body: read a little longer, then close */
-    STEP_WAIT,    /* suspended: a finisher or the engine has it; when called again, they are done */
-    STEP_ANSWER,  /* the answer is known */
+    STEP_TAKE,     /* the body goes into the writer */
+    STEP_DISCARD,  /* refused: the body is read and thrown away, so that the client lives to see the answer */
+    STEP_LINGER,   /* refused and answered in the middle of the body: read a little longer, then close */
+    STEP_WAIT,     /* suspended: a finisher or the engine has it; when called again, they are done */
+    STEP_ANSWER,   /* the answer is known */
 } object_step;
 
 struct object_upload;
@@ -70,7 +70,7 @@ struct object_request {
     struct object_address address;
     object_request_method method;
     object_step step;
-    bool vendor;   /* no User-Agent: close after the answer */
+    bool vendor; /* no User-Agent: close after the answer */
     bool has_body;
     bool expects_continue;
     bool tus; /* Tus-Resumable is given */

@@ -56,8 +56,8 @@ static object_request_method method_of(const char *name)
         const char *name;
         object_request_method method;
     } table[] = {
-        {MHD_HTTP_METHOD_GET, METHOD_GET},     {MHD_HTTP_METHOD_HEAD, METHOD_HEAD},
-        {MHD_HTTP_METHOD_PUT, METHOD_PUT},     {MHD_HTTP_METHOD_PATCH, METHOD_PATCH},
+        {MHD_HTTP_METHOD_GET, METHOD_GET},         {MHD_HTTP_METHOD_HEAD, METHOD_HEAD},
+        {MHD_HTTP_METHOD_PUT, METHOD_PUT},         {MHD_HTTP_METHOD_PATCH, METHOD_PATCH},
         {MHD_HTTP_METHOD_OPTIONS, METHOD_OPTIONS},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -269,9 +269,8 @@ static void mhd_connection(void *cls, struct MHD_Connection *connection, void **
     }
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    *context = fd != NULL && address != NULL
-                   ? object_watch_opened(plane->watch, fd->connect_fd, address->client_addr)
-                   : NULL;
+    *context =
+        fd != NULL && address != NULL ? object_watch_opened(plane->watch, fd->connect_fd, address->client_addr) : NULL;
 }
 
 __attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char *format, va_list args)
@@ -364,19 +363,14 @@ static struct MHD_Daemon *daemon_start(struct object_plane *plane, int listen_fd
     const struct object_plane_limits *limits = &plane->cfg.limits;
     unsigned threads = threads_of(limits);
     unsigned accepted = limits->connections_max + limits->connections_max / 16 + 16 * threads;
-    return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, mhd_request, plane,
-        MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listen_fd,
-        MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_LIMIT, accepted,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits->connection_memory_bytes,
-        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)limits->connection_memory_bytes / 4,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0u,
-        MHD_OPTION_URI_LOG_CALLBACK, mhd_target, plane,
-        MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, plane,
-        MHD_OPTION_NOTIFY_CONNECTION, mhd_connection, plane,
-        MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                            mhd_request, plane, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+                            (MHD_socket)listen_fd, MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
+                            accepted, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits->connection_memory_bytes,
+                            MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)limits->connection_memory_bytes / 4,
+                            MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_URI_LOG_CALLBACK, mhd_target, plane,
+                            MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, plane, MHD_OPTION_NOTIFY_CONNECTION,
+                            mhd_connection, plane, MHD_OPTION_END);
 }
 
 /* libmicrohttpd gets a descriptor of its own: when it cannot start it closes the one it has, and the caller's must

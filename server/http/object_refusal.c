@@ -1,13 +1,12 @@
 #include "object_refusal.h"
 
-#define XML(code, message)                                                                        \
+#define XML(code, message) \
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>" code "</Code><Message>" message "</Message></Error>\n"
 
-static const struct object_refusal_text texts[] = {
-    {0, "", 0, false},
-#define X(name, status, code, message)                                                            \
+static const struct object_refusal_text texts[] = {{0, "", 0, false},
+#define X(name, status, code, message) \
     {status, XML(code, message), sizeof XML(code, message) - 1, (status) == 503 || (status) == 507 || (status) == 423},
-    OBJECT_REFUSAL_LIST(X)
+                                                   OBJECT_REFUSAL_LIST(X)
 #undef X
 };
 

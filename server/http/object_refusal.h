@@ -13,30 +13,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OBJECT_REFUSAL_LIST(X)                                                                                  \
-    X(REFUSED_PATH, 404, "NoSuchKey", "There is nothing here.")                                                 \
-    X(REFUSED_URL, 403, "AccessDenied", "The URL is not as it was given out.")                                  \
-    X(REFUSED_SIGNATURE, 403, "SignatureDoesNotMatch", "The URL is not as it was given out.")                   \
-    X(REFUSED_EXPIRED, 403, "AccessDenied", "The URL has expired: ask for a new one.")                          \
-    X(REFUSED_METHOD, 403, "AccessDenied", "The URL was given out for another method.")                         \
-    X(REFUSED_TASK, 404, "NoSuchKey", "There is no such task.")                                                 \
-    X(REFUSED_CANCELLED, 404, "NoSuchKey", "The task was cancelled or has ended.")                              \
-    X(REFUSED_GONE, 404, "NoSuchKey", "The object is not there.")                                               \
-    X(REFUSED_NOT_NOW, 404, "NoSuchKey", "The object cannot be given now: ask again later.")                    \
-    X(REFUSED_HEAD_SIZE, 431, "RequestHeaderSectionTooLarge", "The head of the request is too long.")           \
-    X(REFUSED_NO_LENGTH, 411, "MissingContentLength", "Content-Length is required.")                            \
-    X(REFUSED_LENGTH, 400, "IncompleteBody", "Content-Length is less than the announced size.")                 \
-    X(REFUSED_BAD_LENGTH, 400, "InvalidArgument", "Content-Length is not one plain number.")                     \
-    X(REFUSED_TOO_LARGE, 413, "EntityTooLarge", "The body is longer than the announced size.")                  \
-    X(REFUSED_MD5_FORM, 400, "InvalidDigest", "Content-MD5 is not the base64 form of 16 bytes.")                \
-    X(REFUSED_MD5, 400, "BadDigest", "The MD5 is not the announced one.")                                       \
-    X(REFUSED_FULL, 507, "InsufficientStorage", "There is no space left: try again later.")                     \
-    X(REFUSED_BUSY, 503, "SlowDown", "Too much at once: try again later.")                                      \
-    X(REFUSED_UNAVAILABLE, 503, "ServiceUnavailable", "The platform cannot do this now: try again later.")      \
-    X(REFUSED_TUS_VERSION, 412, "PreconditionFailed", "Tus-Resumable must be 1.0.0.")                           \
-    X(REFUSED_TUS_FORM, 400, "InvalidArgument", "Upload-Offset and Content-Length must be numbers.")            \
-    X(REFUSED_TUS_TYPE, 415, "UnsupportedMediaType", "Content-Type must be application/offset+octet-stream.")   \
-    X(REFUSED_TUS_OFFSET, 409, "InvalidOffset", "Upload-Offset is not where the upload stands.")                \
+#define OBJECT_REFUSAL_LIST(X)                                                                                \
+    X(REFUSED_PATH, 404, "NoSuchKey", "There is nothing here.")                                               \
+    X(REFUSED_URL, 403, "AccessDenied", "The URL is not as it was given out.")                                \
+    X(REFUSED_SIGNATURE, 403, "SignatureDoesNotMatch", "The URL is not as it was given out.")                 \
+    X(REFUSED_EXPIRED, 403, "AccessDenied", "The URL has expired: ask for a new one.")                        \
+    X(REFUSED_METHOD, 403, "AccessDenied", "The URL was given out for another method.")                       \
+    X(REFUSED_TASK, 404, "NoSuchKey", "There is no such task.")                                               \
+    X(REFUSED_CANCELLED, 404, "NoSuchKey", "The task was cancelled or has ended.")                            \
+    X(REFUSED_GONE, 404, "NoSuchKey", "The object is not there.")                                             \
+    X(REFUSED_NOT_NOW, 404, "NoSuchKey", "The object cannot be given now: ask again later.")                  \
+    X(REFUSED_HEAD_SIZE, 431, "RequestHeaderSectionTooLarge", "The head of the request is too long.")         \
+    X(REFUSED_NO_LENGTH, 411, "MissingContentLength", "Content-Length is required.")                          \
+    X(REFUSED_LENGTH, 400, "IncompleteBody", "Content-Length is less than the announced size.")               \
+    X(REFUSED_BAD_LENGTH, 400, "InvalidArgument", "Content-Length is not one plain number.")                  \
+    X(REFUSED_TOO_LARGE, 413, "EntityTooLarge", "The body is longer than the announced size.")                \
+    X(REFUSED_MD5_FORM, 400, "InvalidDigest", "Content-MD5 is not the base64 form of 16 bytes.")              \
+    X(REFUSED_MD5, 400, "BadDigest", "The MD5 is not the announced one.")                                     \
+    X(REFUSED_FULL, 507, "InsufficientStorage", "There is no space left: try again later.")                   \
+    X(REFUSED_BUSY, 503, "SlowDown", "Too much at once: try again later.")                                    \
+    X(REFUSED_UNAVAILABLE, 503, "ServiceUnavailable", "The platform cannot do this now: try again later.")    \
+    X(REFUSED_TUS_VERSION, 412, "PreconditionFailed", "Tus-Resumable must be 1.0.0.")                         \
+    X(REFUSED_TUS_FORM, 400, "InvalidArgument", "Upload-Offset and Content-Length must be numbers.")          \
+    X(REFUSED_TUS_TYPE, 415, "UnsupportedMediaType", "Content-Type must be application/offset+octet-stream.") \
+    X(REFUSED_TUS_OFFSET, 409, "InvalidOffset", "Upload-Offset is not where the upload stands.")              \
     X(REFUSED_TUS_LOCKED, 423, "Locked", "Another request is sending to this upload: try again.")
 
 typedef enum {
@@ -44,7 +44,7 @@ typedef enum {
 #define X(name, status, code, message) name,
     OBJECT_REFUSAL_LIST(X)
 #undef X
-    OBJECT_REFUSAL_COUNT,
+        OBJECT_REFUSAL_COUNT,
 } object_refusal;
 
 struct object_refusal_text {

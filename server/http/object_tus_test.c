@@ -48,8 +48,7 @@ static void head_of_a_patch_is_judged(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct object_tus_patch patch = {77, 77};
-        object_tus_verdict verdict =
-            object_tus_patch_parse(cases[i].type, cases[i].offset, cases[i].length, &patch);
+        object_tus_verdict verdict = object_tus_patch_parse(cases[i].type, cases[i].offset, cases[i].length, &patch);
         assert_int_equal(verdict, cases[i].verdict);
         if (verdict != TUS_GOOD)
             assert_int_equal(patch.offset, 77);
@@ -64,15 +63,9 @@ static void patch_must_continue_exactly_and_not_pass_the_end(void **state)
         uint64_t at, size;
         object_tus_verdict verdict;
     } cases[] = {
-        {{0, 10}, 0, 10, TUS_GOOD},
-        {{0, 0}, 0, 10, TUS_GOOD},
-        {{4, 6}, 4, 10, TUS_GOOD},
-        {{10, 0}, 10, 10, TUS_GOOD},
-        {{3, 1}, 4, 10, TUS_CONFLICT},
-        {{5, 1}, 4, 10, TUS_CONFLICT},
-        {{4, 7}, 4, 10, TUS_TOO_LONG},
-        {{10, 1}, 10, 10, TUS_TOO_LONG},
-        {{4, UINT64_MAX}, 4, 10, TUS_TOO_LONG},
+        {{0, 10}, 0, 10, TUS_GOOD},      {{0, 0}, 0, 10, TUS_GOOD},       {{4, 6}, 4, 10, TUS_GOOD},
+        {{10, 0}, 10, 10, TUS_GOOD},     {{3, 1}, 4, 10, TUS_CONFLICT},   {{5, 1}, 4, 10, TUS_CONFLICT},
+        {{4, 7}, 4, 10, TUS_TOO_LONG},   {{10, 1}, 10, 10, TUS_TOO_LONG}, {{4, UINT64_MAX}, 4, 10, TUS_TOO_LONG},
         {{11, 0}, 11, 10, TUS_TOO_LONG},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

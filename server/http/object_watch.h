@@ -24,12 +24,13 @@ struct object_connection;
 struct object_watch_config {
     struct pace_limits pace;
     uint32_t connections_max;
-    uint32_t per_address_max;       /**< 0: no limit */
-    void (*tick)(void *arg);        /**< called each time the thread looks */
+    uint32_t per_address_max; /**< 0: no limit */
+    void (*tick)(void *arg);  /**< called each time the thread looks */
     void *arg;
 };
 
-FERRY_MUST_CHECK ferry_err object_watch_new(const struct object_watch_config *cfg, struct object_watch **ret_watch);
+FERRY_MUST_CHECK
+ferry_err object_watch_new(const struct object_watch_config *cfg, struct object_watch **ret_watch);
 /** @brief Ends the thread and frees. Every connection must be closed. Accepts null. */
 void object_watch_free(struct object_watch *watch);
 

@@ -89,12 +89,12 @@ static int in_child(int (*body)(const char *dir), const char *dir)
 }
 
 enum { CHILD_OK = 0, CHILD_CANNOT = 77 };
-#define CHILD_CHECK(condition)                                                                    \
-    do {                                                                                          \
-        if (!(condition)) {                                                                       \
-            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                 \
-            return 1;                                                                             \
-        }                                                                                         \
+#define CHILD_CHECK(condition)                                                    \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            return 1;                                                             \
+        }                                                                         \
     } while (0)
 
 /* --- where things are ------------------------------------------------------------------------- */
@@ -406,14 +406,10 @@ int main(void)
 #define RULE(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
     static const struct objects_factory factory = {"local", set_up, open_store, tear_down, .durable = true};
     const struct CMUnitTest own[] = {
-        RULE(files_lie_where_the_header_says_and_are_private),
-        RULE(failures_leave_no_file),
-        RULE(sweep_empties_tmp_and_leaves_what_is_not_ours),
-        RULE(full_disk_is_told_and_leaves_nothing_behind),
-        RULE(read_only_disk_is_told_and_still_read),
-        RULE(missing_rights_are_told),
-        RULE(folder_that_cannot_be_made_is_told_at_open),
-        RULE(after_sudden_death_objects_are_whole_or_not_there),
+        RULE(files_lie_where_the_header_says_and_are_private), RULE(failures_leave_no_file),
+        RULE(sweep_empties_tmp_and_leaves_what_is_not_ours),   RULE(full_disk_is_told_and_leaves_nothing_behind),
+        RULE(read_only_disk_is_told_and_still_read),           RULE(missing_rights_are_told),
+        RULE(folder_that_cannot_be_made_is_told_at_open),      RULE(after_sudden_death_objects_are_whole_or_not_there),
     };
     return objects_suite_run(&factory) + cmocka_run_group_tests_name("local only", own, NULL, NULL);
 }

@@ -7,8 +7,6 @@
 
 #include "objects_suite.h"
 
-#include <openssl/evp.h>
-
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -47,32 +45,6 @@ static void reopen(struct world *w)
 }
 
 /* --- helpers ------------------------------------------------------------------------------------ */
-
-ferry_id objects_suite_key(unsigned number)
-{
-    uint8_t random[FERRY_ID_RANDOM_BYTES] = {0};
-    random[9] = (uint8_t)number;
-    random[8] = (uint8_t)(number >> 8);
-    random[0] = 0x5a;
-    return ferry_id_make(1700000000000u + number, random);
-}
-
-uint8_t *objects_suite_bytes(size_t len, unsigned seed)
-{
-    uint8_t *bytes = malloc(len + 1);
-    assert_non_null(bytes);
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = (uint8_t)(i * 31 + (i >> 8) * 7 + (i >> 16) * 3 + seed);
-    return bytes;
-}
-
-void objects_suite_digests(const uint8_t *bytes, size_t len, struct object_digests *ret)
-{
-    memset(ret, 0, sizeof *ret);
-    ret->size = len;
-    assert_int_equal(EVP_Digest(bytes, len, ret->md5, NULL, EVP_md5(), NULL), 1);
-    assert_int_equal(EVP_Digest(bytes, len, ret->sha256, NULL, EVP_sha256(), NULL), 1);
-}
 
 static struct object_writer *begin(struct objects *o, const ferry_id *key, uint64_t size)
 {
@@ -223,7 +195,7 @@ static ferry_err finish_wrong(struct objects *o, struct object_writer *writer, c
 }
 
 static const struct wrong wrongs[] = {
-    {-1, false, false, FERRY_E_SIZE},  {1, false, false, FERRY_E_SIZE},  {0, true, false, FERRY_E_DIGEST},
+    {-1, false, false, FERRY_E_SIZE}, {1, false, false, FERRY_E_SIZE}, {0, true, false, FERRY_E_DIGEST},
     {0, false, true, FERRY_E_DIGEST}, {1, true, true, FERRY_E_SIZE},
 };
 
@@ -618,8 +590,11 @@ static void close_accepts_null(void **state)
 static void signed_url_is_accepted_until_anything_of_it_changes(void **state)
 {
     struct world *w = *state;
-    struct object_url url = {.method = OBJECT_GET, .task = objects_suite_key(1), .key = objects_suite_key(2),
-                             .expires_s = 1800000000, .size = 12};
+    struct object_url url = {.method = OBJECT_GET,
+                             .task = objects_suite_key(1),
+                             .key = objects_suite_key(2),
+                             .expires_s = 1800000000,
+                             .size = 12};
     char text[FERRY_URL_MAX + 1];
     memcpy(url.md5, "7cd96e091705fb4da41b3e11163cf663", 33);
     assert_int_equal(w->o->ops->url_sign(w->o, &url, text, sizeof text), FERRY_OK);

@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define UA "User-Agent: test/1\r\n"
 #define FOUR_GIB (1ull << 32)
 
 static int set_up(void **state)
@@ -110,9 +109,9 @@ static void resumable_upload_crosses_4_gib(void **state)
     assert_int_equal(ftruncate(partial, (off_t)(FOUR_GIB - 1000)), 0);
     close(partial);
     world_put_path(w, &w->large_upload, path);
-    (void)snprintf(headers, sizeof headers, UA
-                   "Tus-Resumable: 1.0.0\r\nContent-Type: application/offset+octet-stream\r\n"
-                   "Upload-Offset: %llu\r\nContent-Length: %zu\r\n",
+    (void)snprintf(headers, sizeof headers,
+                   UA "Tus-Resumable: 1.0.0\r\nContent-Type: application/offset+octet-stream\r\n"
+                      "Upload-Offset: %llu\r\nContent-Length: %zu\r\n",
                    FOUR_GIB - 1000, sizeof last);
     struct http_answer answer = http(w, "PATCH", path, headers, last, sizeof last);
     assert_int_equal(answer.status, 204);

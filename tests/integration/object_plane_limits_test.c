@@ -20,8 +20,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define UA "User-Agent: test/1\r\n"
-
 static int set_up(void **state)
 {
     *state = world_open(false);
@@ -401,7 +399,8 @@ static void stop_cuts_what_is_under_way_and_keeps_partial_objects(void **state)
     world_put_path(w, &w->upload, path);
     client_say(put, "PUT %s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\nx", path, WORLD_UPLOAD_BYTES);
     world_put_path(w, &w->upload2, path);
-    client_say(patch, "PATCH %s HTTP/1.1\r\nHost: h\r\nTus-Resumable: 1.0.0\r\n"
+    client_say(patch,
+               "PATCH %s HTTP/1.1\r\nHost: h\r\nTus-Resumable: 1.0.0\r\n"
                "Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\nContent-Length: %d\r\n\r\n",
                path, WORLD_UPLOAD_BYTES);
     client_send(patch, w->upload_bytes, 5000);

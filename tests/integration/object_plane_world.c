@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* vasprintf */
+#define _GNU_SOURCE /* nftw */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,16 +20,12 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <errno.h>
 #include <ftw.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { READ_TIMEOUT_MS = 60000 }; /* gigabytes are hashed before some answers */
 
 #define LARGE_BYTES ((1ull << 32) + WORLD_LARGE_TAIL)
 /* MD5 of 4 GiB of zeros and 5120 bytes that count up from 0 */
@@ -71,27 +67,27 @@ static ferry_err faulty_read_open(struct objects *o, const ferry_id *key, struct
     return err != FERRY_OK ? (ferry_err)err : real_ops->read_open(real_of(o), key, ret_reader, ret_size);
 }
 
-#define FORWARD(slot, arguments, values)                                                          \
-    static ferry_err forward_##slot arguments                                                     \
-    {                                                                                             \
-        return real_ops->slot values;                                                             \
+#define FORWARD(slot, arguments, values)      \
+    static ferry_err forward_##slot arguments \
+    {                                         \
+        return real_ops->slot values;         \
     }
-FORWARD(write_begin,
-        (struct objects *o, const ferry_id *key, uint64_t size, bool sha, struct object_writer **ret),
+FORWARD(write_begin, (struct objects * o, const ferry_id *key, uint64_t size, bool sha, struct object_writer **ret),
         (real_of(o), key, size, sha, ret))
-FORWARD(write_resume, (struct objects *o, const ferry_id *key, struct object_writer **ret, uint64_t *ret_offset),
+FORWARD(write_resume, (struct objects * o, const ferry_id *key, struct object_writer **ret, uint64_t *ret_offset),
         (real_of(o), key, ret, ret_offset))
-FORWARD(partial_size, (struct objects *o, const ferry_id *key, uint64_t *ret), (real_of(o), key, ret))
-FORWARD(partial_remove, (struct objects *o, const ferry_id *key), (real_of(o), key))
-FORWARD(stat, (struct objects *o, const ferry_id *key, uint64_t *ret), (real_of(o), key, ret))
-FORWARD(remove, (struct objects *o, const ferry_id *key), (real_of(o), key))
+FORWARD(partial_size, (struct objects * o, const ferry_id *key, uint64_t *ret), (real_of(o), key, ret))
+FORWARD(partial_remove, (struct objects * o, const ferry_id *key), (real_of(o), key))
+FORWARD(stat, (struct objects * o, const ferry_id *key, uint64_t *ret), (real_of(o), key, ret))
+FORWARD(remove, (struct objects * o, const ferry_id *key), (real_of(o), key))
 FORWARD(sweep,
-        (struct objects *o, bool (*keep)(void *, const ferry_id *), bool (*partial)(void *, const ferry_id *), void *arg,
-         uint64_t *ret),
+        (struct objects * o, bool (*keep)(void *, const ferry_id *), bool (*partial)(void *, const ferry_id *),
+         void *arg, uint64_t *ret),
         (real_of(o), keep, partial, arg, ret))
-FORWARD(probe, (struct objects *o), (real_of(o)))
-FORWARD(url_sign, (struct objects *o, const struct object_url *url, char *out, size_t cap), (real_of(o), url, out, cap))
-FORWARD(url_check, (struct objects *o, const struct object_url *url, const char *signature, size_t len),
+FORWARD(probe, (struct objects * o), (real_of(o)))
+FORWARD(url_sign, (struct objects * o, const struct object_url *url, char *out, size_t cap),
+        (real_of(o), url, out, cap))
+FORWARD(url_check, (struct objects * o, const struct object_url *url, const char *signature, size_t len),
         (real_of(o), url, signature, len))
 
 static void wrap_objects(struct world *w)
@@ -143,7 +139,11 @@ void world_md5_base64(const uint8_t *bytes, size_t len, char out[32])
 
 static ferry_id add_upload(struct world *w, struct store_conn *c, unsigned number, uint64_t size, upload_state state)
 {
-    struct upload_task t = {.id = id_of(number), .size = size, .state = state, .created_ms = 1, .updated_ms = 1,
+    struct upload_task t = {.id = id_of(number),
+                            .size = size,
+                            .state = state,
+                            .created_ms = 1,
+                            .updated_ms = 1,
                             .expires_ms = UINT64_MAX / 4};
     assert_true(device_key_make("P", "d", &t.device));
     (void)snprintf(t.name, sizeof t.name, "file%u", number);
@@ -175,11 +175,22 @@ static ferry_id add_resource(struct world *w, struct store_conn *c, unsigned num
 static ferry_id add_download(struct world *w, struct store_conn *c, unsigned number, const ferry_id *resource,
                              download_state state)
 {
-    struct deployment d = {.id = id_of(number + 100), .product = "P", .resource = *resource,
-                           .state = DEPLOYMENT_ACTIVE, .timeout_s = 1000, .expanded = 1, .expand_done = true,
-                           .created_ms = 1, .updated_ms = 1};
-    struct download_task t = {.id = id_of(number), .deployment = d.id, .resource = *resource, .state = state,
-                              .deadline_ms = UINT64_MAX / 4, .created_ms = 1, .updated_ms = 1};
+    struct deployment d = {.id = id_of(number + 100),
+                           .product = "P",
+                           .resource = *resource,
+                           .state = DEPLOYMENT_ACTIVE,
+                           .timeout_s = 1000,
+                           .expanded = 1,
+                           .expand_done = true,
+                           .created_ms = 1,
+                           .updated_ms = 1};
+    struct download_task t = {.id = id_of(number),
+                              .deployment = d.id,
+                              .resource = *resource,
+                              .state = state,
+                              .deadline_ms = UINT64_MAX / 4,
+                              .created_ms = 1,
+                              .updated_ms = 1};
     assert_true(device_key_make("P", "d", &t.device));
     assert_int_equal(w->store->ops->deployment_put(c, &d), FERRY_OK);
     assert_int_equal(w->store->ops->download_put(c, &t), FERRY_OK);
@@ -222,7 +233,8 @@ static void objects_start(struct world *w)
     (void)snprintf(dir, sizeof dir, "%s/objects", w->dir);
     struct objects_local_config local = {.dir = dir, .public_url = "http://127.0.0.1:1", .key = {1, 2, 3}};
     struct objects_mem_config mem = {.public_url = "http://127.0.0.1:1", .key = {1, 2, 3}, .capacity_bytes = 64u << 20};
-    ferry_err err = w->in_memory ? objects_mem_open(&mem, &w->real_objects) : objects_local_open(&local, &w->real_objects);
+    ferry_err err =
+        w->in_memory ? objects_mem_open(&mem, &w->real_objects) : objects_local_open(&local, &w->real_objects);
     assert_int_equal(err, FERRY_OK);
     wrap_objects(w);
 }
@@ -336,7 +348,8 @@ static struct store_conn *reader(struct world *w)
     return c;
 }
 
-void world_path(struct world *w, object_method method, const ferry_id *task, uint64_t expires_s, char out[WORLD_URL_MAX])
+void world_path(struct world *w, object_method method, const ferry_id *task, uint64_t expires_s,
+                char out[WORLD_URL_MAX])
 {
     struct object_url url = {.method = method, .task = *task, .expires_s = expires_s};
     struct store_conn *c = reader(w);
@@ -407,126 +420,4 @@ unsigned world_temporary_files(struct world *w)
         count += entry->d_name[0] != '.';
     closedir(dir);
     return count;
-}
-
-/* --- the client ------------------------------------------------------------------------------------- */
-
-int client_connect_with_buffer(struct world *w, int bytes)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)w->port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    if (bytes > 0)
-        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
-int client_connect(struct world *w)
-{
-    return client_connect_with_buffer(w, 0);
-}
-
-size_t client_try_send(int fd, const void *bytes, size_t len)
-{
-    size_t at = 0;
-    while (at < len) {
-        ssize_t sent = send(fd, (const char *)bytes + at, len - at, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return at;
-        at += (size_t)sent;
-    }
-    return at;
-}
-
-void client_send(int fd, const void *bytes, size_t len)
-{
-    assert_int_equal(client_try_send(fd, bytes, len), len);
-}
-
-void client_say(int fd, const char *format, ...)
-{
-    char *text = NULL;
-    va_list args;
-    va_start(args, format);
-    int len = vasprintf(&text, format, args);
-    va_end(args);
-    assert_true(len >= 0);
-    client_send(fd, text, (size_t)len);
-    free(text);
-}
-
-/* -1: nothing came in time or the connection broke. */
-static ssize_t receive(int fd, void *out, size_t cap, int timeout_ms)
-{
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-    if (poll(&poll_fd, 1, timeout_ms) != 1)
-        return -1;
-    return recv(fd, out, cap, 0);
-}
-
-const char *answer_header(const struct http_answer *answer, const char *name)
-{
-    static char value[256];
-    char line[128];
-    (void)snprintf(line, sizeof line, "\r\n%s: ", name);
-    const char *at = strstr(answer->head, line);
-    if (at == NULL)
-        return NULL;
-    at += strlen(line);
-    (void)snprintf(value, sizeof value, "%.*s", (int)strcspn(at, "\r"), at);
-    return value;
-}
-
-/* Byte by byte, so that nothing of the body is taken. */
-static bool read_head(int fd, struct http_answer *answer)
-{
-    size_t len = 0;
-    while (len + 1 < sizeof answer->head && (len < 4 || memcmp(answer->head + len - 4, "\r\n\r\n", 4) != 0)) {
-        if (receive(fd, answer->head + len, 1, READ_TIMEOUT_MS) != 1)
-            return false;
-        answer->head[++len] = '\0';
-    }
-    return sscanf(answer->head, "HTTP/1.1 %d ", &answer->status) == 1;
-}
-
-struct http_answer client_read(int fd, bool head, unsigned close_ms)
-{
-    struct http_answer answer = {.status = 0};
-    char rest[64];
-    if (!read_head(fd, &answer))
-        return answer;
-    const char *length = answer_header(&answer, "Content-Length");
-    size_t want = head || length == NULL || answer.status == 204 ? 0 : (size_t)strtoull(length, NULL, 10);
-    answer.body = malloc(want + 1);
-    while (answer.body_len < want) {
-        ssize_t got = receive(fd, answer.body + answer.body_len, want - answer.body_len, READ_TIMEOUT_MS);
-        if (got <= 0)
-            break;
-        answer.body_len += (size_t)got;
-    }
-    assert_int_equal(answer.body_len, want);
-    answer.body[want] = '\0';
-    answer.closed = close_ms > 0 && receive(fd, rest, sizeof rest, (int)close_ms) == 0;
-    return answer;
-}
-
-void answer_done(struct http_answer *answer)
-{
-    free(answer->body);
-    answer->body = NULL;
-}
-
-struct http_answer http(struct world *w, const char *method, const char *path, const char *headers, const void *body,
-                        size_t len)
-{
-    int fd = client_connect(w);
-    client_say(fd, "%s %s HTTP/1.1\r\nHost: h\r\n%s\r\n", method, path, headers);
-    if (len > 0)
-        (void)client_try_send(fd, body, len);
-    bool stays = strstr(headers, "User-Agent") != NULL;
-    struct http_answer answer = client_read(fd, strcmp(method, "HEAD") == 0, stays ? 0 : 2000);
-    close(fd);
-    return answer;
 }

@@ -11,19 +11,21 @@
 #include <stdatomic.h>
 
 enum {
-    WORLD_UPLOAD_BYTES = 300000,  /* size of every upload task but the small one */
+    WORLD_UPLOAD_BYTES = 300000, /* size of every upload task but the small one */
     WORLD_SMALL_BYTES = 1000,
-    WORLD_BIG_BYTES = 200000,     /* of the big resource */
-    WORLD_LARGE_TAIL = 5120,      /* bytes after 4 GiB of zeros: of the large upload and the large resource */
+    WORLD_BIG_BYTES = 200000, /* of the big resource */
+    WORLD_LARGE_TAIL = 5120,  /* bytes after 4 GiB of zeros: of the large upload and the large resource */
     WORLD_TEXT_MAX = 4096,
     WORLD_URL_MAX = 300,
 };
+
+#define UA "User-Agent: test/1\r\n" /* not the vendor's: the connection stays */
 
 /* What the objects do instead of their work; any thread. */
 struct world_faults {
     atomic_int finish_error; /* ferry_err of the next write_finish; 0: none */
     atomic_int write_error;
-    atomic_uint finish_ms;   /* write_finish takes so long */
+    atomic_uint finish_ms; /* write_finish takes so long */
     atomic_int open_error;
 };
 
@@ -38,7 +40,7 @@ struct world {
     struct object_plane *plane;
     int port;
     struct object_plane_limits limits; /* for the next start of the plane */
-    int send_buffer_bytes; /* of the plane's sockets; 0: the system's */
+    int send_buffer_bytes;             /* of the plane's sockets; 0: the system's */
     bool in_memory;
     /* tasks: uploads (two of 300,000 bytes, one of 1,000, one cancelled, one of over 4 GiB), downloads.
      * The objects of the large and of the missing resource are not there. */
@@ -59,7 +61,8 @@ void world_plane_stop(struct world *w);
 void world_restart(struct world *w);
 
 /* Path and query of a good URL: "/o/...?e=...&s=..." */
-void world_path(struct world *w, object_method method, const ferry_id *task, uint64_t expires_s, char out[WORLD_URL_MAX]);
+void world_path(struct world *w, object_method method, const ferry_id *task, uint64_t expires_s,
+                char out[WORLD_URL_MAX]);
 void world_put_path(struct world *w, const ferry_id *task, char out[WORLD_URL_MAX]);
 void world_get_path(struct world *w, const ferry_id *task, char out[WORLD_URL_MAX]);
 /* base64 of the MD5 */
@@ -97,5 +100,10 @@ const char *answer_header(const struct http_answer *answer, const char *name);
 /* One request on a connection of its own. headers: each with its CRLF. Without User-Agent, closed is filled in. */
 struct http_answer http(struct world *w, const char *method, const char *path, const char *headers, const void *body,
                         size_t len);
+/* Fails the test unless the answer is so; code: of its S3 error, or "". Ends the answer. */
+void answer_expect(struct http_answer answer, int status, const char *code);
+/* PUT of a whole body with a good URL. */
+struct http_answer http_put(struct world *w, const ferry_id *task, const char *headers, const uint8_t *bytes,
+                            size_t len);
 
 #endif

@@ -11,10 +11,10 @@
 #include <sys/types.h>
 
 enum {
-    LOCAL_PATH_MAX = 48,                /* "ab/" and an id, or "partial/" and an id, or "tmp/" and 32 digits */
-    LOCAL_REREAD_BYTES = 256 * 1024,    /* buffer when a resumed object is hashed again */
-    LOCAL_RESERVE_MIN_BYTES = 1 << 20,  /* smaller objects: asking for room costs more than it saves */
-    LOCAL_WRITEBACK_BYTES = 8 << 20,    /* written bytes after which the disk is set to work, so that fsync is short */
+    LOCAL_PATH_MAX = 48,               /* "ab/" and an id, or "partial/" and an id, or "tmp/" and 32 digits */
+    LOCAL_REREAD_BYTES = 256 * 1024,   /* buffer when a resumed object is hashed again */
+    LOCAL_RESERVE_MIN_BYTES = 1 << 20, /* smaller objects: asking for room costs more than it saves */
+    LOCAL_WRITEBACK_BYTES = 8 << 20,   /* written bytes after which the disk is set to work, so that fsync is short */
 };
 
 struct objects_local {

@@ -153,8 +153,8 @@ ferry_err local_write(struct object_writer *writer, const void *bytes, size_t le
     }
     writer->size += len;
     if (writer->size - writer->writeback_from >= LOCAL_WRITEBACK_BYTES) {
-        (void)sync_file_range(writer->fd, (off_t)writer->writeback_from,
-                              (off_t)(writer->size - writer->writeback_from), SYNC_FILE_RANGE_WRITE);
+        (void)sync_file_range(writer->fd, (off_t)writer->writeback_from, (off_t)(writer->size - writer->writeback_from),
+                              SYNC_FILE_RANGE_WRITE);
         writer->writeback_from = writer->size;
     }
     return FERRY_OK;

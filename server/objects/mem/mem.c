@@ -136,8 +136,8 @@ static ferry_err mem_remove(struct objects *o, const ferry_id *key)
 }
 
 /* keep is called with the mutex held: it may not use this store. */
-static uint64_t list_sweep(struct objects_mem *store, struct entry **at,
-                           bool (*keep)(void *arg, const ferry_id *key), void *arg)
+static uint64_t list_sweep(struct objects_mem *store, struct entry **at, bool (*keep)(void *arg, const ferry_id *key),
+                           void *arg)
 {
     uint64_t removed = 0;
     while (*at != NULL) {

@@ -15,8 +15,7 @@ enum { SIGNED_TEXT_MAX = 128 };
 static size_t signed_text(const struct object_url *url, char out[SIGNED_TEXT_MAX])
 {
     int len = snprintf(out, SIGNED_TEXT_MAX, "ferry1\n%s\n%s\n%" PRIu64 "\n%" PRIu64 "\n%.32s",
-                       url->method == OBJECT_PUT ? "put" : "get", url->task.text, url->expires_s, url->size,
-                       url->md5);
+                       url->method == OBJECT_PUT ? "put" : "get", url->task.text, url->expires_s, url->size, url->md5);
     return (size_t)len;
 }
 
@@ -85,8 +84,8 @@ ferry_err signed_url_make(const struct signed_url_signer *signer, const struct o
     return FERRY_OK;
 }
 
-ferry_err signed_url_check(const struct signed_url_signer *signer, const struct object_url *url,
-                           const char *signature, size_t len)
+ferry_err signed_url_check(const struct signed_url_signer *signer, const struct object_url *url, const char *signature,
+                           size_t len)
 {
     char expected[SIGNED_URL_SIGNATURE_LEN + 1];
     ferry_err err = make_signature(signer, url, expected);

@@ -19,23 +19,23 @@
 struct object_plane;
 
 /* name, default, what it bounds (0 only where it says so) */
-#define OBJECT_PLANE_LIMITS(X)                                                                                  \
-    X(threads, 0, "threads that serve connections; 0: one for each processor, at least 2")                      \
-    X(finishers, 16, "threads that make uploads durable; many of them share one write of the disk's journal")   \
-    X(connections_max, 2048, "open connections; more are answered 503 or wait to be accepted")                  \
-    X(per_address_max, 0, "open connections of one address; 0: no limit (a proxy has one address)")             \
-    X(uploads_max, 1024, "uploads whose bytes are arriving")                                                    \
-    X(head_bytes_max, 8192, "bytes of a request's head")                                                        \
-    X(connection_memory_bytes, 32768, "buffer of one connection")                                               \
-    X(head_ms, 10000, "time for the head of a request, from the connection or from its first byte")             \
-    X(idle_ms, 30000, "time that a connection may rest between two requests")                                   \
-    X(rate_window_ms, 20000, "bytes are counted over this time; also the grace at the beginning")               \
+#define OBJECT_PLANE_LIMITS(X)                                                                                     \
+    X(threads, 0, "threads that serve connections; 0: one for each processor, at least 2")                         \
+    X(finishers, 16, "threads that make uploads durable; many of them share one write of the disk's journal")      \
+    X(connections_max, 2048, "open connections; more are answered 503 or wait to be accepted")                     \
+    X(per_address_max, 0, "open connections of one address; 0: no limit (a proxy has one address)")                \
+    X(uploads_max, 1024, "uploads whose bytes are arriving")                                                       \
+    X(head_bytes_max, 8192, "bytes of a request's head")                                                           \
+    X(connection_memory_bytes, 32768, "buffer of one connection")                                                  \
+    X(head_ms, 10000, "time for the head of a request, from the connection or from its first byte")                \
+    X(idle_ms, 30000, "time that a connection may rest between two requests")                                      \
+    X(rate_window_ms, 20000, "bytes are counted over this time; also the grace at the beginning")                  \
     X(rate_min_bytes, 10240, "a body must move that many bytes in each window: 512 a second; vendors send 50,000") \
-    X(refused_bytes_max, 16777216, "bytes of a refused body that are read before the answer, and again after it") \
-    X(refused_ms, 120000, "the same as time: a device that sends slowly must live to see the answer")           \
-    X(stop_grace_ms, 1000, "time for transfers to end when the plane is stopped")                               \
-    X(cache_objects_max, 128, "objects kept open for the next download")                                        \
-    X(cache_small_bytes, 65536, "objects up to this size are sent from memory")                                 \
+    X(refused_bytes_max, 16777216, "bytes of a refused body that are read before the answer, and again after it")  \
+    X(refused_ms, 120000, "the same as time: a device that sends slowly must live to see the answer")              \
+    X(stop_grace_ms, 1000, "time for transfers to end when the plane is stopped")                                  \
+    X(cache_objects_max, 128, "objects kept open for the next download")                                           \
+    X(cache_small_bytes, 65536, "objects up to this size are sent from memory")                                    \
     X(cache_idle_ms, 60000, "an open object is let go when nobody asked for it that long")
 
 /** @brief Every limit of the plane. */
@@ -63,7 +63,8 @@ struct object_plane_config {
  * Ownership: the configuration is copied; engine, store and objects must outlive the plane. From FERRY_OK on
  * listen_fd is the plane's, which closes it; else it stays the caller's.
  */
-FERRY_MUST_CHECK ferry_err object_plane_start(const struct object_plane_config *cfg, struct object_plane **ret_plane);
+FERRY_MUST_CHECK
+ferry_err object_plane_start(const struct object_plane_config *cfg, struct object_plane **ret_plane);
 
 /**
  * @brief Stops: takes no new requests, gives transfers stop_grace_ms, lets finished uploads have their answer,

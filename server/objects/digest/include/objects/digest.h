@@ -15,17 +15,21 @@
 struct object_hash; /* opaque */
 
 /** @retval FERRY_OK | FERRY_E_NOMEM */
-FERRY_MUST_CHECK ferry_err object_hash_new(bool with_sha256, struct object_hash **ret_hash);
+FERRY_MUST_CHECK
+ferry_err object_hash_new(bool with_sha256, struct object_hash **ret_hash);
 void object_hash_free(struct object_hash *hash); /**< accepts null */
 
 /** @retval FERRY_OK | FERRY_E_IO the library failed */
-FERRY_MUST_CHECK ferry_err object_hash_update(struct object_hash *hash, const void *bytes, size_t len);
+FERRY_MUST_CHECK
+ferry_err object_hash_update(struct object_hash *hash, const void *bytes, size_t len);
 
 /** @brief Ends the hash: size and digests of all that was given. @retval FERRY_OK | FERRY_E_IO */
-FERRY_MUST_CHECK ferry_err object_hash_finish(struct object_hash *hash, struct object_digests *ret_digests);
+FERRY_MUST_CHECK
+ferry_err object_hash_finish(struct object_hash *hash, struct object_digests *ret_digests);
 
 /** @brief Compares what was written with what it must be. Pure.
  *  @retval FERRY_OK | FERRY_E_SIZE | FERRY_E_DIGEST */
-FERRY_MUST_CHECK ferry_err object_digests_check(const struct object_digests *have, const struct object_expect *expect);
+FERRY_MUST_CHECK
+ferry_err object_digests_check(const struct object_digests *have, const struct object_expect *expect);
 
 #endif

@@ -26,6 +26,7 @@ struct objects_local_config {
  *         FERRY_E_IO
  * Blocking: waits for the disk. Ownership: the configuration is copied; end with ops->close.
  */
-FERRY_MUST_CHECK ferry_err objects_local_open(const struct objects_local_config *cfg, struct objects **ret_objects);
+FERRY_MUST_CHECK
+ferry_err objects_local_open(const struct objects_local_config *cfg, struct objects **ret_objects);
 
 #endif

@@ -15,6 +15,7 @@ struct objects_mem_config {
 
 /** @retval FERRY_OK | FERRY_E_ARG public_url | FERRY_E_NOMEM
  *  Ownership: the configuration is copied; end with ops->close. */
-FERRY_MUST_CHECK ferry_err objects_mem_open(const struct objects_mem_config *cfg, struct objects **ret_objects);
+FERRY_MUST_CHECK
+ferry_err objects_mem_open(const struct objects_mem_config *cfg, struct objects **ret_objects);
 
 #endif

@@ -12,8 +12,8 @@
 #include "api/objects.h"
 
 enum {
-    SIGNED_URL_MAX = 256,         /**< characters of a whole URL: vendor devices keep it in a small buffer */
-    SIGNED_URL_BASE_MAX = 157,    /**< characters of the public URL, so that the whole fits */
+    SIGNED_URL_MAX = 256,          /**< characters of a whole URL: vendor devices keep it in a small buffer */
+    SIGNED_URL_BASE_MAX = 157,     /**< characters of the public URL, so that the whole fits */
     SIGNED_URL_SIGNATURE_LEN = 43, /**< characters: 32 bytes in base64url without padding */
     SIGNED_URL_KEY_SIZE = 32,
 };
@@ -29,15 +29,17 @@ struct signed_url_signer {
  * @param[in] public_url  "http://host[:port]" or https; no query, nothing that JSON escapes
  * @retval FERRY_OK | FERRY_E_ARG not such a URL, or longer than SIGNED_URL_BASE_MAX
  */
-FERRY_MUST_CHECK ferry_err signed_url_init(struct signed_url_signer *signer, const char *public_url,
-                                           const uint8_t key[SIGNED_URL_KEY_SIZE]);
+FERRY_MUST_CHECK
+ferry_err signed_url_init(struct signed_url_signer *signer, const char *public_url,
+                          const uint8_t key[SIGNED_URL_KEY_SIZE]);
 
 /** @brief Writes the URL with its NUL. @retval FERRY_E_LIMIT it does not fit in cap | FERRY_E_NOMEM */
-FERRY_MUST_CHECK ferry_err signed_url_make(const struct signed_url_signer *signer, const struct object_url *url,
-                                           char *out, size_t cap);
+FERRY_MUST_CHECK
+ferry_err signed_url_make(const struct signed_url_signer *signer, const struct object_url *url, char *out, size_t cap);
 
 /** @brief Judges a signature in constant time. @retval FERRY_E_DENIED | FERRY_E_NOMEM */
-FERRY_MUST_CHECK ferry_err signed_url_check(const struct signed_url_signer *signer, const struct object_url *url,
-                                            const char *signature, size_t len);
+FERRY_MUST_CHECK
+ferry_err signed_url_check(const struct signed_url_signer *signer, const struct object_url *url, const char *signature,
+                           size_t len);
 
 #endif
