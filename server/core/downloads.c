@@ -2,9 +2,12 @@
 #include "engine_internal.h"
 
 #include "download_rules.h"
+#include "report_name.h"
 #include "report_text.h"
 
 #include <string.h>
+
+enum { REPEATED_DONE_MS = 60 * 1000 }; /* a device repeats what was not answered within seconds */
 
 static struct push_pace pace_of(const struct engine *e)
 {
@@ -135,32 +138,65 @@ static const struct download_task *match_only(const struct download_task *open, 
     return running != NULL || count != 1 ? running : &open[0];
 }
 
-/* By exact name among the open ones (the running one first), else the newest of that name, else the only open one. */
+/* The newest task of exactly that name, in any state. */
+static ferry_err find_latest(struct engine *e, const struct device_message *m, struct download_task *ret_task)
+{
+    char name[FERRY_NAME_MAX + 1];
+    if (!ferry_name_valid(m->msg.name) || !ferry_text_copy(m->msg.name, name, sizeof name))
+        return FERRY_E_NOT_FOUND;
+    return e->store->download_latest(e->conn, &m->device, name, ret_task);
+}
+
+/* The open task that the name fits; of several of one name the running one. */
+static struct report_best match_name(const struct download_task *open, size_t count, ferry_text said)
+{
+    struct report_best best = {.fit = NAME_OTHER};
+    for (size_t i = 0; i < count; i++) {
+        report_name_fit fit = report_name_fits(said, open[i].name, open[i].md5);
+        if (fit == NAME_EXACT && download_running(&open[i]))
+            return (struct report_best){.fit = fit, .task = &open[i]};
+        report_best_add(&best, fit, &open[i]);
+    }
+    return best;
+}
+
+/* As for uploads: an open one of that name, else an ended one, else a garbled name, else the only one. */
 static ferry_err find_reported(struct engine *e, const struct device_message *m, struct download_task *ret_task)
 {
-    const struct download_task *open = e->open_downloads;
     size_t count = 0;
     ferry_err err = e->store->download_open(e->conn, &m->device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
     if (err != FERRY_OK)
         return err;
-    const struct download_task *found = NULL;
-    for (size_t i = 0; i < count; i++) {
-        bool fits = ferry_text_equal(ferry_text_of(open[i].name), m->msg.name);
-        if (fits && (found == NULL || download_running(&open[i])))
-            found = &open[i];
-    }
-    char name[FERRY_NAME_MAX + 1];
-    if (found == NULL && ferry_name_valid(m->msg.name) && ferry_text_copy(m->msg.name, name, sizeof name)) {
-        err = e->store->download_latest(e->conn, &m->device, name, ret_task);
+    struct report_best best = match_name(e->open_downloads, count, m->msg.name);
+    if (best.fit != NAME_EXACT) {
+        err = find_latest(e, m, ret_task);
         if (err != FERRY_E_NOT_FOUND)
             return err;
     }
-    if (found == NULL)
-        found = match_only(open, count);
-    if (found == NULL)
+    if (best.task == NULL)
+        best.task = match_only(e->open_downloads, count);
+    if (best.task == NULL)
         return FERRY_E_NOT_FOUND;
-    *ret_task = *found;
+    memcpy(ret_task, best.task, sizeof *ret_task);
     return FERRY_OK;
+}
+
+/* A second `done` for a file that the device has just finished must not end the next task of that name unfetched. */
+static ferry_err is_repeated_done(struct engine *e, const struct device_message *m, const struct download_task *task,
+                                  uint64_t now_ms, bool *ret_repeated)
+{
+    *ret_repeated = false;
+    if (m->msg.state != FERRY_PROGRESS_DONE || (task->state != DOWNLOAD_QUEUED && task->state != DOWNLOAD_OFFERED))
+        return FERRY_OK;
+    struct download_filter filter = {
+        .product = task->device.product, .device = task->device.device, .state = DOWNLOAD_DONE};
+    struct store_page page = {.after = "", .limit = 1, .descending = true};
+    struct download_task last;
+    size_t count = 0;
+    ferry_err err = e->store->download_list(e->conn, &filter, &page, &last, &count);
+    *ret_repeated = err == FERRY_OK && count == 1 && strcmp(last.name, task->name) == 0 &&
+                    now_ms - last.ended_ms < REPEATED_DONE_MS;
+    return err;
 }
 
 static ferry_err on_report(struct engine *e, const struct device_message *m, uint64_t now_ms)
@@ -176,8 +212,11 @@ static ferry_err on_report(struct engine *e, const struct device_message *m, uin
     ferry_err err = find_reported(e, m, &task);
     if (err == FERRY_E_NOT_FOUND)
         return answers_report(e, m, FERRY_RESULT_NO_TASK);
-    if (err != FERRY_OK)
-        return err;
+    bool repeated = false;
+    if (err == FERRY_OK)
+        err = is_repeated_done(e, m, &task, now_ms, &repeated);
+    if (err != FERRY_OK || repeated)
+        return err != FERRY_OK ? err : answers_report(e, m, FERRY_RESULT_OK);
 
     char result_msg[FERRY_RESULT_MSG_MAX + 1];
     report_text_copy(m->msg.result_msg, result_msg);

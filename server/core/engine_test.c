@@ -177,6 +177,22 @@ static void a_garbled_name_is_matched_to_the_only_task(void **state)
     assert_int_equal(report_result(f, "D1", REPORT("upload", "zzz", "uploading")), FERRY_RESULT_NO_TASK);
 }
 
+#define NAME_64 "0123456789012345678901234567890123456789012345678901234567890123"
+
+static void a_long_name_is_known_by_its_beginning_and_md5(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    fixture_say(f, "D1", "{\"type\":\"create_upload_task\",\"size\":5,\"name\":\"" NAME_64 "tail\",\"md5sum\":\"" FIXTURE_MD5
+                         "\"}");
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    assert_int_equal(report_result(f, "D1", REPORT("upload", NAME_64 FIXTURE_MD5, "uploading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_upload(f, "D1", NAME_64 "tail").state, UPLOAD_UPLOADING);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_CREATED);
+}
+
 static void bad_requests_are_refused_with_a_reason(void **state)
 {
     struct fixture *f = *state;
@@ -406,6 +422,25 @@ static void one_at_a_time_and_the_next_at_once(void **state)
     assert_true(text_is(a.msg.name, "two"));
 }
 
+static void a_repeated_done_does_not_end_the_next_task(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "fw");
+    fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    fixture_advance_s(f, 1);
+    fixture_add_resource(f, "fw");
+    fixture_deploy(f, "fw", "D1", 0);
+    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "done")), FERRY_RESULT_OK);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_OFFERED);
+    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
+    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_DONE);
+}
+
 static void a_silent_device_is_asked_again_and_times_out(void **state)
 {
     struct fixture *f = *state;
@@ -560,6 +595,7 @@ int main(void)
         PLATFORM_TEST(a_device_may_have_sixteen_open_uploads),
         PLATFORM_TEST(an_upload_goes_from_request_to_done),
         PLATFORM_TEST(a_garbled_name_is_matched_to_the_only_task),
+        PLATFORM_TEST(a_long_name_is_known_by_its_beginning_and_md5),
         PLATFORM_TEST(bad_requests_are_refused_with_a_reason),
         PLATFORM_TEST(a_disabled_device_gets_nothing_but_a_refusal),
         PLATFORM_TEST(removing_an_open_upload_stops_the_device),
@@ -570,6 +606,7 @@ int main(void)
         PLATFORM_TEST(time_does_not_stop_when_the_clock_is_set_back),
         PLATFORM_TEST(a_deployment_is_pushed_fetched_and_finished),
         PLATFORM_TEST(one_at_a_time_and_the_next_at_once),
+        PLATFORM_TEST(a_repeated_done_does_not_end_the_next_task),
         PLATFORM_TEST(a_silent_device_is_asked_again_and_times_out),
         PLATFORM_TEST(a_rate_spreads_the_devices_over_time),
         PLATFORM_TEST(a_cancelled_download_is_stopped_by_its_next_report),

@@ -2,6 +2,7 @@
 #include "engine_internal.h"
 
 #include "base/log.h"
+#include "report_name.h"
 #include "report_text.h"
 #include "upload_rules.h"
 
@@ -138,7 +139,17 @@ static ferry_err on_create(struct engine *e, const struct device_message *m, uin
     return verdict == FERRY_RESULT_OK ? on_valid_create(e, m, now_ms) : refuse(e, m, verdict);
 }
 
-/* The task a report means: by exact name, else the only one that is unfinished. NOT_FOUND: none. */
+/* The newest task of exactly that name, in any state. */
+static ferry_err find_latest(struct engine *e, const struct device_message *m, struct upload_task *ret_task)
+{
+    char name[FERRY_NAME_MAX + 1];
+    if (!ferry_name_valid(m->msg.name) || !ferry_text_copy(m->msg.name, name, sizeof name))
+        return FERRY_E_NOT_FOUND;
+    return e->store->upload_latest(e->conn, &m->device, name, ret_task);
+}
+
+/* The task a report means: an unfinished one of that name; else an ended one; else the unfinished one whose name
+ * devices garble so; else the only one. NOT_FOUND: none. */
 static ferry_err find_reported(struct engine *e, const struct device_message *m, uint64_t now_ms,
                                struct upload_task *ret_task)
 {
@@ -146,22 +157,19 @@ static ferry_err find_reported(struct engine *e, const struct device_message *m,
     ferry_err err = e->store->upload_open(e->conn, &m->device, e->uploads, ENGINE_UNFINISHED_MAX, &count);
     if (err != FERRY_OK)
         return err;
-    for (size_t i = 0; i < count; i++) {
-        if (ferry_text_equal(ferry_text_of(e->uploads[i].name), m->msg.name)) {
-            *ret_task = e->uploads[i];
-            return FERRY_OK;
-        }
-    }
-    char name[FERRY_NAME_MAX + 1];
-    if (ferry_name_valid(m->msg.name) && ferry_text_copy(m->msg.name, name, sizeof name)) {
-        err = e->store->upload_latest(e->conn, &m->device, name, ret_task);
+    struct report_best best = {.fit = NAME_OTHER};
+    for (size_t i = 0; i < count; i++)
+        report_best_add(&best, report_name_fits(m->msg.name, e->uploads[i].name, e->uploads[i].md5), &e->uploads[i]);
+    if (best.fit != NAME_EXACT) {
+        err = find_latest(e, m, ret_task);
         if (err != FERRY_E_NOT_FOUND)
             return err;
     }
-    const struct upload_task *only = upload_match_only(e->uploads, count, now_ms);
-    if (only == NULL)
+    if (best.task == NULL)
+        best.task = upload_match_only(e->uploads, count, now_ms);
+    if (best.task == NULL)
         return FERRY_E_NOT_FOUND;
-    *ret_task = *only;
+    memcpy(ret_task, best.task, sizeof *ret_task);
     return FERRY_OK;
 }
 
