@@ -4,13 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 
 enum {
     CONNECT_TIMEOUT_S = 30,
     RECEIVE_BUFFER = 512 * 1024, /* the most libcurl takes */
-    HEADER_SIZE = 1280,          /* an ETag, or a header of ours */
+    HEADER_SIZE = 128,           /* of ours */
+    BUFFER_LEAST = 16 * 1024,
+    STEPS_PER_S = 8,  /* of a transfer with a rate limit */
+    CREDIT_MS = 1000, /* what a pause of the network leaves to catch up with */
 };
 
 #ifndef FERRY_VERSION
@@ -53,110 +55,89 @@ ferry_fault ferry__http_fault(CURLcode code)
 
 /* --- the answer's head --- */
 
-static bool number(const char *text, size_t len, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-
-    if (len == 0 || len > 19)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (uint64_t)(text[i] - '0');
-    }
-    *ret_value = value;
-    return true;
-}
-
-/* bytes 5-9/10 */
-static void content_range(struct ferry__http *h, const char *value, size_t len)
-{
-    static const char unit[] = "bytes ";
-    const char *end = value + len, *dash, *slash;
-
-    if (len < sizeof unit || strncasecmp(value, unit, sizeof unit - 1) != 0)
-        return;
-    value += sizeof unit - 1;
-    dash = memchr(value, '-', (size_t)(end - value));
-    slash = memchr(value, '/', (size_t)(end - value));
-    if (dash == NULL || slash == NULL || dash > slash || !number(value, (size_t)(dash - value), &h->head.range_start))
-        return;
-    h->head.has_range = true;
-    if (!number(slash + 1, (size_t)(end - slash - 1), &h->head.range_total))
-        h->head.range_total = 0;
-}
-
-static void take_etag(struct ferry__http *h, const char *value, size_t len)
-{
-    if (len >= sizeof h->etag)
-        return; /* longer than anything that the engine would keep */
-    memcpy(h->etag, value, len);
-    h->head.etag = (ferry_text){h->etag, len};
-}
-
-static void take_header(struct ferry__http *h, const char *name, size_t name_len, const char *value, size_t len)
-{
-    uint64_t seconds;
-
-#define IS(text) (name_len == sizeof(text) - 1 && strncasecmp(name, text, name_len) == 0)
-    if (IS("Content-Length"))
-        h->head.has_length = number(value, len, &h->head.length);
-    else if (IS("Content-Range"))
-        content_range(h, value, len);
-    else if (IS("Upload-Offset"))
-        h->head.has_upload_offset = number(value, len, &h->head.upload_offset);
-    else if (IS("ETag"))
-        take_etag(h, value, len);
-    else if (IS("Retry-After") && number(value, len, &seconds))
-        h->head.retry_after_s = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
-#undef IS
-}
-
 /* The empty line: the head is complete. False: the engine does not want the rest. */
 static bool head_complete(struct ferry__http *h)
 {
-    long status = 0;
     struct ferry *f = h->ferry;
     ferry_event event = {.kind = FERRY_EV_HTTP_HEAD, .lane = h->lane, .head = &h->head};
     ferry_lane_status lane;
 
-    (void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status < 200 || h->answered)
+    if (h->head.status < 200 || h->answered)
         return true; /* 100 Continue, or trailers */
     h->answered = true;
-    h->head.status = (uint16_t)status;
     if (ferry_device_event(&f->device, ferry__now_ms(), &event) != FERRY_DEVICE_OK) {
         h->wanted = false;
         return false;
     }
     ferry_device_status(&f->device, h->lane, &lane);
     if (h->lane == FERRY_LANE_DOWN)
-        h->position = lane.offset;
+        h->position = h->paced_at = lane.offset;
     return true;
 }
 
 static size_t on_header(char *line, size_t one, size_t len, void *user)
 {
     struct ferry__http *h = user;
-    size_t given = one * len;
 
-    while (len > 0 && (line[len - 1] == '\r' || line[len - 1] == '\n' || line[len - 1] == ' '))
-        len--;
-    if (len == 0)
-        return head_complete(h) ? given : 0;
-    if (len > 5 && strncasecmp(line, "HTTP/", 5) == 0) {
-        if (!h->answered)
-            h->head = (ferry_http_head){0};
-        return given;
+    (void)one;
+    if (len > 0 && (line[0] == '\r' || line[0] == '\n'))
+        return head_complete(h) ? len : 0;
+    if (!h->answered)
+        ferry_http_head_line(&h->head, h->etag, line, len);
+    return len;
+}
+
+/* --- the rate limit: libcurl's own lets short transfers through unhindered --- */
+
+static long buffer_size(uint64_t rate, long most)
+{
+    long size = most; /* small steps under a low limit, or it would come in jerks */
+
+    while (rate > 0 && size > BUFFER_LEAST && (uint64_t)size > rate / STEPS_PER_S)
+        size /= 2;
+    return size;
+}
+
+/* True when the next bytes have to wait; the callback then pauses the transfer. */
+static bool too_fast(struct ferry__http *h)
+{
+    uint64_t rate = h->ferry->options.rate_bytes_per_s, now = ferry__now_ms();
+
+    if (rate == 0)
+        return false;
+    uint64_t due = h->paced_ms + (uint64_t)((double)(h->position - h->paced_at) * 1000 / (double)rate);
+    if (due > now) {
+        h->resume_ms = due;
+        return true;
     }
-    const char *colon = memchr(line, ':', len);
-    if (colon == NULL || h->answered)
-        return given;
-    const char *value = colon + 1;
-    while (value < line + len && *value == ' ')
-        value++;
-    take_header(h, line, (size_t)(colon - line), value, (size_t)(line + len - value));
-    return given;
+    if (now - due > CREDIT_MS) {
+        h->paced_ms = now;
+        h->paced_at = h->position;
+    }
+    return false;
+}
+
+/* libcurl 7.88 never ends a transfer that was paused while it held the last bytes: those go unhindered. */
+static bool holds_the_end(const struct ferry__http *h)
+{
+    return h->size - h->position <= (uint64_t)buffer_size(h->ferry->options.rate_bytes_per_s, RECEIVE_BUFFER);
+}
+
+static void resume(struct ferry__http *h)
+{
+    if (h->resume_ms == UINT64_MAX || ferry__now_ms() < h->resume_ms)
+        return;
+    h->resume_ms = UINT64_MAX;
+    (void)curl_easy_pause(h->easy, CURLPAUSE_CONT); /* a failure shows as a stall */
+}
+
+uint64_t ferry__http_arm(const struct ferry *f)
+{
+    uint64_t due = f->curl_due_ms;
+
+    for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++)
+        due = f->http[lane].resume_ms < due ? f->http[lane].resume_ms : due;
+    return due;
 }
 
 /* --- the bodies --- */
@@ -170,6 +151,8 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *user)
     (void)one;
     if (h->lane == FERRY_LANE_UP)
         return len; /* what the store says after an upload has no meaning for us */
+    if (!holds_the_end(h) && too_fast(h))
+        return CURL_WRITEFUNC_PAUSE;
     h->fault = ferry__part_write(f, bytes, len, h->position);
     if (h->fault != FERRY_FAULT_NONE)
         return 0;
@@ -193,6 +176,8 @@ static size_t on_read(char *out, size_t one, size_t cap, void *user)
         cap = (size_t)(h->size - h->position);
     if (cap == 0)
         return 0;
+    if (too_fast(h))
+        return CURL_READFUNC_PAUSE;
     ssize_t n;
     do
         n = pread(f->files.source_fd, out, cap, (off_t)h->position);
@@ -238,15 +223,6 @@ static bool add_number(struct ferry__http *h, const char *name, uint64_t value)
 }
 
 #define SET(option, value) (curl_easy_setopt(h->easy, (option), (value)) == CURLE_OK)
-
-static long buffer_size(uint64_t rate, long most)
-{
-    long size = most; /* small steps under a low limit, or it would come in jerks */
-
-    while (rate > 0 && size > 16384 && (uint64_t)size > rate / 4)
-        size /= 2;
-    return size;
-}
 
 static bool set_common(struct ferry__http *h, const ferry_action *act)
 {
@@ -311,6 +287,7 @@ static void finish(struct ferry__http *h)
     if (h->active)
         (void)curl_multi_remove_handle(h->ferry->multi, h->easy);
     h->active = h->wanted = false;
+    h->resume_ms = UINT64_MAX;
     curl_slist_free_all(h->headers);
     h->headers = NULL;
 }
@@ -327,6 +304,8 @@ void ferry__http_begin(struct ferry *f, const ferry_action *act)
     h->head = (ferry_http_head){0};
     h->size = act->size;
     h->start = h->position = act->http == FERRY_HTTP_PUT ? 0 : act->offset;
+    h->paced_at = h->start;
+    h->paced_ms = ferry__now_ms();
     if (sends && !ferry__source_is_whole(f, act->size))
         ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_READ);
     else if (set_common(h, act) && set_request(h, act) && curl_multi_add_handle(f->multi, h->easy) == CURLM_OK)
@@ -380,20 +359,37 @@ static void tell_end(struct ferry__http *h, CURLcode code)
     ferry__tell(f, FERRY_EV_HTTP_END, h->lane, fault);
 }
 
-void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events)
+static void collect_ends(struct ferry *f)
 {
-    int running, left;
-    int mask = ((epoll_events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
-               ((epoll_events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
-               ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
+    int left;
 
-    (void)curl_multi_socket_action(f->multi, fd, mask, &running);
     for (CURLMsg *msg; (msg = curl_multi_info_read(f->multi, &left)) != NULL;) {
         struct ferry__http *h = NULL;
         CURLcode code = msg->data.result;
         if (msg->msg == CURLMSG_DONE && curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &h) == CURLE_OK &&
             h != NULL)
             tell_end(h, code);
+    }
+}
+
+void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events)
+{
+    int running;
+    int mask = ((epoll_events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
+               ((epoll_events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+               ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
+
+    (void)curl_multi_socket_action(f->multi, fd, mask, &running);
+    collect_ends(f);
+}
+
+void ferry__http_time(struct ferry *f)
+{
+    for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++)
+        resume(&f->http[lane]);
+    if (ferry__now_ms() >= f->curl_due_ms) {
+        f->curl_due_ms = UINT64_MAX;
+        ferry__http_io(f, CURL_SOCKET_TIMEOUT, 0);
     }
 }
 
@@ -404,7 +400,8 @@ ferry_device_err ferry__http_init(struct ferry *f)
     if (f->multi == NULL)
         return FERRY_DEVICE_E_SYSTEM;
     for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++) {
-        f->http[lane] = (struct ferry__http){.ferry = f, .lane = lane, .easy = curl_easy_init()};
+        f->http[lane] =
+            (struct ferry__http){.ferry = f, .lane = lane, .easy = curl_easy_init(), .resume_ms = UINT64_MAX};
         if (f->http[lane].easy == NULL)
             return FERRY_DEVICE_E_SYSTEM;
     }

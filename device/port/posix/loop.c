@@ -212,10 +212,7 @@ void ferry__step(struct ferry *f, bool wait)
 
     for (int i = 0; i < n; i++)
         served |= dispatch(f, &events[i]);
-    if (ferry__now_ms() >= f->curl_due_ms) {
-        f->curl_due_ms = UINT64_MAX;
-        ferry__http_io(f, CURL_SOCKET_TIMEOUT, 0);
-    }
+    ferry__http_time(f);
     if (!served)
         ferry__mqtt_io(f, 0);
     uint64_t due = work(f);
@@ -223,5 +220,6 @@ void ferry__step(struct ferry *f, bool wait)
     uint64_t mqtt_due = ferry__mqtt_arm(f);
     due = mqtt_due < due ? mqtt_due : due;
     due = f->wait_end_ms < due ? f->wait_end_ms : due;
-    set_timer(f, f->curl_due_ms < due ? f->curl_due_ms : due);
+    uint64_t http_due = ferry__http_arm(f);
+    set_timer(f, http_due < due ? http_due : due);
 }

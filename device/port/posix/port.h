@@ -6,6 +6,7 @@
 #define FERRY_PORT_H
 
 #include "ferry/ferry.h"
+#include "ferry/http.h"
 
 #include <curl/curl.h>
 #include <mosquitto.h>
@@ -68,15 +69,17 @@ struct ferry__http {
     struct curl_slist *headers;
     struct ferry *ferry;
     ferry_lane lane;
-    bool active;       /* in the multi handle */
-    bool wanted;       /* the engine waits for its end */
-    bool answered;     /* the head has been told */
-    ferry_fault fault; /* what a callback of ours ran into */
-    uint64_t start;    /* byte of the file at which the body begins */
-    uint64_t position; /* next byte of the file to send or to write */
+    bool active;                 /* in the multi handle */
+    bool wanted;                 /* the engine waits for its end */
+    bool answered;               /* the head has been told */
+    ferry_fault fault;           /* what a callback of ours ran into */
+    uint64_t start;              /* byte of the file at which the body begins */
+    uint64_t position;           /* next byte of the file to send or to write */
+    uint64_t paced_ms, paced_at; /* the rate limit counts from there */
+    uint64_t resume_ms;          /* held back until then; UINT64_MAX: not */
     uint64_t size;
     ferry_http_head head;
-    char etag[64];
+    char etag[FERRY_HTTP_ETAG_SIZE];
 };
 
 struct ferry__files {
@@ -152,6 +155,9 @@ ferry_device_err ferry__http_init(struct ferry *f);
 void ferry__http_begin(struct ferry *f, const ferry_action *act);
 void ferry__http_abort(struct ferry *f, ferry_lane lane);
 void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events);
+/** Timers of libcurl, and transfers that the rate limit holds back. */
+void ferry__http_time(struct ferry *f);
+uint64_t ferry__http_arm(const struct ferry *f);
 void ferry__http_done(struct ferry *f);
 ferry_fault ferry__http_fault(CURLcode code);
 
