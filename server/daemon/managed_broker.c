@@ -23,6 +23,7 @@
 enum {
     ACCEPT_TIMEOUT_MS = 10000, /* from the start of the process to the first connection */
     ACCEPT_POLL_MS = 2,
+    SAVE_TIMEOUT_MS = 1000,
     STOP_GRACE_MS = 5000,   /* for writing what waits to the disk */
     RETRY_FIRST_MS = 100,   /* pause before the second attempt to start it, then doubling */
     RETRY_MAX_MS = 2000,    /* ... up to this: devices give up after about a minute */
@@ -36,7 +37,7 @@ struct managed_broker {
     struct managed_broker_config config;
     struct address address; /* with the real port; fixed after the start */
     char *program;          /* path */
-    char *conf_path, *log_path, *pid_path;
+    char *conf_path, *log_path, *pid_path, *saved_path;
     int stop_fd; /* eventfd */
     pthread_t thread;
     bool watching;           /* the thread exists */
@@ -331,6 +332,7 @@ static struct managed_broker *broker_new(const struct managed_broker_config *con
     b->conf_path = ferry_asprintf("%s/mosquitto.conf", config->folder);
     b->log_path = ferry_asprintf("%s/mosquitto.log", config->folder);
     b->pid_path = ferry_asprintf("%s/mosquitto.pid", config->folder);
+    b->saved_path = ferry_asprintf("%s/mosquitto.db", config->folder);
     return b;
 }
 
@@ -340,7 +342,8 @@ ferry_err managed_broker_start(const struct managed_broker_config *config, struc
     char problem[PROBLEM_SIZE] = "out of memory";
     ferry_err err = FERRY_E_NOMEM;
 
-    if (b != NULL && b->stop_fd >= 0 && b->conf_path != NULL && b->log_path != NULL && b->pid_path != NULL)
+    if (b != NULL && b->stop_fd >= 0 && b->conf_path != NULL && b->log_path != NULL && b->pid_path != NULL &&
+        b->saved_path != NULL)
         err = find_parts(b, problem);
     if (err == FERRY_OK && !take_over(b, problem))
         err = start_fresh(b, problem);
@@ -369,6 +372,15 @@ void managed_broker_subscribed(struct managed_broker *broker)
     (void)pthread_mutex_unlock(&broker->lock);
 }
 
+/* Mosquitto writes another file and renames it: what is there is whole. */
+void managed_broker_wait_saved(const struct managed_broker *broker)
+{
+    uint64_t deadline_ms = ferry_mono_ms() + SAVE_TIMEOUT_MS;
+
+    while (access(broker->saved_path, F_OK) != 0 && ferry_mono_ms() < deadline_ms)
+        (void)poll(NULL, 0, ACCEPT_POLL_MS);
+}
+
 void managed_broker_stop(struct managed_broker *broker)
 {
     uint64_t one = 1;
@@ -388,5 +400,6 @@ void managed_broker_stop(struct managed_broker *broker)
     free(broker->conf_path);
     free(broker->log_path);
     free(broker->pid_path);
+    free(broker->saved_path);
     free(broker);
 }

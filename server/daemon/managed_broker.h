@@ -47,6 +47,12 @@ struct address managed_broker_address(const struct managed_broker *broker);
 /** @brief To be told whenever ferryd has subscribed: its session is then saved to disk. Any thread, never blocks. */
 void managed_broker_subscribed(struct managed_broker *broker);
 
+/**
+ * @brief Waits until a session of ferryd is on disk, at most a second: from then on the broker may die, and
+ * what devices send before ferryd is back waits for it. Returns at once but for a new data folder.
+ */
+void managed_broker_wait_saved(const struct managed_broker *broker);
+
 /** @brief Ends the broker and the watch, frees. Accepts null. Blocking: at most a few seconds. */
 void managed_broker_stop(struct managed_broker *broker);
 

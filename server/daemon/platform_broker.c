@@ -154,8 +154,12 @@ ferry_err platform_start_bus(struct platform *p)
         ferry_log(FERRY_LOG_ERROR, "bus", "%s", ferry_err_text(err));
         return err;
     }
-    if (p->broker == NULL || wait_linked(p))
+    if (p->broker == NULL)
         return FERRY_OK;
+    if (wait_linked(p)) {
+        managed_broker_wait_saved(p->broker);
+        return FERRY_OK;
+    }
     ferry_log(FERRY_LOG_ERROR, "bus", "the broker of our own does not let us in, see %s/mosquitto.log",
               p->broker_folder);
     return FERRY_E_TIMEOUT;
