@@ -2,6 +2,7 @@
 #include "engine_fixture.h"
 
 #include "clock/manual.h"
+#include "mqtt/mem_bus.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -346,6 +347,20 @@ static void a_full_inbox_says_busy(void **state)
     assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
 }
 
+static void an_answer_waits_for_a_broken_link(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    struct bus_listener listener = engine_bus_listener(f->engine);
+    listener.message(listener.arg, FERRY_TOPIC_UP_PREFIX "P/D1", CREATE_HELLO, strlen(CREATE_HELLO));
+    mem_bus_set_link(f->parts.bus, false);
+    fixture_turn(f);
+    fixture_expect_silence(f);
+    mem_bus_set_link(f->parts.bus, true);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    assert_true(a.msg.url.len > 0);
+}
+
 static void an_object_whose_word_was_lost_is_adopted(void **state)
 {
     struct fixture *f = *state;
@@ -602,6 +617,7 @@ int main(void)
         PLATFORM_TEST(nobody_is_told_what_was_not_committed),
         PLATFORM_TEST(one_bad_command_fails_alone),
         PLATFORM_TEST(a_full_inbox_says_busy),
+        PLATFORM_TEST(an_answer_waits_for_a_broken_link),
         PLATFORM_TEST(an_object_whose_word_was_lost_is_adopted),
         PLATFORM_TEST(time_does_not_stop_when_the_clock_is_set_back),
         PLATFORM_TEST(a_deployment_is_pushed_fetched_and_finished),

@@ -64,7 +64,7 @@ static ferry_err mem_publish(struct bus *bus, const char *topic, const void *pay
     ferry_err err;
 
     (void)pthread_mutex_lock(&mem->lock);
-    err = mem->up ? outbox_put(&mem->outbox, topic, payload, len) : FERRY_E_NETWORK;
+    err = mem->started ? outbox_put(&mem->outbox, topic, payload, len) : FERRY_E_NETWORK;
     (void)pthread_mutex_unlock(&mem->lock);
     return err;
 }
@@ -134,10 +134,8 @@ void mem_bus_set_link(struct bus *bus, bool up)
 
     lock_all(mem);
     change = mem->started && mem->up != up;
-    if (change) {
+    if (change)
         mem->up = up;
-        outbox_clear(&mem->outbox); /* what a broken connection had not carried yet is lost */
-    }
     (void)pthread_mutex_unlock(&mem->lock);
     if (change)
         tell_link(mem);
@@ -150,7 +148,7 @@ struct bus_message *mem_bus_take(struct bus *bus)
     struct bus_message *message;
 
     (void)pthread_mutex_lock(&mem->lock);
-    message = outbox_take(&mem->outbox);
+    message = mem->up ? outbox_take(&mem->outbox) : NULL;
     (void)pthread_mutex_unlock(&mem->lock);
     return message;
 }

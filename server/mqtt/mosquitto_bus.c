@@ -41,12 +41,13 @@ struct mosquitto_bus {
 
     struct bus_listener listener; /* set by start, before the thread exists */
     pthread_t thread;
-    bool started;            /* the thread exists */
     pthread_mutex_t calling; /* held while the listener may be called; guards stopped */
     bool stopped;
     pthread_mutex_t lock; /* guards what follows; always taken after calling */
+    bool started; /* the thread exists */
     bool closing;
     bool connected; /* the broker has let us in: messages can be sent, and waiting ones arrive already */
+    uint64_t since_ms; /* when the connection was lost, or the bus was started */
     struct outbox outbox;
     int wake_fd; /* eventfd: something was put into an empty outbox, or closing was set */
 
@@ -106,9 +107,11 @@ static void lose(struct mosquitto_bus *b, const char *reason)
 static void set_connected(struct mosquitto_bus *b, bool connected)
 {
     (void)pthread_mutex_lock(&b->lock);
+    if (connected && ferry_mono_ms() - b->since_ms > BUS_KEEP_MS)
+        outbox_clear(&b->outbox);
+    if (b->connected && !connected)
+        b->since_ms = ferry_mono_ms();
     b->connected = connected;
-    if (!connected)
-        outbox_clear(&b->outbox); /* answers of a broken connection: devices ask again */
     (void)pthread_mutex_unlock(&b->lock);
 }
 
@@ -374,9 +377,12 @@ static ferry_err bus_start(struct bus *bus, const struct bus_listener *listener)
     if (b->started)
         return FERRY_E_STATE;
     b->listener = *listener;
+    b->since_ms = ferry_mono_ms();
     if (start_thread(b) != 0)
         return FERRY_E_NOMEM;
+    (void)pthread_mutex_lock(&b->lock);
     b->started = true;
+    (void)pthread_mutex_unlock(&b->lock);
     return FERRY_OK;
 }
 
@@ -387,7 +393,7 @@ static ferry_err bus_publish(struct bus *bus, const char *topic, const void *pay
     bool was_empty = false;
 
     (void)pthread_mutex_lock(&b->lock);
-    if (b->connected) {
+    if (b->started) {
         was_empty = b->outbox.first == NULL;
         err = outbox_put(&b->outbox, topic, payload, len);
     }

@@ -27,6 +27,9 @@ struct bus_listener {
     void *arg;
 };
 
+/** An answer that is older than this comes too late for anybody. */
+#define BUS_KEEP_MS 60000u
+
 struct bus_ops {
     const char *name;
 
@@ -38,8 +41,10 @@ struct bus_ops {
 
     /**
      * Sends one message at QoS 0, not retained (PROTOCOL 3.1). Never waits for the network. Any thread.
-     * topic is terminated; both are copied before the return.
-     * @retval FERRY_E_NETWORK not connected: the message is lost, devices ask again
+     * topic is terminated; both are copied before the return. While the link is down messages wait, and are sent
+     * when it is back within BUS_KEEP_MS: vendor devices wait for ever for an answer that does not come. What a
+     * connection had taken when it broke is lost.
+     * @retval FERRY_E_NETWORK not started
      * @retval FERRY_E_BUSY    too much is waiting to be sent | FERRY_E_NOMEM
      */
     ferry_err (*publish)(struct bus *bus, const char *topic, const void *payload, size_t len);

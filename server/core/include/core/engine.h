@@ -60,7 +60,7 @@ typedef enum {
     CMD_DOWNLOAD_CANCEL,   /**< id: one device's task. E_NOT_FOUND, E_STATE ended already */
     CMD_DOWNLOAD_RETRY,    /**< id: one device's ended task is queued again. E_NOT_FOUND, E_STATE it is open or done */
     CMD_UPLOAD_ACTIVE,     /**< id: bytes are arriving; the task is uploading and does not expire. E_NOT_FOUND, E_STATE cancelled */
-    CMD_UPLOAD_STORED,     /**< id: the object is whole, verified and durable. E_NOT_FOUND, E_STATE cancelled (the engine removes the object) */
+    CMD_UPLOAD_STORED,     /**< id: the object is whole, verified and durable. E_NOT_FOUND, E_STATE cancelled: the caller removes the object */
     CMD_UPLOAD_REMOVE,     /**< id: task and object; an open one is cancelled first. E_NOT_FOUND */
 } command_kind;
 

@@ -25,7 +25,7 @@ FERRY_MUST_CHECK ferry_err mem_bus_inject(struct bus *bus, const char *topic, co
 /** @brief Brings the link down or up again and tells the listener. Starting brings it up. Threads: as inject. */
 void mem_bus_set_link(struct bus *bus, bool up);
 
-/** @brief Takes the oldest published message, which the caller frees; null when there is none. Any thread. */
+/** @brief Takes the oldest published message, which the caller frees; null when there is none or the link is down. Any thread. */
 struct bus_message *mem_bus_take(struct bus *bus);
 
 #endif
