@@ -28,9 +28,11 @@ struct passage {
 
 static void begin(struct passage *p, int fd, const char *file, uint64_t size, bool quiet)
 {
+    const char *slash = strrchr(file, '/');
+
     *p = (struct passage){.fd = fd, .file = file};
     ferry_md5_init(&p->md5);
-    ctl_progress_init(&p->progress, stderr, quiet, file, size, ferry_mono_ms());
+    ctl_progress_init(&p->progress, stderr, quiet, slash != NULL ? slash + 1 : file, size, ferry_mono_ms());
 }
 
 static void count(struct passage *p, const void *bytes, size_t len)

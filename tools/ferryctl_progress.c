@@ -1,5 +1,7 @@
 #include "ferryctl_progress.h"
 
+#include "proto/text.h"
+
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -11,6 +13,8 @@ enum {
     WIDTH_MAX = 120,
     BAR_MIN = 10,
     NUMBERS_WIDTH = 52, /* columns of everything but label and bar */
+    LABEL_MIN = 8,
+    LABEL_MAX = 30,
 };
 
 const char *ctl_size_text(uint64_t bytes, char out[CTL_TEXT_SIZE])
@@ -111,6 +115,14 @@ static void measure(struct ctl_progress *p, uint64_t done, uint64_t now_ms)
     }
 }
 
+/* The bar and the numbers come first: a long label is cut. */
+static size_t label_bytes(const char *label, size_t width)
+{
+    size_t room = width > NUMBERS_WIDTH + BAR_MIN + LABEL_MIN + 3 ? width - NUMBERS_WIDTH - BAR_MIN - 3 : LABEL_MIN;
+
+    return ferry_utf8_cut(ferry_text_of(label), room < LABEL_MAX ? room : LABEL_MAX).len;
+}
+
 void ctl_progress_update(struct ctl_progress *p, uint64_t done, uint64_t now_ms)
 {
     char line[512];
@@ -120,9 +132,10 @@ void ctl_progress_update(struct ctl_progress *p, uint64_t done, uint64_t now_ms)
     p->shown_ms = now_ms;
     measure(p, done, now_ms);
     size_t width = terminal_width(p->out) - 1;
-    size_t label = strlen(p->label) + 1;
-    ctl_progress_line(p, done, width > label ? width - label : 0, line, sizeof line);
-    (void)fprintf(p->out, "\r\033[K%s %.*s", p->label, (int)(width > label ? width - label : 0), line);
+    size_t label = label_bytes(p->label, width);
+    size_t rest = width > label + 1 ? width - label - 1 : 0;
+    ctl_progress_line(p, done, rest, line, sizeof line);
+    (void)fprintf(p->out, "\r\033[K%.*s %.*s", (int)label, p->label, (int)rest, line);
     (void)fflush(p->out);
     p->visible = true;
 }

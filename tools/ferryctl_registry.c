@@ -168,8 +168,11 @@ static enum ctl_exit list_product(struct ctl *ctl, struct ctl_listing *list, con
 static enum ctl_exit on_product(void *arg, json_t *row)
 {
     struct product_names *names = arg;
+    const char *name = json_string_value(json_object_get(row, "name"));
 
-    return list_product(names->ctl, names->list, json_string_value(json_object_get(row, "name")));
+    if (name == NULL)
+        return ctl_fail(CTL_NETWORK, "the platform listed a product without a name");
+    return list_product(names->ctl, names->list, name);
 }
 
 enum ctl_exit ctl_device_list(struct ctl *ctl)

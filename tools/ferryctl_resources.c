@@ -164,7 +164,9 @@ enum ctl_exit ctl_resource_rm(struct ctl *ctl)
     if (json_array_size(rows) > 1 && !ctl->options->all_versions)
         return ctl_fail(CTL_USAGE, "\"%s\" has %zu versions: name one by its id (ferryctl resource list %s), or add "
                                    "--all-versions", ctl->words[1], json_array_size(rows), ctl->words[0]);
-    for (size_t i = 0; status == CTL_DONE && i < json_array_size(rows); i++)
-        status = remove_one(ctl, json_string_value(json_object_get(json_array_get(rows, i), "id")));
+    for (size_t i = 0; status == CTL_DONE && i < json_array_size(rows); i++) {
+        const char *id = json_string_value(json_object_get(json_array_get(rows, i), "id"));
+        status = id != NULL ? remove_one(ctl, id) : ctl_fail(CTL_NETWORK, "the platform listed a resource without an id");
+    }
     return status;
 }
