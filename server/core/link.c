@@ -85,8 +85,6 @@ static void on_link(void *arg, bool up)
 {
     struct engine *e = arg;
     atomic_store(&e->stats[ENGINE_STAT(link_up_now)], up);
-    ferry_log(up ? FERRY_LOG_INFO : FERRY_LOG_WARN, "link",
-              up ? "the connection to the broker stands" : "the connection to the broker is lost");
 }
 
 struct bus_listener engine_bus_listener(struct engine *engine)
