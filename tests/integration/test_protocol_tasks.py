@@ -308,6 +308,19 @@ def test_done_ends_a_download_without_any_report_before(platform, device):
     assert state_of(platform, deployment, device) == "done"
 
 
+@pytest.mark.parametrize("name", ["fw", "firmware-with-a-name-longer-than-31-bytes"])
+def test_a_repeated_done_does_not_finish_the_next_version(platform, device, name):
+    """What nobody fetched is not done: a repeated report, as QoS 1 allows, must not end the next task of that name."""
+    old = deploy(platform, device, name, b"version 1")
+    new = deploy(platform, device, name, b"version two")
+    assert device.download(device.wait("download"))[1] == b"version 1"
+    offer = device.wait("download")
+    assert device.download_verdict(name)["result_code"] == 0
+    assert [state_of(platform, each, device) for each in (old, new)] == ["done", "offered"]
+    assert device.download(offer)[1] == b"version two"
+    assert [state_of(platform, each, device) for each in (old, new)] == ["done", "done"]
+
+
 def test_cancelling_a_download_revokes_its_url_and_stops_the_device(platform, device):
     """Cancelling revokes the URL at once, and the next progress report is answered with a non-zero `result_code`, which
     makes the vendor's devices abort."""

@@ -303,6 +303,17 @@ def test_long_names_are_followed_directly_by_the_md5(device, platform, length):
     assert (task["state"], task["percent"]) == ("done", 100)
 
 
+def test_a_long_name_with_its_md5_is_known_among_several(device, platform):
+    """Names of 64 bytes and more are followed directly by the MD5 in progress reports: also while another upload, left
+    by a reboot for instance, is still open."""
+    stem = "l" * 64
+    device.request_upload("left over", b"abc")
+    device.request_upload(stem + "other", b"abcdef")
+    assert device.upload(stem + "this", b"abcd").verdict["result_code"] == 0
+    states = {task["name"]: task["state"] for task in platform.api.uploads(device.product, device.device)}
+    assert states == {"left over": "created", stem + "other": "created", stem + "this": "done"}
+
+
 def test_a_report_is_matched_by_its_exact_name_first(device, platform):
     """Match a report to its task by exact name first."""
     for name in ("a", "ab", "b"):
