@@ -223,6 +223,7 @@ ferry_err sq_conn_commit(struct store_conn *c)
 
     if (!c->in_tx)
         return FERRY_E_STATE;
+    c->marked = false;
     if (c->latest_ms > c->latest_disk)
         err = write_latest(c);
     if (err == FERRY_OK)
@@ -243,6 +244,11 @@ void sq_conn_rollback(struct store_conn *c)
         (void)run_statement(c, STMT_TX_ROLLBACK); /* whatever it says, the transaction is over */
     c->in_tx = false;
     c->latest_ms = c->latest_disk;
+    /* Copied into the database, the WAL's space serves again, so that on a full disk known tasks can still change
+     * and rows can be removed. When this fails too (the database would have to grow), space must come from outside. */
+    if (c->last_err == FERRY_E_FULL)
+        (void)sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    c->last_err = FERRY_OK;
 }
 
 ferry_err sq_conn_savepoint(struct store_conn *c)

@@ -68,11 +68,14 @@ static ferry_err write_download(struct store_conn *c, statement which, const str
 
 static ferry_err put_download(struct store_conn *c, const struct download_task *t)
 {
+    static const statement ways[] = {STMT_DOWNLOAD_ADD, STMT_DOWNLOAD_TOUCH, STMT_DOWNLOAD_MOVE,
+                                     STMT_DOWNLOAD_REPLACE};
+    bool looks_new = t->state == DOWNLOAD_QUEUED && t->created_ms == t->updated_ms;
+    ferry_err err = FERRY_OK;
     int changes = 0;
-    ferry_err err = write_download(c, STMT_DOWNLOAD_PUT, t, &changes);
 
-    if (err == FERRY_OK && changes == 0)
-        err = write_download(c, STMT_DOWNLOAD_REPLACE, t, &changes);
+    for (size_t i = looks_new ? 0 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
+        err = write_download(c, ways[i], t, &changes);
     if (err == FERRY_OK && changes == 0)
         return FERRY_E_NOT_FOUND; /* no such resource */
     if (err == FERRY_OK)

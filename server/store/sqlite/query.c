@@ -155,10 +155,9 @@ ferry_err sq_query_number(struct query *q, uint64_t *ret_number)
 
 int64_t sq_query_get_int(struct query *q, int64_t min, int64_t max)
 {
-    int column = q->column++;
-    int64_t number = sqlite3_column_int64(q->stmt, column);
+    int64_t number = sqlite3_column_int64(q->stmt, q->column++); /* STRICT tables hold nothing else */
 
-    if (sqlite3_column_type(q->stmt, column) != SQLITE_INTEGER || number < min || number > max) {
+    if (number < min || number > max) {
         fail(q, FERRY_E_CORRUPT);
         return min;
     }

@@ -143,25 +143,32 @@ static int run_step(sqlite3 *db, const char *step, size_t version)
     return code == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : code;
 }
 
+/* One missing step. The version is read again under the write lock: another process may be migrating the same file. */
+static ferry_err next_step(sqlite3 *db, const char *const *steps, size_t step_count)
+{
+    size_t version;
+    int code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    ferry_err err = mapped(db, code);
+
+    if (err != FERRY_OK)
+        return err;
+    err = sq_schema_version(db, step_count, &version);
+    if (err == FERRY_OK && version < step_count)
+        err = mapped(db, run_step(db, steps[version], version + 1));
+    if (sqlite3_get_autocommit(db) == 0)
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
+
 ferry_err sq_schema_migrate(sqlite3 *db, const char *const *steps, size_t step_count)
 {
-    for (;;) {
-        size_t version;
-        ferry_err err;
-        /* the version is read under the write lock: another process may be migrating the same file */
-        int code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    size_t version;
+    ferry_err err = sq_schema_version(db, step_count, &version);
 
-        if (code != SQLITE_OK)
-            return mapped(db, code);
-        err = sq_schema_version(db, step_count, &version);
-        if (err == FERRY_OK && version < step_count) {
-            code = run_step(db, steps[version], version + 1);
-            err = mapped(db, code);
-            if (err == FERRY_OK)
-                continue;
-        }
-        if (sqlite3_get_autocommit(db) == 0)
-            (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-        return err;
+    while (err == FERRY_OK && version < step_count) {
+        err = next_step(db, steps, step_count);
+        if (err == FERRY_OK)
+            err = sq_schema_version(db, step_count, &version);
     }
+    return err;
 }

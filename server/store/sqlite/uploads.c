@@ -49,11 +49,13 @@ static ferry_err write_upload(struct store_conn *c, statement which, const struc
 
 static ferry_err put_upload(struct store_conn *c, const struct upload_task *t)
 {
+    static const statement ways[] = {STMT_UPLOAD_ADD, STMT_UPLOAD_TOUCH, STMT_UPLOAD_MOVE, STMT_UPLOAD_REPLACE};
+    bool looks_new = t->state == UPLOAD_CREATED && t->created_ms == t->updated_ms;
+    ferry_err err = FERRY_OK;
     int changes = 0;
-    ferry_err err = write_upload(c, STMT_UPLOAD_PUT, t, &changes);
 
-    if (err == FERRY_OK && changes == 0)
-        err = write_upload(c, STMT_UPLOAD_REPLACE, t, &changes);
+    for (size_t i = looks_new ? 0 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
+        err = write_upload(c, ways[i], t, &changes);
     if (err == FERRY_OK)
         sq_conn_note_time(c, t->updated_ms);
     return err;

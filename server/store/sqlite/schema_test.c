@@ -1,0 +1,175 @@
+#include "schema.h"
+#include "test_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int open_memory(void **state)
+{
+    return sqlite3_open(":memory:", (sqlite3 **)state) == SQLITE_OK ? 0 : -1;
+}
+
+static int close_memory(void **state)
+{
+    return sqlite3_close(*state);
+}
+
+static int64_t number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    int64_t got = -1;
+
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+        got = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return got;
+}
+
+static const char *const steps[] = {
+    "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1);",
+    "UPDATE a SET x = x * 10; CREATE TABLE b (y TEXT) STRICT;",
+    "ALTER TABLE a ADD COLUMN z INTEGER; UPDATE a SET z = x + 1;",
+};
+
+static void every_old_version_reaches_the_newest(void **state)
+{
+    for (size_t from = 0; from <= 3; from++) {
+        size_t version = 99;
+
+        assert_int_equal(open_memory(state), 0);
+        ok(sq_schema_migrate(*state, steps, from));
+        ok(sq_schema_version(*state, 3, &version));
+        assert_int_equal(version, from);
+        ok(sq_schema_migrate(*state, steps, 3));
+        ok(sq_schema_version(*state, 3, &version));
+        assert_int_equal(version, 3);
+        assert_int_equal(number(*state, "SELECT x * 100 + z FROM a"), 1011);
+        ok(sq_schema_migrate(*state, steps, 3)); /* nothing left to do */
+        assert_int_equal(number(*state, "SELECT count(*) FROM a"), 1);
+        assert_int_equal(close_memory(state), 0);
+    }
+    assert_int_equal(open_memory(state), 0);
+}
+
+static void failing_step_leaves_the_version_before_it(void **state)
+{
+    static const char *const broken[] = {"CREATE TABLE a (x INTEGER) STRICT;",
+                                         "INSERT INTO a VALUES (5); INSERT INTO nowhere VALUES (1);"};
+    size_t version = 99;
+
+    expect(FERRY_E_IO, sq_schema_migrate(*state, broken, 2));
+    assert_int_equal(sqlite3_get_autocommit(*state), 1);
+    ok(sq_schema_version(*state, 2, &version));
+    assert_int_equal(version, 1);
+    assert_int_equal(number(*state, "SELECT count(*) FROM a"), 0);
+}
+
+static void newer_version_is_refused_and_left_alone(void **state)
+{
+    size_t version = 99;
+
+    ok(sq_schema_migrate(*state, steps, 3));
+    expect(FERRY_E_VERSION, sq_schema_version(*state, 2, &version));
+    expect(FERRY_E_VERSION, sq_schema_migrate(*state, steps, 2));
+    assert_int_equal(version, 99);
+    assert_int_equal(sqlite3_get_autocommit(*state), 1);
+    assert_int_equal(number(*state, "PRAGMA user_version"), 3);
+}
+
+static void database_of_another_program_is_refused(void **state)
+{
+    static const char *const others[] = {"CREATE TABLE t (x)", "PRAGMA user_version = 1", "PRAGMA application_id = 7"};
+    size_t version;
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(close_memory(state), 0);
+        assert_int_equal(open_memory(state), 0);
+        assert_int_equal(sqlite3_exec(*state, others[i], NULL, NULL, NULL), SQLITE_OK);
+        expect(FERRY_E_CORRUPT, sq_schema_version(*state, 3, &version));
+        expect(FERRY_E_CORRUPT, sq_schema_migrate(*state, steps, 3));
+    }
+}
+
+/* --- the real steps ---------------------------------------------------------------------------- */
+
+/* What a database of each version holds, as the program of that time wrote it. A new step gets a new line. */
+static const char *const rows_of_version[] = {
+    [1] = "INSERT INTO product VALUES ('p', 1);"
+          "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2);"
+          "INSERT INTO value VALUES ('url_key', x'ff');"
+          "INSERT INTO token VALUES ('admin', 'admin', zeroblob(32), 3, 0);"
+          "INSERT INTO resource VALUES (zeroblob(16), 'p', 'fw', 7, 'aa', 'bb', 4);"
+          "INSERT INTO deployment VALUES (zeroblob(16), 'p', zeroblob(16), 1, 0, 0, 60, 1, 1, '', 5, 6);"
+          "INSERT INTO download VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', 1, 0, 0, '', 0, 1, 2, 3, 4, 5, 0, 2);"
+          "INSERT INTO upload VALUES (zeroblob(16), 'p', 'd', 'log', 9, 'cc', 1, 0, 0, '', 1, 2, 0, 0, 8);"
+          "UPDATE latest SET ms = 5;",
+};
+
+static void check_rows(struct test_store *t)
+{
+    const ferry_id id = {"00000000000000000000000000"};
+    struct device device;
+    struct upload_task upload;
+    struct download_task download;
+    uint64_t ms;
+
+    ok(t->ops->device_get(t->reader, &(struct device_key){"p", "d"}, &device));
+    assert_int_equal(device.secret_len, 3);
+    ok(t->ops->upload_get(t->reader, &id, &upload));
+    assert_int_equal(upload.size, 9);
+    ok(t->ops->download_get(t->reader, &id, &download));
+    assert_int_equal(download.size, 7);
+    assert_string_equal(download.name, "fw");
+    ok(t->ops->next_due_ms(t->reader, &ms));
+    assert_int_equal(ms, 2);
+    ok(t->ops->latest_ms(t->reader, &ms));
+    assert_int_equal(ms, 5);
+}
+
+static void rows_of_every_published_version_are_kept(void **state)
+{
+    assert_int_equal(sizeof(rows_of_version) / sizeof(rows_of_version[0]), sq_schema_step_count + 1);
+    for (size_t version = 1; version <= sq_schema_step_count; version++) {
+        struct test_store *t = *state;
+        sqlite3 *db = NULL;
+
+        assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+        ok(sq_schema_migrate(db, sq_schema_steps, version));
+        assert_int_equal(sqlite3_exec(db, rows_of_version[version], NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+        if (version < sq_schema_step_count)
+            expect(FERRY_E_STATE, t->ops->connect(t->store, STORE_READER, &t->reader));
+        test_store_connect(t);
+        check_rows(t);
+        assert_int_equal(test_store_teardown(state), 0);
+        assert_int_equal(test_store_setup(state), 0);
+    }
+}
+
+static void program_that_is_too_old_says_so(void **state)
+{
+    struct test_store *t = *state;
+    char sql[64];
+
+    test_store_connect(t);
+    test_store_disconnect(t);
+    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %zu", sq_schema_step_count + 1);
+    test_raw_sql(t, sql);
+    expect(FERRY_E_VERSION, t->ops->connect(t->store, STORE_WRITER, &t->writer));
+    expect(FERRY_E_VERSION, t->ops->connect(t->store, STORE_READER, &t->reader));
+    expect(FERRY_E_VERSION, t->ops->connect(t->store, STORE_WRITER, &t->writer)); /* the writer's place is free again */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_old_version_reaches_the_newest, NULL, close_memory),
+        cmocka_unit_test_setup_teardown(failing_step_leaves_the_version_before_it, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(newer_version_is_refused_and_left_alone, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(database_of_another_program_is_refused, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(rows_of_every_published_version_are_kept, test_store_setup, test_store_teardown),
+        cmocka_unit_test_setup_teardown(program_that_is_too_old_says_so, test_store_setup, test_store_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+#include "schema.h"
+#include "statements.h"
+
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* Words of a plan that mean work in proportion to the table. */
+static bool is_slow(const char *detail)
+{
+    return strncmp(detail, "SCAN ", 5) == 0 || strstr(detail, "TEMP B-TREE") != NULL ||
+           strstr(detail, "AUTOMATIC") != NULL;
+}
+
+/* Where that is meant: a partial index that holds nothing else, and what only people ask for now and then. */
+static bool may_scan(statement which, const char *detail)
+{
+    if (which == STMT_DEPLOYMENT_EXPANDING)
+        return strcmp(detail, "SCAN d USING INDEX deployment_expanding") == 0;
+    return which == STMT_TOTALS_COUNTS || which == STMT_TOTALS_STORED || which == STMT_TOTALS_RESOURCES;
+}
+
+static int set_up(void **state)
+{
+    sqlite3 *db = NULL;
+
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK)
+        return -1;
+    *state = db;
+    return sq_schema_migrate(db, sq_schema_steps, sq_schema_step_count) == FERRY_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    return sqlite3_close(*state);
+}
+
+static void every_statement_can_be_prepared(void **state)
+{
+    for (int i = 0; i < STMT_COUNT; i++) {
+        sqlite3_stmt *stmt = NULL;
+
+        if (sqlite3_prepare_v2(*state, sq_statement_sql((statement)i), -1, &stmt, NULL) != SQLITE_OK)
+            fail_msg("%s: %s", sq_statement_name((statement)i), sqlite3_errmsg(*state));
+        (void)sqlite3_finalize(stmt);
+    }
+}
+
+static void check_plan(sqlite3 *db, statement which)
+{
+    char sql[4096];
+    sqlite3_stmt *stmt = NULL;
+
+    (void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", sq_statement_sql(which));
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        const char *detail = (const char *)sqlite3_column_text(stmt, 3);
+
+        if (is_slow(detail) && !may_scan(which, detail))
+            fail_msg("%s: %s", sq_statement_name(which), detail);
+    }
+    (void)sqlite3_finalize(stmt);
+}
+
+static void no_query_scans_or_sorts(void **state)
+{
+    for (int i = 0; i < STMT_COUNT; i++)
+        check_plan(*state, (statement)i);
+}
+
+/* The planner may change its mind when it has statistics (somebody runs ANALYZE on the file). */
+static void no_query_scans_or_sorts_with_statistics(void **state)
+{
+    static const char fill[] =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+        "INSERT INTO upload SELECT cast(printf('%016d', i) AS BLOB), 'p', 'd' || i % 3, 'n' || i, 1, '', 1 + i % 7, 0, 0,"
+        " '', i, i, i, i, i FROM n;"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+        "INSERT INTO download SELECT cast(printf('%016d', i) AS BLOB), x'00', x'00', 'p', 'd' || i % 3, 'n', 1 + i % 8, 0, 0,"
+        " '', 0, i, i, i, i, i, i, i FROM n;"
+        "INSERT INTO device SELECT 'p', 'd' || size, x'', 0, 0 FROM upload GROUP BY size;"
+        "ANALYZE";
+
+    assert_int_equal(sqlite3_exec(*state, fill, NULL, NULL, NULL), SQLITE_OK);
+    no_query_scans_or_sorts(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_statement_can_be_prepared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_query_scans_or_sorts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_query_scans_or_sorts_with_statistics, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,51 @@
+/**
+ * @file test_store.h
+ * @brief For the tests of this folder: a store in a folder of its own, rows to put in.
+ */
+#ifndef STORE_SQLITE_TEST_STORE_H
+#define STORE_SQLITE_TEST_STORE_H
+
+#include "conn.h"
+#include "store/sqlite.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { TEST_BUSY_MS = 150 };
+
+struct test_store {
+    char folder[64], path[96];
+    struct store *store;
+    const struct store_ops *ops;
+    struct store_conn *writer, *reader;
+};
+
+/** @brief cmocka set-up and tear-down: a folder and an open store, nothing connected. */
+int test_store_setup(void **state);
+int test_store_teardown(void **state);
+
+/** @brief Connects or disconnects both. */
+void test_store_connect(struct test_store *t);
+void test_store_disconnect(struct test_store *t);
+
+/** @brief What happens to a file of the database: "", "-wal" or "-shm". */
+void test_store_file(const struct test_store *t, const char *suffix, char path[128]);
+
+ferry_id test_id(unsigned n);
+struct upload_task test_upload(unsigned n);
+/** @brief Puts uploads first .. first + count - 1 in one transaction; rolls back on failure. */
+ferry_err test_put_batch(struct test_store *t, unsigned first, unsigned count);
+/** @brief Fails unless uploads 0 .. count - 1 can be read, and nothing is wrong with the file. */
+void test_expect_intact(struct test_store *t, unsigned count);
+
+/** @brief Statements over a connection of its own, as another program would. */
+void test_raw_sql(const struct test_store *t, const char *sql);
+
+#define expect(want, call) assert_string_equal(ferry_err_name(call), ferry_err_name(want))
+#define ok(call) expect(FERRY_OK, call)
+
+#endif
