@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/system.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+FERRY_DEFINE_CLEANUP(DIR *, closedir)
 
 static ferry_err fail(ferry_err err, const char *path, const char *what, char problem[DATA_FOLDER_PROBLEM_SIZE])
 {
@@ -68,6 +71,41 @@ static ferry_err make_inner(const char *folder, char problem[DATA_FOLDER_PROBLEM
     return FERRY_OK;
 }
 
+/* What may lie in a folder that no ferryd has used yet: a mount point, or what the operator prepared. */
+static bool is_expected(const char *name)
+{
+    static const char *const names[] = {".", "..", "lost+found", "admin.token", "broker", "objects", "run"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A wrong --data, such as /etc, must not be filled with our files. What we have used before has our lock. */
+static ferry_err check_ours(const char *folder, char problem[DATA_FOLDER_PROBLEM_SIZE])
+{
+    ferry_autofree char *lock = ferry_asprintf("%s/lock", folder);
+    ferry_cleanup(closedir) DIR *dir = opendir(folder);
+    const struct dirent *entry;
+
+    if (lock == NULL)
+        return fail(FERRY_E_NOMEM, folder, "cannot use the data folder", problem);
+    if (dir == NULL)
+        return fail(ferry_err_from_errno(errno), folder, "cannot use the data folder", problem);
+    if (access(lock, F_OK) == 0)
+        return FERRY_OK;
+    while ((entry = readdir(dir)) != NULL) {
+        if (is_expected(entry->d_name))
+            continue;
+        (void)snprintf(problem, DATA_FOLDER_PROBLEM_SIZE,
+                       "%s holds other files and was never used by ferryd: choose an empty or new folder with --data",
+                       folder);
+        return FERRY_E_EXISTS;
+    }
+    return FERRY_OK;
+}
+
 static void warn_of_readers(const char *folder)
 {
     struct stat found;
@@ -83,12 +121,19 @@ ferry_err data_folder_open(const char *path, struct data_folder *ret_folder,
     struct data_folder folder = {.path = NULL, .lock_fd = -1};
     ferry_err err = ferry_dir_make(path, 0700);
 
+    if (err == FERRY_E_EXISTS) {
+        (void)snprintf(reterr_problem, DATA_FOLDER_PROBLEM_SIZE, "%s is a file, not a folder: choose another with --data",
+                       path);
+        return err;
+    }
     if (err != FERRY_OK)
         return fail(err, path, "cannot make the data folder", reterr_problem);
     folder.path = realpath(path, NULL);
     if (folder.path == NULL)
         return fail(ferry_err_from_errno(errno), path, "cannot use the data folder", reterr_problem);
-    err = take_lock(folder.path, &folder.lock_fd, reterr_problem);
+    err = check_ours(folder.path, reterr_problem);
+    if (err == FERRY_OK)
+        err = take_lock(folder.path, &folder.lock_fd, reterr_problem);
     if (err == FERRY_OK)
         err = make_inner(folder.path, reterr_problem);
     if (err != FERRY_OK) {

@@ -17,7 +17,8 @@ struct data_folder {
 /**
  * @brief Makes the folder (0700) with broker/ and run/ in it, and takes the lock.
  * @param[out] reterr_problem  one line: what is in the way and what to do
- * @retval FERRY_OK | FERRY_E_BUSY another ferryd has it | from errno
+ * @retval FERRY_OK | FERRY_E_BUSY another ferryd has it | FERRY_E_EXISTS a file, or a folder with strangers' files |
+ *         from errno
  * Ownership: ret_folder is written only on FERRY_OK and ends with data_folder_close().
  */
 FERRY_MUST_CHECK ferry_err data_folder_open(const char *path, struct data_folder *ret_folder,

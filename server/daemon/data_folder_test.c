@@ -89,6 +89,28 @@ static void the_data_folder_is_made_private_and_has_one_user(void **state)
     data_folder_close(&folder);
 }
 
+static void a_folder_of_somebody_else_is_left_alone(void **state)
+{
+    struct world *w = *state;
+    char problem[DATA_FOLDER_PROBLEM_SIZE] = "", path[300];
+    struct data_folder folder;
+
+    assert_int_equal(ferry_dir_make(w->data, 0700), FERRY_OK);
+    (void)snprintf(path, sizeof(path), "%s/objects", w->data);
+    assert_int_equal(ferry_dir_make(path, 0700), FERRY_OK); /* a mount point for the objects is fine */
+    assert_int_equal(data_folder_open(w->data, &folder, problem), FERRY_OK);
+    data_folder_close(&folder);
+
+    (void)snprintf(path, sizeof(path), "%s/lock", w->data);
+    assert_int_equal(unlink(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/passwd", w->data);
+    assert_int_equal(ferry_file_replace(path, "root", 4, 0600), FERRY_OK);
+    assert_int_equal(data_folder_open(w->data, &folder, problem), FERRY_E_EXISTS);
+    assert_non_null(strstr(problem, "other files"));
+    (void)snprintf(path, sizeof(path), "%s/lock", w->data);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void a_data_folder_that_cannot_be_made_is_named(void **state)
 {
     struct world *w = *state;
@@ -96,8 +118,9 @@ static void a_data_folder_that_cannot_be_made_is_named(void **state)
     struct data_folder folder;
 
     assert_int_equal(ferry_file_replace(w->data, "", 0, 0600), FERRY_OK);
-    assert_int_not_equal(data_folder_open(w->data, &folder, problem), FERRY_OK);
+    assert_int_equal(data_folder_open(w->data, &folder, problem), FERRY_E_EXISTS);
     assert_non_null(strstr(problem, w->data));
+    assert_non_null(strstr(problem, "is a file"));
 }
 
 static void open_secrets(struct world *w, bool new_token, struct secrets *secrets)
@@ -266,6 +289,7 @@ int main(void)
 #define RULE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         RULE(the_data_folder_is_made_private_and_has_one_user),
+        RULE(a_folder_of_somebody_else_is_left_alone),
         RULE(a_data_folder_that_cannot_be_made_is_named),
         RULE(the_first_start_makes_an_operators_token),
         RULE(later_starts_keep_token_key_and_client_id),
