@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from ferry import program, unique_name, wait_for
+from ferry import SOURCE_DIR, program, unique_name, wait_for
 
 DONE, FAILED, USAGE, REFUSED, NETWORK = range(5)
 NO_ID = "01arz3ndektsv4rrffq69g5fav"
@@ -122,6 +122,20 @@ def test_help_lists_every_command_and_option():
     assert "--devices-file FILE" in deploy and "product add" not in deploy
     assert "deployment cancel ID" in run("deployment", "-h").out
     assert run("upload", "get", "--help").out.count("upload ") == 1
+
+
+def test_the_manual_page_has_every_command_and_option():
+    manual = (SOURCE_DIR / "packaging" / "man" / "ferryctl.1").read_text().replace("\\-", "-")
+    commands, options = set(), set()
+    for line in run("--help").out.splitlines():
+        words = line.split()
+        if line.startswith("  ") and words[0].islower() and words[0].isalpha():
+            commands.add(words[0] if words[0] in ("deploy", "status") else " ".join(words[:2]))
+    for command in commands:
+        options |= {word for word in run(*command.split(), "--help").out.split() if word.startswith("--")}
+    assert len(commands) > 20 and len(options) > 15
+    assert [command for command in commands if command not in manual] == []
+    assert [option for option in options if option not in manual] == []
 
 
 def test_version():
@@ -583,11 +597,10 @@ def test_status(ctl):
 
 
 def test_a_transfer_on_a_terminal_shows_a_progress_bar(ctl, product, file):
-    path = file("large", os.urandom(1 << 20) * 160)
-    status, screen = ctl.on_terminal("resource", "add", product, path)
+    status, screen = ctl.on_terminal("resource", "add", product, file("large", os.urandom(1 << 20) * 64))
     assert status == DONE
-    assert "[#" in screen and " left" in screen and "of 160.0 MiB" in screen
-    quiet, screen = ctl.on_terminal("--json", "resource", "add", product, path)
+    assert "[#" in screen and " left" in screen and "of 64.0 MiB" in screen
+    quiet, screen = ctl.on_terminal("--json", "resource", "add", product, file("small", os.urandom(1 << 20)))
     assert quiet == DONE and "[#" not in screen and screen.count("\n") == 1
 
 
