@@ -71,7 +71,7 @@ def test_flag_over_environment_over_file(make_platform, tmp_path):
     ini.write_text("[ferryd]\npublic-url = http://file\nobject-size-max = 10\nlog-level = error\n")
     platform = make_platform("--config", ini, "--public-url", "http://flag",
                              env={"FERRY_PUBLIC_URL": "http://environment", "FERRY_LOG_LEVEL": "info"})
-    assert "ready:" in platform.log(), "the environment wins over the file"
+    wait_for(lambda: "ready:" in platform.log(), 5, "the environment wins over the file")
     with VendorDevice(platform, platform.new_device()) as device:
         assert device.request_upload("a", b"abc")["url"].startswith("http://flag/")
         device.create_upload_task("big", 11, hashlib.md5(b"x").hexdigest())
