@@ -1083,6 +1083,34 @@ def test_of_many_that_want_the_same_name_one_gets_it(platform, product):
         assert sorted(pool.map(add, range(16))) == [201] + [409] * 15
 
 
+def test_a_full_inbox_says_when_to_come_again(make_platform):
+    """Somebody holds the database; the engine waits for it, two more commands wait for the engine, the rest is told."""
+    platform = make_platform("--inbox-max", "2")
+    product = platform.new_product()
+    other = sqlite3.connect(platform.data / "ferry.db", isolation_level=None)
+
+    def add(n):
+        start = time.monotonic()
+        answer = Client(platform, platform.token)("POST", "/devices", json={"product": product, "name": f"d{n}"})
+        return answer, time.monotonic() - start
+
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(12) as pool:
+        asked = [pool.submit(add, n) for n in range(12)]
+        time.sleep(0.7)
+        other.execute("ROLLBACK")
+        answers = [future.result() for future in asked]
+    other.close()
+    busy = [(answer, elapsed) for answer, elapsed in answers if answer.status_code == 503]
+    assert busy and len(busy) < 12
+    for answer, elapsed in busy:
+        assert answer.json()["code"] == "busy" and answer.headers["Retry-After"] == "1"
+        assert elapsed < 0.7, "at once, not when the database is free"
+    assert {answer.status_code for answer, _ in answers} == {201, 503}
+    kept = sum(answer.status_code == 201 for answer, _ in answers)
+    assert len(walk(Client(platform, platform.token), "/devices", product=product)[0]) == kept
+
+
 def test_silent_clients_do_not_keep_others_out(platform, api):
     silent = [RawConnection(platform.api_port) for _ in range(300)]
     try:
