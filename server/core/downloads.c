@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-enum { REPEATED_DONE_MS = 60 * 1000 }; /* a device repeats what was not answered within seconds */
+/* A device repeats what was not answered within seconds. Shorter than the first repeated push, so that a device which reports
+ * nothing but `done` fetches a second version of a name twice at worst. */
+enum { REPEATED_DONE_MS = 12 * 1000 };
 
 static struct push_pace pace_of(const struct engine *e)
 {

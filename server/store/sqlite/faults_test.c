@@ -1,5 +1,5 @@
 /* Bad days: no space, a lock held by somebody else, sudden death. */
-#include "test_store.h"
+#include "sqlite_fixture.h"
 
 #include "base/system.h"
 
@@ -16,7 +16,7 @@
 
 /* --- no space ---------------------------------------------------------------------------------- */
 
-static void limit_pages(struct test_store *t, int pages)
+static void limit_pages(struct sqlite_fixture *t, int pages)
 {
     char sql[64];
 
@@ -26,12 +26,12 @@ static void limit_pages(struct test_store *t, int pages)
 
 static void statement_without_space_fails_and_the_next_transaction_works(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     struct upload_task got;
     ferry_id id = test_id(50);
     uint64_t ms;
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(test_put_batch(t, 0, 50));
     limit_pages(t, 60);
     expect(FERRY_E_FULL, test_put_batch(t, 50, 5000));
@@ -45,12 +45,12 @@ static void statement_without_space_fails_and_the_next_transaction_works(void **
 
 static void transaction_that_sqlite_gave_up_is_never_half_committed(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     const struct upload_task last = test_upload(9999);
     struct store_totals totals;
     ferry_err err = FERRY_OK;
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(t->ops->begin(t->writer));
     ok(t->ops->savepoint(t->writer));
     limit_pages(t, 60);
@@ -85,7 +85,7 @@ static void fill(const char *path, size_t bytes)
 }
 
 /* Commits batches until one fails. */
-static unsigned commit_until_full(struct test_store *t, unsigned first)
+static unsigned commit_until_full(struct sqlite_fixture *t, unsigned first)
 {
     ferry_err err = FERRY_OK;
 
@@ -100,40 +100,40 @@ static unsigned commit_until_full(struct test_store *t, unsigned first)
 
 static int mount_small_disk(void **state)
 {
-    struct test_store *t;
+    struct sqlite_fixture *t;
 
-    if (test_store_setup(state) != 0)
+    if (sqlite_fixture_setup(state) != 0)
         return -1;
     t = *state;
     if (mount("tmpfs", t->folder, "tmpfs", 0, "size=4m") == 0)
         return 0;
     print_message("no right to mount a small disk: %s\n", strerror(errno));
-    (void)test_store_teardown(state);
+    (void)sqlite_fixture_teardown(state);
     *state = NULL;
     return 0;
 }
 
 static int unmount_small_disk(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
 
     if (t == NULL)
         return 0;
-    test_store_disconnect(t);
+    sqlite_fixture_disconnect(t);
     (void)umount(t->folder);
-    return test_store_teardown(state);
+    return sqlite_fixture_teardown(state);
 }
 
 static void full_disk_loses_nothing_and_needs_no_restart(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     char ballast[128];
     unsigned count = 0;
 
     if (t == NULL)
         skip();
     (void)snprintf(ballast, sizeof(ballast), "%s/ballast", t->folder);
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     fill(ballast, 1024 * 1024);
     count = commit_until_full(t, count);
     assert_true(count > 0);
@@ -144,13 +144,13 @@ static void full_disk_loses_nothing_and_needs_no_restart(void **state)
     ok(test_put_batch(t, count, 10)); /* there is room: no restart needed */
     count += 10;
     test_expect_intact(t, count);
-    test_store_disconnect(t);
-    test_store_connect(t);
+    sqlite_fixture_disconnect(t);
+    sqlite_fixture_connect(t);
     test_expect_intact(t, count);
 }
 
 /* Puts uploads 0 .. count - 1 again, changed. */
-static ferry_err change_all(struct test_store *t, unsigned count, int32_t percent)
+static ferry_err change_all(struct sqlite_fixture *t, unsigned count, int32_t percent)
 {
     ferry_err err = t->ops->begin(t->writer);
 
@@ -169,7 +169,7 @@ static ferry_err change_all(struct test_store *t, unsigned count, int32_t percen
 
 static void known_tasks_can_change_and_go_while_the_disk_is_full(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     ferry_id id = test_id(299);
     struct upload_task got;
     char ballast[128];
@@ -179,10 +179,10 @@ static void known_tasks_can_change_and_go_while_the_disk_is_full(void **state)
     if (t == NULL)
         skip();
     (void)snprintf(ballast, sizeof(ballast), "%s/ballast", t->folder);
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(test_put_batch(t, 0, 300));
-    test_store_disconnect(t); /* everything is in the database file now */
-    test_store_connect(t);
+    sqlite_fixture_disconnect(t); /* everything is in the database file now */
+    sqlite_fixture_connect(t);
     ok(change_all(t, 300, 1));
     ok(change_all(t, 300, 2));
     fill(ballast, 8 * 1024 * 1024);
@@ -205,7 +205,7 @@ static void known_tasks_can_change_and_go_while_the_disk_is_full(void **state)
 /* --- locks ------------------------------------------------------------------------------------- */
 
 /* A process that holds the write lock until it is killed. */
-static pid_t hold_lock(const struct test_store *t)
+static pid_t hold_lock(const struct sqlite_fixture *t)
 {
     int ready[2];
     char byte;
@@ -232,16 +232,16 @@ static pid_t hold_lock(const struct test_store *t)
 
 static void lock_of_another_process_gives_busy_in_time(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     struct upload_task upload = test_upload(77);
     uint64_t start;
     pid_t child;
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(test_put_batch(t, 0, 10));
-    test_store_disconnect(t);
+    sqlite_fixture_disconnect(t);
     child = hold_lock(t);
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     for (int i = 0; i < 2; i++) {
         start = ferry_mono_ms();
         expect(FERRY_E_BUSY, t->ops->begin(t->writer));
@@ -262,10 +262,10 @@ static void lock_of_another_process_gives_busy_in_time(void **state)
 enum { KILL_ROUNDS = 12, KILL_BATCH = 5 };
 
 /* Commits batches from number first on and writes the number of each committed batch into the pipe. */
-static void write_until_killed(struct test_store *t, unsigned first, int pipe_fd)
+static void write_until_killed(struct sqlite_fixture *t, unsigned first, int pipe_fd)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     for (unsigned batch = first;; batch++)
         if (test_put_batch(t, batch * KILL_BATCH, KILL_BATCH) != FERRY_OK ||
             write(pipe_fd, &batch, sizeof(batch)) != (ssize_t)sizeof(batch))
@@ -273,7 +273,7 @@ static void write_until_killed(struct test_store *t, unsigned first, int pipe_fd
 }
 
 /* Runs a writer for a while and kills it. Returns the number of batches that it had acknowledged. */
-static unsigned run_and_kill(struct test_store *t, unsigned first, unsigned after_ms)
+static unsigned run_and_kill(struct sqlite_fixture *t, unsigned first, unsigned after_ms)
 {
     int fds[2];
     unsigned batch = first, seen = first;
@@ -295,7 +295,7 @@ static unsigned run_and_kill(struct test_store *t, unsigned first, unsigned afte
     return seen;
 }
 
-static bool upload_exists(struct test_store *t, unsigned n)
+static bool upload_exists(struct sqlite_fixture *t, unsigned n)
 {
     const ferry_id id = test_id(n);
     struct upload_task got;
@@ -307,7 +307,7 @@ static bool upload_exists(struct test_store *t, unsigned n)
 
 static void killed_writer_loses_nothing_that_it_acknowledged(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     unsigned batches = 0;
 
     for (unsigned round = 0; round < KILL_ROUNDS; round++) {
@@ -322,14 +322,14 @@ static void killed_writer_loses_nothing_that_it_acknowledged(void **state)
         if (upload_exists(t, batches * KILL_BATCH))
             batches++;
         assert_false(upload_exists(t, batches * KILL_BATCH));
-        test_store_disconnect(t);
+        sqlite_fixture_disconnect(t);
     }
     assert_true(batches > KILL_ROUNDS);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, test_store_setup, test_store_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sqlite_fixture_setup, sqlite_fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(statement_without_space_fails_and_the_next_transaction_works),
         TEST(transaction_that_sqlite_gave_up_is_never_half_committed),

@@ -1,5 +1,5 @@
 /* The database file: who may open it, what is in its folder, what happens when it is damaged. */
-#include "test_store.h"
+#include "sqlite_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,21 +12,21 @@
 
 enum { NOBODY = 65534 };
 
-static mode_t mode_of(const struct test_store *t, const char *suffix)
+static mode_t mode_of(const struct sqlite_fixture *t, const char *suffix)
 {
     char path[128];
     struct stat info;
 
-    test_store_file(t, suffix, path);
+    sqlite_fixture_file(t, suffix, path);
     return stat(path, &info) == 0 ? info.st_mode & 07777 : 0;
 }
 
 static void only_the_owner_may_read_the_files(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     mode_t mask = umask(0);
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(test_put_batch(t, 0, 10));
     (void)umask(mask);
     assert_int_equal(mode_of(t, ""), 0600);
@@ -36,10 +36,10 @@ static void only_the_owner_may_read_the_files(void **state)
 
 static void every_commit_is_synchronised(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     sqlite3_stmt *stmt = NULL;
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     assert_int_equal(sqlite3_prepare_v2(t->writer->db, "PRAGMA synchronous", -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(stmt, 0), 2);
@@ -52,11 +52,11 @@ static void every_commit_is_synchronised(void **state)
 
 static void reader_finds_nothing_before_the_first_writer(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     char path[128];
 
     expect(FERRY_E_NOT_FOUND, t->ops->connect(t->store, STORE_READER, &t->reader));
-    test_store_file(t, "", path);
+    sqlite_fixture_file(t, "", path);
     assert_int_equal(access(path, F_OK), -1); /* and makes nothing */
     assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
     expect(FERRY_E_NOT_FOUND, t->ops->connect(t->store, STORE_READER, &t->reader));
@@ -64,15 +64,15 @@ static void reader_finds_nothing_before_the_first_writer(void **state)
 
 static void reader_works_while_no_writer_runs(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     struct upload_task got;
     ferry_id id = test_id(3);
     char path[128];
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(test_put_batch(t, 0, 10));
-    test_store_disconnect(t);
-    test_store_file(t, "-shm", path);
+    sqlite_fixture_disconnect(t);
+    sqlite_fixture_file(t, "-shm", path);
     assert_int_equal(access(path, F_OK), -1);
     ok(t->ops->connect(t->store, STORE_READER, &t->reader));
     ok(t->ops->upload_get(t->reader, &id, &got));
@@ -89,12 +89,12 @@ static void reader_works_while_no_writer_runs(void **state)
 
 static void reader_reads_what_a_killed_writer_left_in_the_wal(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     int status;
     pid_t child = fork();
 
     if (child == 0) {
-        test_store_connect(t);
+        sqlite_fixture_connect(t);
         if (test_put_batch(t, 0, 100) != FERRY_OK)
             _exit(1);
         (void)raise(SIGKILL);
@@ -107,7 +107,7 @@ static void reader_reads_what_a_killed_writer_left_in_the_wal(void **state)
 
 static void missing_folder_is_said(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     struct store *other = NULL;
     struct store_conn *c = NULL;
     char path[128];
@@ -122,7 +122,7 @@ static void missing_folder_is_said(void **state)
 }
 
 /* Connects as a user without rights, in a process of its own; returns the error. */
-static ferry_err connect_as_nobody(const struct test_store *t, store_mode mode)
+static ferry_err connect_as_nobody(const struct sqlite_fixture *t, store_mode mode)
 {
     int status;
     pid_t child = fork();
@@ -139,7 +139,7 @@ static ferry_err connect_as_nobody(const struct test_store *t, store_mode mode)
     return (ferry_err)WEXITSTATUS(status);
 }
 
-static void give_to_nobody(const struct test_store *t, mode_t folder, mode_t file)
+static void give_to_nobody(const struct sqlite_fixture *t, mode_t folder, mode_t file)
 {
     if (geteuid() == 0) {
         assert_int_equal(chown(t->folder, NOBODY, NOBODY), 0);
@@ -151,10 +151,10 @@ static void give_to_nobody(const struct test_store *t, mode_t folder, mode_t fil
 
 static void missing_rights_are_told_apart(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
 
-    test_store_connect(t);
-    test_store_disconnect(t);
+    sqlite_fixture_connect(t);
+    sqlite_fixture_disconnect(t);
     give_to_nobody(t, 0700, 0600);
     ok(connect_as_nobody(t, STORE_WRITER));
     ok(connect_as_nobody(t, STORE_READER));
@@ -172,7 +172,7 @@ static void missing_rights_are_told_apart(void **state)
 
 /* --- damage ------------------------------------------------------------------------------------ */
 
-static void overwrite(const struct test_store *t, off_t from, off_t to)
+static void overwrite(const struct sqlite_fixture *t, off_t from, off_t to)
 {
     int fd = open(t->path, O_WRONLY | O_CLOEXEC);
     char junk[512];
@@ -186,18 +186,18 @@ static void overwrite(const struct test_store *t, off_t from, off_t to)
 
 static void file_that_is_no_database_is_said(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(test_put_batch(t, 0, 100));
-    test_store_disconnect(t);
+    sqlite_fixture_disconnect(t);
     overwrite(t, 0, 512);
     expect(FERRY_E_CORRUPT, t->ops->connect(t->store, STORE_WRITER, &t->writer));
     expect(FERRY_E_CORRUPT, t->ops->connect(t->store, STORE_READER, &t->reader));
 }
 
 /* The first error of a walk through all uploads. */
-static ferry_err read_all(struct test_store *t)
+static ferry_err read_all(struct sqlite_fixture *t)
 {
     struct upload_task out[FERRY_PAGE_MAX];
     ferry_id after = {""};
@@ -216,15 +216,15 @@ static ferry_err read_all(struct test_store *t)
 
 static void damaged_pages_are_said_when_they_are_met(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     struct stat info;
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(test_put_batch(t, 0, 3000));
-    test_store_disconnect(t);
+    sqlite_fixture_disconnect(t);
     assert_int_equal(stat(t->path, &info), 0);
     overwrite(t, info.st_size / 2 / 4096 * 4096, info.st_size / 4096 * 4096 - 8192);
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     expect(FERRY_E_CORRUPT, read_all(t));
     for (unsigned n = 0; n < 3000; n++) { /* whatever is hit on the way: an answer, never a crash */
         const ferry_id id = test_id(n);
@@ -237,12 +237,12 @@ static void damaged_pages_are_said_when_they_are_met(void **state)
 
 static void cut_file_is_said(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     struct stat info;
 
-    test_store_connect(t);
+    sqlite_fixture_connect(t);
     ok(test_put_batch(t, 0, 3000));
-    test_store_disconnect(t);
+    sqlite_fixture_disconnect(t);
     assert_int_equal(stat(t->path, &info), 0);
     assert_int_equal(truncate(t->path, info.st_size / 3), 0);
     if (t->ops->connect(t->store, STORE_READER, &t->reader) == FERRY_OK)
@@ -261,22 +261,22 @@ static void values_that_fit_no_field_are_damage(void **state)
         "UPDATE upload SET id = x'00'",
         "UPDATE upload SET id = zeroblob(17)",
     };
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
 
     for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
-        test_store_connect(t);
+        sqlite_fixture_connect(t);
         ok(test_put_batch(t, 0, 1));
         ok(read_all(t));
         test_raw_sql(t, damage[i]);
         expect(FERRY_E_CORRUPT, read_all(t));
         test_raw_sql(t, "DELETE FROM upload");
-        test_store_disconnect(t);
+        sqlite_fixture_disconnect(t);
     }
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, test_store_setup, test_store_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, sqlite_fixture_setup, sqlite_fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(only_the_owner_may_read_the_files),
         TEST(every_commit_is_synchronised),

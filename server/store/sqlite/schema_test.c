@@ -1,5 +1,5 @@
 #include "schema.h"
-#include "test_store.h"
+#include "sqlite_fixture.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +105,7 @@ static const char *const rows_of_version[] = {
           "UPDATE latest SET ms = 5;",
 };
 
-static void check_rows(struct test_store *t)
+static void check_rows(struct sqlite_fixture *t)
 {
     const ferry_id id = {"00000000000000000000000000"};
     struct device device;
@@ -130,7 +130,7 @@ static void rows_of_every_published_version_are_kept(void **state)
 {
     assert_int_equal(sizeof(rows_of_version) / sizeof(rows_of_version[0]), sq_schema_step_count + 1);
     for (size_t version = 1; version <= sq_schema_step_count; version++) {
-        struct test_store *t = *state;
+        struct sqlite_fixture *t = *state;
         sqlite3 *db = NULL;
 
         assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
@@ -139,20 +139,20 @@ static void rows_of_every_published_version_are_kept(void **state)
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
         if (version < sq_schema_step_count)
             expect(FERRY_E_STATE, t->ops->connect(t->store, STORE_READER, &t->reader));
-        test_store_connect(t);
+        sqlite_fixture_connect(t);
         check_rows(t);
-        assert_int_equal(test_store_teardown(state), 0);
-        assert_int_equal(test_store_setup(state), 0);
+        assert_int_equal(sqlite_fixture_teardown(state), 0);
+        assert_int_equal(sqlite_fixture_setup(state), 0);
     }
 }
 
 static void program_that_is_too_old_says_so(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
     char sql[64];
 
-    test_store_connect(t);
-    test_store_disconnect(t);
+    sqlite_fixture_connect(t);
+    sqlite_fixture_disconnect(t);
     (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %zu", sq_schema_step_count + 1);
     test_raw_sql(t, sql);
     expect(FERRY_E_VERSION, t->ops->connect(t->store, STORE_WRITER, &t->writer));
@@ -167,8 +167,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(failing_step_leaves_the_version_before_it, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(newer_version_is_refused_and_left_alone, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(database_of_another_program_is_refused, open_memory, close_memory),
-        cmocka_unit_test_setup_teardown(rows_of_every_published_version_are_kept, test_store_setup, test_store_teardown),
-        cmocka_unit_test_setup_teardown(program_that_is_too_old_says_so, test_store_setup, test_store_teardown),
+        cmocka_unit_test_setup_teardown(rows_of_every_published_version_are_kept, sqlite_fixture_setup, sqlite_fixture_teardown),
+        cmocka_unit_test_setup_teardown(program_that_is_too_old_says_so, sqlite_fixture_setup, sqlite_fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

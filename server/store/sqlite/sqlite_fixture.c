@@ -1,6 +1,6 @@
 #define _GNU_SOURCE /* nftw */
 
-#include "test_store.h"
+#include "sqlite_fixture.h"
 
 #include "base/alloc.h"
 
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-int test_store_setup(void **state)
+int sqlite_fixture_setup(void **state)
 {
-    struct test_store *t = ferry_calloc(1, sizeof(*t));
+    struct sqlite_fixture *t = ferry_calloc(1, sizeof(*t));
 
     if (t == NULL)
         return -1;
@@ -33,31 +33,31 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return remove(path);
 }
 
-int test_store_teardown(void **state)
+int sqlite_fixture_teardown(void **state)
 {
-    struct test_store *t = *state;
+    struct sqlite_fixture *t = *state;
 
-    test_store_disconnect(t);
+    sqlite_fixture_disconnect(t);
     t->ops->close(t->store);
     (void)nftw(t->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(t);
     return 0;
 }
 
-void test_store_connect(struct test_store *t)
+void sqlite_fixture_connect(struct sqlite_fixture *t)
 {
     ok(t->ops->connect(t->store, STORE_WRITER, &t->writer));
     ok(t->ops->connect(t->store, STORE_READER, &t->reader));
 }
 
-void test_store_disconnect(struct test_store *t)
+void sqlite_fixture_disconnect(struct sqlite_fixture *t)
 {
     t->ops->disconnect(t->reader);
     t->ops->disconnect(t->writer);
     t->reader = t->writer = NULL;
 }
 
-void test_store_file(const struct test_store *t, const char *suffix, char path[128])
+void sqlite_fixture_file(const struct sqlite_fixture *t, const char *suffix, char path[128])
 {
     (void)snprintf(path, 128, "%s%s", t->path, suffix);
 }
@@ -87,7 +87,7 @@ struct upload_task test_upload(unsigned n)
     return t;
 }
 
-ferry_err test_put_batch(struct test_store *t, unsigned first, unsigned count)
+ferry_err test_put_batch(struct sqlite_fixture *t, unsigned first, unsigned count)
 {
     ferry_err err = t->ops->begin(t->writer);
 
@@ -104,7 +104,7 @@ ferry_err test_put_batch(struct test_store *t, unsigned first, unsigned count)
     return err;
 }
 
-void test_expect_intact(struct test_store *t, unsigned count)
+void test_expect_intact(struct sqlite_fixture *t, unsigned count)
 {
     struct upload_task got;
     sqlite3_stmt *stmt = NULL;
@@ -121,7 +121,7 @@ void test_expect_intact(struct test_store *t, unsigned count)
     (void)sqlite3_finalize(stmt);
 }
 
-void test_raw_sql(const struct test_store *t, const char *sql)
+void test_raw_sql(const struct sqlite_fixture *t, const char *sql)
 {
     sqlite3 *db = NULL;
     char *message = NULL;

@@ -1,9 +1,9 @@
 /**
- * @file test_store.h
+ * @file sqlite_fixture.h
  * @brief For the tests of this folder: a store in a folder of its own, rows to put in.
  */
-#ifndef STORE_SQLITE_TEST_STORE_H
-#define STORE_SQLITE_TEST_STORE_H
+#ifndef STORE_SQLITE_SQLITE_FIXTURE_H
+#define STORE_SQLITE_SQLITE_FIXTURE_H
 
 #include "conn.h"
 #include "store/sqlite.h"
@@ -17,7 +17,7 @@
 
 enum { TEST_BUSY_MS = 150 };
 
-struct test_store {
+struct sqlite_fixture {
     char folder[64], path[96];
     struct store *store;
     const struct store_ops *ops;
@@ -25,25 +25,25 @@ struct test_store {
 };
 
 /** @brief cmocka set-up and tear-down: a folder and an open store, nothing connected. */
-int test_store_setup(void **state);
-int test_store_teardown(void **state);
+int sqlite_fixture_setup(void **state);
+int sqlite_fixture_teardown(void **state);
 
 /** @brief Connects or disconnects both. */
-void test_store_connect(struct test_store *t);
-void test_store_disconnect(struct test_store *t);
+void sqlite_fixture_connect(struct sqlite_fixture *t);
+void sqlite_fixture_disconnect(struct sqlite_fixture *t);
 
 /** @brief What happens to a file of the database: "", "-wal" or "-shm". */
-void test_store_file(const struct test_store *t, const char *suffix, char path[128]);
+void sqlite_fixture_file(const struct sqlite_fixture *t, const char *suffix, char path[128]);
 
 ferry_id test_id(unsigned n);
 struct upload_task test_upload(unsigned n);
 /** @brief Puts uploads first .. first + count - 1 in one transaction; rolls back on failure. */
-ferry_err test_put_batch(struct test_store *t, unsigned first, unsigned count);
+ferry_err test_put_batch(struct sqlite_fixture *t, unsigned first, unsigned count);
 /** @brief Fails unless uploads 0 .. count - 1 can be read, and nothing is wrong with the file. */
-void test_expect_intact(struct test_store *t, unsigned count);
+void test_expect_intact(struct sqlite_fixture *t, unsigned count);
 
 /** @brief Statements over a connection of its own, as another program would. */
-void test_raw_sql(const struct test_store *t, const char *sql);
+void test_raw_sql(const struct sqlite_fixture *t, const char *sql);
 
 #define expect(want, call) assert_string_equal(ferry_err_name(call), ferry_err_name(want))
 #define ok(call) expect(FERRY_OK, call)
