@@ -93,3 +93,10 @@ ferry_err answers_report(struct engine *e, const struct device_message *m, ferry
     ferry_msg answer = answers_refusal(&m->msg, result);
     return answers_send(e, &m->device, &answer);
 }
+
+ferry_err answers_sign(struct engine *e, struct object_url *url, uint64_t now_ms, char out[FERRY_URL_MAX + 1])
+{
+    struct objects *objects = e->parts.objects;
+    url->expires_s = now_ms / 1000 + e->settings.url_life_s;
+    return objects->ops->url_sign(objects, url, out, FERRY_URL_MAX + 1);
+}

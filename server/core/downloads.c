@@ -51,12 +51,10 @@ static ferry_err send_task(struct engine *e, const struct download_task *task, f
         .method = OBJECT_GET,
         .task = task->id,
         .key = task->resource,
-        .expires_s = now_ms / 1000 + e->settings.url_life_s,
         .size = task->size,
     };
     memcpy(url.md5, task->md5, sizeof url.md5);
-    struct objects *objects = e->parts.objects;
-    ferry_err err = objects->ops->url_sign(objects, &url, url_text, sizeof url_text);
+    ferry_err err = answers_sign(e, &url, now_ms, url_text);
     if (err != FERRY_OK)
         return err;
     ferry_msg msg = {

@@ -96,6 +96,9 @@ ferry_err answers_report(struct engine *e, const struct device_message *m, ferry
 ferry_err answers_encode(const struct device_key *device, const ferry_msg *msg, char topic[FERRY_TOPIC_SIZE],
                          char *out, size_t cap, size_t *ret_len);
 
+/** Signs the object URL of a task and gives its expiry; task, key, method, size and md5 of url are given. */
+ferry_err answers_sign(struct engine *e, struct object_url *url, uint64_t now_ms, char out[FERRY_URL_MAX + 1]);
+
 /* --- recovery.c --------------------------------------------------------------------------------- */
 /** After a start, outside any transaction: makes up for a sudden end. */
 ferry_err recovery_run(struct engine *e);

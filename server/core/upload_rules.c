@@ -110,6 +110,8 @@ struct upload_plan upload_plan_request(const struct upload_task *unfinished, siz
         const struct upload_task *t = &unfinished[i];
         bool open = upload_state_open(t->state);
         plan.open_count += open;
+        if (open && (plan.quietest == NULL || t->updated_ms <= plan.quietest->updated_ms))
+            plan.quietest = t;
         if (strcmp(t->name, name) != 0)
             continue;
         if (t->size == size && strcmp(t->md5, md5) == 0) {
@@ -120,6 +122,11 @@ struct upload_plan upload_plan_request(const struct upload_task *unfinished, siz
         }
     }
     return plan;
+}
+
+bool upload_silent(const struct upload_task *open, uint64_t now_ms)
+{
+    return open != NULL && now_ms - open->updated_ms >= UPLOAD_SILENT_MS;
 }
 
 const struct upload_task *upload_match_only(const struct upload_task *unfinished, size_t count, uint64_t now_ms)

@@ -51,9 +51,16 @@ struct upload_plan {
     const struct upload_task *same;    /**< go on with this one: same name, size, MD5. Null: make a new one */
     const struct upload_task *replace; /**< cancel this one first: same name, other content, still open. Null: none */
     size_t open_count;                 /**< created and uploading */
+    const struct upload_task *quietest; /**< of these the one that was heard of longest ago. Null: none is open */
 };
 struct upload_plan upload_plan_request(const struct upload_task *unfinished, size_t count, const char *name,
                                        uint64_t size, const char *md5);
+
+/** @brief An open task that nothing was heard of for so long that it gives way when its device needs a slot: a device
+ *  that uploads is heard of every few seconds, and its bytes every UPLOAD_SILENT_MS / 4 at least. Null gives false. */
+bool upload_silent(const struct upload_task *open, uint64_t now_ms);
+
+#define UPLOAD_SILENT_MS (2u * 60u * 1000u)
 
 /**
  * @brief Which unfinished task a report means when its name fits none exactly: the only one, if there is

@@ -10,6 +10,7 @@
 
 #define NOW 1700000000000u
 #define LIFE_S 3600u
+#define SOME_MD5 "0123456789abcdef0123456789abcdef"
 
 static struct upload_task task_in(upload_state state)
 {
@@ -256,6 +257,20 @@ static void a_plan_goes_on_replaces_or_begins(void **state)
     assert_int_equal(plan.open_count, 0);
 }
 
+static void the_quietest_task_gives_way_after_its_silence(void **state)
+{
+    (void)state;
+    struct upload_task tasks[3] = {task_in(UPLOAD_UPLOADING), task_in(UPLOAD_CREATED), task_in(UPLOAD_STORED)};
+    tasks[1].updated_ms = NOW - UPLOAD_SILENT_MS;
+    tasks[2].updated_ms = 1; /* has its object: holds no slot */
+    struct upload_plan plan = upload_plan_request(tasks, 3, "new", 1, SOME_MD5);
+    assert_ptr_equal(plan.quietest, &tasks[1]);
+    assert_true(upload_silent(plan.quietest, NOW));
+    assert_false(upload_silent(plan.quietest, NOW - 1));
+    assert_false(upload_silent(&tasks[0], NOW));
+    assert_false(upload_silent(NULL, NOW));
+}
+
 static void a_garbled_name_means_the_only_task_alive(void **state)
 {
     (void)state;
@@ -278,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_stored_object_is_not_lost_by_a_failing_device),
         cmocka_unit_test(requests_are_checked_at_the_border),
         cmocka_unit_test(a_plan_goes_on_replaces_or_begins),
+        cmocka_unit_test(the_quietest_task_gives_way_after_its_silence),
         cmocka_unit_test(a_garbled_name_means_the_only_task_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,12 +43,10 @@ static ferry_err answer_with_url(struct engine *e, const struct device_message *
         .method = OBJECT_PUT,
         .task = task->id,
         .key = task->id,
-        .expires_s = now_ms / 1000 + e->settings.url_life_s,
         .size = task->size,
     };
     memcpy(url.md5, task->md5, sizeof url.md5);
-    struct objects *objects = e->parts.objects;
-    ferry_err err = objects->ops->url_sign(objects, &url, url_text, sizeof url_text);
+    ferry_err err = answers_sign(e, &url, now_ms, url_text);
     if (err != FERRY_OK)
         return err;
 
@@ -118,10 +116,14 @@ static ferry_err on_valid_create(struct engine *e, const struct device_message *
         err = save(e, plan.same, &again);
         return err == FERRY_OK ? answer_with_url(e, m, &again, now_ms) : err;
     }
-    if (plan.replace == NULL && plan.open_count >= e->settings.uploads_open_max)
-        return refuse(e, m, FERRY_RESULT_TOO_MANY_TASKS);
-    if (plan.replace != NULL)
-        err = cancel_replaced(e, plan.replace, now_ms);
+    const struct upload_task *giving_way = plan.replace;
+    if (giving_way == NULL && plan.open_count >= e->settings.uploads_open_max) {
+        giving_way = upload_silent(plan.quietest, now_ms) ? plan.quietest : NULL;
+        if (giving_way == NULL)
+            return refuse(e, m, FERRY_RESULT_TOO_MANY_TASKS);
+    }
+    if (giving_way != NULL)
+        err = cancel_replaced(e, giving_way, now_ms);
     struct upload_task task = new_task(e, m, name, md5, now_ms);
     if (err == FERRY_OK)
         err = save(e, NULL, &task);
