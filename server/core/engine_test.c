@@ -127,6 +127,7 @@ static void a_device_may_have_sixteen_open_uploads(void **state)
     for (unsigned i = 0; i <= FERRY_UPLOADS_OPEN_MAX; i++) {
         (void)snprintf(json, sizeof json, "{\"type\":\"create_upload_task\",\"size\":5,\"name\":\"n%u\",\"md5sum\":\"%s\"}",
                        i, FIXTURE_MD5);
+        fixture_advance_s(f, 1);
         fixture_say(f, "D1", json);
         fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
         bool refused = (a.msg.has & FERRY_HAS_RESULT_CODE) && a.msg.result_code == FERRY_RESULT_TOO_MANY_TASKS;
