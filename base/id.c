@@ -48,8 +48,3 @@ bool ferry_id_equal(const ferry_id *a, const ferry_id *b)
 {
     return memcmp(a->text, b->text, sizeof(a->text)) == 0;
 }
-
-bool ferry_id_is_none(const ferry_id *id)
-{
-    return id->text[0] == '\0';
-}

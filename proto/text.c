@@ -129,11 +129,6 @@ bool ferry_md5_valid(ferry_text text)
     return text.len == FERRY_MD5_HEX && all_are(text, is_hex);
 }
 
-bool ferry_sha256_valid(ferry_text text)
-{
-    return text.len == FERRY_SHA256_HEX && all_are(text, is_hex);
-}
-
 bool ferry_utf8_valid(ferry_text text)
 {
     size_t bytes;

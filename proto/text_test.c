@@ -134,13 +134,6 @@ static void digests_have_their_exact_length_of_hex_digits(void **state)
     assert_false(ferry_md5_valid(TEXT("0123456789abcdefABCDEF012345678\0")));
     assert_false(ferry_md5_valid(absent));
     assert_false(ferry_md5_valid((ferry_text){NULL, FERRY_MD5_HEX}));
-    assert_true(ferry_sha256_valid(repeated('f', 64)));
-    assert_false(ferry_sha256_valid(repeated('f', 63)));
-    assert_false(ferry_sha256_valid(repeated('f', 65)));
-    assert_false(ferry_sha256_valid(repeated('@', 64)));
-    assert_false(ferry_sha256_valid(repeated('`', 64)));
-    assert_false(ferry_sha256_valid(repeated('/', 64)));
-    assert_false(ferry_sha256_valid(repeated(':', 64)));
 }
 
 /* The reference: RFC 3629 by numbers. */

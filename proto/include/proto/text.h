@@ -28,8 +28,6 @@ bool ferry_name_valid(ferry_text text);
 bool ferry_name_portable(ferry_text text);
 /** @brief 32 hexadecimal digits of either case. */
 bool ferry_md5_valid(ferry_text text);
-/** @brief 64 hexadecimal digits of either case. */
-bool ferry_sha256_valid(ferry_text text);
 /** @brief Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool ferry_utf8_valid(ferry_text text);
 /** @brief The longest prefix of at most max bytes that does not end inside a UTF-8 character. */
