@@ -39,8 +39,9 @@ class Ledger:
     def note(self, kind, key, value=None):
         """note("stored", task) or note("uploads", task, Upload(...))"""
         with self._lock:
-            self.answers += 1
             book = getattr(self, kind)
+            if key not in book or (isinstance(book, dict) and book[key] != value):
+                self.answers += 1 # the same again is no progress
             if isinstance(book, set):
                 book.add(key)
             else:

@@ -139,6 +139,8 @@ class LoadDevice(threading.Thread):
         offer = self.ask({"type": "get_download_task"})
         if not offer.get("url"):
             return False
+        if self.report("download", offer["name"], "downloading") != 0:
+            return True
         status, headers = self.http("GET", offer["url"], {})
         if status != 200 or headers["body-md5"] != offer["md5sum"]:
             return True
@@ -237,7 +239,7 @@ class LoadOperator(threading.Thread):
     def deploy(self, api):
         if not self.ledger.resources:
             return None
-        name = self.random.choice(list(self.ledger.resources.values())).name
+        name = self.random.choice(list(self.ledger.resources.copy().values())).name
         devices = self.random.sample(self.device_names, 3)
         answer = self.request(api, "POST", "/deployments",
                               json={"product": self.product, "resource": name, "devices": devices})
@@ -251,7 +253,7 @@ class LoadOperator(threading.Thread):
             self.ledger.note("cancelled", made.json()["id"])
 
     def remove_upload(self, api):
-        done = [task for task in list(self.ledger.reported) if task not in self.ledger.unsure]
+        done = [task for task in self.ledger.reported.copy() if task not in self.ledger.unsure]
         if len(done) > 50:
             task = self.random.choice(done)
             self.ledger.about_to_remove(task)
@@ -260,7 +262,8 @@ class LoadOperator(threading.Thread):
 
     def look_at_unfinished(self, api):
         """What can be read of any upload, also of one that is running, is the whole of it."""
-        for task, expected in self.random.sample(list(self.ledger.uploads.items()), min(5, len(self.ledger.uploads))):
+        uploads = list(self.ledger.uploads.copy().items())
+        for task, expected in self.random.sample(uploads, min(5, len(uploads))):
             answer = api.call("GET", f"/uploads/{task}/content", ok=False)
             if answer.status_code == 200:
                 assert int(answer.headers["Content-Length"]) == expected.size, f"{task}: a part is shown as the whole"
