@@ -4,7 +4,7 @@
  *
  * Three kinds of user name, which can never be mistaken for one another (product and device are of
  * A-Z a-z 0-9 _ : - only):
- *   {product}{device};{application};{random};{expiry}   the vendor's; the password is an HMAC (PROTOCOL 3.1)
+ *   {product}{device};{application};{random};{expiry}   the vendor's; the password is an HMAC (docs/protocol.md)
  *   {product}/{device}                                  the password is the secret itself, in base64
  *   ferryd                                              the platform; the password is random for each start
  */

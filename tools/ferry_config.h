@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Exit codes of DESIGN 8; scripts depend on them. */
+/** Exit codes, as in the manual page; scripts depend on them. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 3, EXIT_NETWORK = 4 };
 
 typedef enum { COMMAND_NONE, COMMAND_UPLOAD, COMMAND_DOWNLOAD, COMMAND_AGENT } ferry_command;

@@ -18,7 +18,7 @@
 FERRY_DEFINE_CLEANUP(json_t *, json_decref)
 #define ctl_autojson __attribute__((cleanup(json_decref_p))) json_t
 
-/** @brief How a command ends (DESIGN 8). Scripts depend on the numbers. */
+/** @brief How a command ends (its manual page). Scripts depend on the numbers. */
 enum ctl_exit {
     CTL_DONE = 0,
     CTL_FAILED = 1,

@@ -73,7 +73,7 @@ ferry_msg answers_refusal(const ferry_msg *request, ferry_result why)
         msg.type = FERRY_MSG_REPORT_DOWNLOAD_PROGRESS_RSP;
         return msg;
     case FERRY_MSG_GET_DOWNLOAD_TASK:
-        /* Without request_id the device does not know this answer (PROTOCOL 2). */
+        /* Without request_id the device does not know this answer (docs/protocol.md). */
         msg.type = msg.request_id.ptr != NULL ? FERRY_MSG_GET_DOWNLOAD_TASK_RSP : FERRY_MSG_NONE;
         return msg;
     case FERRY_MSG_NONE:

@@ -1,6 +1,6 @@
 /**
  * @file download_rules.h
- * @brief What may happen to a download task (DESIGN 4), and which one a device gets next. Pure.
+ * @brief What may happen to a download task (docs/architecture.md), and which one a device gets next. Pure.
  */
 #ifndef CORE_DOWNLOAD_RULES_H
 #define CORE_DOWNLOAD_RULES_H

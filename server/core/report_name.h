@@ -1,6 +1,6 @@
 /**
  * @file report_name.h
- * @brief What a vendor device makes of a name in its reports (PROTOCOL 3.1), and which task it then means. Pure.
+ * @brief What a vendor device makes of a name in its reports (docs/protocol.md), and which task it then means. Pure.
  */
 #ifndef CORE_REPORT_NAME_H
 #define CORE_REPORT_NAME_H

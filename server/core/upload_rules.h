@@ -1,6 +1,6 @@
 /**
  * @file upload_rules.h
- * @brief What may happen to an upload task (DESIGN 4). Pure: no I/O, no clock, no globals.
+ * @brief What may happen to an upload task (docs/architecture.md). Pure: no I/O, no clock, no globals.
  */
 #ifndef CORE_UPLOAD_RULES_H
 #define CORE_UPLOAD_RULES_H
@@ -64,7 +64,7 @@ bool upload_silent(const struct upload_task *open, uint64_t now_ms);
 
 /**
  * @brief Which unfinished task a report means when its name fits none exactly: the only one, if there is
- * only one that was heard of within its life (PROTOCOL 3.1: devices cut and garble names). Null: none.
+ * only one that was heard of within its life (docs/protocol.md: devices cut and garble names). Null: none.
  */
 const struct upload_task *upload_match_only(const struct upload_task *unfinished, size_t count, uint64_t now_ms);
 

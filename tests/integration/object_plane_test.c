@@ -1,4 +1,4 @@
-/* What one request meets: every row of DESIGN 5 and every HTTP bullet of PROTOCOL 3.2 that one request can show. */
+/* What one request meets: every row of docs/object-plane.md and every HTTP bullet of docs/protocol.md that one request can show. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -133,7 +133,7 @@ void ferry__tell(struct ferry *f, ferry_event_kind kind, ferry_lane lane, ferry_
 
 /* credential.c */
 ferry_device_err ferry__secret_decode(const char *base64, uint8_t out[FERRY__SECRET_MAX], size_t *ret_len);
-/** The vendor's scheme with HMAC-SHA256 (PROTOCOL 3.1). random: 5 alphanumerics. */
+/** The vendor's scheme with HMAC-SHA256 (docs/protocol.md). random: 5 alphanumerics. */
 ferry_device_err ferry__credential(const char *product, const char *device, const char random[6], const uint8_t *secret,
                                    size_t secret_len, char ret_user[FERRY__CREDENTIAL_SIZE],
                                    char ret_password[FERRY__CREDENTIAL_SIZE]);

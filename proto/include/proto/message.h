@@ -1,6 +1,6 @@
 /**
  * @file message.h
- * @brief The ten messages of PROTOCOL 2: parser and writer, without allocation, for both sides.
+ * @brief The ten messages of docs/protocol.md: parser and writer, without allocation, for both sides.
  *
  * Freestanding C99. Reading is lenient, as the published manual and real devices demand: a comma
  * before a closing brace, any order of keys, unknown keys, whole numbers written as strings. Of
@@ -49,7 +49,7 @@ enum {
 /**
  * @brief One message. Texts are views: into the payload after parsing, of the caller when writing.
  *
- * An absent text has a null ptr. Which fields a type has stands in PROTOCOL 2.
+ * An absent text has a null ptr. Which fields a type has stands in docs/protocol.md.
  */
 typedef struct {
     ferry_msg_type type;
@@ -111,7 +111,7 @@ ferry_proto_err ferry_msg_parse(char *payload, size_t len, ferry_json_token *tok
  * Strings are raw UTF-8; only `"`, `\` and control characters are escaped; bytes that are not UTF-8
  * are written as `?`. An absent text that the type requires is written as "", an absent optional one
  * (request_id, sha256) and an optional number without its FERRY_HAS_ bit are left out. In a task
- * answer size 0 is written as 1: vendor devices divide by it (PROTOCOL 3.1).
+ * answer size 0 is written as 1: vendor devices divide by it (docs/protocol.md).
  * create_upload_task_rsp carries result_code and result_msg only with FERRY_HAS_RESULT_CODE.
  * get_download_task_rsp likewise (our "no task" answer). Reports and their answers always carry them.
  * MD5 is written in lower case.

@@ -8,7 +8,7 @@
 #ifndef PROTO_RESULT_H
 #define PROTO_RESULT_H
 
-/* name, number, what result_msg says (short, what to do; without " \ { } [ ], see PROTOCOL 3.1) */
+/* name, number, what result_msg says (short, what to do; without " \ { } [ ], see docs/protocol.md) */
 #define FERRY_RESULT_LIST(X)                                                                      \
     X(FERRY_RESULT_MD5_MISMATCH, -4, "the MD5 of the bytes is not the announced one")             \
     X(FERRY_RESULT_URL_REFUSED, -3, "the object URL was refused")                                 \

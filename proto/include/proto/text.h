@@ -20,7 +20,7 @@ bool ferry_text_equal(ferry_text a, ferry_text b);
 /** @brief Copies and terminates. False when absent, longer than cap - 1, or with a NUL inside; then out is "". */
 bool ferry_text_copy(ferry_text text, char *out, size_t cap);
 
-/** @brief Product or device: 1 to 64 of A-Z a-z 0-9 _ : - (DESIGN, table of words). */
+/** @brief Product or device: 1 to 64 of A-Z a-z 0-9 _ : - (docs/protocol.md). */
 bool ferry_ident_valid(ferry_text text);
 /** @brief Resource or upload name: 1 to 255 bytes of UTF-8 without control characters (U+0000-1F, U+007F-9F). */
 bool ferry_name_valid(ferry_text text);

@@ -1,6 +1,6 @@
 /**
  * @file topic.h
- * @brief The two topics of a device (PROTOCOL 1). Pure.
+ * @brief The two topics of a device (docs/protocol.md). Pure.
  */
 #ifndef PROTO_TOPIC_H
 #define PROTO_TOPIC_H

@@ -40,7 +40,7 @@ struct bus_ops {
     ferry_err (*start)(struct bus *bus, const struct bus_listener *listener);
 
     /**
-     * Sends one message at QoS 0, not retained (PROTOCOL 3.1). Never waits for the network. Any thread.
+     * Sends one message at QoS 0, not retained (docs/protocol.md). Never waits for the network. Any thread.
      * topic is terminated; both are copied before the return. While the link is down messages wait, and are sent
      * when it is back within BUS_KEEP_MS: vendor devices wait for ever for an answer that does not come. What a
      * connection had taken when it broke is lost.

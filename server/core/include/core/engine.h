@@ -1,6 +1,6 @@
 /**
  * @file engine.h
- * @brief The engine: one thread that owns every change of state (DESIGN 2).
+ * @brief The engine: one thread that owns every change of state (docs/architecture.md).
  *
  * Whatever changes something is a command in one bounded inbox. The engine takes a batch, runs the
  * rules on each command inside one transaction, commits, and only then lets the effects out:

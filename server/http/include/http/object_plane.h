@@ -1,6 +1,6 @@
 /**
  * @file object_plane.h
- * @brief The object plane: what a device's HTTP request to an object URL meets (DESIGN 5, docs/object-plane.md).
+ * @brief The object plane: what a device's HTTP request to an object URL meets (docs/object-plane.md).
  *
  * Routes nothing but /o/{task}. Bodies go from the socket to the object store in blocks, whole objects
  * go out by sendfile or from memory. Whatever waits for the disk or the engine at the end of an upload
