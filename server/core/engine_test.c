@@ -181,6 +181,33 @@ static void a_garbled_name_is_matched_to_the_only_task(void **state)
     assert_int_equal(report_result(f, "D1", REPORT("upload", "zzz", "uploading")), FERRY_RESULT_NO_TASK);
 }
 
+static void a_late_duplicate_of_an_old_request_blocks_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct upload_task wanted = fixture_latest_upload(f, "D1", "a.txt");
+    fixture_put_hello(f, &wanted.id);
+    struct command stored = {.kind = CMD_UPLOAD_STORED, .id = wanted.id};
+    assert_int_equal(fixture_command(f, &stored), FERRY_OK);
+    fixture_advance_s(f, 1);
+    fixture_say(f, "D1", "{\"type\":\"create_upload_task\",\"size\":9,\"name\":\"a.txt\",\"md5sum\":\"" FIXTURE_MD5 "\"}");
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct upload_task late = fixture_latest_upload(f, "D1", "a.txt");
+
+    fixture_say(f, "D1", CREATE_HELLO); /* the device goes on with what it wants: the late one gives way */
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    assert_int_equal(f->real_store_ops->upload_get(f->reader, &late.id, &late), FERRY_OK);
+    assert_int_equal(late.state, UPLOAD_CANCELLED);
+
+    fixture_say(f, "D1", "{\"type\":\"create_upload_task\",\"size\":9,\"name\":\"a.txt\",\"md5sum\":\"" FIXTURE_MD5 "\"}");
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
+    assert_int_equal(f->real_store_ops->upload_get(f->reader, &wanted.id, &wanted), FERRY_OK);
+    assert_int_equal(wanted.state, UPLOAD_DONE);
+}
+
 #define NAME_64 "0123456789012345678901234567890123456789012345678901234567890123"
 
 static void a_long_name_is_known_by_its_beginning_and_md5(void **state)
@@ -613,6 +640,7 @@ int main(void)
         PLATFORM_TEST(a_device_may_have_sixteen_open_uploads),
         PLATFORM_TEST(an_upload_goes_from_request_to_done),
         PLATFORM_TEST(a_garbled_name_is_matched_to_the_only_task),
+        PLATFORM_TEST(a_late_duplicate_of_an_old_request_blocks_nothing),
         PLATFORM_TEST(a_long_name_is_known_by_its_beginning_and_md5),
         PLATFORM_TEST(bad_requests_are_refused_with_a_reason),
         PLATFORM_TEST(a_disabled_device_gets_nothing_but_a_refusal),

@@ -49,7 +49,7 @@ ferry_result upload_check_request(ferry_text name, bool has_size, uint64_t size,
 /** @brief What a valid request meets among the device's unfinished tasks. */
 struct upload_plan {
     const struct upload_task *same;    /**< go on with this one: same name, size, MD5. Null: make a new one */
-    const struct upload_task *replace; /**< cancel this one first: same name, other content, still open. Null: none */
+    const struct upload_task *replace; /**< cancel this one, also with same: same name, other content, still open. Null: none */
     size_t open_count;                 /**< created and uploading */
     const struct upload_task *quietest; /**< of these the one that was heard of longest ago. Null: none is open */
 };

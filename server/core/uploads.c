@@ -96,6 +96,26 @@ static ferry_err cancel_replaced(struct engine *e, const struct upload_task *tas
     return err == FERRY_OK ? effects_remove_partial(&e->effects, &task->id) : err;
 }
 
+static ferry_err begin(struct engine *e, const struct device_message *m, const char *name, const char *md5,
+                       uint64_t now_ms)
+{
+    struct upload_task task = new_task(e, m, name, md5, now_ms);
+    ferry_err err = save(e, NULL, &task);
+    if (err == FERRY_OK)
+        err = engine_count(e, ENGINE_STAT(uploads_created_total));
+    return err == FERRY_OK ? answer_with_url(e, m, &task, now_ms) : err;
+}
+
+static ferry_err go_on(struct engine *e, const struct device_message *m, const struct upload_task *same,
+                       uint64_t now_ms)
+{
+    struct upload_task again = *same;
+    again.updated_ms = now_ms;
+    again.expires_ms = now_ms + 1000ull * e->settings.url_life_s;
+    ferry_err err = save(e, same, &again);
+    return err == FERRY_OK ? answer_with_url(e, m, &again, now_ms) : err;
+}
+
 static ferry_err on_valid_create(struct engine *e, const struct device_message *m, uint64_t now_ms)
 {
     char name[FERRY_NAME_MAX + 1] = {0};
@@ -109,27 +129,17 @@ static ferry_err on_valid_create(struct engine *e, const struct device_message *
     if (err != FERRY_OK)
         return err;
     struct upload_plan plan = upload_plan_request(e->uploads, count, name, m->msg.size, md5);
-    if (plan.same != NULL) {
-        struct upload_task again = *plan.same;
-        again.updated_ms = now_ms;
-        again.expires_ms = now_ms + 1000ull * e->settings.url_life_s;
-        err = save(e, plan.same, &again);
-        return err == FERRY_OK ? answer_with_url(e, m, &again, now_ms) : err;
-    }
     const struct upload_task *giving_way = plan.replace;
-    if (giving_way == NULL && plan.open_count >= e->settings.uploads_open_max) {
+    if (plan.same == NULL && giving_way == NULL && plan.open_count >= e->settings.uploads_open_max) {
         giving_way = upload_silent(plan.quietest, now_ms) ? plan.quietest : NULL;
         if (giving_way == NULL)
             return refuse(e, m, FERRY_RESULT_TOO_MANY_TASKS);
     }
     if (giving_way != NULL)
         err = cancel_replaced(e, giving_way, now_ms);
-    struct upload_task task = new_task(e, m, name, md5, now_ms);
-    if (err == FERRY_OK)
-        err = save(e, NULL, &task);
-    if (err == FERRY_OK)
-        err = engine_count(e, ENGINE_STAT(uploads_created_total));
-    return err == FERRY_OK ? answer_with_url(e, m, &task, now_ms) : err;
+    if (err != FERRY_OK)
+        return err;
+    return plan.same != NULL ? go_on(e, m, plan.same, now_ms) : begin(e, m, name, md5, now_ms);
 }
 
 static ferry_err on_create(struct engine *e, const struct device_message *m, uint64_t now_ms)
@@ -150,6 +160,20 @@ static ferry_err find_latest(struct engine *e, const struct device_message *m, s
     return e->store->upload_latest(e->conn, &m->device, name, ret_task);
 }
 
+/* The unfinished task that the name fits. A `done` means the one whose object is here before one without: a late
+ * duplicate of an old request may have opened another task of that name. */
+static struct report_best match_name(const struct upload_task *tasks, size_t count, const ferry_msg *report)
+{
+    struct report_best best = {.fit = NAME_OTHER};
+    for (size_t i = 0; i < count; i++) {
+        report_name_fit fit = report_name_fits(report->name, tasks[i].name, tasks[i].md5);
+        if (fit == NAME_EXACT && report->state == FERRY_PROGRESS_DONE && tasks[i].state == UPLOAD_STORED)
+            return (struct report_best){.fit = fit, .task = &tasks[i]};
+        report_best_add(&best, fit, &tasks[i]);
+    }
+    return best;
+}
+
 /* The task a report means: an unfinished one of that name; else an ended one; else the unfinished one whose name
  * devices garble so; else the only one. NOT_FOUND: none. */
 static ferry_err find_reported(struct engine *e, const struct device_message *m, uint64_t now_ms,
@@ -159,9 +183,7 @@ static ferry_err find_reported(struct engine *e, const struct device_message *m,
     ferry_err err = e->store->upload_open(e->conn, &m->device, e->uploads, ENGINE_UNFINISHED_MAX, &count);
     if (err != FERRY_OK)
         return err;
-    struct report_best best = {.fit = NAME_OTHER};
-    for (size_t i = 0; i < count; i++)
-        report_best_add(&best, report_name_fits(m->msg.name, e->uploads[i].name, e->uploads[i].md5), &e->uploads[i]);
+    struct report_best best = match_name(e->uploads, count, &m->msg);
     if (best.fit != NAME_EXACT) {
         err = find_latest(e, m, ret_task);
         if (err != FERRY_E_NOT_FOUND)
