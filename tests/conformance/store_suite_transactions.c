@@ -1,5 +1,7 @@
 #include "store_suite_internal.h"
 
+#include "base/alloc.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -330,7 +332,35 @@ static void many_changes_fit_into_one_transaction(void **state)
     assert_int_equal(totals.uploads_open, MANY / 2);
 }
 
+static void missing_memory_fails_one_call_and_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct store_conn *c = NULL;
+    struct upload_task got;
+
+    for (unsigned n = 1; n <= 8; n++) {
+        const struct upload_task t = upload_of(n, "p", "d", "a");
+        ferry_err err;
+
+        ferry_alloc_fail_at(n);
+        err = DO(f, upload_put, &t);
+        ferry_alloc_fail_at(0);
+        assert_true(err == FERRY_OK || err == FERRY_E_NOMEM);
+        expect(err == FERRY_OK ? FERRY_OK : FERRY_E_NOT_FOUND, SEE(f, upload_get, &t.id, &got));
+        ferry_alloc_fail_at(n);
+        err = f->store->ops->connect(f->store, STORE_READER, &c);
+        ferry_alloc_fail_at(0);
+        assert_true(err == FERRY_OK || err == FERRY_E_NOMEM);
+        if (err == FERRY_OK)
+            f->store->ops->disconnect(c);
+    }
+    ferry_alloc_fail_at(1);
+    expect(FERRY_E_NOMEM, f->store->ops->connect(f->store, STORE_READER, &c));
+    ferry_alloc_fail_at(0);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(missing_memory_fails_one_call_and_changes_nothing),
     cmocka_unit_test(reader_sees_only_what_is_committed),
     cmocka_unit_test(rollback_undoes_every_kind_of_row),
     cmocka_unit_test(rewind_undoes_only_what_followed_the_mark),

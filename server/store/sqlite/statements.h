@@ -27,7 +27,7 @@
     X(VALUE_GET, "SELECT bytes FROM value WHERE key = ?")                                         \
     X(VALUE_PUT, "INSERT INTO value VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes") \
     X(LATEST_GET, "SELECT ms FROM latest WHERE one = 1")                                          \
-    X(LATEST_PUT, "UPDATE latest SET ms = max(ms, ?) WHERE one = 1")                              \
+    X(LATEST_PUT, "UPDATE latest SET ms = ? WHERE one = 1")                              \
     X(PRODUCT_ADD, "INSERT INTO product VALUES (?, ?)")                                           \
     X(PRODUCT_GET, "SELECT name, created_ms FROM product WHERE name = ?")                         \
     X(PRODUCT_REMOVE, "DELETE FROM product WHERE name = ?1"                                       \
