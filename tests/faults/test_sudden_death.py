@@ -103,3 +103,16 @@ def test_nothing_that_was_answered_is_lost_by_kill_9_at_any_moment(make_platform
     platform.start()
     assert not ledger.compare(platform.api)
     assert objects_in(platform) == objects_known(platform)
+
+
+def test_a_late_duplicate_of_an_old_request_does_not_stand_in_the_way_of_done(platform, make_device):
+    """A broker delivers again what a dead ferryd had not acknowledged, also a request that was answered and finished."""
+    device = make_device()
+    old, new = b"old content", b"new content"
+    device.upload("log", old)
+    answer = device.request_upload("log", new)
+    assert device.put(answer, new).status == 200
+    device.request_upload("log", old)
+    assert device.upload_verdict("log")["result_code"] == 0
+    states = {row["md5"]: row["state"] for row in platform.api.uploads(device.product) if row["size"] == len(new)}
+    assert states[answer["md5sum"]] == "done"
