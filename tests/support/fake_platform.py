@@ -235,9 +235,19 @@ class FakePlatform:
         self._http_thread = threading.Thread(target=self._http.serve_forever, daemon=True)
         self._http_thread.start()
         self.http_port = self._http.server_address[1]
-        self.mqtt_port = free_port()
-        self.start_broker()
+        self._start_broker_on_a_free_port()
         return self
+
+    def _start_broker_on_a_free_port(self):
+        """Between finding a port and using it another test may take it: then another one."""
+        for tries_left in (2, 1, 0):
+            self.mqtt_port = free_port()
+            try:
+                return self.start_broker()
+            except AssertionError:
+                self.stop_broker()
+                if tries_left == 0:
+                    raise
 
     def __exit__(self, *_):
         self.stop_broker()
@@ -252,7 +262,7 @@ class FakePlatform:
     def start_broker(self):
         config = self._root / "mosquitto.conf"
         users = self._root / "users"
-        text = f"listener {self.mqtt_port} 127.0.0.1\nset_tcp_nodelay true\nmax_queued_messages 0\n"
+        text = f"listener {self.mqtt_port} 127.0.0.1\nset_tcp_nodelay true\nmax_queued_messages 100000\n"
         if self._password is None:
             text += "allow_anonymous true\n"
         else:
