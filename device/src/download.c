@@ -128,24 +128,32 @@ static void keep_etag(lane_state *l, ferry_text etag)
         l->etag[0] = '\0';
 }
 
+/* Is this the file that the first bytes came from? Parts of two files are never mixed. */
+static bool same_file(const lane_state *l, const ferry_http_head *head)
+{
+    if (head->status == 200)
+        return !head->has_length || head->length == l->size;
+    if (!head->has_range || head->range_start != l->offset || (head->range_total != 0 && head->range_total != l->size))
+        return false;
+    return l->etag[0] == '\0' || head->etag.ptr == NULL || ferry_text_equal(head->etag, ferry_text_of(l->etag));
+}
+
 bool ferry__download_head(ferry_device *d, lane_state *l, const ferry_http_head *head)
 {
-    (void)d;
-    if (head->status == 206) {
-        /* Parts of two files are never mixed. */
-        if (!head->has_range || head->range_start != l->offset ||
-            (head->range_total != 0 && head->range_total != l->size))
-            return false;
-        if (l->etag[0] != '\0' && head->etag.ptr != NULL && !ferry_text_equal(head->etag, ferry_text_of(l->etag)))
-            return false;
-    } else {
-        if (head->has_length && head->length != l->size)
-            return false;
-        if (l->offset > 0)
-            ferry__lane_rewind(l);
+    bool fits = same_file(l, head), from_zero = head->status == 200 && l->offset > 0;
+
+    if (fits && !from_zero) {
+        keep_etag(l, head->etag);
+        return true;
     }
-    keep_etag(l, head->etag);
-    return true;
+    l->live = false;
+    if (!fits)
+        ferry__lane_restart(d, l, FERRY_DEVICE_E_DIGEST);
+    else { /* no ranges here: the snapshot must know before the first byte is written over */
+        ferry__lane_rewind(l);
+        ferry__lane_settle(d, l, FERRY__ON_FAULT, FERRY_FAULT_LOST, FERRY_PHASE_MOVE, 0);
+    }
+    return false;
 }
 
 ferry_device_err ferry__download_body(ferry_device *d, lane_state *l, const void *bytes, size_t len)

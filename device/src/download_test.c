@@ -138,6 +138,16 @@ static void an_answer_that_ends_early_is_no_complete_answer(void **state)
     assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 10);
 }
 
+static void a_connection_that_breaks_after_the_last_byte_costs_no_new_request(void **state)
+{
+    (void)state;
+    machine_fetch_opened(&m, 0);
+    whole_answer();
+    assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
+    machine_sleep(&m);
+    machine_expect(&m, FERRY_ACT_COMMIT);
+}
+
 /* Each head says that the stored file is another one than the first part came from. */
 static void a_changed_file_is_noticed_and_begun_again(void **state)
 {
@@ -173,10 +183,9 @@ static void a_changed_file_is_noticed_and_begun_again(void **state)
     }
 }
 
-static void a_whole_answer_to_a_range_begins_at_zero(void **state)
+static void a_store_without_ranges_begins_at_zero_and_the_snapshot_knows_first(void **state)
 {
     ferry_http_head head = {.status = 200, .has_length = true, .length = FILE_SIZE};
-    ferry_lane_status lane;
 
     (void)state;
     machine_fetch_opened(&m, 0);
@@ -185,10 +194,14 @@ static void a_whole_answer_to_a_range_begins_at_zero(void **state)
     assert_int_equal(machine_body(&m, 0, 40000), FERRY_DEVICE_OK);
     assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
     machine_sleep(&m);
-    machine_expect(&m, FERRY_ACT_HTTP);
+    assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 40000);
+    assert_int_equal(machine_head(&m, DOWN, &head), FERRY_DEVICE_E_UNWANTED);
+    machine_expect(&m, FERRY_ACT_WAIT);
+    for (int i = 0; i < 8; i++) /* the offset in the snapshot */
+        assert_int_equal(m.saved[DOWN][16 + i], 0);
+    machine_sleep(&m);
+    assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 0);
     assert_int_equal(machine_head(&m, DOWN, &head), FERRY_DEVICE_OK);
-    ferry_device_status(&m.device, DOWN, &lane);
-    assert_int_equal(lane.offset, 0);
     assert_int_equal(machine_body(&m, 0, FILE_SIZE), FERRY_DEVICE_OK);
     commit_and_confirm();
 }
@@ -480,8 +493,9 @@ int main(void)
         T(a_platform_that_says_nothing_ends_a_fetch_after_some_questions),
         T(after_a_lost_connection_only_the_rest_is_fetched),
         T(an_answer_that_ends_early_is_no_complete_answer),
+        T(a_connection_that_breaks_after_the_last_byte_costs_no_new_request),
         T(a_changed_file_is_noticed_and_begun_again),
-        T(a_whole_answer_to_a_range_begins_at_zero),
+        T(a_store_without_ranges_begins_at_zero_and_the_snapshot_knows_first),
         T(damaged_bytes_never_become_a_file),
         T(more_bytes_than_announced_are_refused),
         T(an_expired_url_is_replaced_and_the_transfer_goes_on),

@@ -146,7 +146,8 @@ static const char *behind_scheme(const char *url)
 {
     static const char scheme[] = "http://";
 
-    return strlen(url) >= sizeof scheme && same_letters(url, scheme, sizeof scheme - 1) ? url + sizeof scheme - 1 : NULL;
+    return strlen(url) >= sizeof scheme && same_letters(url, scheme, sizeof scheme - 1) ? url + sizeof scheme - 1
+                                                                                        : NULL;
 }
 
 bool ferry_http_host(const char *url, ferry_text *ret_host, uint16_t *ret_port)

@@ -62,6 +62,9 @@ void ferry__lane_moved(ferry_device *d, lane_state *l, uint64_t safe_bytes)
 
 void ferry__lane_rewind(lane_state *l)
 {
+    /* A snapshot that knows more bytes than the partial file still has would mix two files after a power cut. */
+    if (l->partial)
+        l->todo |= FERRY__TODO_SAVE;
     ferry_md5_init(&l->hash);
     l->offset = 0;
     l->saved_offset = 0;
@@ -220,7 +223,10 @@ void ferry__lane_timeout(ferry_device *d, lane_state *l)
         ferry__lane_enter(l, FERRY_PHASE_ASK);
         break;
     case FERRY_PHASE_PAUSE:
-        ferry__lane_enter(l, (ferry_phase)l->next_phase);
+        if (l->next_phase == FERRY_PHASE_MOVE && !ferry__lane_is_up(d, l) && l->offset == l->size)
+            ferry__download_http_end(d, l); /* the trouble came after the last byte */
+        else
+            ferry__lane_enter(l, (ferry_phase)l->next_phase);
         break;
     case FERRY_PHASE_ASK:
         if (l->issued)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { TIMEOUTS_AT_ONCE = 4 };
+
 static bool is_up(const ferry_device *d)
 {
     return d->link == FERRY__LINK_UP;
@@ -92,10 +94,10 @@ static void act_finished(ferry_device *d, lane_state *l, ferry_action *act)
     act->kept = l->kept;
     ferry__lane_enter(l, FERRY_PHASE_IDLE);
     l->due_ms = UINT64_MAX;
-    if (!l->kept) {
+    if (!l->kept || l->stage == FERRY_PHASE_REPORT) { /* an unconfirmed result lives on in its snapshot only */
         l->known = l->told = l->partial = false;
         ferry__lane_rewind(l);
-    } else if (ferry__lane_is_up(d, l) && l->stage == FERRY_PHASE_MOVE)
+    } else if (ferry__lane_is_up(d, l))
         ferry__lane_enter(l, FERRY_PHASE_KEPT);
     /* A listener asks for the next file at once, after a failure later. */
     if (d->listening && !ferry__lane_is_up(d, l))
@@ -149,7 +151,8 @@ static bool act_on_phase(ferry_device *d, lane_state *l, ferry_action *act)
 static bool lane_next(ferry_device *d, lane_state *l, ferry_action *act, uint64_t *deadline_ms)
 {
     act->lane = ferry__lane_of(d, l);
-    if (d->now_ms >= lane_deadline(d, l))
+    /* The end of a pause can find that its time to give up has come as well: two steps, never many. */
+    for (unsigned i = 0; i < TIMEOUTS_AT_ONCE && d->now_ms >= lane_deadline(d, l); i++)
         ferry__lane_timeout(d, l);
     if (take_todo(d, l, act) || act_on_phase(d, l, act))
         return true;

@@ -187,6 +187,25 @@ static void snapshots_keep_their_distance_in_time_and_bytes(void **state)
     assert_int_equal(m.saves - before, 1);
 }
 
+static void a_busy_platform_after_a_reboot_is_asked_for_the_url_before_anything_else(void **state)
+{
+    (void)state;
+    machine_fetch_opened(&m, 0);
+    machine_expect(&m, FERRY_ACT_HTTP);
+    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
+    assert_int_equal(machine_body(&m, 0, 10), FERRY_DEVICE_OK);
+    assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_WAIT); /* saves */
+    machine_reboot(&m);
+    machine_link(&m);
+    machine_expect(&m, FERRY_ACT_PUBLISH);
+    machine_say(&m, "{'type':'get_download_task_rsp','url':'','result_code':7,'request_id':'$ID'}");
+    machine_say(&m, "{'type':'report_download_progress_rsp','result_code':7,'result_msg':''}");
+    machine_sleep(&m);
+    machine_expect(&m, FERRY_ACT_PUBLISH);
+    assert_non_null(strstr(m.payload, "get_download_task"));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup(name, fresh)
@@ -196,6 +215,7 @@ int main(void)
         T(after_a_reboot_another_file_begins_at_zero),
         T(a_reboot_between_verified_and_named_commits_again),
         T(a_reboot_before_the_confirmation_reports_again),
+        T(a_busy_platform_after_a_reboot_is_asked_for_the_url_before_anything_else),
         T(snapshots_keep_their_distance_in_time_and_bytes),
     };
 

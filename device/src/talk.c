@@ -81,8 +81,11 @@ void ferry__lane_answer(ferry_device *d, lane_state *l, const ferry_msg *msg)
     if ((msg->has & FERRY_HAS_RESULT_CODE) == 0 || !ferry__lane_id_fits(l, msg, &kind))
         return;
     if (running) {
+        ferry_phase retry = l->phase == FERRY_PHASE_PAUSE  ? (ferry_phase)l->next_phase
+                            : l->phase == FERRY_PHASE_OPEN ? FERRY_PHASE_OPEN
+                                                           : ferry__lane_first(d, l);
         ferry__lane_settle(d, l, ferry__lane_is_up(d, l) ? FERRY__ON_RESULT_UP : FERRY__ON_RESULT_DOWN,
-                           msg->result_code, ferry__lane_first(d, l), 0);
+                           msg->result_code, retry, 0);
         return;
     }
     if (l->phase != FERRY_PHASE_REPORT)

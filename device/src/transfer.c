@@ -63,16 +63,14 @@ ferry_device_err ferry__lane_head(ferry_device *d, lane_state *l, const ferry_ht
 
     if (!l->live)
         return FERRY_DEVICE_E_UNWANTED;
+    if (l->answered)
+        return FERRY_DEVICE_E_STATE;
     l->due_ms = d->now_ms + d->cfg->stall_ms;
     l->answered = true;
-    if (ferry__decide(source, head->status)->verdict == FERRY__GO_ON) {
-        if (ferry__lane_is_up(d, l) ? ferry__upload_head(d, l, head) : ferry__download_head(d, l, head))
-            return FERRY_DEVICE_OK;
-        l->live = false; /* here and below: the port ends the request because of what we return */
-        ferry__lane_restart(d, l, FERRY_DEVICE_E_DIGEST);
-        return FERRY_DEVICE_E_UNWANTED;
-    }
-    l->live = false;
+    if (ferry__decide(source, head->status)->verdict == FERRY__GO_ON &&
+        (ferry__lane_is_up(d, l) ? ferry__upload_head(d, l, head) : ferry__download_head(d, l, head)))
+        return FERRY_DEVICE_OK;
+    l->live = false; /* the port ends the request because of what we return */
     ferry__lane_settle(d, l, source, head->status, ferry__lane_first(d, l), least_ms);
     return FERRY_DEVICE_E_UNWANTED;
 }

@@ -305,9 +305,7 @@ ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lan
 /**
  * @brief Tells the engine what happened.
  * @retval FERRY_DEVICE_OK
- * @retval FERRY_DEVICE_E_UNWANTED after HTTP_HEAD or BODY: end this request now, without another event for it.
- *         After HTTP_HEAD of a GET with FERRY_DEVICE_OK the body belongs at the offset that
- *         ferry_device_status() tells: it can be 0 although a later part was asked for.
+ * @retval FERRY_DEVICE_E_UNWANTED after HTTP_HEAD or BODY: end this request now, without another event for it
  * @retval FERRY_DEVICE_E_STATE the event does not fit (late, repeated); nothing has changed
  * Time: now_ms that goes back is taken as the latest seen.
  */

@@ -60,7 +60,6 @@ static bool head_complete(struct ferry__http *h)
 {
     struct ferry *f = h->ferry;
     ferry_event event = {.kind = FERRY_EV_HTTP_HEAD, .lane = h->lane, .head = &h->head};
-    ferry_lane_status lane;
 
     if (h->head.status < 200 || h->answered)
         return true; /* 100 Continue, or trailers */
@@ -69,9 +68,6 @@ static bool head_complete(struct ferry__http *h)
         h->wanted = false;
         return false;
     }
-    ferry_device_status(&f->device, h->lane, &lane);
-    if (h->lane == FERRY_LANE_DOWN)
-        h->position = h->paced_at = lane.offset;
     return true;
 }
 
