@@ -1,6 +1,6 @@
 /**
  * @file signals.h
- * @brief SIGTERM, SIGINT and SIGHUP: the first asks for a clean end, the second ends at once.
+ * @brief SIGTERM, SIGINT and SIGHUP: the first asks for a clean end, one that comes half a second later or more ends at once.
  */
 #ifndef DAEMON_SIGNALS_H
 #define DAEMON_SIGNALS_H

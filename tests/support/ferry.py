@@ -70,6 +70,12 @@ def unique_name(prefix, length=8):
     return prefix + digits.rjust(length - len(prefix), "0")
 
 
+def _default_signals():
+    """A shell starts what runs in the background with SIGINT ignored, nohup with SIGHUP: ferryd would inherit it."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def wait_for(condition, timeout_s=10, what="the condition"):
     """Calls condition until it gives something true, and returns that."""
     end = time.monotonic() + timeout_s
@@ -151,7 +157,7 @@ class Platform:
         with open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(
                 command + self.args, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self._root, env=self._environment())
+                cwd=self._root, env=self._environment(), preexec_fn=_default_signals)
         _live.add(self)
         if expect_exit:
             status = self._process.wait(READY_TIMEOUT_S)
