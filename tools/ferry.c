@@ -120,8 +120,11 @@ static ferry_device_err fetch(struct ferry *ferry, struct ferry_show *show, cons
 
 static int do_download(struct ferry *ferry, struct ferry_show *show, const struct ferry_config *config)
 {
-    ferry_device_err err = fetch(ferry, show, config, config->wait ? FERRY_FOR_EVER : 0);
+    ferry_device_err err;
 
+    do /* who waits goes on waiting when the file that was under way is withdrawn */
+        err = fetch(ferry, show, config, config->wait ? FERRY_FOR_EVER : 0);
+    while (config->wait && err == FERRY_DEVICE_E_NO_TASK);
     if (err == FERRY_DEVICE_OK)
         return EXIT_DONE;
     if (err != FERRY_DEVICE_E_NO_TASK)

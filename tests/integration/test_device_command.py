@@ -1,0 +1,184 @@
+"""The command `ferry` against a real platform: what the device did, and what the operator sees."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from ferry import PATIENCE, SANITIZER_MARKS, program, wait_for
+
+DONE, FAILED, USAGE, REFUSED, NETWORK = range(5)
+MIB = 1 << 20
+
+
+class Command:
+    """`ferry` as one registered device."""
+
+    def __init__(self, folder, platform, credential):
+        self.platform, self.product, self.device = platform, credential.product, credential.device
+        self.inbox = folder / "inbox"
+        self.inbox.mkdir()
+        secret = folder / "secret"
+        secret.write_text(credential.secret)
+        secret.chmod(0o600)
+        self.options = ["--product", self.product, "--device", self.device, "--secret-file", secret,
+                        "--broker", f"mqtt://127.0.0.1:{platform.mqtt_port}", "--state-dir", folder / "state"]
+        self.environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        self.environment["HOME"] = str(folder)
+
+    def start(self, *args):
+        return subprocess.Popen([program("ferry"), *self.options, *args], text=True, env=self.environment,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    @staticmethod
+    def end(process):
+        out, err = process.communicate(timeout=60 * PATIENCE)
+        assert not any(mark in err for mark in SANITIZER_MARKS), err
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def run(self, *args):
+        return self.end(self.start(*args))
+
+    def upload_row(self):
+        (row,) = self.platform.api.uploads(self.product, self.device)
+        return row
+
+
+@pytest.fixture
+def command(tmp_path, platform, product):
+    return Command(tmp_path, platform, platform.new_device(product))
+
+
+def make_file(folder, size, name="a.bin"):
+    path = folder / name
+    path.write_bytes(os.urandom(size))
+    return path
+
+
+def deploy(command, name, body):
+    command.platform.api.resource_add(command.product, name, body)
+    return command.platform.api.deploy(command.product, name, [command.device])["id"]
+
+
+@pytest.mark.parametrize("size", [1, 100_000, 5 * MIB])
+def test_an_upload_is_on_the_platform_whole_when_the_command_ends(command, tmp_path, size):
+    file = make_file(tmp_path, size)
+    done = command.run("upload", file, "--name", "log/today ä.bin")
+    assert (done.returncode, done.stderr) == (DONE, "")
+    row = command.upload_row()
+    assert (row["name"], row["state"], row["size"]) == ("log/today ä.bin", "done", size)
+    assert command.platform.api.upload_bytes(row["id"]) == file.read_bytes()
+
+
+def test_the_same_file_again_is_done_again(command, tmp_path):
+    file = make_file(tmp_path, 1000)
+    assert command.run("upload", file).returncode == DONE
+    assert command.run("upload", file).returncode == DONE
+
+
+def test_a_killed_upload_goes_on_and_arrives_once(command, tmp_path):
+    file = make_file(tmp_path, 8 * MIB)
+    process = command.start("upload", file, "--limit-rate", "4M")
+    wait_for(lambda: command.platform.api.uploads(command.product), what="the task")
+    time.sleep(0.7)
+    process.send_signal(signal.SIGKILL)
+    command.end(process)
+    start = time.monotonic()
+    assert command.run("upload", file, "--limit-rate", "4M").returncode == DONE
+    assert time.monotonic() - start < 1.9 * PATIENCE  # not all of it again
+    row = command.upload_row()
+    assert row["state"] == "done"
+    assert command.platform.api.upload_bytes(row["id"]) == file.read_bytes()
+
+
+@pytest.mark.parametrize("size", [1, 5 * MIB])
+def test_a_deployed_file_arrives_and_the_operator_sees_it(command, size):
+    body = os.urandom(size)
+    deployment = deploy(command, "firmware.bin", body)
+    done = command.run("download", "--dir", command.inbox, "--wait")
+    assert (done.returncode, done.stderr) == (DONE, "")
+    assert (command.inbox / "firmware.bin").read_bytes() == body
+    assert [path.name for path in command.inbox.iterdir()] == ["firmware.bin"]
+    assert command.platform.api.download_task(deployment, command.device)["state"] == "done"
+
+
+def test_nothing_deployed_is_nothing_to_fetch(command):
+    done = command.run("download", "--dir", command.inbox)
+    assert (done.returncode, done.stdout) == (DONE, "nothing to fetch\n")
+
+
+def test_an_interrupted_download_goes_on(command):
+    body = os.urandom(8 * MIB)
+    deployment = deploy(command, "big.bin", body)
+    process = command.start("download", "--dir", command.inbox, "--limit-rate", "4M")
+    part = command.inbox / f".ferry-{command.product}-{command.device}.part"
+    wait_for(lambda: part.exists() and part.stat().st_size > 2 * MIB, what="two megabytes")
+    process.send_signal(signal.SIGTERM)
+    assert command.end(process).returncode == FAILED
+    assert command.run("download", "--dir", command.inbox).returncode == DONE
+    assert (command.inbox / "big.bin").read_bytes() == body
+    assert command.platform.api.download_task(deployment, command.device)["state"] == "done"
+
+
+def test_a_cancelled_deployment_stops_the_device(command):
+    deployment = deploy(command, "big.bin", os.urandom(16 * MIB))
+    process = command.start("download", "--dir", command.inbox, "--limit-rate", "2M")
+    part = command.inbox / f".ferry-{command.product}-{command.device}.part"
+    wait_for(lambda: part.exists() and part.stat().st_size > MIB, what="the first megabyte")
+    command.platform.api.deployment_cancel(deployment)
+    done = command.end(process)
+    assert done.returncode == REFUSED
+    assert list(command.inbox.iterdir()) == []
+
+
+def test_an_agent_takes_one_deployment_after_the_other(command):
+    process = command.start("agent", "--dir", command.inbox, "--json")
+    bodies = {f"file-{i}": os.urandom(20_000 + i) for i in range(5)}
+    deployments = [deploy(command, name, body) for name, body in bodies.items()]
+    for deployment in deployments:
+        command.platform.api.wait_download(deployment, command.device, "done")
+    process.send_signal(signal.SIGTERM)
+    done = command.end(process)
+    assert done.returncode == DONE
+    for name, body in bodies.items():
+        assert (command.inbox / name).read_bytes() == body
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["name"] for event in events if event["event"] == "done"] == list(bodies)
+
+
+def test_two_devices_upload_the_same_name_at_once_and_do_not_meet(tmp_path, platform, product):
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+    commands = [Command(folder, platform, platform.new_device(product)) for folder in folders]
+    files = [make_file(folder, 3 * MIB) for folder in folders]
+    processes = [command.start("upload", file) for command, file in zip(commands, files)]
+    for command, file, process in zip(commands, files, processes):
+        assert command.end(process).returncode == DONE
+        assert platform.api.upload_bytes(command.upload_row()["id"]) == file.read_bytes()
+
+
+def test_a_wrong_secret_is_refused_with_advice(command, tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("bm90IHRoZSBzZWNyZXQ=")
+    wrong.chmod(0o600)
+    done = command.run("upload", make_file(tmp_path, 10), "--secret-file", wrong)
+    assert done.returncode == REFUSED
+    assert "secret" in done.stderr
+
+
+def test_an_upload_survives_a_platform_that_restarts(make_platform, tmp_path):
+    platform = make_platform()
+    platform.pin_ports()
+    command = Command(tmp_path, platform, platform.new_device())
+    file = make_file(tmp_path, 8 * MIB)
+    process = command.start("upload", file, "--limit-rate", "4M")
+    wait_for(lambda: platform.api.uploads(command.product), what="the task")
+    time.sleep(0.7)
+    platform.restart()
+    done = command.end(process)
+    assert done.returncode == DONE, done.stderr
+    row = command.upload_row()
+    assert row["state"] == "done"
+    assert platform.api.upload_bytes(row["id"]) == file.read_bytes()
