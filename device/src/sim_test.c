@@ -87,7 +87,7 @@ static const char *sim_md5(void)
 
 /* ---- the platform ---- */
 
-static void answer(struct sim *s, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void answer(struct sim *s, const char *format, ...)
 {
     va_list args;
 

@@ -7,8 +7,9 @@ shift
 symbols=$("$nm" --format=posix "$@" | awk 'NF >= 2 { print $2, $1 }')
 defined=$(printf '%s\n' "$symbols" | awk '$1 != "U" { print $2 }' | sort -u)
 needed=$(printf '%s\n' "$symbols" | awk '$1 == "U" { print $2 }' | sort -u)
+# clang writes memcmp() == 0 as bcmp()
 foreign=$(printf '%s\n' "$needed" | grep -vxF "$defined" |
-  grep -vxE '_GLOBAL_OFFSET_TABLE_|mem(chr|cmp|cpy|move|set)|str(chr|cmp|len|ncmp|spn|cspn)' || true)
+  grep -vxE '_GLOBAL_OFFSET_TABLE_|bcmp|mem(chr|cmp|cpy|move|set)|str(chr|cmp|len|ncmp|spn|cspn)' || true)
 [ -n "$needed" ] || { echo "no symbols found"; exit 1; }
 [ -z "$foreign" ] || { echo "the engine must not need:"; echo "$foreign"; exit 1; }
 state=$(printf '%s\n' "$symbols" | awk '$1 ~ /^[bBC]$/ { print $2 }')

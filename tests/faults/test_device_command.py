@@ -471,7 +471,7 @@ def test_an_agent_takes_what_is_there_and_what_is_pushed_and_ends_cleanly(device
     fake.offer("two", b"2" * 2000)
     fake.push(device.product, device.name)
     wait_for(lambda: (device.inbox / "two").exists(), what="the pushed file")
-    wait_for(lambda: len(fake.results) == 2, what="both reports")
+    wait_for(lambda: len(fake.results) == 2 and fake.messages[-1]["type"] == "get_download_task", what="both reports")
     process.send_signal(signal.SIGTERM)
     done = device.end(process)
     assert done.returncode == DONE
