@@ -197,6 +197,7 @@ int ferry_config_read(struct ferry_config *config, int argc, char **argv)
     char message[FERRY_SETTING_MESSAGE_SIZE] = "out of memory";
 
     *config = (struct ferry_config){0};
+    argp_program_version = "ferry " FERRY_VERSION;
     argp_err_exit_status = EXIT_USAGE;
     if (argp_parse(&argp, argc, argv, 0, NULL, &line) != 0)
         return EXIT_USAGE;
