@@ -182,7 +182,7 @@ static int open_and_run(const struct ferry_config *config)
         .user = &show,
     };
 
-    ferry_show_init(&show, config->json, config->broker);
+    ferry_show_init(&show, config->json, patient, config->broker);
     ferry_device_err err = ferry_open(&options, &ferry, message);
     if (err != FERRY_DEVICE_OK) {
         ferry_show_failed(&show, config->command == COMMAND_UPLOAD ? FERRY_LANE_UP : FERRY_LANE_DOWN, err, message,

@@ -71,9 +71,10 @@ static void end_bar(struct ferry_show *show)
     show->drawn = false;
 }
 
-void ferry_show_init(struct ferry_show *show, bool json, const char *broker)
+void ferry_show_init(struct ferry_show *show, bool json, bool patient, const char *broker)
 {
-    *show = (struct ferry_show){.json = json, .terminal = isatty(STDERR_FILENO) == 1, .broker = broker};
+    *show =
+        (struct ferry_show){.json = json, .patient = patient, .terminal = isatty(STDERR_FILENO) == 1, .broker = broker};
     show->started_ms = ferry_mono_ms();
 }
 
@@ -127,6 +128,8 @@ static const char *fault_text(ferry_fault fault)
 /* The connection to the broker came or went: people want to know why nothing happens. */
 static void show_link(struct ferry_show *show, const ferry_lane_status *status)
 {
+    if (status->phase <= FERRY_PHASE_KEPT && !show->patient)
+        return; /* nobody waits for it, or all is over and said elsewhere */
     bool came = status->linked && !show->linked && show->link_tries > 0;
     bool failed = !status->linked && status->link_tries > show->link_tries;
 

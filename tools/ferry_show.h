@@ -13,6 +13,7 @@
 /** @brief One transfer on the screen. */
 struct ferry_show {
     bool json;
+    bool patient;  /**< waits for ever: an agent */
     bool terminal; /**< stderr is one: draw a bar */
     bool drawn;    /**< the cursor stands in a bar */
     const char *broker;
@@ -26,7 +27,7 @@ struct ferry_show {
     bool linked;
 };
 
-void ferry_show_init(struct ferry_show *show, bool json, const char *broker);
+void ferry_show_init(struct ferry_show *show, bool json, bool patient, const char *broker);
 /** @brief The progress callback; user is the ferry_show. */
 void ferry_show_progress(void *user, ferry_lane lane, const ferry_lane_status *status);
 /** @brief A transfer is done. path: where it lies, null for an upload. */

@@ -77,6 +77,24 @@ static ferry_device_err check_identity(struct ferry *f, const struct ferry_optio
     return FERRY_DEVICE_E_ARG;
 }
 
+/* A certificate that cannot be read would look like a network that fails again and again. */
+static ferry_device_err check_certificates(const struct ferry_options *o, char reterr_message[FERRY_MESSAGE_SIZE])
+{
+    const char *const files[] = {o->ca_file, o->cert_file, o->key_file};
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i] == NULL || access(files[i], R_OK) == 0)
+            continue;
+        (void)snprintf(reterr_message, FERRY_MESSAGE_SIZE, "%.300s: %s", files[i], strerror(errno));
+        return FERRY_DEVICE_E_ARG;
+    }
+    if ((o->cert_file == NULL) == (o->key_file == NULL))
+        return FERRY_DEVICE_OK;
+    (void)snprintf(reterr_message, FERRY_MESSAGE_SIZE,
+                   "a client certificate needs its key, and the key its certificate");
+    return FERRY_DEVICE_E_ARG;
+}
+
 static ferry_device_err open_parts(struct ferry *f)
 {
     ferry_device_err err = engine_init(f);
@@ -102,6 +120,8 @@ ferry_device_err ferry_open(const struct ferry_options *options, struct ferry **
     f->epoll_fd = f->timer_fd = f->wake_fd = f->mqtt.fd = f->state.dir_fd = f->state.lock_fd = -1;
     f->files.source_fd = f->files.dir_fd = f->files.part_fd = -1;
     ferry_device_err err = check_identity(f, options, reterr_message);
+    if (err == FERRY_DEVICE_OK)
+        err = check_certificates(options, reterr_message);
     if (err == FERRY_DEVICE_OK) {
         err = options_copy(f, options) ? open_parts(f) : FERRY_DEVICE_E_SYSTEM;
         if (err != FERRY_DEVICE_OK)

@@ -1,4 +1,4 @@
-/* The parts of the port that need no network. The rest: tests/faults/test_device_command.py. */
+/* The parts of the port that need no network. The rest: tests/faults/test_device_on_bad_days.py. */
 #include "port.h"
 
 #include <setjmp.h>
@@ -140,6 +140,8 @@ static void options_that_cannot_work_are_refused_with_a_reason(void **state)
     REFUSED(secret = "***", "secret");
     REFUSED(broker = NULL, "mqtt://");
     REFUSED(broker = "localhost", "mqtt://");
+    REFUSED(ca_file = "/nowhere/ca.pem", "/nowhere/ca.pem");
+    REFUSED(cert_file = "/dev/null", "key");
     options = good;
     options.state_dir = "/proc/nowhere";
     assert_int_equal(ferry_open(&options, &ferry, why), FERRY_DEVICE_E_STORE);
