@@ -12,7 +12,7 @@ enum {
     WIDTH_DEFAULT = 80,
     WIDTH_MAX = 120,
     BAR_MIN = 10,
-    NUMBERS_WIDTH = 52, /* columns of everything but label and bar */
+    NUMBERS_WIDTH = 61, /* columns of everything but label and bar, at their widest */
     LABEL_MIN = 8,
     LABEL_MAX = 30,
 };
