@@ -139,8 +139,10 @@ static int do_agent(struct ferry *ferry, struct ferry_show *show, const struct f
         ferry_device_err err = fetch(ferry, show, config, FERRY_FOR_EVER);
         if (err == FERRY_DEVICE_E_STORE && access(config->dir, W_OK | X_OK) != 0)
             return failed(show, ferry, FERRY_LANE_DOWN, err);
-        if (err != FERRY_DEVICE_OK && err != FERRY_DEVICE_E_STOPPED)
-            (void)failed(show, ferry, FERRY_LANE_DOWN, err);
+        if (err == FERRY_DEVICE_OK || err == FERRY_DEVICE_E_STOPPED)
+            continue;
+        (void)failed(show, ferry, FERRY_LANE_DOWN, err);
+        (void)sleep(1); /* whatever it was, it does not become a busy loop; a signal ends the sleep */
     }
     return EXIT_DONE;
 }

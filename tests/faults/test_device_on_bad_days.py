@@ -493,6 +493,25 @@ def test_an_agent_goes_on_after_a_file_that_it_cannot_take(device, fake):
     assert device.end(process).returncode == DONE
 
 
+def test_an_agent_whose_folder_was_replaced_uses_the_new_one(device, fake):
+    process = device.start("agent", "--dir", device.inbox)
+    fake.offer("one", b"1" * 10)
+    wait_for(lambda: len(fake.results) == 1 and fake.messages[-1]["type"] == "get_download_task", what="the first file")
+    (device.inbox / "one").unlink()
+    device.inbox.rmdir()
+    device.inbox.mkdir()
+    time.sleep(0.2)
+    fake.offer("two", b"2" * 10)
+    fake.push(device.product, device.name)
+    wait_for(lambda: len(fake.results) == 2, what="its first try")
+    time.sleep(1.5)  # the agent's pause after a failure
+    fake.offer("three", b"3" * 10)
+    fake.push(device.product, device.name)
+    wait_for(lambda: (device.inbox / "three").exists(), what="a file in the new folder")
+    process.send_signal(signal.SIGTERM)
+    assert device.end(process).returncode == DONE
+
+
 def test_an_agent_survives_a_broker_that_goes_and_comes_back(device, fake):
     process = device.start("agent", "--dir", device.inbox)
     wait_for(lambda: fake.messages, what="the first question")

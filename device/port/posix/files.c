@@ -89,7 +89,10 @@ void ferry__source_close(struct ferry *f)
 
 ferry_device_err ferry__folder_open(struct ferry *f, const char *dir)
 {
-    if (f->files.dir != NULL && strcmp(f->files.dir, dir) == 0 && f->files.dir_fd >= 0)
+    struct stat st;
+
+    /* Open already, unless it was removed (and perhaps made again) meanwhile. */
+    if (f->files.dir != NULL && strcmp(f->files.dir, dir) == 0 && fstat(f->files.dir_fd, &st) == 0 && st.st_nlink > 0)
         return FERRY_DEVICE_OK;
     ferry__autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     char *copy = strdup(dir);
