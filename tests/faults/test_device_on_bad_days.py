@@ -22,6 +22,7 @@ class Device:
 
     def __init__(self, folder, platform, product="p1", name="d1"):
         self.folder, self.product, self.name = folder, product, name
+        self.started = []
         self.inbox = folder / "inbox"
         self.inbox.mkdir()
         self.secret = folder / "secret"
@@ -35,8 +36,10 @@ class Device:
     def start(self, *args):
         env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         env["HOME"] = str(self.folder)
-        return subprocess.Popen([program("ferry"), *self.identity, *self.where, *args], text=True, env=env,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen([program("ferry"), *self.identity, *self.where, *args], text=True, env=env,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        self.started.append(process)
+        return process
 
     def end(self, process, timeout_s=60):
         out, err = process.communicate(timeout=timeout_s * PATIENCE)
@@ -67,7 +70,12 @@ def fake():
 
 @pytest.fixture
 def device(tmp_path, fake):
-    return Device(tmp_path, fake)
+    device = Device(tmp_path, fake)
+    yield device
+    for process in device.started:  # of a test that failed half-way
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def make_file(device, size=3 * MIB, name="a.bin"):

@@ -17,6 +17,7 @@ class Command:
 
     def __init__(self, folder, platform, credential):
         self.platform, self.product, self.device = platform, credential.product, credential.device
+        self.started = []
         self.inbox = folder / "inbox"
         self.inbox.mkdir()
         secret = folder / "secret"
@@ -28,8 +29,10 @@ class Command:
         self.environment["HOME"] = str(folder)
 
     def start(self, *args):
-        return subprocess.Popen([program("ferry"), *self.options, *args], text=True, env=self.environment,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([program("ferry"), *self.options, *args], text=True, env=self.environment,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started.append(process)
+        return process
 
     @staticmethod
     def end(process):
@@ -47,7 +50,12 @@ class Command:
 
 @pytest.fixture
 def command(tmp_path, platform, product):
-    return Command(tmp_path, platform, platform.new_device(product))
+    command = Command(tmp_path, platform, platform.new_device(product))
+    yield command
+    for process in command.started:  # of a test that failed half-way
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def make_file(folder, size, name="a.bin"):
