@@ -13,27 +13,27 @@ typedef enum {
     FERRY__NEW_URL,   /* ask the platform again; too often: report */
     FERRY__WHOLE,     /* this store does not speak tus: send the file with one PUT */
     FERRY__RESTART,   /* from byte 0: the file changed or came damaged; too often: report */
-    FERRY__REPORT,    /* tell the platform `fail`, then stop */
+    FERRY__REPORT, /* tell the platform `fail`, then stop */
     FERRY__STOP,      /* the platform said so, or nobody can be told */
 } ferry__verdict;
 
-/* Where the code comes from. */
+/* Where the code comes from. All eight bits: a rule is six bytes. */
 enum {
-    FERRY__ON_FAULT = 1u << 1, /* ferry_fault of an HTTP request or a file */
-    FERRY__ON_LINK = 1u << 2,  /* ferry_fault of the connection to the broker */
-    FERRY__ON_PUT = 1u << 3,   /* HTTP status */
-    FERRY__ON_PROBE = 1u << 4,
-    FERRY__ON_PATCH = 1u << 5,
-    FERRY__ON_GET = 1u << 6,
-    FERRY__ON_RESULT_UP = 1u << 7,   /* result_code of the platform, about an upload */
-    FERRY__ON_RESULT_DOWN = 1u << 8, /* ... about a download */
+    FERRY__ON_FAULT = 1u << 0, /* ferry_fault of an HTTP request or a file */
+    FERRY__ON_LINK = 1u << 1,  /* ferry_fault of the connection to the broker */
+    FERRY__ON_PUT = 1u << 2,   /* HTTP status; in the order of ferry_http_kind */
+    FERRY__ON_PROBE = 1u << 3,
+    FERRY__ON_PATCH = 1u << 4,
+    FERRY__ON_GET = 1u << 5,
+    FERRY__ON_RESULT_UP = 1u << 6,   /* result_code of the platform, about an upload */
+    FERRY__ON_RESULT_DOWN = 1u << 7, /* ... about a download */
 };
 
 typedef struct {
-    uint16_t sources; /* FERRY__ON_... */
-    int16_t from, to; /* codes, inclusive */
-    uint8_t verdict;
-    uint8_t err; /* what the application is told when it ends here */
+    uint8_t sources;     /* FERRY__ON_... */
+    uint8_t verdict : 3; /* ferry__verdict */
+    uint8_t err : 5;     /* what the application is told when it ends here */
+    int16_t from, to;    /* codes, inclusive */
 } ferry__rule;
 
 /** @brief The rule for a code; always there. source is exactly one FERRY__ON_ bit. */

@@ -4,10 +4,22 @@
 
 enum { URL_LEAST = 64, URL_MOST = 4096 };
 
-static void tick(ferry_device *d, uint64_t now_ms)
+static void run_down(uint32_t *left, uint32_t ms)
 {
-    if (now_ms > d->now_ms)
-        d->now_ms = now_ms;
+    if (*left != FERRY__NEVER)
+        *left = *left > ms ? *left - ms : 0;
+}
+
+void ferry__tick(ferry_device *d, uint64_t now_ms)
+{
+    if (now_ms <= d->now_ms)
+        return;
+    uint32_t ms = now_ms - d->now_ms < FERRY__NEVER ? (uint32_t)(now_ms - d->now_ms) : FERRY__NEVER;
+    d->now_ms = now_ms;
+    run_down(&d->link_left, ms);
+    for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++)
+        for (uint32_t *left = &l->left.due; left <= &l->left.save; left++)
+            run_down(left, ms);
 }
 
 static bool config_valid(const ferry_device_config *cfg)
@@ -24,86 +36,49 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
 {
     if (d == NULL || cfg == NULL || mem == NULL || !config_valid(cfg))
         return FERRY_DEVICE_E_ARG;
-    if (mem_bytes < FERRY_DEVICE_MEM(cfg->name_max, cfg->url_max)) {
+    size_t need = FERRY_DEVICE_MEM(cfg->name_max, cfg->url_max);
+    if (mem_bytes < need) {
         if (reterr_need != NULL)
-            *reterr_need = FERRY_DEVICE_MEM(cfg->name_max, cfg->url_max);
+            *reterr_need = need;
         return FERRY_DEVICE_E_MEMORY;
     }
     memset(d, 0, sizeof *d);
     d->cfg = cfg;
     d->random = seed != 0 ? seed : 1;
     d->work = mem;
-    char *next = d->work + FERRY_DEVICE_WORK;
+    char *next = d->work + FERRY_DEVICE_WORK(cfg->name_max);
     for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++) {
+        l->down = l != d->lane;
         l->name = next;
         l->url = next + cfg->name_max + 1;
         l->name[0] = l->url[0] = '\0';
-        l->due_ms = UINT64_MAX;
-        ferry_md5_init(&l->hash);
+        l->left.due = FERRY__NEVER;
+        ferry_md5_init(&l->kept.hash);
         next = l->url + cfg->url_max + 1;
     }
     return FERRY_DEVICE_OK;
 }
 
-ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const void *bytes, size_t len)
-{
-    lane_state *l;
-    const uint8_t *in = bytes;
-
-    tick(d, now_ms);
-    if (len > 3 && in[3] < FERRY_LANES && d->lane[in[3]].phase != FERRY_PHASE_IDLE)
-        return FERRY_DEVICE_E_STATE;
-    if (!ferry__snapshot_read(d, in, len, &l))
-        return FERRY_DEVICE_E_SNAPSHOT;
-    uint8_t stage = l->stage, result = l->result;
-    ferry__lane_begin(d, l);
-    l->known = l->told = true;
-    l->partial = !ferry__lane_is_up(d, l) && stage != FERRY_PHASE_REPORT;
-    if (stage == FERRY_PHASE_REPORT)
-        ferry__lane_report(d, l, (ferry_device_err)result);
-    else if (ferry__lane_is_up(d, l)) {
-        ferry__lane_rewind(l);
-        ferry__lane_enter(l, FERRY_PHASE_KEPT);
-    } else
-        ferry__lane_enter(l, stage == FERRY_PHASE_COMMIT ? FERRY_PHASE_COMMIT : FERRY_PHASE_ASK);
-    l->todo = 0; /* it is saved already */
-    return FERRY_DEVICE_OK;
-}
-
-ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, void *out, size_t cap, size_t *ret_len)
-{
-    const lane_state *l = &d->lane[lane];
-
-    if (!l->known || l->phase == FERRY_PHASE_IDLE || (l->phase == FERRY_PHASE_END && !l->kept))
-        return FERRY_DEVICE_E_STATE;
-    if (cap < FERRY_SNAPSHOT_MAX(d->cfg->name_max))
-        return FERRY_DEVICE_E_MEMORY;
-    *ret_len = ferry__snapshot_write(d, l, out);
-    return FERRY_DEVICE_OK;
-}
-
 ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const ferry_upload_request *request)
 {
-    lane_state *l = &d->lane[FERRY_LANE_UP];
+    lane_state *l = ferry__lane_at(d, FERRY_LANE_UP);
     ferry_text name = ferry_text_of(request->name);
 
-    tick(d, now_ms);
-    if (!ferry_name_valid(name) || name.len > d->cfg->name_max || request->size == 0)
+    ferry__tick(d, now_ms);
+    if (FERRY_WITHOUT_UPLOAD || !ferry_name_valid(name) || name.len > d->cfg->name_max || request->size == 0)
         return FERRY_DEVICE_E_ARG;
-    if (l->phase != FERRY_PHASE_IDLE && l->phase != FERRY_PHASE_KEPT)
+    if (l->phase > FERRY_PHASE_KEPT)
         return FERRY_DEVICE_E_STATE;
-    bool again = l->phase == FERRY_PHASE_KEPT && l->size == request->size && l->tag == request->tag &&
-                 ferry_text_equal(name, ferry_text_of(l->name));
+    l->told = l->phase == FERRY_PHASE_KEPT && l->kept.size == request->size && l->kept.tag == request->tag &&
+              ferry_text_equal(name, ferry_text_of(l->name));
+    l->known = l->told || request->md5 != NULL;
     ferry__lane_rewind(l);
     ferry__lane_begin(d, l);
-    l->size = request->size;
-    l->tag = request->tag;
-    memcpy(l->name, name.ptr, name.len);
-    l->name[name.len] = '\0';
-    l->told = again;
-    l->known = again || request->md5 != NULL;
+    l->kept.size = request->size;
+    l->kept.tag = request->tag;
+    memcpy(l->name, name.ptr, name.len + 1);
     if (request->md5 != NULL)
-        memcpy(l->md5, request->md5, FERRY_MD5_BYTES);
+        memcpy(l->kept.md5, request->md5, FERRY_MD5_BYTES);
     l->todo = l->known ? FERRY__TODO_SAVE : 0;
     ferry__lane_enter(l, l->known ? FERRY_PHASE_ASK : FERRY_PHASE_HASH);
     return FERRY_DEVICE_OK;
@@ -111,33 +86,33 @@ ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const fer
 
 void ferry_device_fetch(ferry_device *d, uint64_t now_ms)
 {
-    lane_state *l = &d->lane[FERRY_LANE_DOWN];
+    lane_state *l = ferry__lane_at(d, FERRY_LANE_DOWN);
 
-    tick(d, now_ms);
-    if (l->phase != FERRY_PHASE_IDLE)
-        return;
-    ferry__lane_begin(d, l);
-    ferry__lane_enter(l, FERRY_PHASE_ASK);
+    ferry__tick(d, now_ms);
+    if (!FERRY_WITHOUT_DOWNLOAD && l->phase == FERRY_PHASE_IDLE)
+        ferry__lane_timeout(d, l);
 }
 
 void ferry_device_listen(ferry_device *d, uint64_t now_ms, bool on)
 {
-    lane_state *l = &d->lane[FERRY_LANE_DOWN];
+    lane_state *l = ferry__lane_at(d, FERRY_LANE_DOWN);
 
     if (on && !d->listening)
         ferry_device_fetch(d, now_ms);
-    d->listening = on;
-    if (!on && !l->known && (l->phase == FERRY_PHASE_ASK || l->phase == FERRY_PHASE_PAUSE))
+    d->listening = on && !FERRY_WITHOUT_DOWNLOAD;
+    if (on || l->known)
+        return;
+    if (l->phase == FERRY_PHASE_ASK || l->phase == FERRY_PHASE_PAUSE || l->phase == FERRY_PHASE_IDLE)
         ferry__lane_enter(l, FERRY_PHASE_IDLE);
 }
 
 ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lane lane)
 {
-    lane_state *l = &d->lane[lane];
+    lane_state *l = ferry__lane_at(d, lane);
 
-    tick(d, now_ms);
-    if (l->phase == FERRY_PHASE_IDLE || l->phase == FERRY_PHASE_COMMIT || l->phase == FERRY_PHASE_REPORT ||
-        l->phase == FERRY_PHASE_END)
+    ferry__tick(d, now_ms);
+    if (!ferry__is_built_in(lane) || l->phase == FERRY_PHASE_IDLE || l->phase == FERRY_PHASE_COMMIT ||
+        l->phase == FERRY_PHASE_REPORT || l->phase == FERRY_PHASE_END)
         return FERRY_DEVICE_E_STATE;
     l->why = FERRY_WHY_NONE;
     l->told = l->told && l->known;
@@ -145,107 +120,80 @@ ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lan
     return FERRY_DEVICE_OK;
 }
 
-static void on_message(ferry_device *d, const ferry_event *event)
-{
-    ferry_msg msg;
-    lane_state *up = &d->lane[FERRY_LANE_UP], *down = &d->lane[FERRY_LANE_DOWN];
-
-    if (ferry_msg_parse(event->payload, event->len, (ferry_json_token *)(void *)d->work, FERRY_JSON_TOKENS_DEVICE,
-                        &msg) != FERRY_PROTO_OK ||
-        msg.damaged)
-        return;
-    d->link_tries = 0; /* the platform is alive */
-    switch (msg.type) {
-    case FERRY_MSG_CREATE_UPLOAD_TASK_RSP:
-        ferry__upload_answer(d, up, &msg);
-        break;
-    case FERRY_MSG_REPORT_UPLOAD_PROGRESS_RSP:
-    case FERRY_MSG_UPLOAD_RESULT:
-        ferry__lane_answer(d, up, &msg);
-        break;
-    case FERRY_MSG_GET_DOWNLOAD_TASK_RSP:
-    case FERRY_MSG_DOWNLOAD:
-        ferry__download_offer(d, down, &msg);
-        break;
-    case FERRY_MSG_REPORT_DOWNLOAD_PROGRESS_RSP:
-        ferry__lane_answer(d, down, &msg);
-        break;
-    case FERRY_MSG_NONE:
-    case FERRY_MSG_CREATE_UPLOAD_TASK:
-    case FERRY_MSG_REPORT_UPLOAD_PROGRESS:
-    case FERRY_MSG_GET_DOWNLOAD_TASK:
-    case FERRY_MSG_REPORT_DOWNLOAD_PROGRESS:
-        break; /* these go the other way */
-    }
-}
-
 /* The answer to READ, OPEN or COMMIT. */
 static ferry_device_err on_file(ferry_device *d, lane_state *l, const ferry_event *event)
 {
-    bool expected =
-        event->kind == FERRY_EV_READ     ? l->phase == FERRY_PHASE_HASH
-        : event->kind == FERRY_EV_OPENED ? l->phase == FERRY_PHASE_OPEN
-        : event->kind == FERRY_EV_COMMITTED
-            ? l->phase == FERRY_PHASE_COMMIT
-            : l->phase == FERRY_PHASE_HASH || l->phase == FERRY_PHASE_OPEN || l->phase == FERRY_PHASE_COMMIT;
+    static const uint8_t waits_for[] = {
+        [FERRY_PHASE_HASH] = FERRY_EV_READ, [FERRY_PHASE_OPEN] = FERRY_EV_OPENED, [FERRY_PHASE_COMMIT] = FERRY_EV_COMMITTED};
+    unsigned expected = l->phase < sizeof waits_for && l->issued ? waits_for[l->phase] : 0;
 
-    if (!expected || !l->issued)
+    if (expected == 0 || (event->kind != expected && event->kind != FERRY_EV_FILE_FAILED))
         return FERRY_DEVICE_E_STATE;
-    if (event->kind == FERRY_EV_READ && event->len > 0)
-        ferry__upload_read(d, l, event->bytes, event->len);
-    else if (event->kind == FERRY_EV_OPENED)
+    if (event->kind == FERRY_EV_OPENED)
         ferry__download_opened(d, l, event->offset);
     else if (event->kind == FERRY_EV_COMMITTED)
         ferry__lane_report(d, l, FERRY_DEVICE_OK);
-    else { /* an empty READ is the end of a file that should be longer */
-        ferry_fault fault = event->kind == FERRY_EV_READ       ? FERRY_FAULT_READ
-                            : event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM
-                                                               : event->fault;
-        ferry__lane_settle(d, l, FERRY__ON_FAULT, fault, (ferry_phase)l->phase, 0);
+    else if (event->kind == FERRY_EV_READ && event->len > 0)
+        ferry__upload_read(d, l, event->bytes, event->len);
+    else /* an empty READ is the end of a file that should be longer */
+        ferry__lane_fault(d, l,
+                          event->kind == FERRY_EV_READ       ? FERRY_FAULT_READ
+                          : event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM
+                                                             : event->fault);
+    return FERRY_DEVICE_OK;
+}
+
+static ferry_device_err on_message(ferry_device *d, const ferry_event *event)
+{
+    ferry__downlink msg;
+
+    if (ferry__downlink_read(event->payload, event->len, &msg)) {
+        d->link_tries = 0; /* the platform is alive */
+        ferry__message(d, &msg);
     }
+    return FERRY_DEVICE_OK;
+}
+
+static ferry_device_err on_lane_event(ferry_device *d, lane_state *l, const ferry_event *event)
+{
+    if (event->kind <= FERRY_EV_FILE_FAILED)
+        return on_file(d, l, event);
+    if (event->kind == FERRY_EV_HTTP_HEAD)
+        return ferry__lane_head(d, l, event->head);
+    if (event->kind == FERRY_EV_BODY)
+        return ferry__download_body(d, l, event->bytes, event->len);
+    if (event->kind == FERRY_EV_SENT)
+        return ferry__lane_sent(d, l, event->offset);
+    if (!l->live)
+        return FERRY_DEVICE_E_STATE;
+    ferry__lane_http_end(d, l, event->fault);
     return FERRY_DEVICE_OK;
 }
 
 ferry_device_err ferry_device_event(ferry_device *d, uint64_t now_ms, const ferry_event *event)
 {
-    lane_state *l = &d->lane[event->lane == FERRY_LANE_UP ? FERRY_LANE_UP : FERRY_LANE_DOWN];
-
-    tick(d, now_ms);
-    switch (event->kind) {
-    case FERRY_EV_LINK_UP:
-    case FERRY_EV_LINK_DOWN:
-    case FERRY_EV_SUBSCRIBED:
+    ferry__tick(d, now_ms);
+    if (event->kind < FERRY_EV_LINK_UP || event->kind > FERRY_EV_HTTP_END)
+        return FERRY_DEVICE_E_ARG;
+    if (event->kind <= FERRY_EV_SUBSCRIBED)
         return ferry__link_event(d, event);
-    case FERRY_EV_MESSAGE:
-        on_message(d, event);
-        return FERRY_DEVICE_OK;
-    case FERRY_EV_READ:
-    case FERRY_EV_OPENED:
-    case FERRY_EV_COMMITTED:
-    case FERRY_EV_FILE_FAILED:
-        return on_file(d, l, event);
-    case FERRY_EV_HTTP_HEAD:
-        return ferry__lane_head(d, l, event->head);
-    case FERRY_EV_BODY:
-        return ferry__download_body(d, l, event->bytes, event->len);
-    case FERRY_EV_SENT:
-        return ferry__lane_sent(d, l, event->offset);
-    case FERRY_EV_HTTP_END:
-        return ferry__lane_http_end(d, l, event->fault);
-    }
-    return FERRY_DEVICE_E_ARG;
+    if (event->kind == FERRY_EV_MESSAGE)
+        return on_message(d, event);
+    if (!ferry__is_built_in(event->lane))
+        return FERRY_DEVICE_E_ARG;
+    return on_lane_event(d, ferry__lane_at(d, event->lane), event);
 }
 
 void ferry_device_status(const ferry_device *d, ferry_lane lane, ferry_lane_status *ret_status)
 {
-    const lane_state *l = &d->lane[lane];
+    const lane_state *l = &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];
 
     *ret_status = (ferry_lane_status){
         .phase = (ferry_phase)l->phase,
         .name = l->name,
-        .size = l->size,
-        .offset = l->offset,
-        .tag = l->tag,
+        .size = l->kept.size,
+        .offset = l->kept.offset,
+        .tag = l->kept.tag,
         .tries = l->tries,
         .linked = d->link == FERRY__LINK_UP,
         .link_fault = (ferry_fault)d->link_fault,

@@ -20,6 +20,12 @@ static void file_make(void)
     }
 }
 
+void machine_hex(const uint8_t *bytes, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
 const char *file_md5(void)
 {
     static char text[33];
@@ -30,7 +36,7 @@ const char *file_md5(void)
     ferry_md5_init(&md5);
     ferry_md5_update(&md5, file_bytes, FILE_SIZE);
     ferry_md5_final(&md5, digest);
-    ferry__hex_write(digest, sizeof digest, text);
+    machine_hex(digest, sizeof digest, text);
     return text;
 }
 

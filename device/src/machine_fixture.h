@@ -50,6 +50,9 @@ void machine_finish(struct machine *m, ferry_lane lane, ferry_device_err err, bo
 ferry_device_err machine_body(struct machine *m, uint64_t first, size_t len);
 ferry_phase machine_phase(const struct machine *m, ferry_lane lane);
 
+/** Lower-case hexadecimal and a NUL. */
+void machine_hex(const uint8_t *bytes, size_t len, char *out);
+
 /* The test file: FILE_SIZE bytes, made so that no two parts are alike; name f. */
 enum { FILE_SIZE = 100000 };
 extern uint8_t file_bytes[FILE_SIZE];

@@ -81,7 +81,7 @@ static const char *sim_md5(void)
     ferry_md5_init(&md5);
     ferry_md5_update(&md5, file_bytes, SIM_BYTES);
     ferry_md5_final(&md5, digest);
-    ferry__hex_write(digest, sizeof digest, text);
+    machine_hex(digest, sizeof digest, text);
     return text;
 }
 

@@ -120,7 +120,7 @@ static void the_longest_name_and_etag_fit(void **state)
     memset(name, 'n', FERRY_NAME_MAX);
     name[FERRY_NAME_MAX] = '\0';
     assert_int_equal(ferry_device_upload(&m.device, m.now, &request), FERRY_DEVICE_OK);
-    memset(m.device.lane[FERRY_LANE_UP].etag, 'e', sizeof m.device.lane[0].etag - 1);
+    memset(m.device.lane[FERRY_LANE_UP].kept.etag, 'e', sizeof m.device.lane[0].kept.etag - 1);
     assert_int_equal(ferry_device_snapshot(&m.device, FERRY_LANE_UP, good, sizeof good, &good_len), FERRY_DEVICE_OK);
     assert_true(good_len <= sizeof good);
     assert_int_equal(restore(good, good_len), FERRY_DEVICE_OK);

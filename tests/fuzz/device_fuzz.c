@@ -102,7 +102,7 @@ static void check_commit(const struct world *w, const ferry_action *act)
     ferry_md5_init(&md5);
     ferry_md5_update(&md5, w->part, (size_t)act->size);
     ferry_md5_final(&md5, digest);
-    FUZZ_CHECK(memcmp(digest, w->device.lane[FERRY_LANE_DOWN].md5, sizeof digest) == 0);
+    FUZZ_CHECK(memcmp(digest, w->device.lane[FERRY_LANE_DOWN].kept.md5, sizeof digest) == 0);
 }
 
 static void check_http(const ferry_action *act)
@@ -118,7 +118,7 @@ static void check_http(const ferry_action *act)
 static void check_publish(struct world *w, const ferry_action *act)
 {
     static const char key[] = "\"request_id\":\"";
-    char text[FERRY_DEVICE_WORK + 1];
+    char text[FERRY_DEVICE_WORK(NAME_MAX_BYTES) + 1];
 
     FUZZ_CHECK(act->len > 2 && act->len < sizeof text && act->payload[0] == '{' && act->payload[act->len - 1] == '}');
     memcpy(text, act->payload, act->len);
@@ -237,7 +237,7 @@ static void message(struct world *w, struct input *in)
                        size, names[what % 6], md5, urls[what / 8 % 5]);
     if ((id & 1) != 0)
         len +=
-            snprintf(payload + len, sizeof payload - (size_t)len, ",\"request_id\":\"%.6s%02x\"", w->id, id >> 1 & 3);
+            snprintf(payload + len, sizeof payload - (size_t)len, ",\"request_id\":\"%.7s%x\"", w->id, id >> 1 & 3);
     if ((id & 0x10) != 0)
         len += snprintf(payload + len, sizeof payload - (size_t)len, ",\"result_code\":%d", code);
     if ((id & 0x20) != 0)

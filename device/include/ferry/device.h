@@ -23,14 +23,32 @@
 
 #include "ferry/error.h"
 #include "ferry/md5.h"
-#include "proto/message.h"
+#include "proto/limits.h"
+#include "proto/result.h"
+#include "proto/text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* ---- what is built in ------------------------------------------------------------------------ */
+
+/*
+ * Options of the whole build, the port's files included: each 0 (default) or 1. A direction that is left out costs
+ * no code and no memory; its calls and events answer FERRY_DEVICE_E_ARG.
+ */
+#ifndef FERRY_WITHOUT_UPLOAD
+#define FERRY_WITHOUT_UPLOAD 0
+#endif
+#ifndef FERRY_WITHOUT_DOWNLOAD
+#define FERRY_WITHOUT_DOWNLOAD 0
+#endif
+#if FERRY_WITHOUT_UPLOAD && FERRY_WITHOUT_DOWNLOAD
+#error "FERRY_WITHOUT_UPLOAD and FERRY_WITHOUT_DOWNLOAD leave nothing to do"
+#endif
+
 typedef enum { FERRY_LANE_UP = 0, FERRY_LANE_DOWN = 1 } ferry_lane;
-enum { FERRY_LANES = 2 };
+enum { FERRY_LANES = 2 - FERRY_WITHOUT_UPLOAD - FERRY_WITHOUT_DOWNLOAD };
 
 /* ---- what can go wrong outside the engine ---------------------------------------------------- */
 
@@ -88,10 +106,11 @@ typedef struct {
     .give_up_ms = 24u * 3600000u, .confirm_ms = 24u * 3600000u, .progress_ms = 1000, .poll_ms = 600000,           \
     .save_ms = 5000, .save_bytes = 1u << 20, .resumable_bytes = 1u << 20
 
-/** Bytes of work space: JSON tokens while reading; topic and payload, or a snapshot, while writing. */
-#define FERRY_DEVICE_WORK (FERRY_JSON_TOKENS_DEVICE * sizeof(ferry_json_token))
+/** Bytes of work space, for what is handed out: topic and payload, or a snapshot. */
+#define FERRY_DEVICE_WORK(name_max) ((size_t)2 * (name_max) + 340)
 /** Bytes of memory that ferry_device_init() needs for given name_max and url_max. */
-#define FERRY_DEVICE_MEM(name_max, url_max) (FERRY_DEVICE_WORK + FERRY_LANES * ((size_t)(name_max) + (url_max) + 2))
+#define FERRY_DEVICE_MEM(name_max, url_max) \
+    (FERRY_DEVICE_WORK(name_max) + FERRY_LANES * ((size_t)(name_max) + (url_max) + 2))
 /** Bytes that hold any snapshot of a device with this name_max. */
 #define FERRY_SNAPSHOT_MAX(name_max) ((size_t)(name_max) + 192)
 
@@ -216,35 +235,47 @@ typedef enum {
     FERRY_PHASE_END,    /**< FINISHED is about to be handed out */
 } ferry_phase;
 
-/** @brief Private to the engine: one direction of a device. */
+/** @brief Private to the engine: what a snapshot keeps of one direction, as it lies there. */
 typedef struct {
-    uint64_t size, offset, mark, tag;
-    uint64_t due_ms, give_up_ms, progress_due_ms, save_due_ms, saved_offset;
-    char *name, *url;
+    uint64_t size, offset, tag;
     ferry_md5 hash;
     uint8_t md5[FERRY_MD5_BYTES];
     char etag[44];
+    uint8_t stage, result, name_len, lane;
+} ferry__kept;
+
+/** @brief Private to the engine: times of a direction that run down, in milliseconds left. */
+typedef struct {
+    uint32_t due, give_up, progress, save;
+} ferry__timers;
+
+/** @brief Private to the engine: one direction. The small members stand first, where short instructions reach. */
+typedef struct {
+    uint8_t phase, next_phase, todo, tries, restarts, request, err, why;
+    bool down, issued, live, answered, known, told, partial, remembered, whole, echoes;
+    char nonce[7];
     int32_t detail;
-    uint8_t nonce[3];
-    uint8_t phase, next_phase, stage, todo, tries, restarts, request, err, result, why;
-    bool issued, live, answered, known, told, partial, kept, whole, echoes;
+    ferry__timers left;
+    char *name, *url;
+    uint64_t mark, saved_offset;
+    ferry__kept kept;
 } ferry__lane_state;
 
 /** @brief A device. The caller gives the memory and looks at nothing inside. */
 typedef struct {
-    const ferry_device_config *cfg;
-    char *work;
-    ferry__lane_state lane[FERRY_LANES];
-    uint64_t now_ms, link_due_ms;
-    uint32_t random;
     uint8_t link, link_tries, link_fault, turn;
     bool listening;
+    const ferry_device_config *cfg;
+    char *work;
+    uint32_t random, link_left;
+    uint64_t now_ms;
+    ferry__lane_state lane[FERRY_LANES];
 } ferry_device;
 
 /**
  * @brief Makes a device that has nothing to do yet.
  * @param[in]  cfg   kept, not copied
- * @param[in]  mem   at least FERRY_DEVICE_MEM() bytes, aligned for uint32_t; kept until the device is dropped
+ * @param[in]  mem   at least FERRY_DEVICE_MEM() bytes; kept until the device is dropped
  * @param[in]  seed  random bits for back-off and request ids; should differ between devices and starts
  * @param[out] reterr_need  may be null; the bytes that mem must have, written on FERRY_DEVICE_E_MEMORY
  * @retval FERRY_DEVICE_OK | FERRY_DEVICE_E_ARG a setting is out of range | FERRY_DEVICE_E_MEMORY

@@ -21,7 +21,7 @@
 #define FERRY_URL_MAX 860             /* characters of an object URL: one 1024-byte buffer holds the request head */
 #define FERRY_URL_HOST_VENDOR_MAX 63  /* characters of its host */
 #define FERRY_JSON_TOKENS_MAX 256     /* JSON values and keys of one message; more is refused as malformed */
-#define FERRY_JSON_TOKENS_DEVICE 64   /* what a device reads: the longest downlink has 31 */
+#define FERRY_JSON_TOKENS_DEVICE 64   /* enough for any message that a device sends or reads: the longest has 31 */
 
 /* --- the platform --------------------------------------------------------------------------- */
 #define FERRY_OBJECT_SIZE_MAX (5ull << 30) /* bytes of one object (setting) */
