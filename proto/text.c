@@ -6,36 +6,28 @@
 #include <stdint.h>
 #include <string.h>
 
-/* First byte of a character that is not ASCII, limits of its second byte, length (RFC 3629, 4). */
-static const struct {
-    uint8_t first, last, low, high, bytes;
-} forms[] = {
-    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-};
-
+/* RFC 3629, 4: no bytes that cannot be, none missing, no overlong forms, no surrogates, nothing above U+10FFFF. */
 size_t ferry__utf8_bytes(const char *p, size_t len)
 {
-    uint8_t first, second;
-    size_t i = 0;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint32_t c;
+    size_t bytes;
 
     if (len == 0)
         return 0;
-    first = (uint8_t)p[0];
-    if (first < 0x80)
+    c = (uint8_t)p[0];
+    if (c < 0x80)
         return 1;
-    while (i < sizeof(forms) / sizeof(forms[0]) && first > forms[i].last)
-        i++;
-    if (i == sizeof(forms) / sizeof(forms[0]) || first < forms[i].first || len < forms[i].bytes)
+    bytes = c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
+    if (bytes == 0 || len < bytes)
         return 0;
-    second = (uint8_t)p[1];
-    if (second < forms[i].low || second > forms[i].high)
-        return 0;
-    for (size_t k = 2; k < forms[i].bytes; k++)
-        if (((uint8_t)p[k] & 0xc0) != 0x80)
+    c &= 0x7fu >> bytes;
+    for (size_t i = 1; i < bytes; i++) {
+        if (((uint8_t)p[i] & 0xc0) != 0x80)
             return 0;
-    return forms[i].bytes;
+        c = c << 6 | ((uint8_t)p[i] & 0x3f);
+    }
+    return c < least[bytes] || c > 0x10ffff || c >> 11 == 0xd800 >> 11 ? 0 : bytes;
 }
 
 static bool is_hex(char c)

@@ -22,9 +22,14 @@ void ferry__tick(ferry_device *d, uint64_t now_ms)
             run_down(left, ms);
 }
 
+static bool ident_valid(const char *ident)
+{
+    return ident != NULL && ferry_ident_valid((ferry_text){ident, strlen(ident)});
+}
+
 static bool config_valid(const ferry_device_config *cfg)
 {
-    return ferry_ident_valid(ferry_text_of(cfg->product)) && ferry_ident_valid(ferry_text_of(cfg->device)) &&
+    return ident_valid(cfg->product) && ident_valid(cfg->device) &&
            cfg->name_max >= 1 && cfg->name_max <= FERRY_NAME_MAX && cfg->url_max >= URL_LEAST &&
            cfg->url_max <= URL_MOST && cfg->tries_max >= 1 && cfg->answer_ms >= 1 && cfg->connect_ms >= 1 &&
            cfg->stall_ms >= 1 && cfg->backoff_first_ms >= 1 && cfg->backoff_max_ms >= cfg->backoff_first_ms &&
@@ -62,7 +67,7 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
 ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const ferry_upload_request *request)
 {
     lane_state *l = ferry__lane_at(d, FERRY_LANE_UP);
-    ferry_text name = ferry_text_of(request->name);
+    ferry_text name = {request->name, strlen(request->name)};
 
     ferry__tick(d, now_ms);
     if (FERRY_WITHOUT_UPLOAD || !ferry_name_valid(name) || name.len > d->cfg->name_max || request->size == 0)
@@ -70,7 +75,7 @@ ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const fer
     if (l->phase > FERRY_PHASE_KEPT)
         return FERRY_DEVICE_E_STATE;
     l->told = l->phase == FERRY_PHASE_KEPT && l->kept.size == request->size && l->kept.tag == request->tag &&
-              ferry_text_equal(name, ferry_text_of(l->name));
+              strcmp(l->name, name.ptr) == 0;
     l->known = l->told || request->md5 != NULL;
     ferry__lane_rewind(l);
     ferry__lane_begin(d, l);

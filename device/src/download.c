@@ -13,37 +13,37 @@ void ferry__download_nothing(ferry_device *d, lane_state *l, ferry_device_err er
 }
 
 /* A name that can become a file name in a folder: no path, no hidden file. */
-static bool name_usable(const ferry_device *d, ferry_text name)
+static bool name_usable(const ferry_device *d, const char *name)
 {
-    return ferry_name_valid(name) && name.len <= d->cfg->name_max && name.ptr[0] != '.' &&
-           memchr(name.ptr, '/', name.len) == NULL && memchr(name.ptr, '\\', name.len) == NULL;
+    size_t len = strlen(name);
+
+    return ferry_name_valid((ferry_text){name, len}) && len <= d->cfg->name_max && name[0] != '.' &&
+           len == strcspn(name, "/\\");
 }
 
-static bool same_task(const lane_state *l, const ferry__downlink *msg)
+static bool same_task(const lane_state *l, const ferry__downlink *msg, const char *name)
 {
     return l->known && msg->size == l->kept.size && memcmp(msg->md5, l->kept.md5, FERRY_MD5_BYTES) == 0 &&
-           ferry_text_equal(msg->text[FERRY__NAME], ferry_text_of(l->name));
-}
-
-/* A name that cannot be used is only reported: what cannot stand in a message is a question mark there. */
-static void take_name(const ferry_device *d, lane_state *l, ferry_text name)
-{
-    bool valid = ferry_name_valid(name);
-    size_t len = 0;
-
-    for (; name.ptr != NULL && len < name.len && len < d->cfg->name_max; len++)
-        l->name[len] = !valid && (name.ptr[len] < ' ' || name.ptr[len] > '~') ? '?' : name.ptr[len];
-    l->name[len] = '\0';
+           strcmp(name, l->name) == 0;
 }
 
 /* Another file than the one this lane knew. */
-static void take_task(ferry_device *d, lane_state *l, const ferry__downlink *msg)
+static void take_task(ferry_device *d, lane_state *l, const ferry__downlink *msg, const char *name)
 {
+    size_t len = strlen(name);
+
     ferry__lane_rewind(l);
     ferry__lane_begin(d, l);
     l->kept.size = msg->size;
     memcpy(l->kept.md5, msg->md5, FERRY_MD5_BYTES);
-    take_name(d, l, msg->text[FERRY__NAME]);
+    /* One that cannot be used is only reported: without its end, or not at all when it cannot stand in a message. */
+    if (!ferry_name_valid((ferry_text){name, len}))
+        len = 0;
+    if (len > d->cfg->name_max)
+        for (len = d->cfg->name_max; len > 0 && ((uint8_t)name[len] & 0xc0) == 0x80;)
+            len--;
+    memcpy(l->name, name, len);
+    l->name[len] = '\0';
     l->known = true;
 }
 
@@ -75,16 +75,17 @@ void ferry__download_offer(ferry_device *d, lane_state *l, const ferry__downlink
     }
     if (!msg->has_md5 || msg->size == 0)
         return; /* no offer that could be carried out: as good as none */
-    bool same = same_task(l, msg);
+    const char *name = msg->text[FERRY__NAME] != NULL ? msg->text[FERRY__NAME] : "";
+    bool same = same_task(l, msg, name);
     if (l->phase != FERRY_PHASE_ASK && (l->phase != FERRY_PHASE_IDLE || !d->listening)) {
         if (same)
             offered_again(d, l, msg);
         return;
     }
     if (!same)
-        take_task(d, l, msg);
+        take_task(d, l, msg, name);
     l->told = true;
-    if (!name_usable(d, msg->text[FERRY__NAME]))
+    if (!name_usable(d, name))
         ferry__lane_report(d, l, FERRY_DEVICE_E_NAME);
     else if (!ferry__lane_take_url(d, l, msg->text[FERRY__URL]))
         ferry__lane_report(d, l, FERRY_DEVICE_E_URL);
@@ -122,8 +123,11 @@ void ferry__download_opened(ferry_device *d, lane_state *l, uint64_t usable)
 /* Only a strong one tells two files apart. */
 static void keep_etag(lane_state *l, ferry_text etag)
 {
-    if (etag.ptr == NULL || etag.len < 2 || etag.ptr[0] != '"' || !ferry_text_copy(etag, l->kept.etag, sizeof l->kept.etag))
-        l->kept.etag[0] = '\0';
+    size_t len = etag.ptr != NULL && etag.len < sizeof l->kept.etag && etag.len > 1 && etag.ptr[0] == '"' ? etag.len : 0;
+
+    if (len > 0)
+        memcpy(l->kept.etag, etag.ptr, len);
+    l->kept.etag[len] = '\0';
 }
 
 /* Is this the file that the first bytes came from? Parts of two files are never mixed. */
@@ -135,7 +139,7 @@ static bool same_file(const lane_state *l, const ferry_http_head *head)
         (head->range_total != 0 && head->range_total != l->kept.size))
         return false;
     return l->kept.etag[0] == '\0' || head->etag.ptr == NULL ||
-           ferry_text_equal(head->etag, ferry_text_of(l->kept.etag));
+           (head->etag.len == strlen(l->kept.etag) && memcmp(head->etag.ptr, l->kept.etag, head->etag.len) == 0);
 }
 
 bool ferry__download_head(ferry_device *d, lane_state *l, const ferry_http_head *head)

@@ -24,6 +24,9 @@ enum {
     FERRY__LINK_UP,
 };
 
+/* A function that is smaller apart: inlined, its lane is no register but an address to compute at each use. */
+#define FERRY__APART __attribute__((noinline))
+
 /* A time that never comes. */
 #define FERRY__NEVER UINT32_MAX
 
@@ -83,10 +86,11 @@ void ferry__lane_timeout(ferry_device *d, lane_state *l);
 /* --- downlink.c: reads what the platform says --- */
 
 enum { FERRY__SAYS_UPLOAD_TASK, FERRY__SAYS_UPLOAD_RESULT, FERRY__SAYS_DOWNLOAD_TASK, FERRY__SAYS_DOWNLOAD_RESULT };
-enum { FERRY__TYPE, FERRY__NAME, FERRY__MD5SUM, FERRY__URL, FERRY__REQUEST_ID, FERRY__SIZE, FERRY__TEXTS };
+enum { FERRY__TYPE, FERRY__NAME, FERRY__MD5SUM, FERRY__URL, FERRY__REQUEST_ID, FERRY__SIZE, FERRY__RESULT_CODE,
+       FERRY__NESTED_RESULT_CODE, FERRY__TEXTS };
 
 typedef struct {
-    ferry_text text[FERRY__TEXTS]; /* absent: ptr null */
+    const char *text[FERRY__TEXTS]; /* absent: null; a number ends where its digits do */
     uint64_t size;                 /* 0: none that can be used */
     int32_t result_code;
     bool has_result;
@@ -109,7 +113,7 @@ void ferry__lane_publish(ferry_device *d, const lane_state *l, char what, ferry_
 
 void ferry__message(ferry_device *d, const ferry__downlink *msg);
 /** Copies an object URL; false when it is none or too long. */
-bool ferry__lane_take_url(const ferry_device *d, lane_state *l, ferry_text url);
+bool ferry__lane_take_url(const ferry_device *d, lane_state *l, const char *url);
 
 /* --- transfer.c: HTTP, both directions --- */
 

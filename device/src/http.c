@@ -187,11 +187,29 @@ static void put_field_number(writer *w, const char *name, uint64_t value, const 
     put_text(w, end);
 }
 
+void ferry_http_md5(const uint8_t md5[FERRY_MD5_BYTES], char out[FERRY_HTTP_MD5_SIZE])
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    for (unsigned i = 0; i < 18; i += 3, out += 4) {
+        uint32_t three = (uint32_t)md5[i] << 16;
+        if (i < 15)
+            three |= (uint32_t)md5[i + 1] << 8 | md5[i + 2];
+        for (unsigned k = 0; k < 4; k++)
+            out[k] = digits[three >> (18 - 6 * k) & 63];
+    }
+    out[-2] = out[-1] = '=';
+    out[0] = '\0';
+}
+
 static void put_fields(writer *w, const ferry_action *act)
 {
+    char md5[FERRY_HTTP_MD5_SIZE];
+
     switch (act->http) {
     case FERRY_HTTP_PUT:
-        put_field(w, "Content-MD5: ", act->md5_base64);
+        ferry_http_md5(act->md5, md5);
+        put_field(w, "Content-MD5: ", md5);
         put_field_number(w, "Content-Length: ", act->size, "\r\n");
         break;
     case FERRY_HTTP_PATCH:

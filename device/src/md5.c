@@ -30,12 +30,6 @@ static inline uint32_t load_le(const uint8_t *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static inline void store_le(uint8_t *p, uint32_t value)
-{
-    for (unsigned i = 0; i < 4; i++)
-        p[i] = (uint8_t)(value >> (8 * i));
-}
-
 /* One of the 64 steps. With a constant round and step every table look-up folds away. */
 static inline __attribute__((always_inline)) void md5_step(uint32_t v[4], const uint8_t *block, unsigned round,
                                                            unsigned i)
@@ -101,40 +95,36 @@ void ferry_md5_init(ferry_md5 *md5)
 void ferry_md5_update(ferry_md5 *md5, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
-    size_t held = (size_t)(md5->bytes % FERRY_MD5_BLOCK);
 
-    md5->bytes += len;
     while (len > 0) {
-        if (held == 0 && len >= FERRY_MD5_BLOCK) {
-            md5_block(md5->state, p);
-            p += FERRY_MD5_BLOCK;
-            len -= FERRY_MD5_BLOCK;
-            continue;
-        }
-        size_t n = FERRY_MD5_BLOCK - held;
+        size_t held = (size_t)md5->bytes % FERRY_MD5_BLOCK, n = FERRY_MD5_BLOCK - held;
         if (n > len)
             n = len;
-        memcpy(md5->block + held, p, n);
+        md5->bytes += n;
+        if (n < FERRY_MD5_BLOCK) {
+            memcpy(md5->block + held, p, n);
+            if (held + n == FERRY_MD5_BLOCK)
+                md5_block(md5->state, md5->block);
+        } else
+            md5_block(md5->state, p);
         p += n;
         len -= n;
-        held += n;
-        if (held == FERRY_MD5_BLOCK) {
-            md5_block(md5->state, md5->block);
-            held = 0;
-        }
     }
 }
 
 void ferry_md5_final(ferry_md5 *md5, uint8_t ret_digest[FERRY_MD5_BYTES])
 {
-    static const uint8_t pad[FERRY_MD5_BLOCK] = {0x80};
-    uint8_t length[8];
-    size_t held = (size_t)(md5->bytes % FERRY_MD5_BLOCK);
+    uint64_t bits = md5->bytes << 3;
+    uint8_t byte = 0x80;
 
-    store_le(length, (uint32_t)(md5->bytes << 3));
-    store_le(length + 4, (uint32_t)(md5->bytes >> 29));
-    ferry_md5_update(md5, pad, (held < 56 ? 56 : 120) - held);
-    ferry_md5_update(md5, length, sizeof length);
-    for (size_t i = 0; i < 4; i++)
-        store_le(ret_digest + 4 * i, md5->state[i]);
+    do {
+        ferry_md5_update(md5, &byte, 1);
+        byte = 0;
+    } while (md5->bytes % FERRY_MD5_BLOCK != 56);
+    for (unsigned i = 0; i < 8; i++, bits >>= 8) {
+        byte = (uint8_t)bits;
+        ferry_md5_update(md5, &byte, 1);
+    }
+    for (unsigned i = 0; i < FERRY_MD5_BYTES; i++)
+        ret_digest[i] = (uint8_t)(md5->state[i / 4] >> 8 * (i % 4));
 }

@@ -105,7 +105,7 @@ static bool act_on_phase(ferry_device *d, lane_state *l, ferry_action *act)
     return true;
 }
 
-static bool lane_next(ferry_device *d, lane_state *l, ferry_action *act, uint32_t *left)
+FERRY__APART static bool lane_next(ferry_device *d, lane_state *l, ferry_action *act, uint32_t *left)
 {
     /* The end of a pause can find that its time to give up has come as well: two steps, never many. */
     for (unsigned i = 0; i < TIMEOUTS_AT_ONCE && lane_left(d, l) == 0; i++)
@@ -142,7 +142,6 @@ void ferry_device_next(ferry_device *d, uint64_t now_ms, ferry_action *ret_actio
     for (unsigned i = 0; i < FERRY_LANES; i++)
         if (lane_next(d, &d->lane[FERRY_LANES > 1 ? d->turn ^ i : 0], ret_action, &left))
             return;
-    memset(ret_action, 0, sizeof *ret_action);
     ret_action->kind = FERRY_ACT_WAIT;
     ret_action->deadline_ms = left == FERRY__NEVER ? UINT64_MAX : d->now_ms + left;
 }

@@ -10,7 +10,9 @@
 #define VERSION "Fy2"
 enum { CHECK = 8 };
 
-typedef char ferry__kept_has_no_gaps[sizeof(ferry__kept) == 176 && offsetof(ferry__kept, lane) == 175 ? 1 : -1];
+#define AT(member) offsetof(ferry__kept, member)
+
+typedef char ferry__kept_has_no_gaps[sizeof(ferry__kept) == 176 && AT(lane) == 175 ? 1 : -1];
 
 static void checksum(const ferry_device *d, const uint8_t *bytes, size_t len, uint8_t ret_digest[FERRY_MD5_BYTES])
 {
@@ -41,43 +43,36 @@ size_t ferry__snapshot_write(const ferry_device *d, const lane_state *l, uint8_t
     return len + CHECK;
 }
 
-/* The check sum is right: what else could be wrong was written by another hand. */
-static bool sound(const ferry_device *d, const ferry__kept *kept, const uint8_t *bytes, size_t len)
-{
-    uint8_t digest[FERRY_MD5_BYTES];
-
-    if (len != sizeof *kept + kept->name_len + CHECK || !ferry__is_built_in((ferry_lane)kept->lane) ||
-        kept->name_len > d->cfg->name_max || kept->offset > kept->size || kept->etag[sizeof kept->etag - 1] != '\0' ||
-        kept->stage < FERRY_PHASE_MOVE || kept->stage > FERRY_PHASE_REPORT || kept->result > FERRY_DEVICE_E_BUSY)
-        return false;
-    checksum(d, bytes, len - CHECK, digest);
-    return memcmp(digest, bytes + len - CHECK, CHECK) == 0;
-}
-
 ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const void *bytes, size_t len)
 {
-    ferry__kept kept;
+    const uint8_t *in = bytes;
+    uint8_t digest[FERRY_MD5_BYTES];
 
-    if (len < sizeof kept)
+    if (len < sizeof(ferry__kept) + CHECK)
         return FERRY_DEVICE_E_SNAPSHOT;
-    memcpy(&kept, bytes, sizeof kept);
-    if (!sound(d, &kept, bytes, len))
+    len -= CHECK;
+    checksum(d, in, len, digest);
+    uint8_t stage = in[AT(stage)], lane = in[AT(lane)], name_len = in[AT(name_len)];
+    /* With the check sum right, what else could be wrong was written by another hand. */
+    if (memcmp(digest, in + len, CHECK) != 0 || !ferry__is_built_in((ferry_lane)lane) || name_len > d->cfg->name_max ||
+        len != sizeof(ferry__kept) + name_len || stage < FERRY_PHASE_MOVE || stage > FERRY_PHASE_REPORT)
         return FERRY_DEVICE_E_SNAPSHOT;
-    lane_state *l = ferry__lane_at(d, (ferry_lane)kept.lane);
+    lane_state *l = ferry__lane_at(d, (ferry_lane)lane);
     if (l->phase != FERRY_PHASE_IDLE)
         return FERRY_DEVICE_E_STATE;
     ferry__tick(d, now_ms);
-    l->kept = kept;
-    l->saved_offset = kept.offset;
-    memcpy(l->name, (const uint8_t *)bytes + sizeof kept, kept.name_len);
-    l->name[kept.name_len] = '\0';
+    memcpy(&l->kept, in, sizeof l->kept);
+    l->kept.etag[sizeof l->kept.etag - 1] = '\0';
+    l->saved_offset = l->kept.offset;
+    memcpy(l->name, in + sizeof l->kept, name_len);
+    l->name[name_len] = '\0';
     ferry__lane_begin(d, l);
     l->known = l->told = true;
-    if (kept.stage == FERRY_PHASE_REPORT)
-        ferry__lane_report(d, l, (ferry_device_err)kept.result);
+    if (stage == FERRY_PHASE_REPORT)
+        ferry__lane_report(d, l, (ferry_device_err)in[AT(result)]);
     else if (ferry__is_down(l)) {
         l->partial = true;
-        ferry__lane_enter(l, kept.stage == FERRY_PHASE_COMMIT ? FERRY_PHASE_COMMIT : FERRY_PHASE_ASK);
+        ferry__lane_enter(l, stage == FERRY_PHASE_COMMIT ? FERRY_PHASE_COMMIT : FERRY_PHASE_ASK);
     } else {
         ferry__lane_rewind(l);
         ferry__lane_enter(l, FERRY_PHASE_KEPT);

@@ -7,15 +7,15 @@ enum { NO_ID = '\0' };
 
 static bool id_fits(lane_state *l, const ferry__downlink *msg, char *ret_what)
 {
-    ferry_text id = msg->text[FERRY__REQUEST_ID];
+    const char *id = msg->text[FERRY__REQUEST_ID];
 
     *ret_what = NO_ID;
-    if (id.ptr == NULL)
+    if (id == NULL)
         return true;
-    if (id.len != sizeof l->nonce + 1 || memcmp(id.ptr, l->nonce, sizeof l->nonce) != 0)
+    if (strlen(id) != sizeof l->nonce + 1 || memcmp(id, l->nonce, sizeof l->nonce) != 0)
         return false;
     l->echoes = true;
-    *ret_what = id.ptr[sizeof l->nonce];
+    *ret_what = id[sizeof l->nonce];
     return true;
 }
 
@@ -36,7 +36,7 @@ static void lane_verdict(ferry_device *d, lane_state *l, unsigned source, int co
 }
 
 /* The answer to a report, or the platform's word on a running transfer. */
-static void lane_answer(ferry_device *d, lane_state *l, const ferry__downlink *msg, char what)
+FERRY__APART static void lane_answer(ferry_device *d, lane_state *l, const ferry__downlink *msg, char what)
 {
     unsigned source = ferry__is_down(l) ? FERRY__ON_RESULT_DOWN : FERRY__ON_RESULT_UP;
 
@@ -67,14 +67,17 @@ void ferry__message(ferry_device *d, const ferry__downlink *msg)
         lane_answer(d, l, msg, what);
 }
 
-bool ferry__lane_take_url(const ferry_device *d, lane_state *l, ferry_text url)
+bool ferry__lane_take_url(const ferry_device *d, lane_state *l, const char *url)
 {
-    if (url.ptr == NULL || url.len > d->cfg->url_max || url.len < 8 || memcmp(url.ptr, "http", 4) != 0)
+    size_t len = 0;
+
+    if (url == NULL || strncmp(url, "http", 4) != 0)
         return false;
-    for (size_t i = 0; i < url.len; i++)
-        if (url.ptr[i] <= ' ' || url.ptr[i] > '~') /* it becomes part of a request line */
+    for (; url[len] != '\0'; len++)
+        if (url[len] <= ' ' || url[len] > '~') /* it becomes part of a request line */
             return false;
-    memcpy(l->url, url.ptr, url.len);
-    l->url[url.len] = '\0';
+    if (len > d->cfg->url_max || len < 8)
+        return false;
+    memcpy(l->url, url, len + 1);
     return true;
 }

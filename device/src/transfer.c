@@ -1,26 +1,5 @@
 #include "engine.h"
 
-/* RFC 4648 of the 16 bytes, 24 characters and a NUL */
-static void md5_base64(const uint8_t md5[FERRY_MD5_BYTES], char *out)
-{
-    uint32_t bits = 0;
-
-    for (unsigned i = 0, held = 0; i < 22; i++) {
-        if (held < 6) {
-            bits = bits << 8 | (held > 0 || i < 21 ? *md5++ : 0);
-            held += 8;
-        }
-        held -= 6;
-        unsigned digit = bits >> held & 63;
-        *out++ = (char)(digit < 26   ? 'A' + digit
-                        : digit < 52 ? 'a' + digit - 26
-                        : digit < 62 ? '0' + digit - 52
-                                     : digit == 62 ? '+' : '/');
-    }
-    out[0] = out[1] = '=';
-    out[2] = '\0';
-}
-
 static ferry_http_kind kind_of(const ferry_device *d, const lane_state *l)
 {
     if (ferry__is_down(l))
@@ -40,10 +19,9 @@ void ferry__lane_request(ferry_device *d, lane_state *l, ferry_action *act)
     l->left.due = d->cfg->stall_ms;
     if (kind == FERRY_HTTP_PUT)
         act->offset = l->kept.offset = 0;
-    md5_base64(l->kept.md5, d->work);
     act->http = kind;
     act->url = l->url;
-    act->md5_base64 = d->work;
+    act->md5 = l->kept.md5;
     if (kind == FERRY_HTTP_GET && l->kept.offset > 0 && l->kept.etag[0] != '\0')
         act->if_range = l->kept.etag;
 }

@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-/* Where the payload begins in the work space, behind the topic. */
-enum { TOPIC_SPACE = FERRY_TOPIC_SIZE };
-
 static char *put(char *to, const char *text)
 {
     size_t len = strlen(text);
@@ -52,9 +49,9 @@ static char *put_escaped(char *to, const char *text)
     return to;
 }
 
-static char *put_hex(char *to, const uint8_t *bytes, size_t len)
+static char *put_hex(char *to, const uint8_t bytes[FERRY_MD5_BYTES])
 {
-    for (size_t i = 0; i < 2 * len; i++) {
+    for (unsigned i = 0; i < FERRY_MD5_HEX; i++) {
         unsigned digit = bytes[i / 2] >> (i & 1 ? 0 : 4) & 15;
         *to++ = (char)(digit < 10 ? '0' + digit : 'a' + digit - 10);
     }
@@ -80,16 +77,13 @@ static unsigned percent_of(uint64_t offset, uint64_t size)
     return percent;
 }
 
-static const char *code_on_the_wire(unsigned err)
+static const char *direction(const lane_state *l)
 {
-    return err == FERRY_DEVICE_OK         ? "0"
-           : err == FERRY_DEVICE_E_SOURCE ? "-2"
-           : err == FERRY_DEVICE_E_URL    ? "-3"
-           : err == FERRY_DEVICE_E_DIGEST ? "-4"
-                                          : "-1";
+    return ferry__is_down(l) ? "download" : "upload";
 }
 
-static const char *word_on_the_wire(unsigned err)
+/* The digit of the result_code and the result_msg. */
+FERRY__APART static const char *word_of(unsigned err)
 {
     static const char words[] =
 #define X(name, number, wire, text) wire "\0"
@@ -103,44 +97,61 @@ static const char *word_on_the_wire(unsigned err)
     return word;
 }
 
-static char *put_question(char *to, const lane_state *l)
+/* The messages; a capital is a gap to fill. */
+#define ID ",\"request_id\":\"I\"}"
+static const char create[] = "{\"type\":\"create_upload_task\",\"size\":S,\"name\":\"N\",\"md5sum\":\"M\"" ID;
+static const char get[] = "{\"type\":\"get_download_task\"" ID;
+static const char report[] = "{\"type\":\"report_D_progress\",\"name\":\"N\",\"progress\":{\"state\":\"P,"
+                             "\"result_code\":C,\"result_msg\":\"W\"}" ID;
+
+/* The state, its closing quote and, of a running transfer, the percent. */
+static char *put_state(char *to, const lane_state *l)
 {
-    if (ferry__is_down(l))
-        return put(to, "get_download_task\"");
-    to = put_number(put(to, "create_upload_task\",\"size\":"), l->kept.size);
-    to = put_escaped(put(to, ",\"name\":\""), l->name);
-    to = put_hex(put(to, "\",\"md5sum\":\""), l->kept.md5, FERRY_MD5_BYTES);
-    return put(to, "\"");
+    if (l->phase == FERRY_PHASE_REPORT)
+        return put(to, l->kept.result == FERRY_DEVICE_OK ? "done\"" : "fail\"");
+    to = put(put(to, direction(l)), "ing\",\"percent\":");
+    return put_number(to, percent_of(l->kept.offset, l->kept.size));
 }
 
-static char *put_report(char *to, const lane_state *l, bool running)
+static char *put_gap(char *to, char gap, const lane_state *l, char what)
 {
-    unsigned result = running ? FERRY_DEVICE_OK : l->kept.result;
-    bool down = ferry__is_down(l);
-
-    to = put(to, down ? "report_download_progress\",\"name\":\"" : "report_upload_progress\",\"name\":\"");
-    to = put(put_escaped(to, l->name), "\",\"progress\":{\"state\":\"");
-    if (running) {
-        to = put(to, down ? "downloading\",\"percent\":" : "uploading\",\"percent\":");
-        to = put_number(to, percent_of(l->kept.offset, l->kept.size));
-    } else
-        to = put(to, result == FERRY_DEVICE_OK ? "done\"" : "fail\"");
-    to = put(put(to, ",\"result_code\":"), code_on_the_wire(result));
-    to = put(put(to, ",\"result_msg\":\""), word_on_the_wire(result));
-    return put(to, "\"}");
+    switch (gap) {
+    case 'S':
+        return put_number(to, l->kept.size);
+    case 'N':
+        return put_escaped(to, l->name);
+    case 'M':
+        return put_hex(to, l->kept.md5);
+    case 'D':
+        return put(to, direction(l));
+    case 'P':
+        return put_state(to, l);
+    case 'C':
+        if (l->kept.result != FERRY_DEVICE_OK)
+            *to++ = '-';
+        *to = *word_of(l->kept.result);
+        return to + 1;
+    case 'W':
+        return put(to, word_of(l->kept.result) + 1);
+    default: /* I */
+        memcpy(to, l->nonce, sizeof l->nonce);
+        to[sizeof l->nonce] = what;
+        return to + sizeof l->nonce + 1;
+    }
 }
 
 void ferry__lane_publish(ferry_device *d, const lane_state *l, char what, ferry_action *act)
 {
-    char *payload = d->work + TOPIC_SPACE, *to = put(payload, "{\"type\":\"");
+    const char *text = what != FERRY__ID_ASK ? report : ferry__is_down(l) ? get : create;
+    char *to = d->work + FERRY_TOPIC_SIZE;
 
     ferry__topic_write(d, FERRY_TOPIC_UP_PREFIX, act);
-    to = what == FERRY__ID_ASK ? put_question(to, l) : put_report(to, l, what == FERRY__ID_PROGRESS);
-    to = put(to, ",\"request_id\":\"");
-    memcpy(to, l->nonce, sizeof l->nonce);
-    to += sizeof l->nonce;
-    *to++ = what;
-    act->payload = payload;
-    act->len = (size_t)(put(to, "\"}") - payload);
+    act->payload = to;
+    for (; *text != '\0'; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            to = put_gap(to, *text, l, what);
+        else
+            *to++ = *text;
+    act->len = (size_t)(to - act->payload);
     act->qos = what != FERRY__ID_PROGRESS;
 }

@@ -179,7 +179,7 @@ typedef enum {
 } ferry_action_kind;
 
 typedef enum {
-    FERRY_HTTP_PUT = 0,   /**< whole file; Content-Length: size, Content-MD5: md5_base64 */
+    FERRY_HTTP_PUT = 0,   /**< whole file; Content-Length: size, Content-MD5: md5 in base64 (ferry_http_md5) */
     FERRY_HTTP_PROBE = 1, /**< HEAD with Tus-Resumable: 1.0.0: how much is there? */
     FERRY_HTTP_PATCH = 2, /**< Tus-Resumable: 1.0.0, Upload-Offset: offset, the file from there on */
     FERRY_HTTP_GET = 3,   /**< Range: bytes=offset- when offset > 0, then also If-Range when it is not null */
@@ -210,7 +210,7 @@ typedef struct {
     uint64_t tag; /**< READ: as given to ferry_device_upload() */
     ferry_http_kind http;
     const char *url;
-    const char *md5_base64;
+    const uint8_t *md5; /**< HTTP: of the whole file, 16 bytes */
     const char *if_range;
     ferry_device_err err;
     ferry_why why;

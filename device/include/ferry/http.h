@@ -13,6 +13,8 @@
 
 /** Bytes for an ETag with its quotes; a longer one is as good as none. */
 enum { FERRY_HTTP_ETAG_SIZE = 64 };
+/** Bytes for a Content-MD5 with its NUL. */
+enum { FERRY_HTTP_MD5_SIZE = 25 };
 
 /**
  * @brief Takes one line of an answer's head.
@@ -32,6 +34,9 @@ void ferry_http_head_line(ferry_http_head *head, char etag[FERRY_HTTP_ETAG_SIZE]
  */
 FERRY_DEVICE_MUST_CHECK ferry_device_err ferry_http_request(const ferry_action *act, char *out, size_t cap,
                                                             size_t *ret_len);
+
+/** @brief The value of Content-MD5: base64 of the 16 bytes (RFC 1864), and a NUL. */
+void ferry_http_md5(const uint8_t md5[FERRY_MD5_BYTES], char out[FERRY_HTTP_MD5_SIZE]);
 
 /** @brief Host and port of an http:// URL (port 80 when it names none); false when it is no such URL. */
 bool ferry_http_host(const char *url, ferry_text *ret_host, uint16_t *ret_port);

@@ -256,11 +256,13 @@ static bool set_get(struct ferry__http *h, const ferry_action *act)
 
 static bool set_request(struct ferry__http *h, const ferry_action *act)
 {
+    char md5[FERRY_HTTP_MD5_SIZE];
     bool ok = false;
 
     switch (act->http) {
     case FERRY_HTTP_PUT:
-        ok = set_body(h) && add_header(h, "Content-MD5", act->md5_base64) &&
+        ferry_http_md5(act->md5, md5);
+        ok = set_body(h) && add_header(h, "Content-MD5", md5) &&
              add_header(h, "Content-Type", "application/octet-stream");
         break;
     case FERRY_HTTP_PROBE:
