@@ -53,6 +53,8 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
     d->work = mem;
     char *next = d->work + FERRY_DEVICE_WORK(cfg->name_max);
     for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++) {
+        l->d = d;
+        l->cfg = cfg;
         l->down = l != d->lane;
         l->name = next;
         l->url = next + cfg->name_max + 1;
@@ -78,7 +80,7 @@ ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const fer
               strcmp(l->name, name.ptr) == 0;
     l->known = l->told || request->md5 != NULL;
     ferry__lane_rewind(l);
-    ferry__lane_begin(d, l);
+    ferry__lane_begin(l);
     l->kept.size = request->size;
     l->kept.tag = request->tag;
     memcpy(l->name, name.ptr, name.len + 1);
@@ -95,7 +97,7 @@ void ferry_device_fetch(ferry_device *d, uint64_t now_ms)
 
     ferry__tick(d, now_ms);
     if (!FERRY_WITHOUT_DOWNLOAD && l->phase == FERRY_PHASE_IDLE)
-        ferry__lane_timeout(d, l);
+        ferry__lane_timeout(l);
 }
 
 void ferry_device_listen(ferry_device *d, uint64_t now_ms, bool on)
@@ -121,12 +123,12 @@ ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lan
         return FERRY_DEVICE_E_STATE;
     l->why = FERRY_WHY_NONE;
     l->told = l->told && l->known;
-    ferry__lane_report(d, l, FERRY_DEVICE_E_STOPPED);
+    ferry__lane_report(l, FERRY_DEVICE_E_STOPPED);
     return FERRY_DEVICE_OK;
 }
 
 /* The answer to READ, OPEN or COMMIT. */
-static ferry_device_err on_file(ferry_device *d, lane_state *l, const ferry_event *event)
+static ferry_device_err on_file(lane_state *l, const ferry_event *event)
 {
     static const uint8_t waits_for[] = {
         [FERRY_PHASE_HASH] = FERRY_EV_READ, [FERRY_PHASE_OPEN] = FERRY_EV_OPENED, [FERRY_PHASE_COMMIT] = FERRY_EV_COMMITTED};
@@ -135,13 +137,13 @@ static ferry_device_err on_file(ferry_device *d, lane_state *l, const ferry_even
     if (expected == 0 || (event->kind != expected && event->kind != FERRY_EV_FILE_FAILED))
         return FERRY_DEVICE_E_STATE;
     if (event->kind == FERRY_EV_OPENED)
-        ferry__download_opened(d, l, event->offset);
+        ferry__download_opened(l, event->offset);
     else if (event->kind == FERRY_EV_COMMITTED)
-        ferry__lane_report(d, l, FERRY_DEVICE_OK);
+        ferry__lane_report(l, FERRY_DEVICE_OK);
     else if (event->kind == FERRY_EV_READ && event->len > 0)
-        ferry__upload_read(d, l, event->bytes, event->len);
+        ferry__upload_read(l, event->bytes, event->len);
     else /* an empty READ is the end of a file that should be longer */
-        ferry__lane_fault(d, l,
+        ferry__lane_fault(l,
                           event->kind == FERRY_EV_READ       ? FERRY_FAULT_READ
                           : event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM
                                                              : event->fault);
@@ -159,19 +161,19 @@ static ferry_device_err on_message(ferry_device *d, const ferry_event *event)
     return FERRY_DEVICE_OK;
 }
 
-static ferry_device_err on_lane_event(ferry_device *d, lane_state *l, const ferry_event *event)
+static ferry_device_err on_lane_event(lane_state *l, const ferry_event *event)
 {
     if (event->kind <= FERRY_EV_FILE_FAILED)
-        return on_file(d, l, event);
+        return on_file(l, event);
     if (event->kind == FERRY_EV_HTTP_HEAD)
-        return ferry__lane_head(d, l, event->head);
+        return ferry__lane_head(l, event->head);
     if (event->kind == FERRY_EV_BODY)
-        return ferry__download_body(d, l, event->bytes, event->len);
+        return ferry__download_body(l, event->bytes, event->len);
     if (event->kind == FERRY_EV_SENT)
-        return ferry__lane_sent(d, l, event->offset);
+        return ferry__lane_sent(l, event->offset);
     if (!l->live)
         return FERRY_DEVICE_E_STATE;
-    ferry__lane_http_end(d, l, event->fault);
+    ferry__lane_http_end(l, event->fault);
     return FERRY_DEVICE_OK;
 }
 
@@ -186,7 +188,7 @@ ferry_device_err ferry_device_event(ferry_device *d, uint64_t now_ms, const ferr
         return on_message(d, event);
     if (!ferry__is_built_in(event->lane))
         return FERRY_DEVICE_E_ARG;
-    return on_lane_event(d, ferry__lane_at(d, event->lane), event);
+    return on_lane_event(ferry__lane_at(d, event->lane), event);
 }
 
 void ferry_device_status(const ferry_device *d, ferry_lane lane, ferry_lane_status *ret_status)

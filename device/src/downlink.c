@@ -17,6 +17,9 @@ static const char types[] = "create_upload_task_rsp\0report_upload_progress_rsp\
                             "report_download_progress_rsp\0upload_result\0download";
 enum { UPLOAD_RESULT = 4, TYPES = 6 };
 
+/* What ends a bare word; from the space on, what may stand between two. */
+static const char ends[] = ",:\"[]{} \t\r\n";
+
 /* The brackets that are open, as bits behind a leading 1, the innermost lowest, 1 for an array. */
 enum { NOTHING = 1, TOP = 2, NESTED = 8, TOO_DEEP = 1 << 30 };
 
@@ -94,7 +97,7 @@ static char *read_string(char *p)
 
 static char *skip_space(char *p)
 {
-    return p + strspn(p, " \t\r\n");
+    return p + strspn(p, ends + 7);
 }
 
 /* Which of the words text is; count: none. */
@@ -117,7 +120,7 @@ static void keep(const char **texts, uint32_t open, unsigned key, const char *va
         key = FERRY__NESTED_RESULT_CODE;
     else if (open != TOP)
         return;
-    if (key < FERRY__TEXTS && (is_string || key >= FERRY__SIZE) && texts[key] == NULL)
+    if (key < FERRY__TEXTS && (is_string || key >= FERRY__SIZE) && *texts[key] == '\0')
         texts[key] = value;
 }
 
@@ -140,19 +143,17 @@ static const char *read_object(char *p, const char **texts)
             open >>= 1;
         } else if (c == ',')
             key = KEYS;
-        else if (c == '"') {
-            p = read_string(++value);
+        else {
+            p = c == '"' ? read_string(++value) : p + strcspn(p, ends);
             if (p == NULL)
                 return NULL;
             p = skip_space(p);
-            if (*p == ':') {
-                p++;
+            if (*p != ':')
+                keep(texts, open, key, value, c == '"');
+            else {
                 key = word_of(value, keys, KEYS);
-            } else
-                keep(texts, open, key, value, true);
-        } else {
-            p += strcspn(p, ",:\"[]{} \t\r\n");
-            keep(texts, open, key, value, false);
+                p++;
+            }
         }
     }
     return open == TOP ? p : NULL;
@@ -166,7 +167,7 @@ static bool read_whole(const char *p, uint64_t *ret_value)
 
     for (; *p >= '0' && *p <= '9'; digits++)
         value = value * 10 + (uint64_t)(*p++ - '0');
-    if (digits == 0 || digits > 19 || strchr(",:\"[]{} \t\r\n", *p) == NULL)
+    if (digits == 0 || digits > 19 || strchr(ends, *p) == NULL)
         return false;
     *ret_value = value;
     return true;
@@ -201,22 +202,23 @@ bool ferry__downlink_read(char *text, size_t len, ferry__downlink *ret_msg)
 {
     const char **texts = ret_msg->text;
 
-    memset(ret_msg, 0, sizeof *ret_msg);
+    for (unsigned i = 0; i < FERRY__TEXTS; i++)
+        texts[i] = "";
     while (len > 0 && (uint8_t)text[len - 1] <= ' ') /* some send the NUL of their C string */
         len--;
     if (len == 0 || text[--len] != '}')
         return false;
     text[len] = '\0';
-    if (read_object(text, texts) != text + len || texts[FERRY__TYPE] == NULL)
+    if (read_object(text, texts) != text + len)
         return false;
     unsigned type = word_of(texts[FERRY__TYPE], types, TYPES);
     const char *result = texts[type == UPLOAD_RESULT ? FERRY__NESTED_RESULT_CODE : FERRY__RESULT_CODE];
     ret_msg->says = (uint8_t)(type < UPLOAD_RESULT    ? type
                               : type == UPLOAD_RESULT ? FERRY__SAYS_UPLOAD_RESULT
                                                       : FERRY__SAYS_DOWNLOAD_TASK);
-    ret_msg->has_result = result != NULL && read_result(result, &ret_msg->result_code);
-    ret_msg->has_md5 = texts[FERRY__MD5SUM] != NULL && read_md5(texts[FERRY__MD5SUM], ret_msg->md5);
-    if (texts[FERRY__SIZE] != NULL)
-        (void)read_whole(texts[FERRY__SIZE], &ret_msg->size); /* else 0 */
+    ret_msg->has_result = read_result(result, &ret_msg->result_code);
+    ret_msg->has_md5 = read_md5(texts[FERRY__MD5SUM], ret_msg->md5);
+    ret_msg->size = 0;
+    (void)read_whole(texts[FERRY__SIZE], &ret_msg->size);
     return type < TYPES;
 }

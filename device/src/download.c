@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-void ferry__download_nothing(ferry_device *d, lane_state *l, ferry_device_err err)
+void ferry__download_nothing(lane_state *l, ferry_device_err err)
 {
-    if (!d->listening || l->known) {
+    if (!l->d->listening || l->known) {
         ferry__lane_end(l, err, false);
         return;
     }
     ferry__lane_enter(l, FERRY_PHASE_IDLE);
-    l->left.due = d->cfg->poll_ms == 0 ? FERRY__NEVER : d->cfg->poll_ms;
+    l->left.due = l->cfg->poll_ms == 0 ? FERRY__NEVER : l->cfg->poll_ms;
 }
 
 /* A name that can become a file name in a folder: no path, no hidden file. */
@@ -28,19 +28,19 @@ static bool same_task(const lane_state *l, const ferry__downlink *msg, const cha
 }
 
 /* Another file than the one this lane knew. */
-static void take_task(ferry_device *d, lane_state *l, const ferry__downlink *msg, const char *name)
+static void take_task(lane_state *l, const ferry__downlink *msg, const char *name)
 {
     size_t len = strlen(name);
 
     ferry__lane_rewind(l);
-    ferry__lane_begin(d, l);
+    ferry__lane_begin(l);
     l->kept.size = msg->size;
     memcpy(l->kept.md5, msg->md5, FERRY_MD5_BYTES);
     /* One that cannot be used is only reported: without its end, or not at all when it cannot stand in a message. */
     if (!ferry_name_valid((ferry_text){name, len}))
         len = 0;
-    if (len > d->cfg->name_max)
-        for (len = d->cfg->name_max; len > 0 && ((uint8_t)name[len] & 0xc0) == 0x80;)
+    if (len > l->cfg->name_max)
+        for (len = l->cfg->name_max; len > 0 && ((uint8_t)name[len] & 0xc0) == 0x80;)
             len--;
     memcpy(l->name, name, len);
     l->name[len] = '\0';
@@ -48,74 +48,74 @@ static void take_task(ferry_device *d, lane_state *l, const ferry__downlink *msg
 }
 
 /* The same task is offered while it runs, or after it: a fresh URL is welcome, a lost result is sent again. */
-static void offered_again(const ferry_device *d, lane_state *l, const ferry__downlink *msg)
+static void offered_again(lane_state *l, const ferry__downlink *msg)
 {
     if (l->phase == FERRY_PHASE_REPORT)
         l->issued = false;
     else if (l->phase == FERRY_PHASE_PAUSE)
-        (void)ferry__lane_take_url(d, l, msg->text[FERRY__URL]);
+        (void)ferry__lane_take_url(l, msg->text[FERRY__URL]);
 }
 
 /* Whatever else it says, the platform has no file. */
-static void refused(ferry_device *d, lane_state *l, int code)
+static void refused(lane_state *l, int code)
 {
     if (l->phase != FERRY_PHASE_ASK)
         return;
     if (code == FERRY_RESULT_NO_TASK)
-        ferry__download_nothing(d, l, FERRY_DEVICE_E_NO_TASK);
+        ferry__download_nothing(l, FERRY_DEVICE_E_NO_TASK);
     else
-        ferry__lane_settle(d, l, FERRY__ON_RESULT_DOWN, code);
+        ferry__lane_settle(l, FERRY__ON_RESULT_DOWN, code);
 }
 
-void ferry__download_offer(ferry_device *d, lane_state *l, const ferry__downlink *msg)
+void ferry__download_offer(lane_state *l, const ferry__downlink *msg)
 {
     if (msg->has_result && msg->result_code != 0) {
-        refused(d, l, msg->result_code);
+        refused(l, msg->result_code);
         return;
     }
     if (!msg->has_md5 || msg->size == 0)
         return; /* no offer that could be carried out: as good as none */
-    const char *name = msg->text[FERRY__NAME] != NULL ? msg->text[FERRY__NAME] : "";
+    const char *name = msg->text[FERRY__NAME];
     bool same = same_task(l, msg, name);
-    if (l->phase != FERRY_PHASE_ASK && (l->phase != FERRY_PHASE_IDLE || !d->listening)) {
+    if (l->phase != FERRY_PHASE_ASK && (l->phase != FERRY_PHASE_IDLE || !l->d->listening)) {
         if (same)
-            offered_again(d, l, msg);
+            offered_again(l, msg);
         return;
     }
     if (!same)
-        take_task(d, l, msg, name);
+        take_task(l, msg, name);
     l->told = true;
-    if (!name_usable(d, name))
-        ferry__lane_report(d, l, FERRY_DEVICE_E_NAME);
-    else if (!ferry__lane_take_url(d, l, msg->text[FERRY__URL]))
-        ferry__lane_report(d, l, FERRY_DEVICE_E_URL);
+    if (!name_usable(l->d, name))
+        ferry__lane_report(l, FERRY_DEVICE_E_NAME);
+    else if (!ferry__lane_take_url(l, msg->text[FERRY__URL]))
+        ferry__lane_report(l, FERRY_DEVICE_E_URL);
     else
         ferry__lane_enter(l, FERRY_PHASE_OPEN);
 }
 
 /* All bytes are there: are they the right ones? */
-static void verify(ferry_device *d, lane_state *l)
+static void verify(lane_state *l)
 {
     ferry_md5 hash = l->kept.hash; /* the state itself stays good for a snapshot */
     uint8_t digest[FERRY_MD5_BYTES];
 
     ferry_md5_final(&hash, digest);
     if (memcmp(digest, l->kept.md5, sizeof digest) != 0) {
-        ferry__lane_restart(d, l, FERRY_DEVICE_E_DIGEST);
+        ferry__lane_restart(l, FERRY_DEVICE_E_DIGEST);
         return;
     }
     l->todo |= FERRY__TODO_SAVE;
     ferry__lane_enter(l, FERRY_PHASE_COMMIT);
 }
 
-void ferry__download_opened(ferry_device *d, lane_state *l, uint64_t usable)
+void ferry__download_opened(lane_state *l, uint64_t usable)
 {
     if (usable < l->kept.offset)
         ferry__lane_rewind(l);
     l->saved_offset = l->kept.offset;
-    l->left.save = d->cfg->save_ms;
+    l->left.save = l->cfg->save_ms;
     if (l->kept.offset == l->kept.size)
-        verify(d, l);
+        verify(l);
     else
         ferry__lane_enter(l, FERRY_PHASE_MOVE);
 }
@@ -142,46 +142,46 @@ static bool same_file(const lane_state *l, const ferry_http_head *head)
            (head->etag.len == strlen(l->kept.etag) && memcmp(head->etag.ptr, l->kept.etag, head->etag.len) == 0);
 }
 
-bool ferry__download_head(ferry_device *d, lane_state *l, const ferry_http_head *head)
+bool ferry__download_head(lane_state *l, const ferry_http_head *head)
 {
     if (!same_file(l, head)) {
         l->live = false;
-        ferry__lane_restart(d, l, FERRY_DEVICE_E_DIGEST);
+        ferry__lane_restart(l, FERRY_DEVICE_E_DIGEST);
     } else if (head->status == 200 && l->kept.offset > 0) {
         /* no ranges here: the snapshot must know before the first byte is written over */
         l->live = false;
         ferry__lane_rewind(l);
-        ferry__lane_fault(d, l, FERRY_FAULT_LOST);
+        ferry__lane_fault(l, FERRY_FAULT_LOST);
     } else
         keep_etag(l, head->etag);
     return l->live;
 }
 
-ferry_device_err ferry__download_body(ferry_device *d, lane_state *l, const void *bytes, size_t len)
+ferry_device_err ferry__download_body(lane_state *l, const void *bytes, size_t len)
 {
     if (!l->live || !l->answered || l->request != FERRY_HTTP_GET)
         return FERRY_DEVICE_E_UNWANTED;
     if (len > l->kept.size - l->kept.offset) {
         l->live = false;
-        ferry__lane_restart(d, l, FERRY_DEVICE_E_DIGEST);
+        ferry__lane_restart(l, FERRY_DEVICE_E_DIGEST);
         return FERRY_DEVICE_E_UNWANTED;
     }
     ferry_md5_update(&l->kept.hash, bytes, len);
     l->kept.offset += len;
-    l->left.due = d->cfg->stall_ms;
-    ferry__lane_moved(d, l);
-    if (l->left.save == 0 && l->kept.offset - l->saved_offset >= d->cfg->save_bytes) {
+    l->left.due = l->cfg->stall_ms;
+    ferry__lane_moved(l);
+    if (l->left.save == 0 && l->kept.offset - l->saved_offset >= l->cfg->save_bytes) {
         l->todo |= FERRY__TODO_SAVE;
-        l->left.save = d->cfg->save_ms;
+        l->left.save = l->cfg->save_ms;
         l->saved_offset = l->kept.offset;
     }
     return FERRY_DEVICE_OK;
 }
 
-void ferry__download_http_end(ferry_device *d, lane_state *l)
+void ferry__download_http_end(lane_state *l)
 {
     if (l->kept.offset == l->kept.size)
-        verify(d, l);
+        verify(l);
     else
-        ferry__lane_fault(d, l, FERRY_FAULT_LOST);
+        ferry__lane_fault(l, FERRY_FAULT_LOST);
 }

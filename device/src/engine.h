@@ -59,29 +59,29 @@ uint32_t ferry__random(ferry_device *d);
 uint32_t ferry__backoff(ferry_device *d, unsigned n);
 void ferry__lane_enter(lane_state *l, ferry_phase phase);
 /** A new transfer in this lane: new nonce, counters at zero. */
-void ferry__lane_begin(ferry_device *d, lane_state *l);
+void ferry__lane_begin(lane_state *l);
 /** Bytes are safe that were not before: the counters start again. */
-void ferry__lane_moved(ferry_device *d, lane_state *l);
+void ferry__lane_moved(lane_state *l);
 void ferry__lane_rewind(lane_state *l);
 /** Begins again at byte 0; too often: reports err. */
-void ferry__lane_restart(ferry_device *d, lane_state *l, ferry_device_err err);
+void ferry__lane_restart(lane_state *l, ferry_device_err err);
 /** Ends the transfer. remember: the snapshot stays. */
 void ferry__lane_end(lane_state *l, ferry_device_err err, bool remember);
 /** Reports `done` (err OK) or `fail`. */
-void ferry__lane_report(ferry_device *d, lane_state *l, ferry_device_err err);
+void ferry__lane_report(lane_state *l, ferry_device_err err);
 /** The phase that begins or resumes the transfer itself. */
-ferry_phase ferry__lane_first(const ferry_device *d, const lane_state *l);
+ferry_phase ferry__lane_first(const lane_state *l);
 /** Does what the rule says. */
-void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int code);
+void ferry__lane_settle(lane_state *l, unsigned source, int code);
 /** Nothing answers or moves: as if the request had ended with this fault. */
-static inline void ferry__lane_fault(ferry_device *d, lane_state *l, ferry_fault fault)
+static inline void ferry__lane_fault(lane_state *l, ferry_fault fault)
 {
-    ferry__lane_settle(d, l, FERRY__ON_FAULT, fault);
+    ferry__lane_settle(l, FERRY__ON_FAULT, fault);
 }
 /** Ends the transfer, remembered, because of the link. */
-void ferry__lane_end_by_link(const ferry_device *d, lane_state *l, ferry_device_err err);
+void ferry__lane_end_by_link(lane_state *l, ferry_device_err err);
 /** The time of the phase is over. */
-void ferry__lane_timeout(ferry_device *d, lane_state *l);
+void ferry__lane_timeout(lane_state *l);
 
 /* --- downlink.c: reads what the platform says --- */
 
@@ -90,7 +90,7 @@ enum { FERRY__TYPE, FERRY__NAME, FERRY__MD5SUM, FERRY__URL, FERRY__REQUEST_ID, F
        FERRY__NESTED_RESULT_CODE, FERRY__TEXTS };
 
 typedef struct {
-    const char *text[FERRY__TEXTS]; /* absent: null; a number ends where its digits do */
+    const char *text[FERRY__TEXTS]; /* absent: ""; a number ends where its digits do */
     uint64_t size;                 /* 0: none that can be used */
     int32_t result_code;
     bool has_result;
@@ -107,38 +107,38 @@ bool ferry__downlink_read(char *text, size_t len, ferry__downlink *ret_msg);
 /** The topic, at the beginning of the work space. */
 void ferry__topic_write(ferry_device *d, const char *prefix, ferry_action *act);
 /** A PUBLISH of the question, a progress report or the result: FERRY__ID_... */
-void ferry__lane_publish(ferry_device *d, const lane_state *l, char what, ferry_action *act);
+void ferry__lane_publish(const lane_state *l, char what, ferry_action *act);
 
 /* --- talk.c: messages, both directions --- */
 
 void ferry__message(ferry_device *d, const ferry__downlink *msg);
 /** Copies an object URL; false when it is none or too long. */
-bool ferry__lane_take_url(const ferry_device *d, lane_state *l, const char *url);
+bool ferry__lane_take_url(lane_state *l, const char *url);
 
 /* --- transfer.c: HTTP, both directions --- */
 
-ferry_device_err ferry__lane_head(ferry_device *d, lane_state *l, const ferry_http_head *head);
-void ferry__lane_http_end(ferry_device *d, lane_state *l, ferry_fault fault);
-ferry_device_err ferry__lane_sent(ferry_device *d, lane_state *l, uint64_t offset);
+ferry_device_err ferry__lane_head(lane_state *l, const ferry_http_head *head);
+void ferry__lane_http_end(lane_state *l, ferry_fault fault);
+ferry_device_err ferry__lane_sent(lane_state *l, uint64_t offset);
 /** Fills in the HTTP action of PROBE and MOVE. */
-void ferry__lane_request(ferry_device *d, lane_state *l, ferry_action *act);
+void ferry__lane_request(lane_state *l, ferry_action *act);
 
 /* --- upload.c --- */
 /** is_answer: it carries the id of our question. */
-void ferry__upload_answer(ferry_device *d, lane_state *l, const ferry__downlink *msg, bool is_answer);
-void ferry__upload_read(ferry_device *d, lane_state *l, const void *bytes, size_t len);
-void ferry__upload_head(ferry_device *d, lane_state *l, const ferry_http_head *head);
-void ferry__upload_http_end(ferry_device *d, lane_state *l);
+void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_answer);
+void ferry__upload_read(lane_state *l, const void *bytes, size_t len);
+void ferry__upload_head(lane_state *l, const ferry_http_head *head);
+void ferry__upload_http_end(lane_state *l);
 
 /* --- download.c --- */
-void ferry__download_offer(ferry_device *d, lane_state *l, const ferry__downlink *msg);
+void ferry__download_offer(lane_state *l, const ferry__downlink *msg);
 /** Nobody has a file for us. */
-void ferry__download_nothing(ferry_device *d, lane_state *l, ferry_device_err err);
-void ferry__download_opened(ferry_device *d, lane_state *l, uint64_t usable);
+void ferry__download_nothing(lane_state *l, ferry_device_err err);
+void ferry__download_opened(lane_state *l, uint64_t usable);
 /** False: this answer is not wanted, and what comes next is settled. */
-bool ferry__download_head(ferry_device *d, lane_state *l, const ferry_http_head *head);
-ferry_device_err ferry__download_body(ferry_device *d, lane_state *l, const void *bytes, size_t len);
-void ferry__download_http_end(ferry_device *d, lane_state *l);
+bool ferry__download_head(lane_state *l, const ferry_http_head *head);
+ferry_device_err ferry__download_body(lane_state *l, const void *bytes, size_t len);
+void ferry__download_http_end(lane_state *l);
 
 /* --- device.c --- */
 /** The time goes on, never back. */
@@ -150,6 +150,6 @@ ferry_device_err ferry__link_event(ferry_device *d, const ferry_event *event);
 
 /* --- snapshot.c --- */
 /** Writes at most FERRY_SNAPSHOT_MAX bytes. */
-size_t ferry__snapshot_write(const ferry_device *d, const lane_state *l, uint8_t *out);
+size_t ferry__snapshot_write(const lane_state *l, uint8_t *out);
 
 #endif

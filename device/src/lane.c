@@ -32,26 +32,26 @@ void ferry__lane_enter(lane_state *l, ferry_phase phase)
     l->left.due = FERRY__NEVER;
 }
 
-void ferry__lane_begin(ferry_device *d, lane_state *l)
+void ferry__lane_begin(lane_state *l)
 {
-    uint32_t random = ferry__random(d);
+    uint32_t random = ferry__random(l->d);
 
     for (unsigned i = 0; i < sizeof l->nonce; i++, random >>= 4)
         l->nonce[i] = (char)('a' + (random & 15));
     l->tries = l->restarts = l->err = l->why = l->kept.result = 0;
     l->echoes = l->remembered = false;
     l->mark = l->kept.offset;
-    l->left.give_up = d->cfg->give_up_ms;
+    l->left.give_up = l->cfg->give_up_ms;
     l->left.progress = 0;
 }
 
-void ferry__lane_moved(ferry_device *d, lane_state *l)
+void ferry__lane_moved(lane_state *l)
 {
     if (l->kept.offset <= l->mark)
         return;
     l->mark = l->kept.offset;
     l->tries = 0;
-    l->left.give_up = d->cfg->give_up_ms;
+    l->left.give_up = l->cfg->give_up_ms;
 }
 
 void ferry__lane_rewind(lane_state *l)
@@ -83,14 +83,14 @@ void ferry__lane_end(lane_state *l, ferry_device_err err, bool remember)
     ferry__lane_enter(l, FERRY_PHASE_END);
 }
 
-void ferry__lane_end_by_link(const ferry_device *d, lane_state *l, ferry_device_err err)
+void ferry__lane_end_by_link(lane_state *l, ferry_device_err err)
 {
     l->why = FERRY_WHY_FAULT;
-    l->detail = d->link_fault;
+    l->detail = l->d->link_fault;
     ferry__lane_end(l, err, true);
 }
 
-void ferry__lane_report(ferry_device *d, lane_state *l, ferry_device_err err)
+void ferry__lane_report(lane_state *l, ferry_device_err err)
 {
     if (!l->told) { /* the platform knows nothing of this transfer */
         ferry__lane_end(l, err, false);
@@ -101,7 +101,7 @@ void ferry__lane_report(ferry_device *d, lane_state *l, ferry_device_err err)
     l->partial = false;
     l->kept.result = (uint8_t)err;
     l->tries = 0;
-    l->left.give_up = d->cfg->confirm_ms;
+    l->left.give_up = l->cfg->confirm_ms;
     ferry__lane_enter(l, FERRY_PHASE_REPORT);
 }
 
@@ -117,9 +117,9 @@ static void lane_pause(lane_state *l, ferry_phase next, uint32_t ms)
     l->issued = true; /* there is nothing to hand out, only to wait for */
 }
 
-ferry_phase ferry__lane_first(const ferry_device *d, const lane_state *l)
+ferry_phase ferry__lane_first(const lane_state *l)
 {
-    return !ferry__is_down(l) && !l->whole && l->kept.size >= d->cfg->resumable_bytes ? FERRY_PHASE_PROBE
+    return !ferry__is_down(l) && !l->whole && l->kept.size >= l->cfg->resumable_bytes ? FERRY_PHASE_PROBE
                                                                                       : FERRY_PHASE_MOVE;
 }
 
@@ -129,33 +129,33 @@ static void lane_count(lane_state *l)
         l->tries++;
 }
 
-static bool lane_tried_enough(const ferry_device *d, lane_state *l)
+static bool lane_tried_enough(lane_state *l)
 {
     lane_count(l);
-    return l->tries > d->cfg->tries_max || l->left.give_up == 0;
+    return l->tries > l->cfg->tries_max || l->left.give_up == 0;
 }
 
-void ferry__lane_restart(ferry_device *d, lane_state *l, ferry_device_err err)
+void ferry__lane_restart(lane_state *l, ferry_device_err err)
 {
-    if (l->restarts++ >= d->cfg->restarts_max) {
-        ferry__lane_report(d, l, err);
+    if (l->restarts++ >= l->cfg->restarts_max) {
+        ferry__lane_report(l, err);
         return;
     }
     ferry__lane_rewind(l);
     l->mark = 0;
-    lane_pause(l, ferry__is_down(l) ? FERRY_PHASE_ASK : FERRY_PHASE_HASH, ferry__backoff(d, l->restarts));
+    lane_pause(l, ferry__is_down(l) ? FERRY_PHASE_ASK : FERRY_PHASE_HASH, ferry__backoff(l->d, l->restarts));
 }
 
 /* Where the lane goes on after a pause. */
-static ferry_phase lane_retry(const ferry_device *d, const lane_state *l)
+static ferry_phase lane_retry(const lane_state *l)
 {
     if (l->phase == FERRY_PHASE_PAUSE)
         return (ferry_phase)l->next_phase;
-    return l->phase == FERRY_PHASE_PROBE || l->phase == FERRY_PHASE_MOVE ? ferry__lane_first(d, l)
+    return l->phase == FERRY_PHASE_PROBE || l->phase == FERRY_PHASE_MOVE ? ferry__lane_first(l)
                                                                          : (ferry_phase)l->phase;
 }
 
-void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int code)
+void ferry__lane_settle(lane_state *l, unsigned source, int code)
 {
     const ferry__rule *rule = ferry__decide(source, code);
     ferry_device_err err = (ferry_device_err)rule->err;
@@ -170,26 +170,26 @@ void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int cod
                                                                                        : FERRY_WHY_RESULT;
     switch ((ferry__verdict)rule->verdict) {
     case FERRY__LATER:
-        if (lane_tried_enough(d, l))
+        if (lane_tried_enough(l))
             ferry__lane_end(l, err, true);
         else
-            lane_pause(l, lane_retry(d, l), ferry__backoff(d, l->tries));
+            lane_pause(l, lane_retry(l), ferry__backoff(l->d, l->tries));
         break;
     case FERRY__NEW_URL:
-        if (lane_tried_enough(d, l))
-            ferry__lane_report(d, l, err);
+        if (lane_tried_enough(l))
+            ferry__lane_report(l, err);
         else /* the first time at once: an expired URL is no failure of anybody */
-            lane_pause(l, FERRY_PHASE_ASK, repeated ? ferry__backoff(d, l->tries) : 0);
+            lane_pause(l, FERRY_PHASE_ASK, repeated ? ferry__backoff(l->d, l->tries) : 0);
         break;
     case FERRY__WHOLE:
         l->whole = true;
         ferry__lane_enter(l, FERRY_PHASE_MOVE);
         break;
     case FERRY__RESTART:
-        ferry__lane_restart(d, l, err);
+        ferry__lane_restart(l, err);
         break;
     case FERRY__REPORT:
-        ferry__lane_report(d, l, err);
+        ferry__lane_report(l, err);
         break;
     case FERRY__STOP:
         ferry__lane_end(l, err, false);
@@ -200,12 +200,12 @@ void ferry__lane_settle(ferry_device *d, lane_state *l, unsigned source, int cod
 }
 
 /* The platform does not answer: ask again, the answer may have been lost. */
-static void lane_silent(ferry_device *d, lane_state *l)
+static void lane_silent(lane_state *l)
 {
     l->issued = false;
-    if (ferry__is_down(l) && !l->known && l->tries + 1 >= d->cfg->asks_max)
-        ferry__download_nothing(d, l, FERRY_DEVICE_E_SILENT);
-    else if (lane_tried_enough(d, l))
+    if (ferry__is_down(l) && !l->known && l->tries + 1 >= l->cfg->asks_max)
+        ferry__download_nothing(l, FERRY_DEVICE_E_SILENT);
+    else if (lane_tried_enough(l))
         ferry__lane_end(l, FERRY_DEVICE_E_SILENT, true);
 }
 
@@ -217,36 +217,36 @@ static void lane_unconfirmed(lane_state *l)
         ferry__lane_end(l, l->kept.result == 0 ? FERRY_DEVICE_E_UNCONFIRMED : (ferry_device_err)l->kept.result, true);
 }
 
-static void lane_woken(ferry_device *d, lane_state *l)
+static void lane_woken(lane_state *l)
 {
     if (ferry__is_down(l) && l->next_phase == FERRY_PHASE_MOVE && l->kept.offset == l->kept.size)
-        ferry__download_http_end(d, l); /* the trouble came after the last byte */
+        ferry__download_http_end(l); /* the trouble came after the last byte */
     else
         ferry__lane_enter(l, (ferry_phase)l->next_phase);
 }
 
-void ferry__lane_timeout(ferry_device *d, lane_state *l)
+void ferry__lane_timeout(lane_state *l)
 {
     switch ((ferry_phase)l->phase) {
     case FERRY_PHASE_IDLE: /* listening: it is time to ask again */
-        ferry__lane_begin(d, l);
+        ferry__lane_begin(l);
         ferry__lane_enter(l, FERRY_PHASE_ASK);
         break;
     case FERRY_PHASE_PAUSE:
-        lane_woken(d, l);
+        lane_woken(l);
         break;
     case FERRY_PHASE_ASK:
         if (l->issued)
-            lane_silent(d, l);
+            lane_silent(l);
         else /* the link did not come back */
-            ferry__lane_end_by_link(d, l, FERRY_DEVICE_E_NETWORK);
+            ferry__lane_end_by_link(l, FERRY_DEVICE_E_NETWORK);
         break;
     case FERRY_PHASE_REPORT:
         lane_unconfirmed(l);
         break;
     case FERRY_PHASE_PROBE:
     case FERRY_PHASE_MOVE:
-        ferry__lane_fault(d, l, FERRY_FAULT_TIMEOUT);
+        ferry__lane_fault(l, FERRY_FAULT_TIMEOUT);
         break;
     case FERRY_PHASE_KEPT:
     case FERRY_PHASE_HASH:

@@ -27,7 +27,7 @@ static void link_failed(ferry_device *d, ferry_fault fault)
             l->issued = false;
         /* A transfer that nobody listens for any more ends when the broker says no: it will say so again. */
         if (stop && !d->listening && l->phase > FERRY_PHASE_KEPT && l->phase != FERRY_PHASE_END)
-            ferry__lane_end_by_link(d, l, (ferry_device_err)rule->err);
+            ferry__lane_end_by_link(l, (ferry_device_err)rule->err);
     }
 }
 
@@ -38,7 +38,7 @@ static void link_up(ferry_device *d)
     d->link = FERRY__LINK_UP;
     d->link_fault = FERRY_FAULT_NONE;
     if (d->listening && down->phase == FERRY_PHASE_IDLE) /* a push may have been lost meanwhile */
-        ferry__lane_timeout(d, down);
+        ferry__lane_timeout(down);
 }
 
 bool ferry__link_next(ferry_device *d, ferry_action *act, uint32_t *left)

@@ -26,27 +26,27 @@ static uint32_t earlier(uint32_t a, uint32_t b)
 }
 
 /* Until something must happen in the lane without an event. */
-static uint32_t lane_left(const ferry_device *d, const lane_state *l)
+static uint32_t lane_left(const lane_state *l)
 {
     if (l->issued || (l->phase != FERRY_PHASE_ASK && l->phase != FERRY_PHASE_REPORT))
         return l->left.due;
-    if (ferry__is_down(l) && d->listening && !l->known)
+    if (ferry__is_down(l) && l->d->listening && !l->known)
         return FERRY__NEVER; /* who listens can wait for the broker for ever */
     return l->left.give_up;
 }
 
 /* The platform's time to answer: doubled with each repetition. */
-static uint32_t patience(const ferry_device *d, unsigned tries)
+static uint32_t patience(const lane_state *l)
 {
-    uint32_t ms = d->cfg->answer_ms;
+    uint32_t ms = l->cfg->answer_ms;
 
-    for (; tries > 0 && ms < d->cfg->backoff_max_ms; tries--)
+    for (unsigned i = 0; i < l->tries && ms < l->cfg->backoff_max_ms; i++)
         ms <<= 1;
     return ms;
 }
 
 /* The lowest of the things to do. */
-static bool take_todo(ferry_device *d, lane_state *l, ferry_action *act)
+static bool take_todo(lane_state *l, ferry_action *act)
 {
     uint8_t todo = (uint8_t)(l->todo & -l->todo);
 
@@ -57,14 +57,14 @@ static bool take_todo(ferry_device *d, lane_state *l, ferry_action *act)
                 : todo == FERRY__TODO_DISCARD ? FERRY_ACT_DISCARD
                                               : FERRY_ACT_SAVE;
     if (todo == FERRY__TODO_SAVE) {
-        act->bytes = d->work;
-        act->len = ferry__snapshot_write(d, l, (uint8_t *)d->work);
+        act->bytes = l->d->work;
+        act->len = ferry__snapshot_write(l, (uint8_t *)l->d->work);
     }
     return true;
 }
 
 /* The transfer is over; what the lane does afterwards. */
-static void act_finished(ferry_device *d, lane_state *l, ferry_action *act)
+static void act_finished(lane_state *l, ferry_action *act)
 {
     act->err = (ferry_device_err)l->err;
     act->why = (ferry_why)l->why;
@@ -80,50 +80,50 @@ static void act_finished(ferry_device *d, lane_state *l, ferry_action *act)
         ferry__lane_rewind(l);
     }
     /* A listener asks for the next file at once, after a failure later. */
-    if (d->listening && ferry__is_down(l))
-        l->left.due = act->err == FERRY_DEVICE_OK ? 0 : ferry__backoff(d, UINT8_MAX);
+    if (l->d->listening && ferry__is_down(l))
+        l->left.due = act->err == FERRY_DEVICE_OK ? 0 : ferry__backoff(l->d, UINT8_MAX);
 }
 
 /* The action of the phase, once. */
-static bool act_on_phase(ferry_device *d, lane_state *l, ferry_action *act)
+static bool act_on_phase(lane_state *l, ferry_action *act)
 {
     uint8_t kind = l->phase < sizeof action_of ? action_of[l->phase] : 0;
 
-    if (l->issued || kind == 0 || (kind == FERRY_ACT_PUBLISH && !is_up(d)))
+    if (l->issued || kind == 0 || (kind == FERRY_ACT_PUBLISH && !is_up(l->d)))
         return false;
     act->kind = (ferry_action_kind)kind;
     l->issued = true;
     if (kind == FERRY_ACT_PUBLISH) {
-        ferry__lane_publish(d, l, l->phase == FERRY_PHASE_ASK ? FERRY__ID_ASK : FERRY__ID_REPORT, act);
-        l->left.due = patience(d, l->tries);
+        ferry__lane_publish(l, l->phase == FERRY_PHASE_ASK ? FERRY__ID_ASK : FERRY__ID_REPORT, act);
+        l->left.due = patience(l);
     } else if (kind == FERRY_ACT_HTTP)
-        ferry__lane_request(d, l, act);
+        ferry__lane_request(l, act);
     else if (kind == FERRY_ACT_OPEN)
         l->partial = true; /* the port may have begun it even when it fails */
     else if (kind == FERRY_ACT_FINISHED)
-        act_finished(d, l, act);
+        act_finished(l, act);
     return true;
 }
 
-FERRY__APART static bool lane_next(ferry_device *d, lane_state *l, ferry_action *act, uint32_t *left)
+FERRY__APART static bool lane_next(lane_state *l, ferry_action *act, uint32_t *left)
 {
     /* The end of a pause can find that its time to give up has come as well: two steps, never many. */
-    for (unsigned i = 0; i < TIMEOUTS_AT_ONCE && lane_left(d, l) == 0; i++)
-        ferry__lane_timeout(d, l);
+    for (unsigned i = 0; i < TIMEOUTS_AT_ONCE && lane_left(l) == 0; i++)
+        ferry__lane_timeout(l);
     act->lane = ferry__is_down(l) ? FERRY_LANE_DOWN : FERRY_LANE_UP;
     act->name = l->name;
     act->size = l->kept.size;
     act->offset = l->kept.offset;
     act->tag = l->kept.tag;
-    if (take_todo(d, l, act) || act_on_phase(d, l, act))
+    if (take_todo(l, act) || act_on_phase(l, act))
         return true;
-    *left = earlier(*left, lane_left(d, l));
-    if (l->phase != FERRY_PHASE_MOVE || !l->live || !is_up(d))
+    *left = earlier(*left, lane_left(l));
+    if (l->phase != FERRY_PHASE_MOVE || !l->live || !is_up(l->d))
         return false;
     if (l->left.progress == 0) {
-        l->left.progress = d->cfg->progress_ms;
+        l->left.progress = l->cfg->progress_ms;
         act->kind = FERRY_ACT_PUBLISH;
-        ferry__lane_publish(d, l, FERRY__ID_PROGRESS, act);
+        ferry__lane_publish(l, FERRY__ID_PROGRESS, act);
         return true;
     }
     *left = earlier(*left, l->left.progress);
@@ -140,7 +140,7 @@ void ferry_device_next(ferry_device *d, uint64_t now_ms, ferry_action *ret_actio
         return;
     d->turn ^= 1; /* so that one busy lane cannot starve the other */
     for (unsigned i = 0; i < FERRY_LANES; i++)
-        if (lane_next(d, &d->lane[FERRY_LANES > 1 ? d->turn ^ i : 0], ret_action, &left))
+        if (lane_next(&d->lane[FERRY_LANES > 1 ? d->turn ^ i : 0], ret_action, &left))
             return;
     ret_action->kind = FERRY_ACT_WAIT;
     ret_action->deadline_ms = left == FERRY__NEVER ? UINT64_MAX : d->now_ms + left;

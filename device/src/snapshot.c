@@ -26,7 +26,7 @@ static void checksum(const ferry_device *d, const uint8_t *bytes, size_t len, ui
     ferry_md5_final(&md5, ret_digest);
 }
 
-size_t ferry__snapshot_write(const ferry_device *d, const lane_state *l, uint8_t *out)
+size_t ferry__snapshot_write(const lane_state *l, uint8_t *out)
 {
     ferry__kept kept = l->kept;
     size_t name_len = strlen(l->name), len = sizeof kept + name_len;
@@ -38,7 +38,7 @@ size_t ferry__snapshot_write(const ferry_device *d, const lane_state *l, uint8_t
         kept.offset = 0; /* what an upload has moved, only the store knows */
     memcpy(out, &kept, sizeof kept);
     memcpy(out + sizeof kept, l->name, name_len);
-    checksum(d, out, len, digest);
+    checksum(l->d, out, len, digest);
     memcpy(out + len, digest, CHECK);
     return len + CHECK;
 }
@@ -66,10 +66,10 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
     l->saved_offset = l->kept.offset;
     memcpy(l->name, in + sizeof l->kept, name_len);
     l->name[name_len] = '\0';
-    ferry__lane_begin(d, l);
+    ferry__lane_begin(l);
     l->known = l->told = true;
     if (stage == FERRY_PHASE_REPORT)
-        ferry__lane_report(d, l, (ferry_device_err)in[AT(result)]);
+        ferry__lane_report(l, (ferry_device_err)in[AT(result)]);
     else if (ferry__is_down(l)) {
         l->partial = true;
         ferry__lane_enter(l, stage == FERRY_PHASE_COMMIT ? FERRY_PHASE_COMMIT : FERRY_PHASE_ASK);
@@ -91,6 +91,6 @@ ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, v
         return FERRY_DEVICE_E_STATE;
     if (cap < FERRY_SNAPSHOT_MAX(d->cfg->name_max))
         return FERRY_DEVICE_E_MEMORY;
-    *ret_len = ferry__snapshot_write(d, l, out);
+    *ret_len = ferry__snapshot_write(l, out);
     return FERRY_DEVICE_OK;
 }

@@ -10,7 +10,7 @@ static bool id_fits(lane_state *l, const ferry__downlink *msg, char *ret_what)
     const char *id = msg->text[FERRY__REQUEST_ID];
 
     *ret_what = NO_ID;
-    if (id == NULL)
+    if (*id == '\0')
         return true;
     if (strlen(id) != sizeof l->nonce + 1 || memcmp(id, l->nonce, sizeof l->nonce) != 0)
         return false;
@@ -20,14 +20,14 @@ static bool id_fits(lane_state *l, const ferry__downlink *msg, char *ret_what)
 }
 
 /* A result has been confirmed, or not. */
-static void lane_verdict(ferry_device *d, lane_state *l, unsigned source, int code)
+static void lane_verdict(lane_state *l, unsigned source, int code)
 {
     const ferry__rule *rule = ferry__decide(source, code);
 
     if (rule->verdict != FERRY__LATER && (l->kept.result != FERRY_DEVICE_OK || rule->verdict == FERRY__GO_ON))
         ferry__lane_end(l, (ferry_device_err)l->kept.result, false); /* `fail` has been heard whatever the answer */
     else if (!ferry__is_down(l) || rule->verdict == FERRY__LATER)
-        ferry__lane_settle(d, l, source, code);
+        ferry__lane_settle(l, source, code);
     else { /* the file is here and verified, but the platform did not want it any more */
         l->why = FERRY_WHY_RESULT;
         l->detail = code;
@@ -36,7 +36,7 @@ static void lane_verdict(ferry_device *d, lane_state *l, unsigned source, int co
 }
 
 /* The answer to a report, or the platform's word on a running transfer. */
-FERRY__APART static void lane_answer(ferry_device *d, lane_state *l, const ferry__downlink *msg, char what)
+FERRY__APART static void lane_answer(lane_state *l, const ferry__downlink *msg, char what)
 {
     unsigned source = ferry__is_down(l) ? FERRY__ON_RESULT_DOWN : FERRY__ON_RESULT_UP;
 
@@ -44,11 +44,11 @@ FERRY__APART static void lane_answer(ferry_device *d, lane_state *l, const ferry
         return;
     if (l->phase == FERRY_PHASE_OPEN || l->phase == FERRY_PHASE_PROBE || l->phase == FERRY_PHASE_MOVE ||
         (l->phase == FERRY_PHASE_PAUSE && l->told))
-        ferry__lane_settle(d, l, source, msg->result_code);
+        ferry__lane_settle(l, source, msg->result_code);
     /* A late "go on" to the last progress report is no confirmation. */
     else if (l->phase == FERRY_PHASE_REPORT &&
              (msg->result_code != 0 || (l->echoes ? what == FERRY__ID_REPORT : l->issued)))
-        lane_verdict(d, l, source, msg->result_code);
+        lane_verdict(l, source, msg->result_code);
 }
 
 void ferry__message(ferry_device *d, const ferry__downlink *msg)
@@ -60,23 +60,23 @@ void ferry__message(ferry_device *d, const ferry__downlink *msg)
     if (!ferry__is_built_in(lane) || !id_fits(l, msg, &what))
         return;
     if (msg->says == FERRY__SAYS_DOWNLOAD_TASK)
-        ferry__download_offer(d, l, msg);
+        ferry__download_offer(l, msg);
     else if (msg->says == FERRY__SAYS_UPLOAD_TASK)
-        ferry__upload_answer(d, l, msg, what == FERRY__ID_ASK);
+        ferry__upload_answer(l, msg, what == FERRY__ID_ASK);
     else
-        lane_answer(d, l, msg, what);
+        lane_answer(l, msg, what);
 }
 
-bool ferry__lane_take_url(const ferry_device *d, lane_state *l, const char *url)
+bool ferry__lane_take_url(lane_state *l, const char *url)
 {
     size_t len = 0;
 
-    if (url == NULL || strncmp(url, "http", 4) != 0)
+    if (strncmp(url, "http", 4) != 0)
         return false;
     for (; url[len] != '\0'; len++)
         if (url[len] <= ' ' || url[len] > '~') /* it becomes part of a request line */
             return false;
-    if (len > d->cfg->url_max || len < 8)
+    if (len > l->cfg->url_max || len < 8)
         return false;
     memcpy(l->url, url, len + 1);
     return true;

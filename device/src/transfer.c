@@ -1,22 +1,22 @@
 #include "engine.h"
 
-static ferry_http_kind kind_of(const ferry_device *d, const lane_state *l)
+static ferry_http_kind kind_of(const lane_state *l)
 {
     if (ferry__is_down(l))
         return FERRY_HTTP_GET;
     if (l->phase == FERRY_PHASE_PROBE)
         return FERRY_HTTP_PROBE;
-    return ferry__lane_first(d, l) == FERRY_PHASE_PROBE ? FERRY_HTTP_PATCH : FERRY_HTTP_PUT;
+    return ferry__lane_first(l) == FERRY_PHASE_PROBE ? FERRY_HTTP_PATCH : FERRY_HTTP_PUT;
 }
 
-void ferry__lane_request(ferry_device *d, lane_state *l, ferry_action *act)
+void ferry__lane_request(lane_state *l, ferry_action *act)
 {
-    ferry_http_kind kind = kind_of(d, l);
+    ferry_http_kind kind = kind_of(l);
 
     l->request = (uint8_t)kind;
     l->live = true;
     l->answered = false;
-    l->left.due = d->cfg->stall_ms;
+    l->left.due = l->cfg->stall_ms;
     if (kind == FERRY_HTTP_PUT)
         act->offset = l->kept.offset = 0;
     act->http = kind;
@@ -26,7 +26,7 @@ void ferry__lane_request(ferry_device *d, lane_state *l, ferry_action *act)
         act->if_range = l->kept.etag;
 }
 
-ferry_device_err ferry__lane_head(ferry_device *d, lane_state *l, const ferry_http_head *head)
+ferry_device_err ferry__lane_head(lane_state *l, const ferry_http_head *head)
 {
     unsigned source = (unsigned)FERRY__ON_PUT << l->request;
 
@@ -34,40 +34,40 @@ ferry_device_err ferry__lane_head(ferry_device *d, lane_state *l, const ferry_ht
         return FERRY_DEVICE_E_UNWANTED;
     if (l->answered)
         return FERRY_DEVICE_E_STATE;
-    l->left.due = d->cfg->stall_ms;
+    l->left.due = l->cfg->stall_ms;
     l->answered = true;
     if (ferry__decide(source, head->status)->verdict == FERRY__GO_ON) {
         if (ferry__is_down(l))
-            return ferry__download_head(d, l, head) ? FERRY_DEVICE_OK : FERRY_DEVICE_E_UNWANTED;
-        ferry__upload_head(d, l, head);
+            return ferry__download_head(l, head) ? FERRY_DEVICE_OK : FERRY_DEVICE_E_UNWANTED;
+        ferry__upload_head(l, head);
         return FERRY_DEVICE_OK;
     }
     l->live = false; /* the port ends the request because of what we return */
-    ferry__lane_settle(d, l, source, head->status);
+    ferry__lane_settle(l, source, head->status);
     if (l->phase == FERRY_PHASE_PAUSE && l->left.due < head->retry_after_s * 1000)
         l->left.due = head->retry_after_s * 1000;
     return FERRY_DEVICE_E_UNWANTED;
 }
 
-ferry_device_err ferry__lane_sent(ferry_device *d, lane_state *l, uint64_t offset)
+ferry_device_err ferry__lane_sent(lane_state *l, uint64_t offset)
 {
     if (!l->live || offset > l->kept.size || ferry__is_down(l))
         return FERRY_DEVICE_E_STATE;
     if (offset != l->kept.offset)
-        l->left.due = d->cfg->stall_ms;
+        l->left.due = l->cfg->stall_ms;
     l->kept.offset = offset;
     return FERRY_DEVICE_OK;
 }
 
-void ferry__lane_http_end(ferry_device *d, lane_state *l, ferry_fault fault)
+void ferry__lane_http_end(lane_state *l, ferry_fault fault)
 {
     l->live = false;
     if (fault == FERRY_FAULT_NONE && !l->answered)
         fault = FERRY_FAULT_GARBLED;
     if (fault != FERRY_FAULT_NONE)
-        ferry__lane_fault(d, l, fault);
+        ferry__lane_fault(l, fault);
     else if (ferry__is_down(l))
-        ferry__download_http_end(d, l);
+        ferry__download_http_end(l);
     else
-        ferry__upload_http_end(d, l);
+        ferry__upload_http_end(l);
 }

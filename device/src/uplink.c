@@ -140,12 +140,12 @@ static char *put_gap(char *to, char gap, const lane_state *l, char what)
     }
 }
 
-void ferry__lane_publish(ferry_device *d, const lane_state *l, char what, ferry_action *act)
+void ferry__lane_publish(const lane_state *l, char what, ferry_action *act)
 {
     const char *text = what != FERRY__ID_ASK ? report : ferry__is_down(l) ? get : create;
-    char *to = d->work + FERRY_TOPIC_SIZE;
+    char *to = l->d->work + FERRY_TOPIC_SIZE;
 
-    ferry__topic_write(d, FERRY_TOPIC_UP_PREFIX, act);
+    ferry__topic_write(l->d, FERRY_TOPIC_UP_PREFIX, act);
     act->payload = to;
     for (; *text != '\0'; text++)
         if (*text >= 'A' && *text <= 'Z')

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-void ferry__upload_read(ferry_device *d, lane_state *l, const void *bytes, size_t len)
+void ferry__upload_read(lane_state *l, const void *bytes, size_t len)
 {
     if (len > l->kept.size - l->kept.offset)
         len = (size_t)(l->kept.size - l->kept.offset);
@@ -15,11 +15,11 @@ void ferry__upload_read(ferry_device *d, lane_state *l, const void *bytes, size_
     ferry__lane_rewind(l);
     l->known = true;
     l->todo |= FERRY__TODO_SAVE;
-    l->left.give_up = d->cfg->give_up_ms;
+    l->left.give_up = l->cfg->give_up_ms;
     ferry__lane_enter(l, FERRY_PHASE_ASK);
 }
 
-void ferry__upload_answer(ferry_device *d, lane_state *l, const ferry__downlink *msg, bool is_answer)
+void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_answer)
 {
     if (l->phase != FERRY_PHASE_ASK)
         return;
@@ -27,35 +27,35 @@ void ferry__upload_answer(ferry_device *d, lane_state *l, const ferry__downlink 
     if (!is_answer && (!msg->has_md5 || memcmp(msg->md5, l->kept.md5, FERRY_MD5_BYTES) != 0))
         return;
     if (msg->has_result && msg->result_code != 0) {
-        ferry__lane_settle(d, l, FERRY__ON_RESULT_UP, msg->result_code);
+        ferry__lane_settle(l, FERRY__ON_RESULT_UP, msg->result_code);
         return;
     }
-    if (!ferry__lane_take_url(d, l, msg->text[FERRY__URL]))
+    if (!ferry__lane_take_url(l, msg->text[FERRY__URL]))
         return; /* as good as no answer: the question is repeated */
     l->told = true;
     l->whole = false;
-    ferry__lane_enter(l, ferry__lane_first(d, l));
+    ferry__lane_enter(l, ferry__lane_first(l));
 }
 
-void ferry__upload_head(ferry_device *d, lane_state *l, const ferry_http_head *head)
+void ferry__upload_head(lane_state *l, const ferry_http_head *head)
 {
     if (l->request == FERRY_HTTP_PUT)
         return;
     if (head->has_upload_offset && head->upload_offset <= l->kept.size) {
         l->kept.offset = head->upload_offset;
-        ferry__lane_moved(d, l);
+        ferry__lane_moved(l);
     } else if (l->request == FERRY_HTTP_PROBE)
         l->whole = true;
 }
 
-void ferry__upload_http_end(ferry_device *d, lane_state *l)
+void ferry__upload_http_end(lane_state *l)
 {
     bool probed = l->request == FERRY_HTTP_PROBE;
 
     if (l->request == FERRY_HTTP_PUT || (l->kept.offset == l->kept.size && !(probed && l->whole)))
-        ferry__lane_report(d, l, FERRY_DEVICE_OK);
+        ferry__lane_report(l, FERRY_DEVICE_OK);
     else if (probed)
         ferry__lane_enter(l, FERRY_PHASE_MOVE);
     else /* the store took a part only: see how much */
-        ferry__lane_fault(d, l, FERRY_FAULT_LOST);
+        ferry__lane_fault(l, FERRY_FAULT_LOST);
 }

@@ -256,13 +256,15 @@ typedef struct {
     char nonce[7];
     int32_t detail;
     ferry__timers left;
+    struct ferry_device *d;
+    const ferry_device_config *cfg;
     char *name, *url;
     uint64_t mark, saved_offset;
     ferry__kept kept;
 } ferry__lane_state;
 
-/** @brief A device. The caller gives the memory and looks at nothing inside. */
-typedef struct {
+/** @brief A device. The caller gives the memory, looks at nothing inside and leaves it where it is. */
+typedef struct ferry_device {
     uint8_t link, link_tries, link_fault, turn;
     bool listening;
     const ferry_device_config *cfg;
