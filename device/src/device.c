@@ -22,9 +22,17 @@ void ferry__tick(ferry_device *d, uint64_t now_ms)
             run_down(left, ms);
 }
 
+/* 1 to 64 of A-Z a-z 0-9 _ : - */
 static bool ident_valid(const char *ident)
 {
-    return ident != NULL && ferry_ident_valid((ferry_text){ident, strlen(ident)});
+    size_t len = 0;
+
+    if (ident == NULL)
+        return false;
+    for (char c; (c = ident[len]) != '\0'; len++) /* a colon follows the nine */
+        if (!((c >= '0' && c <= ':') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-'))
+            return false;
+    return len >= 1 && len <= FERRY_IDENT_MAX;
 }
 
 static bool config_valid(const ferry_device_config *cfg)
@@ -55,7 +63,8 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
     for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++) {
         l->d = d;
         l->cfg = cfg;
-        l->down = l != d->lane;
+        l->down = l != d->lane || FERRY_WITHOUT_UPLOAD;
+        l->kept.lane = l->down ? FERRY_LANE_DOWN : FERRY_LANE_UP;
         l->name = next;
         l->url = next + cfg->name_max + 1;
         l->name[0] = l->url[0] = '\0';
@@ -69,21 +78,20 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
 ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const ferry_upload_request *request)
 {
     lane_state *l = ferry__lane_at(d, FERRY_LANE_UP);
-    ferry_text name = {request->name, strlen(request->name)};
 
     ferry__tick(d, now_ms);
-    if (FERRY_WITHOUT_UPLOAD || !ferry_name_valid(name) || name.len > d->cfg->name_max || request->size == 0)
+    if (FERRY_WITHOUT_UPLOAD || !ferry__name_fits(l, request->name) || request->size == 0)
         return FERRY_DEVICE_E_ARG;
     if (l->phase > FERRY_PHASE_KEPT)
         return FERRY_DEVICE_E_STATE;
     l->told = l->phase == FERRY_PHASE_KEPT && l->kept.size == request->size && l->kept.tag == request->tag &&
-              strcmp(l->name, name.ptr) == 0;
+              strcmp(l->name, request->name) == 0;
     l->known = l->told || request->md5 != NULL;
     ferry__lane_rewind(l);
     ferry__lane_begin(l);
     l->kept.size = request->size;
     l->kept.tag = request->tag;
-    memcpy(l->name, name.ptr, name.len + 1);
+    memcpy(l->name, request->name, strlen(request->name) + 1);
     if (request->md5 != NULL)
         memcpy(l->kept.md5, request->md5, FERRY_MD5_BYTES);
     l->todo = l->known ? FERRY__TODO_SAVE : 0;
@@ -171,7 +179,7 @@ static ferry_device_err on_lane_event(lane_state *l, const ferry_event *event)
         return ferry__download_body(l, event->bytes, event->len);
     if (event->kind == FERRY_EV_SENT)
         return ferry__lane_sent(l, event->offset);
-    if (!l->live)
+    if (event->kind != FERRY_EV_HTTP_END || !l->live)
         return FERRY_DEVICE_E_STATE;
     ferry__lane_http_end(l, event->fault);
     return FERRY_DEVICE_OK;
@@ -180,8 +188,6 @@ static ferry_device_err on_lane_event(lane_state *l, const ferry_event *event)
 ferry_device_err ferry_device_event(ferry_device *d, uint64_t now_ms, const ferry_event *event)
 {
     ferry__tick(d, now_ms);
-    if (event->kind < FERRY_EV_LINK_UP || event->kind > FERRY_EV_HTTP_END)
-        return FERRY_DEVICE_E_ARG;
     if (event->kind <= FERRY_EV_SUBSCRIBED)
         return ferry__link_event(d, event);
     if (event->kind == FERRY_EV_MESSAGE)
@@ -189,24 +195,4 @@ ferry_device_err ferry_device_event(ferry_device *d, uint64_t now_ms, const ferr
     if (!ferry__is_built_in(event->lane))
         return FERRY_DEVICE_E_ARG;
     return on_lane_event(ferry__lane_at(d, event->lane), event);
-}
-
-void ferry_device_status(const ferry_device *d, ferry_lane lane, ferry_lane_status *ret_status)
-{
-    const lane_state *l = &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];
-
-    *ret_status = (ferry_lane_status){
-        .phase = (ferry_phase)l->phase,
-        .name = l->name,
-        .size = l->kept.size,
-        .offset = l->kept.offset,
-        .tag = l->kept.tag,
-        .tries = l->tries,
-        .linked = d->link == FERRY__LINK_UP,
-        .link_fault = (ferry_fault)d->link_fault,
-        .link_tries = d->link_tries,
-        .err = (ferry_device_err)l->err,
-        .why = (ferry_why)l->why,
-        .detail = l->detail,
-    };
 }

@@ -13,36 +13,28 @@ void ferry__download_nothing(lane_state *l, ferry_device_err err)
 }
 
 /* A name that can become a file name in a folder: no path, no hidden file. */
-static bool name_usable(const ferry_device *d, const char *name)
+static bool name_usable(const lane_state *l, const char *name)
 {
-    size_t len = strlen(name);
-
-    return ferry_name_valid((ferry_text){name, len}) && len <= d->cfg->name_max && name[0] != '.' &&
-           len == strcspn(name, "/\\");
+    return ferry__name_fits(l, name) && name[0] != '.' && name[strcspn(name, "/\\")] == '\0';
 }
 
-static bool same_task(const lane_state *l, const ferry__downlink *msg, const char *name)
+static bool same_task(const lane_state *l, const ferry__downlink *msg)
 {
     return l->known && msg->size == l->kept.size && memcmp(msg->md5, l->kept.md5, FERRY_MD5_BYTES) == 0 &&
-           strcmp(name, l->name) == 0;
+           strcmp(msg->text[FERRY__NAME], l->name) == 0;
 }
 
-/* Another file than the one this lane knew. */
-static void take_task(lane_state *l, const ferry__downlink *msg, const char *name)
+/* Another file than the one this lane knew. A name that cannot be used is only reported, without its end. */
+static void take_task(lane_state *l, const ferry__downlink *msg)
 {
-    size_t len = strlen(name);
+    size_t len = 0;
 
     ferry__lane_rewind(l);
     ferry__lane_begin(l);
     l->kept.size = msg->size;
     memcpy(l->kept.md5, msg->md5, FERRY_MD5_BYTES);
-    /* One that cannot be used is only reported: without its end, or not at all when it cannot stand in a message. */
-    if (!ferry_name_valid((ferry_text){name, len}))
-        len = 0;
-    if (len > l->cfg->name_max)
-        for (len = l->cfg->name_max; len > 0 && ((uint8_t)name[len] & 0xc0) == 0x80;)
-            len--;
-    memcpy(l->name, name, len);
+    for (const char *name = msg->text[FERRY__NAME]; len < l->cfg->name_max && (uint8_t)*name >= ' '; name++)
+        l->name[len++] = *name;
     l->name[len] = '\0';
     l->known = true;
 }
@@ -75,17 +67,16 @@ void ferry__download_offer(lane_state *l, const ferry__downlink *msg)
     }
     if (!msg->has_md5 || msg->size == 0)
         return; /* no offer that could be carried out: as good as none */
-    const char *name = msg->text[FERRY__NAME];
-    bool same = same_task(l, msg, name);
+    bool same = same_task(l, msg);
     if (l->phase != FERRY_PHASE_ASK && (l->phase != FERRY_PHASE_IDLE || !l->d->listening)) {
         if (same)
             offered_again(l, msg);
         return;
     }
     if (!same)
-        take_task(l, msg, name);
+        take_task(l, msg);
     l->told = true;
-    if (!name_usable(l->d, name))
+    if (!name_usable(l, msg->text[FERRY__NAME]))
         ferry__lane_report(l, FERRY_DEVICE_E_NAME);
     else if (!ferry__lane_take_url(l, msg->text[FERRY__URL]))
         ferry__lane_report(l, FERRY_DEVICE_E_URL);
@@ -104,7 +95,7 @@ static void verify(lane_state *l)
         ferry__lane_restart(l, FERRY_DEVICE_E_DIGEST);
         return;
     }
-    l->todo |= FERRY__TODO_SAVE;
+    ferry__lane_save(l);
     ferry__lane_enter(l, FERRY_PHASE_COMMIT);
 }
 
@@ -112,7 +103,7 @@ void ferry__download_opened(lane_state *l, uint64_t usable)
 {
     if (usable < l->kept.offset)
         ferry__lane_rewind(l);
-    l->saved_offset = l->kept.offset;
+    l->unsaved = 0;
     l->left.save = l->cfg->save_ms;
     if (l->kept.offset == l->kept.size)
         verify(l);
@@ -170,10 +161,10 @@ ferry_device_err ferry__download_body(lane_state *l, const void *bytes, size_t l
     l->kept.offset += len;
     l->left.due = l->cfg->stall_ms;
     ferry__lane_moved(l);
-    if (l->left.save == 0 && l->kept.offset - l->saved_offset >= l->cfg->save_bytes) {
-        l->todo |= FERRY__TODO_SAVE;
+    l->unsaved += (uint32_t)len;
+    if (l->left.save == 0 && l->unsaved >= l->cfg->save_bytes) {
+        ferry__lane_save(l);
         l->left.save = l->cfg->save_ms;
-        l->saved_offset = l->kept.offset;
     }
     return FERRY_DEVICE_OK;
 }

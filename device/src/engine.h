@@ -52,6 +52,9 @@ static inline lane_state *ferry__lane_at(ferry_device *d, ferry_lane lane)
     return &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];
 }
 
+/* 1 to name_max bytes without control characters, also not DEL; UTF-8 is what the platform sees to. */
+bool ferry__name_fits(const lane_state *l, const char *name);
+
 /* --- lane.c: what both directions do alike --- */
 
 uint32_t ferry__random(ferry_device *d);
@@ -69,8 +72,8 @@ void ferry__lane_restart(lane_state *l, ferry_device_err err);
 void ferry__lane_end(lane_state *l, ferry_device_err err, bool remember);
 /** Reports `done` (err OK) or `fail`. */
 void ferry__lane_report(lane_state *l, ferry_device_err err);
-/** The phase that begins or resumes the transfer itself. */
-ferry_phase ferry__lane_first(const lane_state *l);
+/** Hands out a snapshot. */
+void ferry__lane_save(lane_state *l);
 /** Does what the rule says. */
 void ferry__lane_settle(lane_state *l, unsigned source, int code);
 /** Nothing answers or moves: as if the request had ended with this fault. */
@@ -124,6 +127,8 @@ ferry_device_err ferry__lane_sent(lane_state *l, uint64_t offset);
 void ferry__lane_request(lane_state *l, ferry_action *act);
 
 /* --- upload.c --- */
+/** The phase that begins or resumes the transfer itself. */
+ferry_phase ferry__upload_first(const lane_state *l);
 /** is_answer: it carries the id of our question. */
 void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_answer);
 void ferry__upload_read(lane_state *l, const void *bytes, size_t len);

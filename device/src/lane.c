@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+bool ferry__name_fits(const lane_state *l, const char *name)
+{
+    size_t len = 0;
+
+    for (; (uint8_t)name[len] >= ' ' && name[len] != 0x7f; len++)
+        ;
+    return name[len] == '\0' && len >= 1 && len <= l->cfg->name_max;
+}
+
 uint32_t ferry__random(ferry_device *d)
 {
     uint32_t x = d->random; /* xorshift32: never 0 */
@@ -23,7 +32,7 @@ uint32_t ferry__backoff(ferry_device *d, unsigned n)
     return whole - (uint32_t)((uint64_t)(whole >> 1) * ferry__random(d) >> 32);
 }
 
-void ferry__lane_enter(lane_state *l, ferry_phase phase)
+FERRY__APART void ferry__lane_enter(lane_state *l, ferry_phase phase)
 {
     if (phase >= FERRY_PHASE_HASH && phase <= FERRY_PHASE_REPORT)
         l->kept.stage = (uint8_t)(phase < FERRY_PHASE_MOVE ? FERRY_PHASE_MOVE : phase);
@@ -60,7 +69,8 @@ void ferry__lane_rewind(lane_state *l)
     if (l->partial)
         l->todo |= FERRY__TODO_SAVE;
     ferry_md5_init(&l->kept.hash);
-    l->kept.offset = l->saved_offset = 0;
+    l->kept.offset = 0;
+    l->unsaved = 0;
     l->kept.etag[0] = '\0';
 }
 
@@ -105,22 +115,20 @@ void ferry__lane_report(lane_state *l, ferry_device_err err)
     ferry__lane_enter(l, FERRY_PHASE_REPORT);
 }
 
+void ferry__lane_save(lane_state *l)
+{
+    l->todo |= FERRY__TODO_SAVE;
+    l->unsaved = 0;
+}
+
 static void lane_pause(lane_state *l, ferry_phase next, uint32_t ms)
 {
-    if (l->kept.offset != l->saved_offset && l->partial) {
-        l->todo |= FERRY__TODO_SAVE;
-        l->saved_offset = l->kept.offset;
-    }
+    if (l->unsaved > 0 && l->partial)
+        ferry__lane_save(l);
     ferry__lane_enter(l, FERRY_PHASE_PAUSE);
     l->next_phase = (uint8_t)next;
     l->left.due = ms;
     l->issued = true; /* there is nothing to hand out, only to wait for */
-}
-
-ferry_phase ferry__lane_first(const lane_state *l)
-{
-    return !ferry__is_down(l) && !l->whole && l->kept.size >= l->cfg->resumable_bytes ? FERRY_PHASE_PROBE
-                                                                                      : FERRY_PHASE_MOVE;
 }
 
 static void lane_count(lane_state *l)
@@ -146,13 +154,14 @@ void ferry__lane_restart(lane_state *l, ferry_device_err err)
     lane_pause(l, ferry__is_down(l) ? FERRY_PHASE_ASK : FERRY_PHASE_HASH, ferry__backoff(l->d, l->restarts));
 }
 
-/* Where the lane goes on after a pause. */
+/* Where the lane goes on after a pause. A download looks at its partial file again: it may be whole already. */
 static ferry_phase lane_retry(const lane_state *l)
 {
     if (l->phase == FERRY_PHASE_PAUSE)
         return (ferry_phase)l->next_phase;
-    return l->phase == FERRY_PHASE_PROBE || l->phase == FERRY_PHASE_MOVE ? ferry__lane_first(l)
-                                                                         : (ferry_phase)l->phase;
+    if (l->phase != FERRY_PHASE_PROBE && l->phase != FERRY_PHASE_MOVE)
+        return (ferry_phase)l->phase;
+    return ferry__is_down(l) ? FERRY_PHASE_OPEN : ferry__upload_first(l);
 }
 
 void ferry__lane_settle(lane_state *l, unsigned source, int code)
@@ -217,14 +226,6 @@ static void lane_unconfirmed(lane_state *l)
         ferry__lane_end(l, l->kept.result == 0 ? FERRY_DEVICE_E_UNCONFIRMED : (ferry_device_err)l->kept.result, true);
 }
 
-static void lane_woken(lane_state *l)
-{
-    if (ferry__is_down(l) && l->next_phase == FERRY_PHASE_MOVE && l->kept.offset == l->kept.size)
-        ferry__download_http_end(l); /* the trouble came after the last byte */
-    else
-        ferry__lane_enter(l, (ferry_phase)l->next_phase);
-}
-
 void ferry__lane_timeout(lane_state *l)
 {
     switch ((ferry_phase)l->phase) {
@@ -233,7 +234,7 @@ void ferry__lane_timeout(lane_state *l)
         ferry__lane_enter(l, FERRY_PHASE_ASK);
         break;
     case FERRY_PHASE_PAUSE:
-        lane_woken(l);
+        ferry__lane_enter(l, (ferry_phase)l->next_phase);
         break;
     case FERRY_PHASE_ASK:
         if (l->issued)

@@ -12,7 +12,7 @@ enum { CHECK = 8 };
 
 #define AT(member) offsetof(ferry__kept, member)
 
-typedef char ferry__kept_has_no_gaps[sizeof(ferry__kept) == 176 && AT(lane) == 175 ? 1 : -1];
+typedef char ferry__kept_has_no_gaps[sizeof(ferry__kept) == 176 && AT(zero) == 175 ? 1 : -1];
 
 static void checksum(const ferry_device *d, const uint8_t *bytes, size_t len, uint8_t ret_digest[FERRY_MD5_BYTES])
 {
@@ -28,16 +28,11 @@ static void checksum(const ferry_device *d, const uint8_t *bytes, size_t len, ui
 
 size_t ferry__snapshot_write(const lane_state *l, uint8_t *out)
 {
-    ferry__kept kept = l->kept;
-    size_t name_len = strlen(l->name), len = sizeof kept + name_len;
+    size_t name_len = strlen(l->name), len = sizeof l->kept + name_len;
     uint8_t digest[FERRY_MD5_BYTES];
 
-    kept.name_len = (uint8_t)name_len;
-    kept.lane = (uint8_t)(ferry__is_down(l) ? FERRY_LANE_DOWN : FERRY_LANE_UP);
-    if (!ferry__is_down(l))
-        kept.offset = 0; /* what an upload has moved, only the store knows */
-    memcpy(out, &kept, sizeof kept);
-    memcpy(out + sizeof kept, l->name, name_len);
+    memcpy(out, &l->kept, sizeof l->kept);
+    memcpy(out + sizeof l->kept, l->name, name_len);
     checksum(l->d, out, len, digest);
     memcpy(out + len, digest, CHECK);
     return len + CHECK;
@@ -52,10 +47,11 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
         return FERRY_DEVICE_E_SNAPSHOT;
     len -= CHECK;
     checksum(d, in, len, digest);
-    uint8_t stage = in[AT(stage)], lane = in[AT(lane)], name_len = in[AT(name_len)];
+    uint8_t stage = in[AT(stage)], lane = in[AT(lane)];
+    size_t name_len = len - sizeof(ferry__kept);
     /* With the check sum right, what else could be wrong was written by another hand. */
     if (memcmp(digest, in + len, CHECK) != 0 || !ferry__is_built_in((ferry_lane)lane) || name_len > d->cfg->name_max ||
-        len != sizeof(ferry__kept) + name_len || stage < FERRY_PHASE_MOVE || stage > FERRY_PHASE_REPORT)
+        stage < FERRY_PHASE_MOVE || stage > FERRY_PHASE_REPORT)
         return FERRY_DEVICE_E_SNAPSHOT;
     lane_state *l = ferry__lane_at(d, (ferry_lane)lane);
     if (l->phase != FERRY_PHASE_IDLE)
@@ -63,7 +59,7 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
     ferry__tick(d, now_ms);
     memcpy(&l->kept, in, sizeof l->kept);
     l->kept.etag[sizeof l->kept.etag - 1] = '\0';
-    l->saved_offset = l->kept.offset;
+    l->unsaved = 0;
     memcpy(l->name, in + sizeof l->kept, name_len);
     l->name[name_len] = '\0';
     ferry__lane_begin(l);

@@ -6,7 +6,7 @@ static ferry_http_kind kind_of(const lane_state *l)
         return FERRY_HTTP_GET;
     if (l->phase == FERRY_PHASE_PROBE)
         return FERRY_HTTP_PROBE;
-    return ferry__lane_first(l) == FERRY_PHASE_PROBE ? FERRY_HTTP_PATCH : FERRY_HTTP_PUT;
+    return ferry__upload_first(l) == FERRY_PHASE_PROBE ? FERRY_HTTP_PATCH : FERRY_HTTP_PUT;
 }
 
 void ferry__lane_request(lane_state *l, ferry_action *act)

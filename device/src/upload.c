@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+ferry_phase ferry__upload_first(const lane_state *l)
+{
+    return !l->whole && l->kept.size >= l->cfg->resumable_bytes ? FERRY_PHASE_PROBE : FERRY_PHASE_MOVE;
+}
+
 void ferry__upload_read(lane_state *l, const void *bytes, size_t len)
 {
     if (len > l->kept.size - l->kept.offset)
@@ -34,7 +39,7 @@ void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_ans
         return; /* as good as no answer: the question is repeated */
     l->told = true;
     l->whole = false;
-    ferry__lane_enter(l, ferry__lane_first(l));
+    ferry__lane_enter(l, ferry__upload_first(l));
 }
 
 void ferry__upload_head(lane_state *l, const ferry_http_head *head)

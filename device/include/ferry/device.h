@@ -241,7 +241,7 @@ typedef struct {
     ferry_md5 hash;
     uint8_t md5[FERRY_MD5_BYTES];
     char etag[44];
-    uint8_t stage, result, name_len, lane;
+    uint8_t stage, result, lane, zero;
 } ferry__kept;
 
 /** @brief Private to the engine: times of a direction that run down, in milliseconds left. */
@@ -259,7 +259,8 @@ typedef struct {
     struct ferry_device *d;
     const ferry_device_config *cfg;
     char *name, *url;
-    uint64_t mark, saved_offset;
+    uint64_t mark;
+    uint32_t unsaved;
     ferry__kept kept;
 } ferry__lane_state;
 
