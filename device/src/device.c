@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { URL_LEAST = 64, URL_MOST = 4096 };
+enum { URL_LEAST = 64 };
 
 static void run_down(uint32_t *left, uint32_t ms)
 {
@@ -35,13 +35,20 @@ static bool ident_valid(const char *ident)
     return len >= 1 && len <= FERRY_IDENT_MAX;
 }
 
+/* None of the times from answer_ms to progress_ms may be 0. */
+enum { TIMES = 8 };
+typedef char ferry__times_stand_together[offsetof(ferry_device_config, progress_ms) ==
+                                                 offsetof(ferry_device_config, answer_ms) + 4 * (TIMES - 1)
+                                             ? 1
+                                             : -1];
+
 static bool config_valid(const ferry_device_config *cfg)
 {
-    return ident_valid(cfg->product) && ident_valid(cfg->device) &&
-           cfg->name_max >= 1 && cfg->name_max <= FERRY_NAME_MAX && cfg->url_max >= URL_LEAST &&
-           cfg->url_max <= URL_MOST && cfg->tries_max >= 1 && cfg->answer_ms >= 1 && cfg->connect_ms >= 1 &&
-           cfg->stall_ms >= 1 && cfg->backoff_first_ms >= 1 && cfg->backoff_max_ms >= cfg->backoff_first_ms &&
-           cfg->give_up_ms >= 1 && cfg->progress_ms >= 1;
+    for (unsigned i = 0; i < TIMES; i++)
+        if ((&cfg->answer_ms)[i] == 0)
+            return false;
+    return ident_valid(cfg->product) && ident_valid(cfg->device) && cfg->name_max >= 1 &&
+           cfg->name_max <= FERRY_NAME_MAX && cfg->url_max >= URL_LEAST && cfg->tries_max >= 1;
 }
 
 ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *cfg, void *mem, size_t mem_bytes,
@@ -75,12 +82,9 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
     return FERRY_DEVICE_OK;
 }
 
-ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const ferry_upload_request *request)
+FERRY__APART static ferry_device_err upload_begin(lane_state *l, const ferry_upload_request *request)
 {
-    lane_state *l = ferry__lane_at(d, FERRY_LANE_UP);
-
-    ferry__tick(d, now_ms);
-    if (FERRY_WITHOUT_UPLOAD || !ferry__name_fits(l, request->name) || request->size == 0)
+    if (!ferry__name_fits(l, request->name) || request->size == 0)
         return FERRY_DEVICE_E_ARG;
     if (l->phase > FERRY_PHASE_KEPT)
         return FERRY_DEVICE_E_STATE;
@@ -97,6 +101,14 @@ ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const fer
     l->todo = l->known ? FERRY__TODO_SAVE : 0;
     ferry__lane_enter(l, l->known ? FERRY_PHASE_ASK : FERRY_PHASE_HASH);
     return FERRY_DEVICE_OK;
+}
+
+ferry_device_err ferry_device_upload(ferry_device *d, uint64_t now_ms, const ferry_upload_request *request)
+{
+    if (FERRY_WITHOUT_UPLOAD)
+        return FERRY_DEVICE_E_ARG;
+    ferry__tick(d, now_ms);
+    return upload_begin(ferry__lane_at(d, FERRY_LANE_UP), request);
 }
 
 void ferry_device_fetch(ferry_device *d, uint64_t now_ms)
@@ -148,13 +160,10 @@ static ferry_device_err on_file(lane_state *l, const ferry_event *event)
         ferry__download_opened(l, event->offset);
     else if (event->kind == FERRY_EV_COMMITTED)
         ferry__lane_report(l, FERRY_DEVICE_OK);
-    else if (event->kind == FERRY_EV_READ && event->len > 0)
+    else if (event->kind == FERRY_EV_READ)
         ferry__upload_read(l, event->bytes, event->len);
-    else /* an empty READ is the end of a file that should be longer */
-        ferry__lane_fault(l,
-                          event->kind == FERRY_EV_READ       ? FERRY_FAULT_READ
-                          : event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM
-                                                             : event->fault);
+    else
+        ferry__lane_fault(l, event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM : event->fault);
     return FERRY_DEVICE_OK;
 }
 
@@ -169,7 +178,7 @@ static ferry_device_err on_message(ferry_device *d, const ferry_event *event)
     return FERRY_DEVICE_OK;
 }
 
-static ferry_device_err on_lane_event(lane_state *l, const ferry_event *event)
+FERRY__APART static ferry_device_err on_lane_event(lane_state *l, const ferry_event *event)
 {
     if (event->kind <= FERRY_EV_FILE_FAILED)
         return on_file(l, event);

@@ -152,13 +152,11 @@ ferry_device_err ferry__download_body(lane_state *l, const void *bytes, size_t l
 {
     if (!l->live || !l->answered || l->request != FERRY_HTTP_GET)
         return FERRY_DEVICE_E_UNWANTED;
-    if (len > l->kept.size - l->kept.offset) {
+    if (!ferry__lane_hash(l, bytes, len)) {
         l->live = false;
         ferry__lane_restart(l, FERRY_DEVICE_E_DIGEST);
         return FERRY_DEVICE_E_UNWANTED;
     }
-    ferry_md5_update(&l->kept.hash, bytes, len);
-    l->kept.offset += len;
     l->left.due = l->cfg->stall_ms;
     ferry__lane_moved(l);
     l->unsaved += (uint32_t)len;

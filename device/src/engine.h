@@ -63,6 +63,8 @@ uint32_t ferry__backoff(ferry_device *d, unsigned n);
 void ferry__lane_enter(lane_state *l, ferry_phase phase);
 /** A new transfer in this lane: new nonce, counters at zero. */
 void ferry__lane_begin(lane_state *l);
+/** The next bytes of the file; false when it should have no more so many. */
+bool ferry__lane_hash(lane_state *l, const void *bytes, size_t len);
 /** Bytes are safe that were not before: the counters start again. */
 void ferry__lane_moved(lane_state *l);
 void ferry__lane_rewind(lane_state *l);

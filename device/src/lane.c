@@ -63,6 +63,15 @@ void ferry__lane_moved(lane_state *l)
     l->left.give_up = l->cfg->give_up_ms;
 }
 
+bool ferry__lane_hash(lane_state *l, const void *bytes, size_t len)
+{
+    if (len > l->kept.size - l->kept.offset)
+        return false;
+    ferry_md5_update(&l->kept.hash, bytes, len);
+    l->kept.offset += len;
+    return true;
+}
+
 void ferry__lane_rewind(lane_state *l)
 {
     /* A snapshot that knows more bytes than the partial file still has would mix two files after a power cut. */
@@ -164,6 +173,17 @@ static ferry_phase lane_retry(const lane_state *l)
     return ferry__is_down(l) ? FERRY_PHASE_OPEN : ferry__upload_first(l);
 }
 
+/* The same, or with a new URL; when that has been tried enough, it ends here or is reported. */
+static void lane_again(lane_state *l, bool same, ferry_device_err err, bool repeated)
+{
+    if (!lane_tried_enough(l)) /* an expired URL is no failure of anybody: the first time at once */
+        lane_pause(l, same ? lane_retry(l) : FERRY_PHASE_ASK, same || repeated ? ferry__backoff(l->d, l->tries) : 0);
+    else if (same)
+        ferry__lane_end(l, err, true);
+    else
+        ferry__lane_report(l, err);
+}
+
 void ferry__lane_settle(lane_state *l, unsigned source, int code)
 {
     const ferry__rule *rule = ferry__decide(source, code);
@@ -179,16 +199,8 @@ void ferry__lane_settle(lane_state *l, unsigned source, int code)
                                                                                        : FERRY_WHY_RESULT;
     switch ((ferry__verdict)rule->verdict) {
     case FERRY__LATER:
-        if (lane_tried_enough(l))
-            ferry__lane_end(l, err, true);
-        else
-            lane_pause(l, lane_retry(l), ferry__backoff(l->d, l->tries));
-        break;
     case FERRY__NEW_URL:
-        if (lane_tried_enough(l))
-            ferry__lane_report(l, err);
-        else /* the first time at once: an expired URL is no failure of anybody */
-            lane_pause(l, FERRY_PHASE_ASK, repeated ? ferry__backoff(l->d, l->tries) : 0);
+        lane_again(l, rule->verdict == FERRY__LATER, err, repeated);
         break;
     case FERRY__WHOLE:
         l->whole = true;

@@ -1,5 +1,7 @@
 #include "engine.h"
 
+enum { HOUR_S = 3600 };
+
 static ferry_http_kind kind_of(const lane_state *l)
 {
     if (ferry__is_down(l))
@@ -44,8 +46,9 @@ ferry_device_err ferry__lane_head(lane_state *l, const ferry_http_head *head)
     }
     l->live = false; /* the port ends the request because of what we return */
     ferry__lane_settle(l, source, head->status);
-    if (l->phase == FERRY_PHASE_PAUSE && l->left.due < head->retry_after_s * 1000)
-        l->left.due = head->retry_after_s * 1000;
+    uint32_t least_ms = head->retry_after_s < HOUR_S ? head->retry_after_s * 1000 : HOUR_S * 1000;
+    if (l->phase == FERRY_PHASE_PAUSE && l->left.due < least_ms)
+        l->left.due = least_ms;
     return FERRY_DEVICE_E_UNWANTED;
 }
 

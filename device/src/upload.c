@@ -9,11 +9,11 @@ ferry_phase ferry__upload_first(const lane_state *l)
 
 void ferry__upload_read(lane_state *l, const void *bytes, size_t len)
 {
-    if (len > l->kept.size - l->kept.offset)
-        len = (size_t)(l->kept.size - l->kept.offset);
-    ferry_md5_update(&l->kept.hash, bytes, len);
-    l->kept.offset += len;
     l->issued = false;
+    if (!ferry__lane_hash(l, bytes, len) || len == 0) { /* longer than it was, or shorter */
+        ferry__lane_fault(l, FERRY_FAULT_READ);
+        return;
+    }
     if (l->kept.offset < l->kept.size)
         return;
     ferry_md5_final(&l->kept.hash, l->kept.md5);

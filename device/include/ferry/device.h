@@ -81,7 +81,7 @@ typedef struct {
     const char *product;       /**< 1 .. 64 of A-Z a-z 0-9 _ : - */
     const char *device;        /**< as product */
     uint16_t name_max;         /**< longest name in bytes, 1 .. FERRY_NAME_MAX */
-    uint16_t url_max;          /**< longest object URL, 64 .. 4096; FERRY_URL_MAX fits every platform of ours */
+    uint16_t url_max;          /**< longest object URL, 64 ..; FERRY_URL_MAX fits every platform of ours */
     uint8_t tries_max;         /**< attempts in a row without progress, 1 .. 255 */
     uint8_t restarts_max;      /**< beginnings from zero because a file changed or came damaged */
     uint8_t asks_max;          /**< questions for a file that stay unanswered, then "nothing there" */
@@ -198,24 +198,24 @@ typedef enum { FERRY_WHY_NONE, FERRY_WHY_FAULT, FERRY_WHY_HTTP, FERRY_WHY_RESULT
 typedef struct {
     ferry_action_kind kind;
     ferry_lane lane;
+    ferry_http_kind http;
+    ferry_device_err err;
+    ferry_why why;
+    bool kept; /**< the snapshot stays: the transfer can be taken up again */
+    int qos;
+    int detail; /**< ferry_fault, HTTP status or result_code, as why says */
     uint64_t deadline_ms;
     const char *topic;
     const char *payload;
     const void *bytes;
     size_t len;
-    int qos;
     const char *name;
-    uint64_t size;
-    uint64_t offset;
-    uint64_t tag; /**< READ: as given to ferry_device_upload() */
-    ferry_http_kind http;
     const char *url;
     const uint8_t *md5; /**< HTTP: of the whole file, 16 bytes */
     const char *if_range;
-    ferry_device_err err;
-    ferry_why why;
-    int detail; /**< ferry_fault, HTTP status or result_code, as why says */
-    bool kept;  /**< the snapshot stays: the transfer can be taken up again */
+    uint64_t size;
+    uint64_t offset;
+    uint64_t tag; /**< READ: as given to ferry_device_upload() */
 } ferry_action;
 
 /* ---- the device ------------------------------------------------------------------------------ */

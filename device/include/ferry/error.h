@@ -31,7 +31,7 @@
     X(FERRY_DEVICE_E_NAME, 17, "1name refused",                                                                       \
       "the name cannot be used here: a path, a hidden file, or a file that is not Ferry's")                          \
     X(FERRY_DEVICE_E_CANCELLED, 18, "1", "the platform cancelled the transfer")                              \
-    X(FERRY_DEVICE_E_STOPPED, 19, "1stopped by device", "the transfer was cancelled here")                            \
+    X(FERRY_DEVICE_E_STOPPED, 19, "1stopped", "the transfer was cancelled here")                            \
     X(FERRY_DEVICE_E_NO_TASK, 20, "1", "there is nothing to fetch")                                            \
     X(FERRY_DEVICE_E_UNCONFIRMED, 21, "1", "the platform has not confirmed the result yet")                \
     X(FERRY_DEVICE_E_TIMEOUT, 22, "1", "time ran out")                                                        \
