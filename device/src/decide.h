@@ -17,7 +17,7 @@ typedef enum {
     FERRY__STOP,      /* the platform said so, or nobody can be told */
 } ferry__verdict;
 
-/* Where the code comes from. All eight bits: a rule is six bytes. */
+/* Where the code comes from. All eight bits: a rule is small. */
 enum {
     FERRY__ON_FAULT = 1u << 0, /* ferry_fault of an HTTP request or a file */
     FERRY__ON_LINK = 1u << 1,  /* ferry_fault of the connection to the broker */
@@ -29,11 +29,13 @@ enum {
     FERRY__ON_RESULT_DOWN = 1u << 7, /* ... about a download */
 };
 
-typedef struct {
+/* Packed: forty of them are read once in a while. */
+typedef struct __attribute__((packed)) {
     uint8_t sources;     /* FERRY__ON_... */
     uint8_t verdict : 3; /* ferry__verdict */
     uint8_t err : 5;     /* what the application is told when it ends here */
-    int16_t from, to;    /* codes, inclusive */
+    int16_t from;        /* the first code ... */
+    uint8_t more;        /* ... and how many after it; 255: all */
 } ferry__rule;
 
 /** @brief The rule for a code; always there. source is exactly one FERRY__ON_ bit. */

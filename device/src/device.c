@@ -4,10 +4,11 @@
 
 enum { URL_LEAST = 64 };
 
-static void run_down(uint32_t *left, uint32_t ms)
+FERRY__APART static void run_down(uint32_t *left, unsigned count, uint32_t ms)
 {
-    if (*left != FERRY__NEVER)
-        *left = *left > ms ? *left - ms : 0;
+    for (; count > 0; count--, left++)
+        if (*left != FERRY__NEVER)
+            *left = *left > ms ? *left - ms : 0;
 }
 
 void ferry__tick(ferry_device *d, uint64_t now_ms)
@@ -16,10 +17,9 @@ void ferry__tick(ferry_device *d, uint64_t now_ms)
         return;
     uint32_t ms = now_ms - d->now_ms < FERRY__NEVER ? (uint32_t)(now_ms - d->now_ms) : FERRY__NEVER;
     d->now_ms = now_ms;
-    run_down(&d->link_left, ms);
+    run_down(&d->link_left, 1, ms);
     for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++)
-        for (uint32_t *left = &l->left.due; left <= &l->left.save; left++)
-            run_down(left, ms);
+        run_down(&l->left.due, sizeof l->left / sizeof l->left.due, ms);
 }
 
 /* 1 to 64 of A-Z a-z 0-9 _ : - */

@@ -130,7 +130,7 @@ void ferry__lane_save(lane_state *l)
     l->unsaved = 0;
 }
 
-static void lane_pause(lane_state *l, ferry_phase next, uint32_t ms)
+FERRY__APART static void lane_pause(lane_state *l, ferry_phase next, uint32_t ms)
 {
     if (l->unsaved > 0 && l->partial)
         ferry__lane_save(l);

@@ -85,7 +85,7 @@ static void md5_block(uint32_t state[4], const uint8_t *block)
 
 void ferry_md5_init(ferry_md5 *md5)
 {
-    memset(md5, 0, sizeof *md5);
+    md5->bytes = 0;
     md5->state[0] = 0x67452301;
     md5->state[1] = 0xefcdab89;
     md5->state[2] = 0x98badcfe;

@@ -138,10 +138,11 @@ void ferry_device_next(ferry_device *d, uint64_t now_ms, ferry_action *ret_actio
     memset(ret_action, 0, sizeof *ret_action);
     if (ferry__link_next(d, ret_action, &left))
         return;
-    d->turn ^= 1; /* so that one busy lane cannot starve the other */
-    for (unsigned i = 0; i < FERRY_LANES; i++)
-        if (lane_next(&d->lane[FERRY_LANES > 1 ? d->turn ^ i : 0], ret_action, &left))
+    for (unsigned i = 0; i < FERRY_LANES; i++) {
+        d->turn ^= FERRY_LANES - 1; /* so that one busy lane cannot starve the other */
+        if (lane_next(&d->lane[d->turn], ret_action, &left))
             return;
+    }
     ret_action->kind = FERRY_ACT_WAIT;
     ret_action->deadline_ms = left == FERRY__NEVER ? UINT64_MAX : d->now_ms + left;
 }

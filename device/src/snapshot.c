@@ -38,25 +38,12 @@ size_t ferry__snapshot_write(const lane_state *l, uint8_t *out)
     return len + CHECK;
 }
 
-ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const void *bytes, size_t len)
+FERRY__APART static ferry_device_err lane_restore(lane_state *l, const uint8_t *in, size_t name_len)
 {
-    const uint8_t *in = bytes;
-    uint8_t digest[FERRY_MD5_BYTES];
-
-    if (len < sizeof(ferry__kept) + CHECK)
+    if (name_len > l->cfg->name_max)
         return FERRY_DEVICE_E_SNAPSHOT;
-    len -= CHECK;
-    checksum(d, in, len, digest);
-    uint8_t stage = in[AT(stage)], lane = in[AT(lane)];
-    size_t name_len = len - sizeof(ferry__kept);
-    /* With the check sum right, what else could be wrong was written by another hand. */
-    if (memcmp(digest, in + len, CHECK) != 0 || !ferry__is_built_in((ferry_lane)lane) || name_len > d->cfg->name_max ||
-        stage < FERRY_PHASE_MOVE || stage > FERRY_PHASE_REPORT)
-        return FERRY_DEVICE_E_SNAPSHOT;
-    lane_state *l = ferry__lane_at(d, (ferry_lane)lane);
     if (l->phase != FERRY_PHASE_IDLE)
         return FERRY_DEVICE_E_STATE;
-    ferry__tick(d, now_ms);
     memcpy(&l->kept, in, sizeof l->kept);
     l->kept.etag[sizeof l->kept.etag - 1] = '\0';
     l->unsaved = 0;
@@ -64,6 +51,7 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
     l->name[name_len] = '\0';
     ferry__lane_begin(l);
     l->known = l->told = true;
+    uint8_t stage = in[AT(stage)];
     if (stage == FERRY_PHASE_REPORT)
         ferry__lane_report(l, (ferry_device_err)in[AT(result)]);
     else if (ferry__is_down(l)) {
@@ -75,6 +63,22 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
     }
     l->todo = 0; /* it is saved already */
     return FERRY_DEVICE_OK;
+}
+
+ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const void *bytes, size_t len)
+{
+    const uint8_t *in = bytes;
+    uint8_t digest[FERRY_MD5_BYTES];
+
+    ferry__tick(d, now_ms);
+    if (len < sizeof(ferry__kept) + CHECK)
+        return FERRY_DEVICE_E_SNAPSHOT;
+    len -= CHECK;
+    checksum(d, in, len, digest);
+    ferry_lane lane = (ferry_lane)in[AT(lane)];
+    if (memcmp(digest, in + len, CHECK) != 0 || !ferry__is_built_in(lane))
+        return FERRY_DEVICE_E_SNAPSHOT;
+    return lane_restore(ferry__lane_at(d, lane), in, len - sizeof(ferry__kept));
 }
 
 ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, void *out, size_t cap, size_t *ret_len)

@@ -2,23 +2,6 @@
 
 #include <string.h>
 
-/* How an id of ours ends in a message, or NO_ID; false when the message is about another transfer. */
-enum { NO_ID = '\0' };
-
-static bool id_fits(lane_state *l, const ferry__downlink *msg, char *ret_what)
-{
-    const char *id = msg->text[FERRY__REQUEST_ID];
-
-    *ret_what = NO_ID;
-    if (*id == '\0')
-        return true;
-    if (strlen(id) != sizeof l->nonce + 1 || memcmp(id, l->nonce, sizeof l->nonce) != 0)
-        return false;
-    l->echoes = true;
-    *ret_what = id[sizeof l->nonce];
-    return true;
-}
-
 /* A result has been confirmed, or not. */
 static void lane_verdict(lane_state *l, unsigned source, int code)
 {
@@ -36,7 +19,7 @@ static void lane_verdict(lane_state *l, unsigned source, int code)
 }
 
 /* The answer to a report, or the platform's word on a running transfer. */
-FERRY__APART static void lane_answer(lane_state *l, const ferry__downlink *msg, char what)
+static void lane_answer(lane_state *l, const ferry__downlink *msg, char what)
 {
     unsigned source = ferry__is_down(l) ? FERRY__ON_RESULT_DOWN : FERRY__ON_RESULT_UP;
 
@@ -51,20 +34,31 @@ FERRY__APART static void lane_answer(lane_state *l, const ferry__downlink *msg, 
         lane_verdict(l, source, msg->result_code);
 }
 
-void ferry__message(ferry_device *d, const ferry__downlink *msg)
+FERRY__APART static void lane_message(lane_state *l, const ferry__downlink *msg)
 {
-    ferry_lane lane = msg->says >= FERRY__SAYS_DOWNLOAD_TASK ? FERRY_LANE_DOWN : FERRY_LANE_UP;
-    lane_state *l = ferry__lane_at(d, lane);
-    char what;
+    const char *id = msg->text[FERRY__REQUEST_ID];
+    char what = '\0'; /* the platform does not echo ids */
 
-    if (!ferry__is_built_in(lane) || !id_fits(l, msg, &what))
-        return;
+    if (*id != '\0') {
+        if (strlen(id) != sizeof l->nonce + 1 || memcmp(id, l->nonce, sizeof l->nonce) != 0)
+            return; /* about another transfer */
+        l->echoes = true;
+        what = id[sizeof l->nonce];
+    }
     if (msg->says == FERRY__SAYS_DOWNLOAD_TASK)
         ferry__download_offer(l, msg);
     else if (msg->says == FERRY__SAYS_UPLOAD_TASK)
         ferry__upload_answer(l, msg, what == FERRY__ID_ASK);
     else
         lane_answer(l, msg, what);
+}
+
+void ferry__message(ferry_device *d, const ferry__downlink *msg)
+{
+    ferry_lane lane = msg->says >= FERRY__SAYS_DOWNLOAD_TASK ? FERRY_LANE_DOWN : FERRY_LANE_UP;
+
+    if (ferry__is_built_in(lane))
+        lane_message(ferry__lane_at(d, lane), msg);
 }
 
 bool ferry__lane_take_url(lane_state *l, const char *url)
