@@ -133,18 +133,21 @@ void ferry_device_listen(ferry_device *d, uint64_t now_ms, bool on)
         ferry__lane_enter(l, FERRY_PHASE_IDLE);
 }
 
-ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lane lane)
+FERRY__APART static ferry_device_err lane_cancel(lane_state *l)
 {
-    lane_state *l = ferry__lane_at(d, lane);
-
-    ferry__tick(d, now_ms);
-    if (!ferry__is_built_in(lane) || l->phase == FERRY_PHASE_IDLE || l->phase == FERRY_PHASE_COMMIT ||
-        l->phase == FERRY_PHASE_REPORT || l->phase == FERRY_PHASE_END)
+    if (l->phase == FERRY_PHASE_IDLE || l->phase == FERRY_PHASE_COMMIT || l->phase == FERRY_PHASE_REPORT ||
+        l->phase == FERRY_PHASE_END)
         return FERRY_DEVICE_E_STATE;
     l->why = FERRY_WHY_NONE;
-    l->told = l->told && l->known;
+    l->told &= l->known;
     ferry__lane_report(l, FERRY_DEVICE_E_STOPPED);
     return FERRY_DEVICE_OK;
+}
+
+ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lane lane)
+{
+    ferry__tick(d, now_ms);
+    return ferry__is_built_in(lane) ? lane_cancel(ferry__lane_at(d, lane)) : FERRY_DEVICE_E_STATE;
 }
 
 /* The answer to READ, OPEN or COMMIT. */

@@ -87,10 +87,9 @@ void ferry__download_offer(lane_state *l, const ferry__downlink *msg)
 /* All bytes are there: are they the right ones? */
 static void verify(lane_state *l)
 {
-    ferry_md5 hash = l->kept.hash; /* the state itself stays good for a snapshot */
     uint8_t digest[FERRY_MD5_BYTES];
 
-    ferry_md5_final(&hash, digest);
+    ferry_md5_final(&l->kept.hash, digest); /* from here on no snapshot goes back to the transfer */
     if (memcmp(digest, l->kept.md5, sizeof digest) != 0) {
         ferry__lane_restart(l, FERRY_DEVICE_E_DIGEST);
         return;

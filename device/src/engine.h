@@ -47,6 +47,10 @@ static inline bool ferry__is_built_in(ferry_lane lane)
 }
 
 /* The lane must be built in. */
+static inline const lane_state *ferry__const_lane_at(const ferry_device *d, ferry_lane lane)
+{
+    return &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];
+}
 static inline lane_state *ferry__lane_at(ferry_device *d, ferry_lane lane)
 {
     return &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];

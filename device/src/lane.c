@@ -140,16 +140,9 @@ FERRY__APART static void lane_pause(lane_state *l, ferry_phase next, uint32_t ms
     l->issued = true; /* there is nothing to hand out, only to wait for */
 }
 
-static void lane_count(lane_state *l)
-{
-    if (l->tries < UINT8_MAX)
-        l->tries++;
-}
-
 static bool lane_tried_enough(lane_state *l)
 {
-    lane_count(l);
-    return l->tries > l->cfg->tries_max || l->left.give_up == 0;
+    return ++l->tries > l->cfg->tries_max || l->left.give_up == 0;
 }
 
 void ferry__lane_restart(lane_state *l, ferry_device_err err)
@@ -233,7 +226,7 @@ static void lane_silent(lane_state *l)
 static void lane_unconfirmed(lane_state *l)
 {
     l->issued = false;
-    lane_count(l);
+    l->tries++;
     if (l->left.give_up == 0)
         ferry__lane_end(l, l->kept.result == 0 ? FERRY_DEVICE_E_UNCONFIRMED : (ferry_device_err)l->kept.result, true);
 }

@@ -18,16 +18,15 @@ static void link_failed(ferry_device *d, ferry_fault fault)
 
     d->link = FERRY__LINK_DOWN;
     d->link_fault = (uint8_t)fault;
-    if (d->link_tries < UINT8_MAX)
-        d->link_tries++;
+    d->link_tries++;
     d->link_left = ferry__backoff(d, stop ? UINT8_MAX : d->link_tries);
     for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++) {
-        /* Whatever waits for the platform is sent again: an answer may have been lost with the link. */
-        if (l->phase == FERRY_PHASE_ASK || l->phase == FERRY_PHASE_REPORT)
-            l->issued = false;
         /* A transfer that nobody listens for any more ends when the broker says no: it will say so again. */
-        if (stop && !d->listening && l->phase > FERRY_PHASE_KEPT && l->phase != FERRY_PHASE_END)
+        if (stop && !d->listening && l->phase >= FERRY_PHASE_HASH && l->phase <= FERRY_PHASE_PAUSE)
             ferry__lane_end_by_link(l, (ferry_device_err)rule->err);
+        /* Whatever waits for the platform is sent again: an answer may have been lost with the link. */
+        else if (l->phase == FERRY_PHASE_ASK || l->phase == FERRY_PHASE_REPORT)
+            l->issued = false;
     }
 }
 

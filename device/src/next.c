@@ -5,13 +5,16 @@
 
 #include <string.h>
 
-enum { TIMEOUTS_AT_ONCE = 4 };
+enum {
+    TIMEOUTS_AT_ONCE = 4,
+    PATIENCE = 4, /* how often the time to answer is doubled */
+};
 
 /* What each phase hands out, once. */
 static const uint8_t action_of[] = {
-    [FERRY_PHASE_HASH] = FERRY_ACT_READ,     [FERRY_PHASE_ASK] = FERRY_ACT_PUBLISH,
-    [FERRY_PHASE_OPEN] = FERRY_ACT_OPEN,     [FERRY_PHASE_PROBE] = FERRY_ACT_HTTP,
-    [FERRY_PHASE_MOVE] = FERRY_ACT_HTTP,     [FERRY_PHASE_COMMIT] = FERRY_ACT_COMMIT,
+    [FERRY_PHASE_HASH] = FERRY_ACT_READ,      [FERRY_PHASE_ASK] = FERRY_ACT_PUBLISH,
+    [FERRY_PHASE_OPEN] = FERRY_ACT_OPEN,      [FERRY_PHASE_PROBE] = FERRY_ACT_HTTP,
+    [FERRY_PHASE_MOVE] = FERRY_ACT_HTTP,      [FERRY_PHASE_COMMIT] = FERRY_ACT_COMMIT,
     [FERRY_PHASE_REPORT] = FERRY_ACT_PUBLISH, [FERRY_PHASE_END] = FERRY_ACT_FINISHED,
 };
 
@@ -35,16 +38,6 @@ static uint32_t lane_left(const lane_state *l)
     return l->left.give_up;
 }
 
-/* The platform's time to answer: doubled with each repetition. */
-static uint32_t patience(const lane_state *l)
-{
-    uint32_t ms = l->cfg->answer_ms;
-
-    for (unsigned i = 0; i < l->tries && ms < l->cfg->backoff_max_ms; i++)
-        ms <<= 1;
-    return ms;
-}
-
 /* The lowest of the things to do. */
 static bool take_todo(lane_state *l, ferry_action *act)
 {
@@ -63,31 +56,29 @@ static bool take_todo(lane_state *l, ferry_action *act)
     return true;
 }
 
-/* The transfer is over; what the lane does afterwards. */
+/* The transfer is over; what the lane does afterwards. An unconfirmed result lives on in its snapshot only. */
 static void act_finished(lane_state *l, ferry_action *act)
 {
+    bool stays = l->remembered && l->kept.stage != FERRY_PHASE_REPORT;
+
     act->err = (ferry_device_err)l->err;
     act->why = (ferry_why)l->why;
     act->detail = l->detail;
     act->kept = l->remembered;
-    if (l->remembered && l->kept.stage != FERRY_PHASE_REPORT && !ferry__is_down(l)) {
-        ferry__lane_enter(l, FERRY_PHASE_KEPT);
-        return;
-    }
-    ferry__lane_enter(l, FERRY_PHASE_IDLE);
-    if (!l->remembered || l->kept.stage == FERRY_PHASE_REPORT) { /* an unconfirmed result lives on in its snapshot only */
+    ferry__lane_enter(l, stays && !ferry__is_down(l) ? FERRY_PHASE_KEPT : FERRY_PHASE_IDLE);
+    if (!stays) {
         l->known = l->told = l->partial = false;
         ferry__lane_rewind(l);
     }
     /* A listener asks for the next file at once, after a failure later. */
     if (l->d->listening && ferry__is_down(l))
-        l->left.due = act->err == FERRY_DEVICE_OK ? 0 : ferry__backoff(l->d, UINT8_MAX);
+        l->left.due = l->err == FERRY_DEVICE_OK ? 0 : ferry__backoff(l->d, UINT8_MAX);
 }
 
 /* The action of the phase, once. */
 static bool act_on_phase(lane_state *l, ferry_action *act)
 {
-    uint8_t kind = l->phase < sizeof action_of ? action_of[l->phase] : 0;
+    uint8_t kind = action_of[l->phase];
 
     if (l->issued || kind == 0 || (kind == FERRY_ACT_PUBLISH && !is_up(l->d)))
         return false;
@@ -95,7 +86,7 @@ static bool act_on_phase(lane_state *l, ferry_action *act)
     l->issued = true;
     if (kind == FERRY_ACT_PUBLISH) {
         ferry__lane_publish(l, l->phase == FERRY_PHASE_ASK ? FERRY__ID_ASK : FERRY__ID_REPORT, act);
-        l->left.due = patience(l);
+        l->left.due = l->cfg->answer_ms << (l->tries < PATIENCE ? l->tries : PATIENCE);
     } else if (kind == FERRY_ACT_HTTP)
         ferry__lane_request(l, act);
     else if (kind == FERRY_ACT_OPEN)
@@ -117,16 +108,17 @@ FERRY__APART static bool lane_next(lane_state *l, ferry_action *act, uint32_t *l
     act->tag = l->kept.tag;
     if (take_todo(l, act) || act_on_phase(l, act))
         return true;
-    *left = earlier(*left, lane_left(l));
-    if (l->phase != FERRY_PHASE_MOVE || !l->live || !is_up(l->d))
-        return false;
-    if (l->left.progress == 0) {
-        l->left.progress = l->cfg->progress_ms;
-        act->kind = FERRY_ACT_PUBLISH;
-        ferry__lane_publish(l, FERRY__ID_PROGRESS, act);
-        return true;
+    uint32_t ms = lane_left(l);
+    if (l->phase == FERRY_PHASE_MOVE && l->live && is_up(l->d)) {
+        if (l->left.progress == 0) {
+            l->left.progress = l->cfg->progress_ms;
+            act->kind = FERRY_ACT_PUBLISH;
+            ferry__lane_publish(l, FERRY__ID_PROGRESS, act);
+            return true;
+        }
+        ms = earlier(ms, l->left.progress);
     }
-    *left = earlier(*left, l->left.progress);
+    *left = earlier(*left, ms);
     return false;
 }
 

@@ -83,11 +83,10 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
 
 ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, void *out, size_t cap, size_t *ret_len)
 {
-    const lane_state *l = &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];
+    const lane_state *l = ferry__const_lane_at(d, lane);
 
-    if (!ferry__is_built_in(lane))
-        return FERRY_DEVICE_E_ARG;
-    if (!l->known || l->phase == FERRY_PHASE_IDLE || (l->phase == FERRY_PHASE_END && !l->remembered))
+    if (!ferry__is_built_in(lane) || !l->known || l->phase == FERRY_PHASE_IDLE ||
+        (l->phase == FERRY_PHASE_END && !l->remembered))
         return FERRY_DEVICE_E_STATE;
     if (cap < FERRY_SNAPSHOT_MAX(d->cfg->name_max))
         return FERRY_DEVICE_E_MEMORY;

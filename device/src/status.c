@@ -2,7 +2,7 @@
 
 void ferry_device_status(const ferry_device *d, ferry_lane lane, ferry_lane_status *ret_status)
 {
-    const lane_state *l = &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];
+    const lane_state *l = ferry__const_lane_at(d, lane);
 
     *ret_status = (ferry_lane_status){
         .phase = (ferry_phase)l->phase,
