@@ -12,13 +12,14 @@
 static const char keys[] = "type\0name\0md5sum\0url\0request_id\0size\0result_code";
 enum { KEYS = FERRY__RESULT_CODE + 1 };
 
-/* ... and the types of FERRY__SAYS_... */
+/* ... and the types: the answers of FERRY__SAYS_..., then what says the same unasked. */
 static const char types[] = "create_upload_task_rsp\0report_upload_progress_rsp\0get_download_task_rsp\0"
                             "report_download_progress_rsp\0upload_result\0download";
 enum { UPLOAD_RESULT = 4, TYPES = 6 };
 
-/* What ends a bare word; from the space on, what may stand between two. */
+/* What ends a bare word, and the part of it that may stand anywhere. */
 static const char ends[] = ",:\"[]{} \t\r\n";
+#define SPACE (ends + 7)
 
 /* The brackets that are open, as bits behind a leading 1, the innermost lowest, 1 for an array. */
 enum { NOTHING = 1, TOP = 2, NESTED = 8, TOO_DEEP = 1 << 30 };
@@ -41,22 +42,7 @@ static bool read_hex(const char *p, unsigned digits, uint32_t *ret_value)
     return true;
 }
 
-/* Behind the digits of \uXXXX and, for the first half of a pair, the escape after them; null when they are none. */
-static char *read_unicode(char *p, uint32_t *ret_char)
-{
-    uint32_t low;
-
-    if (!read_hex(p, 4, ret_char))
-        return NULL;
-    p += 4;
-    if (*ret_char >> 10 == 0xd800 >> 10 && p[0] == '\\' && p[1] == 'u' && read_hex(p + 2, 4, &low)) {
-        *ret_char = (*ret_char << 10) + low - ((0xd800u << 10) + 0xdc00 - 0x10000);
-        p += 6;
-    }
-    return p;
-}
-
-/* Half a pair of surrogates gives bytes that are not UTF-8: ferry_name_valid() sees to it. */
+/* Half a pair of surrogates gives bytes that are not UTF-8: whoever cares sees it in the name. */
 static char *put_utf8(char *to, uint32_t c)
 {
     unsigned more = (c >= 0x80) + (c >= 0x800) + (c >= 0x10000);
@@ -72,13 +58,19 @@ static char *read_string(char *p)
 {
     enum { CONTROL = 0x7f }; /* what is kept may contain no control character, so one is as good as another */
     char *to = p;
-    uint32_t c;
+    uint32_t c, high = 0;
 
     while ((c = (uint8_t)*p++) != '"') {
         if (c == '\\' && *p == 'u') {
-            p = read_unicode(p + 1, &c);
-            if (p == NULL)
+            if (!read_hex(p + 1, 4, &c))
                 return NULL;
+            p += 5;
+            if (c >> 10 == 0xd800 >> 10) { /* the first half of a pair */
+                high = c << 10;
+                continue;
+            }
+            if (c >> 10 == 0xdc00 >> 10)
+                c += high - ((0xd800u << 10) + 0xdc00 - 0x10000);
             to = put_utf8(to, c != 0 ? c : CONTROL);
             continue;
         }
@@ -93,11 +85,6 @@ static char *read_string(char *p)
     }
     *to = '\0';
     return p;
-}
-
-static char *skip_space(char *p)
-{
-    return p + strspn(p, ends + 7);
 }
 
 /* Which of the words text is; count: none. */
@@ -118,41 +105,42 @@ static void keep(const char **texts, uint32_t open, unsigned key, const char *va
 {
     if (open == NESTED && key == FERRY__RESULT_CODE)
         key = FERRY__NESTED_RESULT_CODE;
-    else if (open != TOP)
+    else if (open != TOP || key == KEYS)
         return;
-    if (key < FERRY__TEXTS && (is_string || key >= FERRY__SIZE) && *texts[key] == '\0')
+    if ((is_string || key >= FERRY__SIZE) && *texts[key] == '\0')
         texts[key] = value;
 }
 
 /* From the first brace to the NUL in place of the last; null when something is wrong. */
 static const char *read_object(char *p, const char **texts)
 {
+    const char *word = "";
     uint32_t open = NOTHING;
     unsigned key = KEYS;
 
-    for (p = skip_space(p); *p != '\0' && open < TOO_DEEP; p = skip_space(p)) {
-        char *value = p;
+    for (p += strspn(p, SPACE); *p != '\0' && open < TOO_DEEP; p += strspn(p, SPACE)) {
         char c = *p++;
-        if (c == '{' || (c == '[' && open != NOTHING))
-            open = open << 1 | (c == '[');
-        else if (open == NOTHING)
+        if (open == NOTHING && c != '{')
             return NULL;
-        else if (c == '}' || c == ']') {
-            if ((open & 1) != (c == ']') || open == TOP)
-                return NULL;
-            open >>= 1;
-        } else if (c == ',')
-            key = KEYS;
-        else {
-            p = c == '"' ? read_string(++value) : p + strcspn(p, ends);
+        if (c == '"') { /* a value, or the key that a colon makes of it */
+            word = p;
+            p = read_string(p);
             if (p == NULL)
                 return NULL;
-            p = skip_space(p);
-            if (*p != ':')
-                keep(texts, open, key, value, c == '"');
-            else {
-                key = word_of(value, keys, KEYS);
-                p++;
+            keep(texts, open, key, word, true);
+        } else if (c == ':')
+            key = word_of(word, keys, KEYS);
+        else if (strchr(",{}[]", c) == NULL) {
+            keep(texts, open, key, p - 1, false);
+            p += strcspn(p, ends);
+        } else {
+            key = KEYS;
+            if (c == '{' || c == '[')
+                open = open << 1 | (c == '[');
+            else if (c != ',') {
+                if ((open & 1) != (c == ']') || open == TOP)
+                    return NULL;
+                open >>= 1;
             }
         }
     }
@@ -213,9 +201,7 @@ bool ferry__downlink_read(char *text, size_t len, ferry__downlink *ret_msg)
         return false;
     unsigned type = word_of(texts[FERRY__TYPE], types, TYPES);
     const char *result = texts[type == UPLOAD_RESULT ? FERRY__NESTED_RESULT_CODE : FERRY__RESULT_CODE];
-    ret_msg->says = (uint8_t)(type < UPLOAD_RESULT    ? type
-                              : type == UPLOAD_RESULT ? FERRY__SAYS_UPLOAD_RESULT
-                                                      : FERRY__SAYS_DOWNLOAD_TASK);
+    ret_msg->says = (uint8_t)(type < UPLOAD_RESULT ? type : type - UPLOAD_RESULT + FERRY__SAYS_UPLOAD_RESULT);
     ret_msg->has_result = read_result(result, &ret_msg->result_code);
     ret_msg->has_md5 = read_md5(texts[FERRY__MD5SUM], ret_msg->md5);
     ret_msg->size = 0;

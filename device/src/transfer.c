@@ -2,7 +2,7 @@
 
 enum { HOUR_S = 3600 };
 
-static ferry_http_kind kind_of(const lane_state *l)
+FERRY__APART static ferry_http_kind kind_of(const lane_state *l)
 {
     if (ferry__is_down(l))
         return FERRY_HTTP_GET;
