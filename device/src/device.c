@@ -15,24 +15,18 @@ void ferry__tick(ferry_device *d, uint64_t now_ms)
 {
     if (now_ms <= d->now_ms)
         return;
-    uint32_t ms = now_ms - d->now_ms < FERRY__NEVER ? (uint32_t)(now_ms - d->now_ms) : FERRY__NEVER;
+    uint64_t passed = now_ms - d->now_ms;
+    uint32_t ms = passed >> 32 == 0 ? (uint32_t)passed : FERRY__NEVER;
     d->now_ms = now_ms;
     run_down(&d->link_left, 1, ms);
     for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++)
         run_down(&l->left.due, sizeof l->left / sizeof l->left.due, ms);
 }
 
-/* 1 to 64 of A-Z a-z 0-9 _ : - */
-static bool ident_valid(const char *ident)
+/* One level of a topic; its alphabet is what the platform sees to. */
+static bool ident_fits(const char *ident)
 {
-    size_t len = 0;
-
-    if (ident == NULL)
-        return false;
-    for (char c; (c = ident[len]) != '\0'; len++) /* a colon follows the nine */
-        if (!((c >= '0' && c <= ':') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-'))
-            return false;
-    return len >= 1 && len <= FERRY_IDENT_MAX;
+    return ident != NULL && strlen(ident) - 1 < FERRY_IDENT_MAX && ident[strcspn(ident, "/+#")] == '\0';
 }
 
 /* None of the times from answer_ms to progress_ms may be 0. */
@@ -47,7 +41,7 @@ static bool config_valid(const ferry_device_config *cfg)
     for (unsigned i = 0; i < TIMES; i++)
         if ((&cfg->answer_ms)[i] == 0)
             return false;
-    return ident_valid(cfg->product) && ident_valid(cfg->device) && cfg->name_max >= 1 &&
+    return ident_fits(cfg->product) && ident_fits(cfg->device) && cfg->name_max >= 1 &&
            cfg->name_max <= FERRY_NAME_MAX && cfg->url_max >= URL_LEAST && cfg->tries_max >= 1;
 }
 

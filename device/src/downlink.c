@@ -54,7 +54,7 @@ static char *put_utf8(char *to, uint32_t c)
 }
 
 /* Decodes the string whose first quote is behind us; returns what is behind its last quote, null when it has none. */
-static char *read_string(char *p)
+FERRY__APART static char *read_string(char *p)
 {
     enum { CONTROL = 0x7f }; /* what is kept may contain no control character, so one is as good as another */
     char *to = p;

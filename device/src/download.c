@@ -134,17 +134,19 @@ static bool same_file(const lane_state *l, const ferry_http_head *head)
 
 bool ferry__download_head(lane_state *l, const ferry_http_head *head)
 {
-    if (!same_file(l, head)) {
-        l->live = false;
-        ferry__lane_restart(l, FERRY_DEVICE_E_DIGEST);
-    } else if (head->status == 200 && l->kept.offset > 0) {
-        /* no ranges here: the snapshot must know before the first byte is written over */
-        l->live = false;
+    bool same = same_file(l, head);
+
+    if (same && (head->status != 200 || l->kept.offset == 0)) {
+        keep_etag(l, head->etag);
+        return true;
+    }
+    l->live = false;
+    if (same) { /* no ranges here: the snapshot must know before the first byte is written over */
         ferry__lane_rewind(l);
         ferry__lane_fault(l, FERRY_FAULT_LOST);
     } else
-        keep_etag(l, head->etag);
-    return l->live;
+        ferry__lane_restart(l, FERRY_DEVICE_E_DIGEST);
+    return false;
 }
 
 ferry_device_err ferry__download_body(lane_state *l, const void *bytes, size_t len)

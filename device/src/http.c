@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { HOUR_S = 3600 };
+
 /* ---- answers ---- */
 
 static bool same_letters(const char *a, const char *lower, size_t len)
@@ -64,7 +66,7 @@ static void take_field(ferry_http_head *head, char *etag, ferry_text name, const
         memcpy(etag, value, len);
         head->etag = (ferry_text){etag, len};
     } else if (IS("retry-after") && number(value, len, &seconds))
-        head->retry_after_s = seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
+        head->retry_after_s = seconds < HOUR_S ? (uint16_t)seconds : HOUR_S;
 #undef IS
 }
 

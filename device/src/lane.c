@@ -48,7 +48,7 @@ void ferry__lane_begin(lane_state *l)
     for (unsigned i = 0; i < sizeof l->nonce; i++, random >>= 4)
         l->nonce[i] = (char)('a' + (random & 15));
     l->tries = l->restarts = l->err = l->why = l->kept.result = 0;
-    l->echoes = l->remembered = false;
+    l->echoes = false;
     l->mark = l->kept.offset;
     l->left.give_up = l->cfg->give_up_ms;
     l->left.progress = 0;
@@ -95,10 +95,10 @@ void ferry__lane_end(lane_state *l, ferry_device_err err, bool remember)
 {
     lane_drop_request(l);
     l->err = (uint8_t)err;
-    l->remembered = remember && l->known;
-    l->todo = (uint8_t)((l->todo & FERRY__TODO_ABORT) | (l->remembered ? FERRY__TODO_SAVE
-                                                         : l->partial  ? FERRY__TODO_ERASE | FERRY__TODO_DISCARD
-                                                                       : FERRY__TODO_ERASE));
+    l->known &= remember;
+    l->todo = (uint8_t)((l->todo & FERRY__TODO_ABORT) | (l->known     ? FERRY__TODO_SAVE
+                                                         : l->partial ? FERRY__TODO_ERASE | FERRY__TODO_DISCARD
+                                                                      : FERRY__TODO_ERASE));
     ferry__lane_enter(l, FERRY_PHASE_END);
 }
 
@@ -213,22 +213,21 @@ void ferry__lane_settle(lane_state *l, unsigned source, int code)
     }
 }
 
-/* The platform does not answer: ask again, the answer may have been lost. */
+/* The platform does not answer: ask again, or say it again; the answer may have been lost. */
 static void lane_silent(lane_state *l)
 {
-    l->issued = false;
-    if (ferry__is_down(l) && !l->known && l->tries + 1 >= l->cfg->asks_max)
-        ferry__download_nothing(l, FERRY_DEVICE_E_SILENT);
-    else if (lane_tried_enough(l))
-        ferry__lane_end(l, FERRY_DEVICE_E_SILENT, true);
-}
+    bool reports = l->phase == FERRY_PHASE_REPORT;
 
-static void lane_unconfirmed(lane_state *l)
-{
     l->issued = false;
     l->tries++;
-    if (l->left.give_up == 0)
-        ferry__lane_end(l, l->kept.result == 0 ? FERRY_DEVICE_E_UNCONFIRMED : (ferry_device_err)l->kept.result, true);
+    if (ferry__is_down(l) && !l->known && l->tries >= l->cfg->asks_max)
+        ferry__download_nothing(l, FERRY_DEVICE_E_SILENT);
+    else if (l->left.give_up == 0 || (!reports && l->tries > l->cfg->tries_max))
+        ferry__lane_end(l,
+                        !reports              ? FERRY_DEVICE_E_SILENT
+                        : l->kept.result == 0 ? FERRY_DEVICE_E_UNCONFIRMED
+                                              : (ferry_device_err)l->kept.result,
+                        true);
 }
 
 void ferry__lane_timeout(lane_state *l)
@@ -242,13 +241,11 @@ void ferry__lane_timeout(lane_state *l)
         ferry__lane_enter(l, (ferry_phase)l->next_phase);
         break;
     case FERRY_PHASE_ASK:
-        if (l->issued)
+    case FERRY_PHASE_REPORT:
+        if (l->issued || l->phase == FERRY_PHASE_REPORT)
             lane_silent(l);
         else /* the link did not come back */
             ferry__lane_end_by_link(l, FERRY_DEVICE_E_NETWORK);
-        break;
-    case FERRY_PHASE_REPORT:
-        lane_unconfirmed(l);
         break;
     case FERRY_PHASE_PROBE:
     case FERRY_PHASE_MOVE:

@@ -112,19 +112,24 @@ void ferry_md5_update(ferry_md5 *md5, const void *bytes, size_t len)
     }
 }
 
+__attribute__((noinline)) static void store_le(uint8_t *to, uint32_t value)
+{
+    for (unsigned i = 0; i < 4; i++, value >>= 8)
+        to[i] = (uint8_t)value;
+}
+
 void ferry_md5_final(ferry_md5 *md5, uint8_t ret_digest[FERRY_MD5_BYTES])
 {
-    uint64_t bits = md5->bytes << 3;
-    uint8_t byte = 0x80;
+    uint64_t bytes = md5->bytes;
+    uint8_t pad = 0x80;
 
     do {
-        ferry_md5_update(md5, &byte, 1);
-        byte = 0;
-    } while (md5->bytes % FERRY_MD5_BLOCK != 56);
-    for (unsigned i = 0; i < 8; i++, bits >>= 8) {
-        byte = (uint8_t)bits;
-        ferry_md5_update(md5, &byte, 1);
-    }
-    for (unsigned i = 0; i < FERRY_MD5_BYTES; i++)
-        ret_digest[i] = (uint8_t)(md5->state[i / 4] >> 8 * (i % 4));
+        ferry_md5_update(md5, &pad, 1);
+        pad = 0;
+    } while ((uint32_t)md5->bytes % FERRY_MD5_BLOCK != 56);
+    store_le(md5->block + 56, (uint32_t)bytes << 3);
+    store_le(md5->block + 60, (uint32_t)(bytes >> 29));
+    md5_block(md5->state, md5->block);
+    for (unsigned i = 0; i < 4; i++)
+        store_le(ret_digest + (size_t)4 * i, md5->state[i]);
 }

@@ -59,12 +59,12 @@ static bool take_todo(lane_state *l, ferry_action *act)
 /* The transfer is over; what the lane does afterwards. An unconfirmed result lives on in its snapshot only. */
 static void act_finished(lane_state *l, ferry_action *act)
 {
-    bool stays = l->remembered && l->kept.stage != FERRY_PHASE_REPORT;
+    bool stays = l->known && l->kept.stage != FERRY_PHASE_REPORT;
 
     act->err = (ferry_device_err)l->err;
     act->why = (ferry_why)l->why;
     act->detail = l->detail;
-    act->kept = l->remembered;
+    act->kept = l->known;
     ferry__lane_enter(l, stays && !ferry__is_down(l) ? FERRY_PHASE_KEPT : FERRY_PHASE_IDLE);
     if (!stays) {
         l->known = l->told = l->partial = false;
@@ -130,11 +130,12 @@ void ferry_device_next(ferry_device *d, uint64_t now_ms, ferry_action *ret_actio
     memset(ret_action, 0, sizeof *ret_action);
     if (ferry__link_next(d, ret_action, &left))
         return;
-    for (unsigned i = 0; i < FERRY_LANES; i++) {
-        d->turn ^= FERRY_LANES - 1; /* so that one busy lane cannot starve the other */
+    uint8_t last = d->turn;
+    do { /* the lanes take turns, so that a busy one cannot starve the other */
+        d->turn ^= FERRY_LANES - 1;
         if (lane_next(&d->lane[d->turn], ret_action, &left))
             return;
-    }
+    } while (d->turn != last);
     ret_action->kind = FERRY_ACT_WAIT;
     ret_action->deadline_ms = left == FERRY__NEVER ? UINT64_MAX : d->now_ms + left;
 }

@@ -85,8 +85,7 @@ ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, v
 {
     const lane_state *l = ferry__const_lane_at(d, lane);
 
-    if (!ferry__is_built_in(lane) || !l->known || l->phase == FERRY_PHASE_IDLE ||
-        (l->phase == FERRY_PHASE_END && !l->remembered))
+    if (!ferry__is_built_in(lane) || !l->known)
         return FERRY_DEVICE_E_STATE;
     if (cap < FERRY_SNAPSHOT_MAX(d->cfg->name_max))
         return FERRY_DEVICE_E_MEMORY;

@@ -40,7 +40,7 @@ FERRY__APART static void lane_message(lane_state *l, const ferry__downlink *msg)
     char what = '\0'; /* the platform does not echo ids */
 
     if (*id != '\0') {
-        if (strlen(id) != sizeof l->nonce + 1 || memcmp(id, l->nonce, sizeof l->nonce) != 0)
+        if (strncmp(id, l->nonce, sizeof l->nonce) != 0)
             return; /* about another transfer */
         l->echoes = true;
         what = id[sizeof l->nonce];

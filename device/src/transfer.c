@@ -1,7 +1,5 @@
 #include "engine.h"
 
-enum { HOUR_S = 3600 };
-
 FERRY__APART static ferry_http_kind kind_of(const lane_state *l)
 {
     if (ferry__is_down(l))
@@ -46,15 +44,14 @@ ferry_device_err ferry__lane_head(lane_state *l, const ferry_http_head *head)
     }
     l->live = false; /* the port ends the request because of what we return */
     ferry__lane_settle(l, source, head->status);
-    uint32_t least_ms = head->retry_after_s < HOUR_S ? head->retry_after_s * 1000 : HOUR_S * 1000;
-    if (l->phase == FERRY_PHASE_PAUSE && l->left.due < least_ms)
-        l->left.due = least_ms;
+    if (l->phase == FERRY_PHASE_PAUSE && l->left.due < head->retry_after_s * 1000u)
+        l->left.due = head->retry_after_s * 1000u;
     return FERRY_DEVICE_E_UNWANTED;
 }
 
 ferry_device_err ferry__lane_sent(lane_state *l, uint64_t offset)
 {
-    if (!l->live || offset > l->kept.size || ferry__is_down(l))
+    if (!l->live || ferry__is_down(l))
         return FERRY_DEVICE_E_STATE;
     if (offset != l->kept.offset)
         l->left.due = l->cfg->stall_ms;

@@ -97,12 +97,12 @@ FERRY__APART static const char *word_of(unsigned err)
     return word;
 }
 
-/* The messages; a capital is a gap to fill. */
-#define ID ",\"request_id\":\"I\"}"
-static const char create[] = "{\"type\":\"create_upload_task\",\"size\":S,\"name\":\"N\",\"md5sum\":\"M\"" ID;
-static const char get[] = "{\"type\":\"get_download_task\"" ID;
+/* The messages; a capital is a gap to fill, Z where all of them go on alike. */
+static const char create[] = "{\"type\":\"create_upload_task\",\"size\":S,\"name\":\"N\",\"md5sum\":\"M\"Z";
+static const char get[] = "{\"type\":\"get_download_task\"Z";
 static const char report[] = "{\"type\":\"report_D_progress\",\"name\":\"N\",\"progress\":{\"state\":\"P,"
-                             "\"result_code\":C,\"result_msg\":\"W\"}" ID;
+                             "\"result_code\":C,\"result_msg\":\"W\"}Z";
+static const char end[] = ",\"request_id\":\"I\"}";
 
 /* The state, its closing quote and, of a running transfer, the percent. */
 static char *put_state(char *to, const lane_state *l)
@@ -147,11 +147,14 @@ void ferry__lane_publish(const lane_state *l, char what, ferry_action *act)
 
     ferry__topic_write(l->d, FERRY_TOPIC_UP_PREFIX, act);
     act->payload = to;
-    for (; *text != '\0'; text++)
+    for (; *text != '\0'; text++) {
+        if (*text == 'Z')
+            text = end;
         if (*text >= 'A' && *text <= 'Z')
             to = put_gap(to, *text, l, what);
         else
             *to++ = *text;
+    }
     act->len = (size_t)(to - act->payload);
     act->qos = what != FERRY__ID_PROGRESS;
 }

@@ -45,8 +45,8 @@ void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_ans
 void ferry__upload_head(lane_state *l, const ferry_http_head *head)
 {
     if (l->request == FERRY_HTTP_PUT)
-        return;
-    if (head->has_upload_offset && head->upload_offset <= l->kept.size) {
+        l->kept.offset = l->kept.size;
+    else if (head->has_upload_offset && head->upload_offset <= l->kept.size) {
         l->kept.offset = head->upload_offset;
         ferry__lane_moved(l);
     } else if (l->request == FERRY_HTTP_PROBE)
@@ -55,12 +55,12 @@ void ferry__upload_head(lane_state *l, const ferry_http_head *head)
 
 void ferry__upload_http_end(lane_state *l)
 {
-    bool probed = l->request == FERRY_HTTP_PROBE;
+    bool all = l->kept.offset == l->kept.size;
 
-    if (l->request == FERRY_HTTP_PUT || (l->kept.offset == l->kept.size && !(probed && l->whole)))
-        ferry__lane_report(l, FERRY_DEVICE_OK);
-    else if (probed)
+    if (l->request == FERRY_HTTP_PROBE && (l->whole || !all))
         ferry__lane_enter(l, FERRY_PHASE_MOVE);
+    else if (all)
+        ferry__lane_report(l, FERRY_DEVICE_OK);
     else /* the store took a part only: see how much */
         ferry__lane_fault(l, FERRY_FAULT_LOST);
 }

@@ -137,7 +137,7 @@ typedef struct {
     bool has_range;         /**< Content-Range: bytes range_start-…/range_total */
     bool has_length;        /**< Content-Length */
     bool has_upload_offset; /**< Upload-Offset (tus) */
-    uint32_t retry_after_s; /**< Retry-After in seconds, 0 when absent */
+    uint16_t retry_after_s; /**< Retry-After in seconds, 0 when absent; more than an hour is an hour, see to it */
     uint64_t range_start;
     uint64_t range_total; /**< 0 when not told */
     uint64_t length;
@@ -252,7 +252,7 @@ typedef struct {
 /** @brief Private to the engine: one direction. The small members stand first, where short instructions reach. */
 typedef struct {
     uint8_t phase, next_phase, todo, tries, restarts, request, err, why;
-    bool down, issued, live, answered, known, told, partial, remembered, whole, echoes;
+    bool down, issued, live, answered, known, told, partial, whole, echoes;
     char nonce[7];
     int32_t detail;
     ferry__timers left;
