@@ -19,7 +19,7 @@ enum { EVERYTHING = UINT8_MAX };
 /* The first row that fits counts. The last row of each source takes every code that is left. */
 static const ferry__rule rules[] = {
     /* faults of an HTTP request or a file, and of the link to the broker */
-    {FAULT | LINK, FERRY__GO_ON, FERRY_DEVICE_OK, ONE(FERRY_FAULT_NONE)},
+    {FAULT | LINK | UP | DOWN, FERRY__GO_ON, FERRY_DEVICE_OK, ONE(0)}, /* no fault, no complaint */
     {FAULT, FERRY__REPORT, FERRY_DEVICE_E_TLS, ONE(FERRY_FAULT_TLS)},
     {FAULT, FERRY__REPORT, FERRY_DEVICE_E_SOURCE, ONE(FERRY_FAULT_READ)},
     {FAULT, FERRY__REPORT, FERRY_DEVICE_E_STORE, ONE(FERRY_FAULT_WRITE)},
@@ -39,10 +39,9 @@ static const ferry__rule rules[] = {
     {PROBE | HTTP, FERRY__LATER, FERRY_DEVICE_E_NETWORK, FROM_TO(500, 599)},
 
     /* a probe only asks; whatever is wrong with the URL, the PUT will be told */
-    {PROBE, FERRY__GO_ON, FERRY_DEVICE_OK, FROM_TO(200, 204)},
+    {PROBE | SENDING, FERRY__GO_ON, FERRY_DEVICE_OK, FROM_TO(200, 204)},
     {PROBE, FERRY__WHOLE, FERRY_DEVICE_E_HTTP, ALL},
 
-    {SENDING, FERRY__GO_ON, FERRY_DEVICE_OK, FROM_TO(200, 204)},
     {GET, FERRY__GO_ON, FERRY_DEVICE_OK, ONE(200)},
     {GET, FERRY__GO_ON, FERRY_DEVICE_OK, ONE(206)},
     {HTTP, FERRY__NEW_URL, FERRY_DEVICE_E_URL, FROM_TO(300, 399)},
@@ -59,7 +58,6 @@ static const ferry__rule rules[] = {
     {HTTP, FERRY__REPORT, FERRY_DEVICE_E_HTTP, ALL},
 
     /* what the platform says */
-    {UP | DOWN, FERRY__GO_ON, FERRY_DEVICE_OK, ONE(FERRY_RESULT_OK)},
     {UP | DOWN, FERRY__LATER, FERRY_DEVICE_E_REFUSED, ONE(FERRY_RESULT_BUSY)},
     {UP | DOWN, FERRY__LATER, FERRY_DEVICE_E_REFUSED, ONE(FERRY_RESULT_INTERNAL)},
     {UP, FERRY__LATER, FERRY_DEVICE_E_REFUSED, ONE(FERRY_RESULT_TOO_MANY_TASKS)},

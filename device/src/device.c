@@ -48,7 +48,7 @@ static bool config_valid(const ferry_device_config *cfg)
 ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *cfg, void *mem, size_t mem_bytes,
                                    uint32_t seed, size_t *reterr_need)
 {
-    if (d == NULL || cfg == NULL || mem == NULL || !config_valid(cfg))
+    if (!config_valid(cfg))
         return FERRY_DEVICE_E_ARG;
     size_t need = FERRY_DEVICE_MEM(cfg->name_max, cfg->url_max);
     if (mem_bytes < need) {

@@ -202,6 +202,7 @@ bool ferry__downlink_read(char *text, size_t len, ferry__downlink *ret_msg)
     unsigned type = word_of(texts[FERRY__TYPE], types, TYPES);
     const char *result = texts[type == UPLOAD_RESULT ? FERRY__NESTED_RESULT_CODE : FERRY__RESULT_CODE];
     ret_msg->says = (uint8_t)(type < UPLOAD_RESULT ? type : type - UPLOAD_RESULT + FERRY__SAYS_UPLOAD_RESULT);
+    ret_msg->result_code = 0;
     ret_msg->has_result = read_result(result, &ret_msg->result_code);
     ret_msg->has_md5 = read_md5(texts[FERRY__MD5SUM], ret_msg->md5);
     ret_msg->size = 0;

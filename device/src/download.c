@@ -61,7 +61,7 @@ static void refused(lane_state *l, int code)
 
 void ferry__download_offer(lane_state *l, const ferry__downlink *msg)
 {
-    if (msg->has_result && msg->result_code != 0) {
+    if (msg->result_code != 0) {
         refused(l, msg->result_code);
         return;
     }
@@ -111,13 +111,12 @@ void ferry__download_opened(lane_state *l, uint64_t usable)
 }
 
 /* Only a strong one tells two files apart. */
-static void keep_etag(lane_state *l, ferry_text etag)
+static void keep_etag(lane_state *l, const char *etag)
 {
-    size_t len = etag.ptr != NULL && etag.len < sizeof l->kept.etag && etag.len > 1 && etag.ptr[0] == '"' ? etag.len : 0;
-
-    if (len > 0)
-        memcpy(l->kept.etag, etag.ptr, len);
-    l->kept.etag[len] = '\0';
+    if (etag != NULL && etag[0] == '"' && strlen(etag) < sizeof l->kept.etag)
+        memcpy(l->kept.etag, etag, strlen(etag) + 1);
+    else
+        l->kept.etag[0] = '\0';
 }
 
 /* Is this the file that the first bytes came from? Parts of two files are never mixed. */
@@ -128,8 +127,7 @@ static bool same_file(const lane_state *l, const ferry_http_head *head)
     if (!head->has_range || head->range_start != l->kept.offset ||
         (head->range_total != 0 && head->range_total != l->kept.size))
         return false;
-    return l->kept.etag[0] == '\0' || head->etag.ptr == NULL ||
-           (head->etag.len == strlen(l->kept.etag) && memcmp(head->etag.ptr, l->kept.etag, head->etag.len) == 0);
+    return l->kept.etag[0] == '\0' || head->etag == NULL || strcmp(head->etag, l->kept.etag) == 0;
 }
 
 bool ferry__download_head(lane_state *l, const ferry_http_head *head)

@@ -101,7 +101,7 @@ enum { FERRY__TYPE, FERRY__NAME, FERRY__MD5SUM, FERRY__URL, FERRY__REQUEST_ID, F
 typedef struct {
     const char *text[FERRY__TEXTS]; /* absent: ""; a number ends where its digits do */
     uint64_t size;                 /* 0: none that can be used */
-    int32_t result_code;
+    int32_t result_code;           /* 0 also when there is none */
     bool has_result;
     bool has_md5;
     uint8_t md5[FERRY_MD5_BYTES]; /* md5sum, when it is one */

@@ -64,7 +64,8 @@ static void take_field(ferry_http_head *head, char *etag, ferry_text name, const
         head->has_upload_offset = number(value, len, &head->upload_offset);
     else if (IS("etag") && len < FERRY_HTTP_ETAG_SIZE) {
         memcpy(etag, value, len);
-        head->etag = (ferry_text){etag, len};
+        etag[len] = '\0';
+        head->etag = etag;
     } else if (IS("retry-after") && number(value, len, &seconds))
         head->retry_after_s = seconds < HOUR_S ? (uint16_t)seconds : HOUR_S;
 #undef IS

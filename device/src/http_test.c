@@ -34,7 +34,7 @@ static void a_head_is_taken_field_by_field(void **state)
     assert_int_equal(head.range_total, 100);
     assert_int_equal(head.upload_offset, 5);
     assert_int_equal(head.retry_after_s, 120);
-    assert_true(ferry_text_equal(head.etag, ferry_text_of("\"a b\"")));
+    assert_string_equal(head.etag, "\"a b\"");
 }
 
 static void a_new_status_line_begins_a_new_head(void **state)
@@ -82,10 +82,10 @@ static void an_etag_that_is_too_long_is_left_out(void **state)
     (void)state;
     memset(line + 6, 'e', FERRY_HTTP_ETAG_SIZE);
     ferry_http_head_line(&head, etag, line, 6 + FERRY_HTTP_ETAG_SIZE - 1);
-    assert_int_equal(head.etag.len, FERRY_HTTP_ETAG_SIZE - 1);
+    assert_int_equal(strlen(head.etag), FERRY_HTTP_ETAG_SIZE - 1);
     take("HTTP/1.1 200 OK");
     ferry_http_head_line(&head, etag, line, 6 + FERRY_HTTP_ETAG_SIZE);
-    assert_null(head.etag.ptr);
+    assert_null(head.etag);
 }
 
 /* of no bytes at all; its base64 is the example of RFC 1864 in every library */

@@ -152,7 +152,6 @@ void ferry__lane_restart(lane_state *l, ferry_device_err err)
         return;
     }
     ferry__lane_rewind(l);
-    l->mark = 0;
     lane_pause(l, ferry__is_down(l) ? FERRY_PHASE_ASK : FERRY_PHASE_HASH, ferry__backoff(l->d, l->restarts));
 }
 

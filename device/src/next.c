@@ -5,10 +5,7 @@
 
 #include <string.h>
 
-enum {
-    TIMEOUTS_AT_ONCE = 4,
-    PATIENCE = 4, /* how often the time to answer is doubled */
-};
+enum { PATIENCE = 4 }; /* how often the time to answer is doubled */
 
 /* What each phase hands out, once. */
 static const uint8_t action_of[] = {
@@ -98,8 +95,7 @@ static bool act_on_phase(lane_state *l, ferry_action *act)
 
 FERRY__APART static bool lane_next(lane_state *l, ferry_action *act, uint32_t *left)
 {
-    /* The end of a pause can find that its time to give up has come as well: two steps, never many. */
-    for (unsigned i = 0; i < TIMEOUTS_AT_ONCE && lane_left(l) == 0; i++)
+    while (lane_left(l) == 0) /* the end of a pause can find that its time to give up has come as well */
         ferry__lane_timeout(l);
     act->lane = ferry__is_down(l) ? FERRY_LANE_DOWN : FERRY_LANE_UP;
     act->name = l->name;

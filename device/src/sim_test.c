@@ -237,12 +237,12 @@ static bool give_piece(struct sim *s, size_t at, const uint8_t *bytes, size_t le
 static void give_download(struct sim *s, const ferry_action *act)
 {
     ferry_http_head h = {
-        .status = 206, .has_range = true, .range_start = act->offset, .range_total = SIM_BYTES, .etag = {"\"e\"", 3}};
+        .status = 206, .has_range = true, .range_start = act->offset, .range_total = SIM_BYTES, .etag = "\"e\""};
     ferry_lane_status lane;
     uint8_t piece[PIECE_MAX];
 
     if (act->offset == 0 || fault(s, 10))
-        h = (ferry_http_head){.status = 200, .has_length = true, .length = SIM_BYTES, .etag = {"\"e\"", 3}};
+        h = (ferry_http_head){.status = 200, .has_length = true, .length = SIM_BYTES, .etag = "\"e\""};
     if (!head(s, FERRY_LANE_DOWN, &h))
         return;
     ferry_device_status(&s->m.device, FERRY_LANE_DOWN, &lane);

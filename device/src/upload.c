@@ -31,7 +31,7 @@ void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_ans
     /* Without an id the echoed bytes tell: an answer to an older request is not for us. */
     if (!is_answer && (!msg->has_md5 || memcmp(msg->md5, l->kept.md5, FERRY_MD5_BYTES) != 0))
         return;
-    if (msg->has_result && msg->result_code != 0) {
+    if (msg->result_code != 0) {
         ferry__lane_settle(l, FERRY__ON_RESULT_UP, msg->result_code);
         return;
     }

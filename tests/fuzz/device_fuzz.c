@@ -267,7 +267,7 @@ static void body(struct world *w, struct input *in)
 static void http_head(struct world *w, struct input *in)
 {
     static const uint16_t statuses[] = {200, 206, 204, 201, 400, 403, 404, 409, 412, 413, 416, 429, 460, 500, 501, 503};
-    static const ferry_text etags[] = {{NULL, 0}, {"\"a\"", 3}, {"\"b\"", 3}, {"W/\"a\"", 5}};
+    static const char *const etags[] = {NULL, "\"a\"", "\"b\"", "W/\"a\""};
     uint8_t a = byte(in), b = byte(in), c = byte(in);
     ferry_lane_status status;
     ferry_lane lane = (a & 0x10) != 0 ? FERRY_LANE_DOWN : FERRY_LANE_UP;

@@ -142,7 +142,7 @@ typedef struct {
     uint64_t range_total; /**< 0 when not told */
     uint64_t length;
     uint64_t upload_offset;
-    ferry_text etag; /**< as sent, with its quotes; absent: ptr null */
+    const char *etag; /**< as sent, with its quotes; absent: null */
 } ferry_http_head;
 
 /** @brief One event; only the members named at its kind are looked at, and only during the call. */
