@@ -30,8 +30,8 @@ enum {
 /* A time that never comes. */
 #define FERRY__NEVER UINT32_MAX
 
-/* Why a message was sent; also the last character of its request id, behind the lane's nonce. */
-enum { FERRY__ID_ASK = '0', FERRY__ID_PROGRESS = '1', FERRY__ID_REPORT = '2' };
+/* The last character of a request id, behind the lane's nonce: in which phase the message was sent. */
+#define FERRY__ID_OF(phase) ('0' + (phase))
 
 typedef ferry__lane_state lane_state;
 
@@ -115,8 +115,8 @@ bool ferry__downlink_read(char *text, size_t len, ferry__downlink *ret_msg);
 
 /** The topic, at the beginning of the work space. */
 void ferry__topic_write(ferry_device *d, const char *prefix, ferry_action *act);
-/** A PUBLISH of the question, a progress report or the result: FERRY__ID_... */
-void ferry__lane_publish(const lane_state *l, char what, ferry_action *act);
+/** A PUBLISH of what the phase has to say: the question, progress or the result. */
+void ferry__lane_publish(const lane_state *l, ferry_action *act);
 
 /* --- talk.c: messages, both directions --- */
 

@@ -116,7 +116,9 @@ void ferry__lane_report(lane_state *l, ferry_device_err err)
         return;
     }
     lane_drop_request(l);
-    l->todo |= l->partial && err != FERRY_DEVICE_OK ? FERRY__TODO_SAVE | FERRY__TODO_DISCARD : FERRY__TODO_SAVE;
+    l->todo |= FERRY__TODO_SAVE;
+    if (l->partial && err != FERRY_DEVICE_OK)
+        l->todo |= FERRY__TODO_DISCARD;
     l->partial = false;
     l->kept.result = (uint8_t)err;
     l->tries = 0;

@@ -82,7 +82,7 @@ static bool act_on_phase(lane_state *l, ferry_action *act)
     act->kind = (ferry_action_kind)kind;
     l->issued = true;
     if (kind == FERRY_ACT_PUBLISH) {
-        ferry__lane_publish(l, l->phase == FERRY_PHASE_ASK ? FERRY__ID_ASK : FERRY__ID_REPORT, act);
+        ferry__lane_publish(l, act);
         l->left.due = l->cfg->answer_ms << (l->tries < PATIENCE ? l->tries : PATIENCE);
     } else if (kind == FERRY_ACT_HTTP)
         ferry__lane_request(l, act);
@@ -109,7 +109,7 @@ FERRY__APART static bool lane_next(lane_state *l, ferry_action *act, uint32_t *l
         if (l->left.progress == 0) {
             l->left.progress = l->cfg->progress_ms;
             act->kind = FERRY_ACT_PUBLISH;
-            ferry__lane_publish(l, FERRY__ID_PROGRESS, act);
+            ferry__lane_publish(l, act);
             return true;
         }
         ms = earlier(ms, l->left.progress);

@@ -30,7 +30,7 @@ static void lane_answer(lane_state *l, const ferry__downlink *msg, char what)
         ferry__lane_settle(l, source, msg->result_code);
     /* A late "go on" to the last progress report is no confirmation. */
     else if (l->phase == FERRY_PHASE_REPORT &&
-             (msg->result_code != 0 || (l->echoes ? what == FERRY__ID_REPORT : l->issued)))
+             (msg->result_code != 0 || (l->echoes ? what == FERRY__ID_OF(FERRY_PHASE_REPORT) : l->issued)))
         lane_verdict(l, source, msg->result_code);
 }
 
@@ -48,7 +48,7 @@ FERRY__APART static void lane_message(lane_state *l, const ferry__downlink *msg)
     if (msg->says == FERRY__SAYS_DOWNLOAD_TASK)
         ferry__download_offer(l, msg);
     else if (msg->says == FERRY__SAYS_UPLOAD_TASK)
-        ferry__upload_answer(l, msg, what == FERRY__ID_ASK);
+        ferry__upload_answer(l, msg, what == FERRY__ID_OF(FERRY_PHASE_ASK));
     else
         lane_answer(l, msg, what);
 }

@@ -113,7 +113,7 @@ static char *put_state(char *to, const lane_state *l)
     return put_number(to, percent_of(l->kept.offset, l->kept.size));
 }
 
-static char *put_gap(char *to, char gap, const lane_state *l, char what)
+static char *put_gap(char *to, char gap, const lane_state *l)
 {
     switch (gap) {
     case 'S':
@@ -135,14 +135,14 @@ static char *put_gap(char *to, char gap, const lane_state *l, char what)
         return put(to, word_of(l->kept.result) + 1);
     default: /* I */
         memcpy(to, l->nonce, sizeof l->nonce);
-        to[sizeof l->nonce] = what;
+        to[sizeof l->nonce] = (char)FERRY__ID_OF(l->phase);
         return to + sizeof l->nonce + 1;
     }
 }
 
-void ferry__lane_publish(const lane_state *l, char what, ferry_action *act)
+void ferry__lane_publish(const lane_state *l, ferry_action *act)
 {
-    const char *text = what != FERRY__ID_ASK ? report : ferry__is_down(l) ? get : create;
+    const char *text = l->phase != FERRY_PHASE_ASK ? report : ferry__is_down(l) ? get : create;
     char *to = l->d->work + FERRY_TOPIC_SIZE;
 
     ferry__topic_write(l->d, FERRY_TOPIC_UP_PREFIX, act);
@@ -151,10 +151,10 @@ void ferry__lane_publish(const lane_state *l, char what, ferry_action *act)
         if (*text == 'Z')
             text = end;
         if (*text >= 'A' && *text <= 'Z')
-            to = put_gap(to, *text, l, what);
+            to = put_gap(to, *text, l);
         else
             *to++ = *text;
     }
     act->len = (size_t)(to - act->payload);
-    act->qos = what != FERRY__ID_PROGRESS;
+    act->qos = l->phase != FERRY_PHASE_MOVE;
 }

@@ -45,22 +45,22 @@ void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_ans
 void ferry__upload_head(lane_state *l, const ferry_http_head *head)
 {
     if (l->request == FERRY_HTTP_PUT)
-        l->kept.offset = l->kept.size;
-    else if (head->has_upload_offset && head->upload_offset <= l->kept.size) {
+        return;
+    if (head->has_upload_offset && head->upload_offset <= l->kept.size) {
         l->kept.offset = head->upload_offset;
         ferry__lane_moved(l);
-    } else if (l->request == FERRY_HTTP_PROBE)
+    } else if (l->request == FERRY_HTTP_PROBE) {
+        l->kept.offset = 0;
         l->whole = true;
+    }
 }
 
 void ferry__upload_http_end(lane_state *l)
 {
-    bool all = l->kept.offset == l->kept.size;
-
-    if (l->request == FERRY_HTTP_PROBE && (l->whole || !all))
-        ferry__lane_enter(l, FERRY_PHASE_MOVE);
-    else if (all)
+    if (l->request == FERRY_HTTP_PUT || l->kept.offset == l->kept.size)
         ferry__lane_report(l, FERRY_DEVICE_OK);
+    else if (l->request == FERRY_HTTP_PROBE)
+        ferry__lane_enter(l, FERRY_PHASE_MOVE);
     else /* the store took a part only: see how much */
         ferry__lane_fault(l, FERRY_FAULT_LOST);
 }

@@ -237,7 +237,7 @@ static void message(struct world *w, struct input *in)
                        size, names[what % 6], md5, urls[what / 8 % 5]);
     if ((id & 1) != 0)
         len +=
-            snprintf(payload + len, sizeof payload - (size_t)len, ",\"request_id\":\"%.7s%x\"", w->id, id >> 1 & 3);
+            snprintf(payload + len, sizeof payload - (size_t)len, ",\"request_id\":\"%.7s%c\"", w->id, "3680"[id >> 1 & 3]);
     if ((id & 0x10) != 0)
         len += snprintf(payload + len, sizeof payload - (size_t)len, ",\"result_code\":%d", code);
     if ((id & 0x20) != 0)
