@@ -12,7 +12,7 @@
 #define DOWN FERRY__ON_RESULT_DOWN
 #define ONE(code) (code), 0
 #define FROM_TO(from, to) (from), (to) - (from)
-#define ALL INT16_MIN, EVERYTHING
+#define ALL 0, EVERYTHING
 
 enum { EVERYTHING = UINT8_MAX };
 
@@ -72,9 +72,8 @@ const ferry__rule *ferry__decide(unsigned source, int code)
 {
     const ferry__rule *rule = rules;
 
-    if (code < INT16_MIN || code > INT16_MAX)
-        code = INT16_MAX; /* a result_code is any 32-bit number; one row takes all that are unknown */
-    while ((rule->sources & source) == 0 || code < rule->from || (rule->more != EVERYTHING && code > rule->from + rule->more))
+    while ((rule->sources & source) == 0 ||
+           (rule->more != EVERYTHING && (code < rule->from || code > rule->from + rule->more)))
         rule++;
     return rule;
 }

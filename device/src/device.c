@@ -65,7 +65,7 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
         l->d = d;
         l->cfg = cfg;
         l->down = l != d->lane || FERRY_WITHOUT_UPLOAD;
-        l->kept.lane = l->down ? FERRY_LANE_DOWN : FERRY_LANE_UP;
+        l->kept.lane = (uint8_t)(FERRY__SNAPSHOT_VERSION + l->down);
         l->name = next;
         l->url = next + cfg->name_max + 1;
         l->name[0] = l->url[0] = '\0';

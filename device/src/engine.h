@@ -135,8 +135,8 @@ void ferry__lane_request(lane_state *l, ferry_action *act);
 /* --- upload.c --- */
 /** The phase that begins or resumes the transfer itself. */
 ferry_phase ferry__upload_first(const lane_state *l);
-/** is_answer: it carries the id of our question. */
-void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_answer);
+/** answers: it carries the id of our question. */
+void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool answers);
 void ferry__upload_read(lane_state *l, const void *bytes, size_t len);
 void ferry__upload_head(lane_state *l, const ferry_http_head *head);
 void ferry__upload_http_end(lane_state *l);
@@ -160,6 +160,8 @@ bool ferry__link_next(ferry_device *d, ferry_action *act, uint32_t *left);
 ferry_device_err ferry__link_event(ferry_device *d, const ferry_event *event);
 
 /* --- snapshot.c --- */
+/* The last byte of a snapshot is this plus its lane; the next version is two more. */
+enum { FERRY__SNAPSHOT_VERSION = 4 };
 /** Writes at most FERRY_SNAPSHOT_MAX bytes. */
 size_t ferry__snapshot_write(const lane_state *l, uint8_t *out);
 

@@ -3,23 +3,20 @@
 #include <string.h>
 
 /*
- * The lane's `kept` as it is, its name, then 8 bytes of the MD5 over version, identity and all that: a snapshot of
- * another version or device is as wrong as a damaged one. It stays on its device, so the byte order is the processor's;
- * the offsets are the same for every compiler that aligns numbers to their size or less.
+ * The lane's `kept` as it is, its name, then 8 bytes of the MD5 over the identity and all that: a snapshot of another
+ * device is as wrong as a damaged one. Its last byte tells version and lane. It stays on its device, so the byte order
+ * is the processor's; the offsets are the same for every compiler that aligns numbers to their size or less.
  */
-#define VERSION "Fy2"
 enum { CHECK = 8 };
 
 #define AT(member) offsetof(ferry__kept, member)
-
-typedef char ferry__kept_has_no_gaps[sizeof(ferry__kept) == 176 && AT(zero) == 175 ? 1 : -1];
+typedef char ferry__kept_has_no_gaps[sizeof(ferry__kept) == 176 && AT(lane) == 175 ? 1 : -1];
 
 static void checksum(const ferry_device *d, const uint8_t *bytes, size_t len, uint8_t ret_digest[FERRY_MD5_BYTES])
 {
     ferry_md5 md5;
 
     ferry_md5_init(&md5);
-    ferry_md5_update(&md5, VERSION, sizeof VERSION);
     ferry_md5_update(&md5, d->cfg->product, strlen(d->cfg->product) + 1);
     ferry_md5_update(&md5, d->cfg->device, strlen(d->cfg->device) + 1);
     ferry_md5_update(&md5, bytes, len);
@@ -75,10 +72,10 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
         return FERRY_DEVICE_E_SNAPSHOT;
     len -= CHECK;
     checksum(d, in, len, digest);
-    ferry_lane lane = (ferry_lane)in[AT(lane)];
-    if (memcmp(digest, in + len, CHECK) != 0 || !ferry__is_built_in(lane))
+    unsigned lane = in[AT(lane)] - FERRY__SNAPSHOT_VERSION;
+    if (memcmp(digest, in + len, CHECK) != 0 || !ferry__is_built_in((ferry_lane)lane))
         return FERRY_DEVICE_E_SNAPSHOT;
-    return lane_restore(ferry__lane_at(d, lane), in, len - sizeof(ferry__kept));
+    return lane_restore(ferry__lane_at(d, (ferry_lane)lane), in, len - sizeof(ferry__kept));
 }
 
 ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, void *out, size_t cap, size_t *ret_len)

@@ -19,7 +19,7 @@ static void lane_verdict(lane_state *l, unsigned source, int code)
 }
 
 /* The answer to a report, or the platform's word on a running transfer. */
-static void lane_answer(lane_state *l, const ferry__downlink *msg, char what)
+static void lane_answer(lane_state *l, const ferry__downlink *msg, bool answers)
 {
     unsigned source = ferry__is_down(l) ? FERRY__ON_RESULT_DOWN : FERRY__ON_RESULT_UP;
 
@@ -29,28 +29,27 @@ static void lane_answer(lane_state *l, const ferry__downlink *msg, char what)
         (l->phase == FERRY_PHASE_PAUSE && l->told))
         ferry__lane_settle(l, source, msg->result_code);
     /* A late "go on" to the last progress report is no confirmation. */
-    else if (l->phase == FERRY_PHASE_REPORT &&
-             (msg->result_code != 0 || (l->echoes ? what == FERRY__ID_OF(FERRY_PHASE_REPORT) : l->issued)))
+    else if (l->phase == FERRY_PHASE_REPORT && (msg->result_code != 0 || (l->echoes ? answers : l->issued)))
         lane_verdict(l, source, msg->result_code);
 }
 
 FERRY__APART static void lane_message(lane_state *l, const ferry__downlink *msg)
 {
     const char *id = msg->text[FERRY__REQUEST_ID];
-    char what = '\0'; /* the platform does not echo ids */
+    bool answers = false; /* what this phase has said */
 
     if (*id != '\0') {
         if (strncmp(id, l->nonce, sizeof l->nonce) != 0)
             return; /* about another transfer */
         l->echoes = true;
-        what = id[sizeof l->nonce];
+        answers = id[sizeof l->nonce] == FERRY__ID_OF(l->phase);
     }
     if (msg->says == FERRY__SAYS_DOWNLOAD_TASK)
         ferry__download_offer(l, msg);
     else if (msg->says == FERRY__SAYS_UPLOAD_TASK)
-        ferry__upload_answer(l, msg, what == FERRY__ID_OF(FERRY_PHASE_ASK));
+        ferry__upload_answer(l, msg, answers);
     else
-        lane_answer(l, msg, what);
+        lane_answer(l, msg, answers);
 }
 
 void ferry__message(ferry_device *d, const ferry__downlink *msg)

@@ -24,12 +24,12 @@ void ferry__upload_read(lane_state *l, const void *bytes, size_t len)
     ferry__lane_enter(l, FERRY_PHASE_ASK);
 }
 
-void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool is_answer)
+void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool answers)
 {
     if (l->phase != FERRY_PHASE_ASK)
         return;
     /* Without an id the echoed bytes tell: an answer to an older request is not for us. */
-    if (!is_answer && (!msg->has_md5 || memcmp(msg->md5, l->kept.md5, FERRY_MD5_BYTES) != 0))
+    if (!answers && (!msg->has_md5 || memcmp(msg->md5, l->kept.md5, FERRY_MD5_BYTES) != 0))
         return;
     if (msg->result_code != 0) {
         ferry__lane_settle(l, FERRY__ON_RESULT_UP, msg->result_code);

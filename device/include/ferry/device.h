@@ -241,7 +241,7 @@ typedef struct {
     ferry_md5 hash;
     uint8_t md5[FERRY_MD5_BYTES];
     char etag[44];
-    uint8_t stage, result, lane, zero;
+    uint8_t stage, result, unused, lane; /* lane: and the version, see snapshot.c */
 } ferry__kept;
 
 /** @brief Private to the engine: times of a direction that run down, in milliseconds left. */
