@@ -35,7 +35,6 @@ static const ferry__rule rules[] = {
     {PROBE | HTTP, FERRY__LATER, FERRY_DEVICE_E_NETWORK, FROM_TO(425, 429)},
     {PROBE | PATCH, FERRY__WHOLE, FERRY_DEVICE_E_HTTP, ONE(501)},
     {PUT | GET, FERRY__REPORT, FERRY_DEVICE_E_HTTP, ONE(501)},
-    {PROBE | HTTP, FERRY__REPORT, FERRY_DEVICE_E_HTTP, ONE(505)},
     {PROBE | HTTP, FERRY__LATER, FERRY_DEVICE_E_NETWORK, FROM_TO(500, 599)},
 
     /* a probe only asks; whatever is wrong with the URL, the PUT will be told */

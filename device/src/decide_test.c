@@ -27,8 +27,8 @@ static const struct {
     {411, 411, R, W, R, R}, {412, 412, N, W, N, A}, {413, 414, R, W, R, A},
     {415, 415, R, W, W, A}, {416, 416, R, W, R, A}, {417, 424, R, W, R, R},   {425, 429, L, L, L, L},
     {430, 459, R, W, R, R},   {460, 460, R, W, A, R},
-    {461, 499, R, W, R, R}, {500, 500, L, L, L, L}, {501, 501, R, W, W, R},   {502, 504, L, L, L, L},
-    {505, 505, R, R, R, R}, {506, 599, L, L, L, L}, {600, 65535, R, W, R, R},
+    {461, 499, R, W, R, R}, {500, 500, L, L, L, L}, {501, 501, R, W, W, R},   {502, 599, L, L, L, L},
+ {600, 65535, R, W, R, R},
 };
 
 static void every_http_status_has_the_verdict_of_the_list(void **state)

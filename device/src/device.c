@@ -66,12 +66,13 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
         l->cfg = cfg;
         l->down = l != d->lane || FERRY_WITHOUT_UPLOAD;
         l->kept.lane = (uint8_t)(FERRY__SNAPSHOT_VERSION + l->down);
-        l->name = next;
-        l->url = next + cfg->name_max + 1;
-        l->name[0] = l->url[0] = '\0';
         l->left.due = FERRY__NEVER;
+        l->name = next;
+        *next = '\0';
+        next += cfg->name_max + 1;
+        l->url = next;
+        next += cfg->url_max + 1;
         ferry_md5_init(&l->kept.hash);
-        next = l->url + cfg->url_max + 1;
     }
     return FERRY_DEVICE_OK;
 }
@@ -121,9 +122,7 @@ void ferry_device_listen(ferry_device *d, uint64_t now_ms, bool on)
     if (on && !d->listening)
         ferry_device_fetch(d, now_ms);
     d->listening = on && !FERRY_WITHOUT_DOWNLOAD;
-    if (on || l->known)
-        return;
-    if (l->phase == FERRY_PHASE_ASK || l->phase == FERRY_PHASE_PAUSE || l->phase == FERRY_PHASE_IDLE)
+    if (!on && !l->known && l->phase != FERRY_PHASE_END) /* it only asked */
         ferry__lane_enter(l, FERRY_PHASE_IDLE);
 }
 

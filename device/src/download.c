@@ -27,14 +27,15 @@ static bool same_task(const lane_state *l, const ferry__downlink *msg)
 /* Another file than the one this lane knew. A name that cannot be used is only reported, without its end. */
 static void take_task(lane_state *l, const ferry__downlink *msg)
 {
-    size_t len = 0;
+    const char *name = msg->text[FERRY__NAME];
+    size_t len = 0, len_max = l->cfg->name_max;
 
     ferry__lane_rewind(l);
     ferry__lane_begin(l);
     l->kept.size = msg->size;
     memcpy(l->kept.md5, msg->md5, FERRY_MD5_BYTES);
-    for (const char *name = msg->text[FERRY__NAME]; len < l->cfg->name_max && (uint8_t)*name >= ' '; name++)
-        l->name[len++] = *name;
+    for (; len < len_max && (uint8_t)name[len] >= ' '; len++)
+        l->name[len] = name[len];
     l->name[len] = '\0';
     l->known = true;
 }
@@ -103,7 +104,6 @@ void ferry__download_opened(lane_state *l, uint64_t usable)
     if (usable < l->kept.offset)
         ferry__lane_rewind(l);
     l->unsaved = 0;
-    l->left.save = l->cfg->save_ms;
     if (l->kept.offset == l->kept.size)
         verify(l);
     else

@@ -37,7 +37,7 @@ size_t ferry__snapshot_write(const lane_state *l, uint8_t *out)
 
 FERRY__APART static ferry_device_err lane_restore(lane_state *l, const uint8_t *in, size_t name_len)
 {
-    if (name_len > l->cfg->name_max)
+    if (name_len > l->cfg->name_max || in[AT(result)] > FERRY_DEVICE_E_BUSY)
         return FERRY_DEVICE_E_SNAPSHOT;
     if (l->phase != FERRY_PHASE_IDLE)
         return FERRY_DEVICE_E_STATE;

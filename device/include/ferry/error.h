@@ -28,7 +28,7 @@
     X(FERRY_DEVICE_E_SOURCE, 14, "2file_not_exist", "the file cannot be read, or changed meanwhile")                  \
     X(FERRY_DEVICE_E_STORE, 15, "1cannot write", "the file cannot be written")                                        \
     X(FERRY_DEVICE_E_SPACE, 16, "1no space", "there is not enough free space")                                        \
-    X(FERRY_DEVICE_E_NAME, 17, "1name refused",                                                                       \
+    X(FERRY_DEVICE_E_NAME, 17, "1bad name",                                                                       \
       "the name cannot be used here: a path, a hidden file, or a file that is not Ferry's")                          \
     X(FERRY_DEVICE_E_CANCELLED, 18, "1", "the platform cancelled the transfer")                              \
     X(FERRY_DEVICE_E_STOPPED, 19, "1stopped", "the transfer was cancelled here")                            \
