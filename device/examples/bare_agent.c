@@ -1,7 +1,7 @@
 /*
  * A complete port without an operating system: one loop, no heap, no threads. It sends one file and
- * receives one. Replace world_...() by your board's sockets, MQTT client and clock, and the arrays
- * flash_...[] by your flash.
+ * receives one, and goes on after the power has failed. Replace world_...() by your board's sockets,
+ * MQTT client, clock and flash.
  */
 #include "fake_world.h"
 
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 63, URL_MAX_BYTES = 256, HEAD_BYTES = 640, CHUNK = 512, MESSAGE_BYTES = 1024 };
+enum { NAME_MAX_BYTES = 63, URL_MAX_BYTES = 256, HEAD_BYTES = 512, CHUNK = 512, MESSAGE_BYTES = 768 };
 
 /* One HTTP request, of either lane. */
 struct request {
@@ -31,13 +31,11 @@ struct board {
     ferry_device_config config;
     uint32_t memory[FERRY_DEVICE_MEM(NAME_MAX_BYTES, URL_MAX_BYTES) / 4 + 1];
     struct request request[FERRY_LANES];
-    uint8_t flash_source[WORLD_FILE_BYTES]; /* to be sent */
-    uint8_t flash_part[WORLD_FILE_BYTES];   /* arriving */
-    uint8_t flash_file[WORLD_FILE_BYTES];   /* arrived */
-    uint8_t flash_snapshot[FERRY_LANES][FERRY_SNAPSHOT_MAX(NAME_MAX_BYTES)];
-    size_t flash_snapshot_len[FERRY_LANES];
     bool finished[FERRY_LANES];
+    unsigned restored; /* lanes that went on after the last reset */
 };
+
+_Static_assert(FERRY_SNAPSHOT_MAX(NAME_MAX_BYTES) + 4 <= WORLD_SAVED_BYTES, "room for a snapshot and its length");
 
 static ferry_device_err tell(struct board *b, ferry_event event)
 {
@@ -63,6 +61,8 @@ static void request_begin(struct board *b, const ferry_action *act)
     uint16_t port;
 
     *r = (struct request){.running = true, .act = *act, .offset = act->offset};
+    if (act->http == FERRY_HTTP_GET && act->offset == 0)
+        world_flash_erase(WORLD_PART);
     bool ok = ferry_http_host(act->url, &host, &port) &&
               ferry_http_request(act, r->head, sizeof r->head, &r->head_len) == FERRY_DEVICE_OK;
     r->socket = ok ? world_connect(host.ptr, host.len, port) : -1;
@@ -83,7 +83,7 @@ static bool request_send(struct board *b, struct request *r)
         r->head_len = r->head_sent ? 0 : r->head_len;
     } else if (sends_file && r->offset < r->act.size) {
         size_t len = r->act.size - r->offset < CHUNK ? (size_t)(r->act.size - r->offset) : CHUNK;
-        n = world_send(r->socket, b->flash_source + r->offset, len);
+        n = world_send(r->socket, world_flash(WORLD_SOURCE) + r->offset, len);
         r->offset += n > 0 ? (uint64_t)n : 0;
         (void)tell(b, (ferry_event){.kind = FERRY_EV_SENT, .lane = r->act.lane, .offset = r->offset});
     }
@@ -116,9 +116,9 @@ static bool body_bytes(struct board *b, struct request *r, const uint8_t *bytes,
     r->body_left -= len;
     if (r->act.http != FERRY_HTTP_GET || len == 0)
         return true;
-    if (len > sizeof b->flash_part - r->offset)
+    if (len > WORLD_FILE_BYTES - r->offset)
         return false;
-    memcpy(b->flash_part + r->offset, bytes, len);
+    world_flash_write(WORLD_PART, (size_t)r->offset, bytes, len);
     r->offset += len;
     return tell(b, (ferry_event){.kind = FERRY_EV_BODY, .lane = r->act.lane, .bytes = bytes, .len = len}) ==
            FERRY_DEVICE_OK;
@@ -131,12 +131,9 @@ static void request_step(struct board *b, struct request *r)
 
     if (!r->running)
         return;
-    if (!request_send(b, r)) {
-        request_end(b, r, FERRY_FAULT_LOST, true);
-        return;
-    }
-    int n = r->head_sent ? world_recv(r->socket, bytes, sizeof bytes) : WORLD_AGAIN;
-    int at = 0;
+    int n = request_send(b, r) ? WORLD_AGAIN : WORLD_CLOSED, at = 0;
+    if (n == WORLD_AGAIN && r->head_sent)
+        n = world_recv(r->socket, bytes, sizeof bytes);
     while (at < n && wanted && !r->head_done)
         wanted = head_byte(b, r, (char)bytes[at++]);
     if (at < n && wanted)
@@ -153,15 +150,15 @@ static void request_step(struct board *b, struct request *r)
 
 static void read_source(struct board *b, const ferry_action *act)
 {
-    size_t len = act->size - act->offset < CHUNK ? (size_t)(act->size - act->offset) : CHUNK;
+    ferry_event read = {.kind = FERRY_EV_READ, .lane = act->lane, .bytes = world_flash(WORLD_SOURCE) + act->offset};
 
-    (void)tell(
-        b, (ferry_event){.kind = FERRY_EV_READ, .lane = act->lane, .bytes = b->flash_source + act->offset, .len = len});
+    read.len = act->size - act->offset < CHUNK ? (size_t)(act->size - act->offset) : CHUNK;
+    (void)tell(b, read);
 }
 
 static void open_part(struct board *b, const ferry_action *act)
 {
-    if (act->size > sizeof b->flash_part)
+    if (act->size > WORLD_FILE_BYTES)
         (void)tell(b, (ferry_event){.kind = FERRY_EV_FILE_FAILED, .lane = act->lane, .fault = FERRY_FAULT_SPACE});
     else
         (void)tell(b, (ferry_event){.kind = FERRY_EV_OPENED, .lane = act->lane, .offset = act->offset});
@@ -169,15 +166,33 @@ static void open_part(struct board *b, const ferry_action *act)
 
 static void commit_part(struct board *b, const ferry_action *act)
 {
-    memcpy(b->flash_file, b->flash_part, (size_t)act->size);
+    world_flash_erase(WORLD_FILE);
+    world_flash_write(WORLD_FILE, 0, world_flash(WORLD_PART), (size_t)act->size);
     (void)tell(b, (ferry_event){.kind = FERRY_EV_COMMITTED, .lane = act->lane});
 }
 
-static void save(struct board *b, const ferry_action *act)
+/* The length goes last: without it there is no snapshot. */
+static void save(const ferry_action *act)
 {
-    b->flash_snapshot_len[act->lane] = act->len;
-    if (act->len > 0)
-        memcpy(b->flash_snapshot[act->lane], act->bytes, act->len);
+    world_area area = WORLD_SAVED + (world_area)act->lane;
+    uint32_t len = (uint32_t)act->len;
+
+    world_flash_erase(area);
+    if (len == 0)
+        return;
+    world_flash_write(area, sizeof len, act->bytes, len);
+    world_flash_write(area, 0, &len, sizeof len);
+}
+
+static void restore(struct board *b, ferry_lane lane)
+{
+    const uint8_t *saved = world_flash(WORLD_SAVED + (world_area)lane);
+    uint32_t len;
+
+    memcpy(&len, saved, sizeof len);
+    if (len <= WORLD_SAVED_BYTES - sizeof len &&
+        ferry_device_restore(&b->device, world_now_ms(), saved + sizeof len, len) == FERRY_DEVICE_OK)
+        b->restored++;
 }
 
 /* ---- the loop ---- */
@@ -212,7 +227,7 @@ static void carry_out(struct board *b, const ferry_action *act)
         request_end(b, &b->request[act->lane], FERRY_FAULT_NONE, false);
         break;
     case FERRY_ACT_SAVE:
-        save(b, act);
+        save(act);
         break;
     case FERRY_ACT_FINISHED:
         printf("%s: %s\n", act->name, ferry_device_err_text(act->err));
@@ -236,33 +251,49 @@ static void receive(struct board *b)
         request_step(b, r);
 }
 
+/* After each reset, with what is in flash. False: the power has failed. */
+static bool run(struct board *b)
+{
+    ferry_action act;
+    ferry_upload_request upload = {.name = "log.bin", .size = WORLD_FILE_BYTES, .tag = 1};
+
+    memset(b, 0, sizeof *b);
+    b->config = (ferry_device_config){.product = "p1", .device = "board-7", FERRY_DEVICE_DEFAULTS};
+    b->config.name_max = NAME_MAX_BYTES;
+    b->config.url_max = URL_MAX_BYTES;
+    b->config.resumable_bytes = 1;
+    b->config.save_bytes = 4096;
+    b->config.save_ms = 10;
+    if (ferry_device_init(&b->device, &b->config, b->memory, sizeof b->memory, 12345, NULL) != FERRY_DEVICE_OK)
+        return true;
+    restore(b, FERRY_LANE_UP);
+    restore(b, FERRY_LANE_DOWN);
+    printf("started; %u transfers go on\n", b->restored);
+    if (ferry_device_upload(&b->device, world_now_ms(), &upload) == FERRY_DEVICE_E_ARG)
+        return true; /* E_STATE is good: it is sent, and its result is being reported */
+    ferry_device_fetch(&b->device, world_now_ms());
+    while (!b->finished[FERRY_LANE_UP] || !b->finished[FERRY_LANE_DOWN]) {
+        ferry_device_next(&b->device, world_now_ms(), &act);
+        if (act.kind != FERRY_ACT_WAIT) {
+            carry_out(b, &act);
+            continue;
+        }
+        world_sleep_until(act.deadline_ms);
+        if (world_power_fails())
+            return false;
+        receive(b);
+    }
+    return true;
+}
+
 int main(void)
 {
     static struct board b;
-    ferry_action act;
-    ferry_device_config config = {.product = "p1", .device = "board-7", FERRY_DEVICE_DEFAULTS};
-    ferry_upload_request upload = {.name = "log.bin", .size = sizeof b.flash_source, .tag = 1};
 
-    config.name_max = NAME_MAX_BYTES;
-    config.url_max = URL_MAX_BYTES;
-    config.resumable_bytes = 1;
-    b.config = config;
-    for (size_t i = 0; i < sizeof b.flash_source; i++)
-        b.flash_source[i] = (uint8_t)(i * i / 7);
-    if (ferry_device_init(&b.device, &b.config, b.memory, sizeof b.memory, 12345, NULL) != FERRY_DEVICE_OK ||
-        ferry_device_upload(&b.device, world_now_ms(), &upload) != FERRY_DEVICE_OK)
-        return 1;
-    ferry_device_fetch(&b.device, world_now_ms());
-    while (!b.finished[FERRY_LANE_UP] || !b.finished[FERRY_LANE_DOWN]) {
-        ferry_device_next(&b.device, world_now_ms(), &act);
-        if (act.kind == FERRY_ACT_WAIT) {
-            world_sleep_until(act.deadline_ms);
-            receive(&b);
-        } else
-            carry_out(&b, &act);
-    }
-    bool ok = world_got_upload(b.flash_source, sizeof b.flash_source) && world_confirmed_download() &&
-              memcmp(b.flash_file, world_offered_file(), sizeof b.flash_file) == 0;
+    world_write_log();
+    while (!run(&b))
+        continue;
+    bool ok = world_got_upload() && world_got_download() && world_saw_resume() && b.restored == FERRY_LANES;
     puts(ok ? "both files are on the other side" : "something is missing");
     return ok ? 0 : 1;
 }
