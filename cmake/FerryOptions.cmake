@@ -6,7 +6,11 @@ set(FERRY_SANITIZE "" CACHE STRING "Sanitizers for everything, e.g. address,unde
 set(CMAKE_C_STANDARD 11)
 set(CMAKE_C_STANDARD_REQUIRED ON)
 set(CMAKE_C_EXTENSIONS ON)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(CMAKE_SYSTEM_NAME STREQUAL "Generic")
+  set(FERRY_BARE ON) # no operating system, see FerryBare.cmake
+else()
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+endif()
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 

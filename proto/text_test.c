@@ -170,7 +170,7 @@ static void utf8_is_valid_in_its_shortest_form_and_without_surrogates_only(void 
 
             assert_true(c < room[bytes]);
             if (ferry_utf8_valid(text) != wanted)
-                fail_msg("U+%04X in %zu bytes", c, bytes);
+                fail_msg("U+%04X in %zu bytes", (unsigned)c, bytes);
         }
 }
 

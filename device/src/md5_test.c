@@ -96,15 +96,15 @@ static void md5_goes_on_from_a_copied_state(void **state)
 
 static void md5_counts_bits_beyond_32_bits(void **state)
 {
-    /* 512 MiB are 2^32 bits: the digest differs from that of nothing only if the length does not wrap. */
-    static uint8_t zeros[1 << 16];
+    /* 512 MiB of zeros are 2^32 bits. The state before the last block of them, because small boards take half a
+       minute to get there; were it wrong, the digest would be, too. */
+    static const uint8_t zeros[FERRY_MD5_BLOCK];
+    ferry_md5 md5 = {.state = {0x459d57e0, 0x8ffbe704, 0xeb9e8c71, 0x14838f80},
+                     .bytes = (1u << 29) - FERRY_MD5_BLOCK};
     char text[33];
-    ferry_md5 md5;
 
     (void)state;
-    ferry_md5_init(&md5);
-    for (int i = 0; i < 1 << 13; i++)
-        ferry_md5_update(&md5, zeros, sizeof zeros);
+    ferry_md5_update(&md5, zeros, sizeof zeros);
     digest_text(&md5, text);
     assert_string_equal(text, "aa559b4e3523a6c931f08f4df52d58f2");
 }
