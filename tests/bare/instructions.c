@@ -188,7 +188,7 @@ static void request_step(struct session *s)
                             .length = FILE_BYTES,
                             .has_upload_offset = !get,
                             .upload_offset = probe ? 0 : FILE_BYTES,
-                            .etag = {"\"098f6bcd4621d373cade4e832627b4f6\"", 34}};
+                            .etag = "\"098f6bcd4621d373cade4e832627b4f6\""};
     ferry_event event = {.lane = s->request.lane, .kind = FERRY_EV_HTTP_HEAD, .head = &head};
 
     if (get && s->at == 0)
