@@ -19,7 +19,7 @@ void ferry__tick(ferry_device *d, uint64_t now_ms)
     uint32_t ms = passed >> 32 == 0 ? (uint32_t)passed : FERRY__NEVER;
     d->now_ms = now_ms;
     run_down(&d->link_left, 1, ms);
-    for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++)
+    for (lane_state *l = d->lane; l < d->lane + FERRY__LANES; l++)
         run_down(&l->left.due, sizeof l->left / sizeof l->left.due, ms);
 }
 
@@ -61,7 +61,7 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
     d->random = seed != 0 ? seed : 1;
     d->work = mem;
     char *next = d->work + FERRY_DEVICE_WORK(cfg->name_max);
-    for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++) {
+    for (lane_state *l = d->lane; l < d->lane + FERRY__LANES; l++) {
         l->d = d;
         l->cfg = cfg;
         l->down = l != d->lane || FERRY_WITHOUT_UPLOAD;
@@ -110,8 +110,10 @@ void ferry_device_fetch(ferry_device *d, uint64_t now_ms)
 {
     lane_state *l = ferry__lane_at(d, FERRY_LANE_DOWN);
 
+    if (FERRY_WITHOUT_DOWNLOAD)
+        return;
     ferry__tick(d, now_ms);
-    if (!FERRY_WITHOUT_DOWNLOAD && l->phase == FERRY_PHASE_IDLE)
+    if (l->phase == FERRY_PHASE_IDLE)
         ferry__lane_timeout(l);
 }
 
@@ -119,9 +121,11 @@ void ferry_device_listen(ferry_device *d, uint64_t now_ms, bool on)
 {
     lane_state *l = ferry__lane_at(d, FERRY_LANE_DOWN);
 
+    if (FERRY_WITHOUT_DOWNLOAD)
+        return;
     if (on && !d->listening)
         ferry_device_fetch(d, now_ms);
-    d->listening = on && !FERRY_WITHOUT_DOWNLOAD;
+    d->listening = on;
     if (!on && !l->known && l->phase != FERRY_PHASE_END) /* it only asked */
         ferry__lane_enter(l, FERRY_PHASE_IDLE);
 }
@@ -152,11 +156,11 @@ static ferry_device_err on_file(lane_state *l, const ferry_event *event)
 
     if (expected == 0 || (event->kind != expected && event->kind != FERRY_EV_FILE_FAILED))
         return FERRY_DEVICE_E_STATE;
-    if (event->kind == FERRY_EV_OPENED)
+    if (!FERRY_WITHOUT_DOWNLOAD && event->kind == FERRY_EV_OPENED)
         ferry__download_opened(l, event->offset);
-    else if (event->kind == FERRY_EV_COMMITTED)
+    else if (!FERRY_WITHOUT_DOWNLOAD && event->kind == FERRY_EV_COMMITTED)
         ferry__lane_report(l, FERRY_DEVICE_OK);
-    else if (event->kind == FERRY_EV_READ)
+    else if (!FERRY_WITHOUT_UPLOAD && event->kind == FERRY_EV_READ)
         ferry__upload_read(l, event->bytes, event->len);
     else
         ferry__lane_fault(l, event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM : event->fault);
@@ -180,9 +184,9 @@ FERRY__APART static ferry_device_err on_lane_event(lane_state *l, const ferry_ev
         return on_file(l, event);
     if (event->kind == FERRY_EV_HTTP_HEAD)
         return ferry__lane_head(l, event->head);
-    if (event->kind == FERRY_EV_BODY)
+    if (!FERRY_WITHOUT_DOWNLOAD && event->kind == FERRY_EV_BODY)
         return ferry__download_body(l, event->bytes, event->len);
-    if (event->kind == FERRY_EV_SENT)
+    if (!FERRY_WITHOUT_UPLOAD && event->kind == FERRY_EV_SENT)
         return ferry__lane_sent(l, event->offset);
     if (event->kind != FERRY_EV_HTTP_END || !l->live)
         return FERRY_DEVICE_E_STATE;

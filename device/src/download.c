@@ -4,7 +4,7 @@
 
 void ferry__download_nothing(lane_state *l, ferry_device_err err)
 {
-    if (!l->d->listening || l->known) {
+    if (!ferry__listens(l->d) || l->known) {
         ferry__lane_end(l, err, false);
         return;
     }
@@ -69,7 +69,7 @@ void ferry__download_offer(lane_state *l, const ferry__downlink *msg)
     if (!msg->has_md5 || msg->size == 0)
         return; /* no offer that could be carried out: as good as none */
     bool same = same_task(l, msg);
-    if (l->phase != FERRY_PHASE_ASK && (l->phase != FERRY_PHASE_IDLE || !l->d->listening)) {
+    if (l->phase != FERRY_PHASE_ASK && (l->phase != FERRY_PHASE_IDLE || !ferry__listens(l->d))) {
         if (same)
             offered_again(l, msg);
         return;

@@ -41,6 +41,11 @@ static inline bool ferry__is_down(const lane_state *l)
     return FERRY_WITHOUT_UPLOAD || (!FERRY_WITHOUT_DOWNLOAD && l->down);
 }
 
+static inline bool ferry__listens(const ferry_device *d)
+{
+    return !FERRY_WITHOUT_DOWNLOAD && d->listening;
+}
+
 static inline bool ferry__is_built_in(ferry_lane lane)
 {
     return lane == FERRY_LANE_DOWN ? !FERRY_WITHOUT_DOWNLOAD : lane == FERRY_LANE_UP && !FERRY_WITHOUT_UPLOAD;
@@ -49,11 +54,11 @@ static inline bool ferry__is_built_in(ferry_lane lane)
 /* The lane must be built in. */
 static inline const lane_state *ferry__const_lane_at(const ferry_device *d, ferry_lane lane)
 {
-    return &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];
+    return &d->lane[FERRY__LANES > 1 && lane == FERRY_LANE_DOWN];
 }
 static inline lane_state *ferry__lane_at(ferry_device *d, ferry_lane lane)
 {
-    return &d->lane[FERRY_LANES > 1 && lane == FERRY_LANE_DOWN];
+    return &d->lane[FERRY__LANES > 1 && lane == FERRY_LANE_DOWN];
 }
 
 /* 1 to name_max bytes without control characters, also not DEL; UTF-8 is what the platform sees to. */

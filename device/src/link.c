@@ -4,9 +4,9 @@
 
 static bool wanted(const ferry_device *d)
 {
-    bool any = d->listening;
+    bool any = ferry__listens(d);
 
-    for (unsigned i = 0; i < FERRY_LANES; i++)
+    for (unsigned i = 0; i < FERRY__LANES; i++)
         any |= d->lane[i].phase > FERRY_PHASE_KEPT;
     return any;
 }
@@ -20,9 +20,9 @@ static void link_failed(ferry_device *d, ferry_fault fault)
     d->link_fault = (uint8_t)fault;
     d->link_tries++;
     d->link_left = ferry__backoff(d, stop ? UINT8_MAX : d->link_tries);
-    for (lane_state *l = d->lane; l < d->lane + FERRY_LANES; l++) {
+    for (lane_state *l = d->lane; l < d->lane + FERRY__LANES; l++) {
         /* A transfer that nobody listens for any more ends when the broker says no: it will say so again. */
-        if (stop && !d->listening && l->phase >= FERRY_PHASE_HASH && l->phase <= FERRY_PHASE_PAUSE)
+        if (stop && !ferry__listens(d) && l->phase >= FERRY_PHASE_HASH && l->phase <= FERRY_PHASE_PAUSE)
             ferry__lane_end_by_link(l, (ferry_device_err)rule->err);
         /* Whatever waits for the platform is sent again: an answer may have been lost with the link. */
         else if (l->phase == FERRY_PHASE_ASK || l->phase == FERRY_PHASE_REPORT)
@@ -36,7 +36,7 @@ static void link_up(ferry_device *d)
 
     d->link = FERRY__LINK_UP;
     d->link_fault = FERRY_FAULT_NONE;
-    if (d->listening && down->phase == FERRY_PHASE_IDLE) /* a push may have been lost meanwhile */
+    if (ferry__listens(d) && down->phase == FERRY_PHASE_IDLE) /* a push may have been lost meanwhile */
         ferry__lane_timeout(down);
 }
 

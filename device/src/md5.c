@@ -1,6 +1,8 @@
-#include "ferry/md5.h"
+#include "ferry/device.h"
 
 #include <string.h>
+
+#if !FERRY_WITHOUT_MD5
 
 /* Rolled up when the compiler is asked for small code, unrolled otherwise: three times as fast. */
 #if defined(__OPTIMIZE_SIZE__) || !defined(__OPTIMIZE__)
@@ -133,3 +135,5 @@ void ferry_md5_final(ferry_md5 *md5, uint8_t ret_digest[FERRY_MD5_BYTES])
     for (unsigned i = 0; i < 4; i++)
         store_le(ret_digest + (size_t)4 * i, md5->state[i]);
 }
+
+#endif

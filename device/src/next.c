@@ -30,7 +30,7 @@ static uint32_t lane_left(const lane_state *l)
 {
     if (l->issued || (l->phase != FERRY_PHASE_ASK && l->phase != FERRY_PHASE_REPORT))
         return l->left.due;
-    if (ferry__is_down(l) && l->d->listening && !l->known)
+    if (ferry__is_down(l) && ferry__listens(l->d) && !l->known)
         return FERRY__NEVER; /* who listens can wait for the broker for ever */
     return l->left.give_up;
 }
@@ -68,7 +68,7 @@ static void act_finished(lane_state *l, ferry_action *act)
         ferry__lane_rewind(l);
     }
     /* A listener asks for the next file at once, after a failure later. */
-    if (l->d->listening && ferry__is_down(l))
+    if (ferry__listens(l->d) && ferry__is_down(l))
         l->left.due = l->err == FERRY_DEVICE_OK ? 0 : ferry__backoff(l->d, UINT8_MAX);
 }
 
@@ -128,7 +128,7 @@ void ferry_device_next(ferry_device *d, uint64_t now_ms, ferry_action *ret_actio
         return;
     uint8_t last = d->turn;
     do { /* the lanes take turns, so that a busy one cannot starve the other */
-        d->turn ^= FERRY_LANES - 1;
+        d->turn ^= FERRY__LANES - 1;
         if (lane_next(&d->lane[d->turn], ret_action, &left))
             return;
     } while (d->turn != last);

@@ -44,9 +44,9 @@ FERRY__APART static void lane_message(lane_state *l, const ferry__downlink *msg)
         l->echoes = true;
         answers = id[sizeof l->nonce] == FERRY__ID_OF(l->phase);
     }
-    if (msg->says == FERRY__SAYS_DOWNLOAD_TASK)
+    if (!FERRY_WITHOUT_DOWNLOAD && msg->says == FERRY__SAYS_DOWNLOAD_TASK)
         ferry__download_offer(l, msg);
-    else if (msg->says == FERRY__SAYS_UPLOAD_TASK)
+    else if (!FERRY_WITHOUT_UPLOAD && msg->says == FERRY__SAYS_UPLOAD_TASK)
         ferry__upload_answer(l, msg, answers);
     else
         lane_answer(l, msg, answers);

@@ -34,8 +34,11 @@
 /* ---- what is built in ------------------------------------------------------------------------ */
 
 /*
- * Options of the whole build, the port's files included: each 0 (default) or 1. A direction that is left out costs
- * no code and no memory; its calls and events answer FERRY_DEVICE_E_ARG.
+ * Options of the whole build, the port's files included: each 0 (default) or 1.
+ *
+ * FERRY_WITHOUT_UPLOAD, FERRY_WITHOUT_DOWNLOAD: a direction that is left out costs no code and no memory; what is
+ * asked of it or told about it answers FERRY_DEVICE_E_ARG or FERRY_DEVICE_E_STATE, or does nothing.
+ * FERRY_WITHOUT_MD5: the port defines the three functions of ferry/md5.h, for hardware that computes it.
  */
 #ifndef FERRY_WITHOUT_UPLOAD
 #define FERRY_WITHOUT_UPLOAD 0
@@ -43,12 +46,17 @@
 #ifndef FERRY_WITHOUT_DOWNLOAD
 #define FERRY_WITHOUT_DOWNLOAD 0
 #endif
+#ifndef FERRY_WITHOUT_MD5
+#define FERRY_WITHOUT_MD5 0
+#endif
 #if FERRY_WITHOUT_UPLOAD && FERRY_WITHOUT_DOWNLOAD
 #error "FERRY_WITHOUT_UPLOAD and FERRY_WITHOUT_DOWNLOAD leave nothing to do"
 #endif
 
 typedef enum { FERRY_LANE_UP = 0, FERRY_LANE_DOWN = 1 } ferry_lane;
-enum { FERRY_LANES = 2 - FERRY_WITHOUT_UPLOAD - FERRY_WITHOUT_DOWNLOAD };
+enum { FERRY_LANES = 2 };
+/** Private to the engine: how many of them are built in. */
+enum { FERRY__LANES = FERRY_LANES - FERRY_WITHOUT_UPLOAD - FERRY_WITHOUT_DOWNLOAD };
 
 /* ---- what can go wrong outside the engine ---------------------------------------------------- */
 
@@ -110,7 +118,7 @@ typedef struct {
 #define FERRY_DEVICE_WORK(name_max) ((size_t)2 * (name_max) + 340)
 /** Bytes of memory that ferry_device_init() needs for given name_max and url_max. */
 #define FERRY_DEVICE_MEM(name_max, url_max) \
-    (FERRY_DEVICE_WORK(name_max) + FERRY_LANES * ((size_t)(name_max) + (url_max) + 2))
+    (FERRY_DEVICE_WORK(name_max) + FERRY__LANES * ((size_t)(name_max) + (url_max) + 2))
 /** Bytes that hold any snapshot of a device with this name_max. */
 #define FERRY_SNAPSHOT_MAX(name_max) ((size_t)(name_max) + 192)
 
@@ -272,7 +280,7 @@ typedef struct ferry_device {
     char *work;
     uint32_t random, link_left;
     uint64_t now_ms;
-    ferry__lane_state lane[FERRY_LANES];
+    ferry__lane_state lane[FERRY__LANES];
 } ferry_device;
 
 /**

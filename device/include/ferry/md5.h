@@ -3,8 +3,8 @@
  * @brief MD5 (RFC 1321). The wire demands it; it guards against damage, not against malice.
  *
  * The whole state is in the struct and has no padding that matters: a hash can be put aside and
- * taken up again later, also after a reboot. A port whose hardware computes MD5 may replace these
- * three functions by its own. Freestanding, pure, any thread.
+ * taken up again later, also after a reboot. A port whose hardware computes MD5 defines these three
+ * functions itself and builds with FERRY_WITHOUT_MD5 (ferry/device.h). Freestanding, pure, any thread.
  */
 #ifndef FERRY_MD5_H
 #define FERRY_MD5_H
