@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include "proto/message.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,6 +103,49 @@ static void all_fields_are_read_in_any_order_and_form(void **state)
         assert_false(msg.has_result);
         assert_int_equal(msg.result_code, 0);
         free(copy);
+    }
+}
+
+/* The writer of the platform and the reader of the device are two pieces of code: they must agree. */
+static void what_the_platform_writes_is_read_as_it_was_meant(void **state)
+{
+    static const struct {
+        ferry_msg_type type;
+        int says;
+    } types[] = {
+        {FERRY_MSG_CREATE_UPLOAD_TASK_RSP, FERRY__SAYS_UPLOAD_TASK},
+        {FERRY_MSG_REPORT_UPLOAD_PROGRESS_RSP, FERRY__SAYS_UPLOAD_RESULT},
+        {FERRY_MSG_GET_DOWNLOAD_TASK_RSP, FERRY__SAYS_DOWNLOAD_TASK},
+        {FERRY_MSG_DOWNLOAD, FERRY__SAYS_DOWNLOAD_TASK},
+        {FERRY_MSG_REPORT_DOWNLOAD_PROGRESS_RSP, FERRY__SAYS_DOWNLOAD_RESULT},
+        {FERRY_MSG_UPLOAD_RESULT, FERRY__SAYS_UPLOAD_RESULT},
+    };
+    const char *name = "a \"b\" \\ \xc3\xa9", *url = "http://h:8080/o/x?e=1&s=2";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char text[1024];
+        size_t len = 0;
+        ferry__downlink got;
+        ferry_msg msg = {.type = types[i].type,
+                         .has = FERRY_HAS_SIZE | FERRY_HAS_RESULT_CODE,
+                         .size = UINT64_C(1) << 40,
+                         .name = ferry_text_of(name),
+                         .md5sum = ferry_text_of(MD5),
+                         .url = ferry_text_of(url),
+                         .result_code = 12,
+                         .result_msg = ferry_text_of("words, with {braces} and \"quotes\""),
+                         .request_id = ferry_text_of("abcdefg3")};
+        bool task = types[i].says == FERRY__SAYS_UPLOAD_TASK || types[i].says == FERRY__SAYS_DOWNLOAD_TASK;
+        assert_int_equal(ferry_msg_write(&msg, text, sizeof text, &len), FERRY_PROTO_OK);
+        assert_true(ferry__downlink_read(text, len, &got));
+        assert_int_equal(got.says, types[i].says);
+        assert_string_equal(got.text[FERRY__REQUEST_ID], "abcdefg3");
+        assert_int_equal(got.result_code, types[i].type == FERRY_MSG_DOWNLOAD ? 0 : 12);
+        assert_int_equal(got.size, task ? msg.size : 0);
+        assert_int_equal(got.has_md5, task);
+        assert_string_equal(got.text[FERRY__NAME], task ? name : "");
+        assert_string_equal(got.text[FERRY__URL], task ? url : "");
     }
 }
 
@@ -272,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_for_devices_is_known_and_no_other),
         cmocka_unit_test(all_fields_are_read_in_any_order_and_form),
+        cmocka_unit_test(what_the_platform_writes_is_read_as_it_was_meant),
         cmocka_unit_test(escapes_become_utf8),
         cmocka_unit_test(a_result_code_is_taken_from_where_its_type_has_it),
         cmocka_unit_test(a_size_or_md5_that_is_none_is_left_out),

@@ -18,6 +18,11 @@ static int fresh(void **state)
     return 0;
 }
 
+static void name_it(lane_state *l, const char *name)
+{
+    memcpy(l->name, name, strlen(name) + 1);
+}
+
 static const char *published(lane_state *l, ferry_phase phase)
 {
     static char payload[1024];
@@ -39,8 +44,8 @@ static void the_messages_are_those_of_the_wire(void **state)
     lane_state *up = &m.device.lane[FERRY_LANE_UP], *down = &m.device.lane[FERRY_LANE_DOWN];
 
     (void)state;
-    strcpy(up->name, "a \"b\" \\ \xc3\xa9");
-    strcpy(down->name, "res1");
+    name_it(up, "a \"b\" \\ \xc3\xa9");
+    name_it(down, "res1");
     up->kept.size = UINT64_MAX;
     for (unsigned i = 0; i < FERRY_MD5_BYTES; i++)
         up->kept.md5[i] = (uint8_t)(17 * i);
@@ -56,7 +61,7 @@ static void the_messages_are_those_of_the_wire(void **state)
     assert_string_equal(published(down, FERRY_PHASE_REPORT),
                         "{\"type\":\"report_download_progress\",\"name\":\"res1\",\"progress\":{\"state\":\"done\","
                         "\"result_code\":0,\"result_msg\":\"\"},\"request_id\":\"hijklmn8\"}");
-    strcpy(up->name, "u");
+    name_it(up, "u");
     up->kept.result = FERRY_DEVICE_E_SOURCE;
     assert_string_equal(published(up, FERRY_PHASE_REPORT),
                         "{\"type\":\"report_upload_progress\",\"name\":\"u\",\"progress\":{\"state\":\"fail\","
