@@ -32,7 +32,7 @@ static const ferry__rule rules[] = {
 
     /* the object store is there but not able now: the same for all requests */
     {PROBE | HTTP, FERRY__LATER, FERRY_DEVICE_E_NETWORK, ONE(408)},
-    {PROBE | HTTP, FERRY__LATER, FERRY_DEVICE_E_NETWORK, FROM_TO(425, 429)},
+    {PROBE | HTTP, FERRY__LATER, FERRY_DEVICE_E_NETWORK, FROM_TO(423, 429)}, /* 423: holds our last request for alive */
     {PROBE | PATCH, FERRY__WHOLE, FERRY_DEVICE_E_HTTP, ONE(501)},
     {PUT | GET, FERRY__REPORT, FERRY_DEVICE_E_HTTP, ONE(501)},
     {PROBE | HTTP, FERRY__LATER, FERRY_DEVICE_E_NETWORK, FROM_TO(500, 599)},
