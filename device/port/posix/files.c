@@ -138,8 +138,10 @@ static ferry_fault part_prepare(struct ferry *f, const ferry_action *act, uint64
         return FERRY_FAULT_WRITE;
     if (!name_is_free(f, act->name, &ours))
         return FERRY_FAULT_NAME;
-    if (*fd < 0)
+    if (*fd < 0) {
         *fd = openat(f->files.dir_fd, f->files.part_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+        f->files.part_listed = false;
+    }
     if (*fd < 0 || (act->offset == 0 && ftruncate(*fd, 0) != 0) || fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode))
         return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
     uint64_t usable = (uint64_t)st.st_size < act->offset ? 0 : act->offset;
@@ -152,6 +154,19 @@ static ferry_fault part_prepare(struct ferry *f, const ferry_action *act, uint64
     f->files.written_back = usable;
     *ret_usable = usable;
     return FERRY_FAULT_NONE;
+}
+
+bool ferry__part_sync(struct ferry *f)
+{
+    struct ferry__files *s = &f->files;
+
+    if (s->part_fd < 0)
+        return true;
+    if (fdatasync(s->part_fd) != 0)
+        return false;
+    if (!s->part_listed) /* its entry in the folder: once */
+        s->part_listed = fsync(s->dir_fd) == 0;
+    return s->part_listed;
 }
 
 void ferry__part_open(struct ferry *f, const ferry_action *act)
@@ -241,8 +256,8 @@ void ferry__part_commit(struct ferry *f, const ferry_action *act)
 void ferry__part_discard(struct ferry *f)
 {
     close_fd(&f->files.part_fd);
-    if (f->files.dir_fd >= 0)
-        (void)unlinkat(f->files.dir_fd, f->files.part_name, 0);
+    if (f->files.dir_fd >= 0 && unlinkat(f->files.dir_fd, f->files.part_name, 0) == 0)
+        (void)fsync(f->files.dir_fd); /* or it would be back after a power cut, and nobody's */
 }
 
 void ferry__files_done(struct ferry *f)

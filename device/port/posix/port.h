@@ -88,6 +88,7 @@ struct ferry__files {
     char *dir;
     int dir_fd;
     int part_fd;
+    bool part_listed; /* the entry of part_fd in the folder is durable */
     char part_name[2 * FERRY_IDENT_MAX + 16];
     uint64_t written_back; /* position up to which the kernel was asked to write */
     char *block;           /* FERRY__BLOCK_BYTES */
@@ -173,6 +174,8 @@ void ferry__source_close(struct ferry *f);
 ferry_device_err ferry__folder_open(struct ferry *f, const char *dir);
 void ferry__part_open(struct ferry *f, const ferry_action *act);
 ferry_fault ferry__part_write(struct ferry *f, const void *bytes, size_t len, uint64_t offset);
+/** What was written is durable when this is true; also when there is no partial file. */
+bool ferry__part_sync(struct ferry *f);
 void ferry__part_commit(struct ferry *f, const ferry_action *act);
 void ferry__part_discard(struct ferry *f);
 void ferry__files_done(struct ferry *f);

@@ -21,6 +21,18 @@ static const char *snapshot_name(ferry_lane lane)
     return lane == FERRY_LANE_UP ? "upload.state" : "download.state";
 }
 
+/* A new folder is durable when the one above it has been synced. */
+static bool make_folder(const char *path)
+{
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST;
+    ferry__autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ferry__autoclose int above = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (above >= 0) /* one that may be entered but not read cannot be synced: then it is as durable as can be */
+        (void)fsync(above);
+    return true;
+}
+
 /* mkdir -p */
 static bool make_path(char *path)
 {
@@ -28,12 +40,12 @@ static bool make_path(char *path)
         if (*p != '/')
             continue;
         *p = '\0';
-        bool ok = mkdir(path, 0700) == 0 || errno == EEXIST;
+        bool ok = make_folder(path);
         *p = '/';
         if (!ok)
             return false;
     }
-    return mkdir(path, 0700) == 0 || errno == EEXIST;
+    return make_folder(path);
 }
 
 ferry_device_err ferry__state_open(struct ferry *f, char reterr_message[FERRY_MESSAGE_SIZE])
@@ -101,7 +113,7 @@ void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size
         return;
     }
     /* A snapshot must never be ahead of the bytes. Without it a reboot costs a transfer, nothing else. */
-    if (lane == FERRY_LANE_DOWN && f->files.part_fd >= 0 && fdatasync(f->files.part_fd) != 0)
+    if (lane == FERRY_LANE_DOWN && !ferry__part_sync(f))
         return;
     (void)replace(s, snapshot_name(lane), bytes, len);
 }
@@ -203,7 +215,9 @@ bool ferry__received_note(struct ferry *f, int fd)
             return false;
         }
     }
+    bool is_new = text == NULL;
     free(text);
     ferry__autoclose int list = openat(f->state.dir_fd, received_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    return list >= 0 && write_all(list, line, strlen(line)) && fsync(list) == 0;
+    return list >= 0 && write_all(list, line, strlen(line)) && fsync(list) == 0 &&
+           (!is_new || fsync(f->state.dir_fd) == 0);
 }
