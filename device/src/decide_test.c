@@ -55,7 +55,8 @@ static const struct {
     {FERRY_FAULT_TIMEOUT, L, L},     {FERRY_FAULT_LOST, L, L},   {FERRY_FAULT_TLS, R, S},
     {FERRY_FAULT_GARBLED, L, L},     {FERRY_FAULT_READ, R, L},   {FERRY_FAULT_WRITE, R, L},
     {FERRY_FAULT_SPACE, R, L},       {FERRY_FAULT_NAME, R, L},   {FERRY_FAULT_REFUSED, L, S},
-    {FERRY_FAULT_UNAVAILABLE, L, L}, {FERRY_FAULT_SYSTEM, L, L}, {FERRY_FAULT_SYSTEM + 1, L, L},
+    {FERRY_FAULT_UNAVAILABLE, L, L}, {FERRY_FAULT_SYSTEM, L, L}, {FERRY_FAULT_GONE, A, L},
+    {FERRY_FAULT_GONE + 1, L, L},
 };
 
 static void every_fault_has_the_verdict_of_the_list(void **state)

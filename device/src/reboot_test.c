@@ -144,6 +144,25 @@ static void a_reboot_between_verified_and_named_commits_again(void **state)
     finish_with(FERRY_DEVICE_OK, false);
 }
 
+static void a_verified_file_that_is_gone_when_it_shall_get_its_name_is_fetched_again(void **state)
+{
+    (void)state;
+    machine_fetch_opened(&m, 0);
+    whole_answer();
+    assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_COMMIT);
+    machine_reboot(&m);
+    machine_link(&m);
+    machine_expect(&m, FERRY_ACT_COMMIT);
+    assert_int_equal(machine_fault(&m, FERRY_EV_FILE_FAILED, DOWN, FERRY_FAULT_GONE), FERRY_DEVICE_OK);
+    machine_sleep(&m);
+    offer_again("http://h/d2");
+    assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, 0);
+    opened(0);
+    whole_answer();
+    commit_and_confirm();
+}
+
 static void a_reboot_before_the_confirmation_reports_again(void **state)
 {
     static const bool failed[] = {false, true};
@@ -214,6 +233,7 @@ int main(void)
         T(a_partial_file_that_is_shorter_than_remembered_is_begun_again),
         T(after_a_reboot_another_file_begins_at_zero),
         T(a_reboot_between_verified_and_named_commits_again),
+        T(a_verified_file_that_is_gone_when_it_shall_get_its_name_is_fetched_again),
         T(a_reboot_before_the_confirmation_reports_again),
         T(a_busy_platform_after_a_reboot_is_asked_for_the_url_before_anything_else),
         T(snapshots_keep_their_distance_in_time_and_bytes),

@@ -74,7 +74,8 @@ enum { FERRY__LANES = FERRY_LANES - FERRY_WITHOUT_UPLOAD - FERRY_WITHOUT_DOWNLOA
     X(FERRY_FAULT_NAME, 10, "the file name cannot be used here")                        \
     X(FERRY_FAULT_REFUSED, 11, "the broker refused the credential or the subscription") \
     X(FERRY_FAULT_UNAVAILABLE, 12, "the broker is not available at the moment")         \
-    X(FERRY_FAULT_SYSTEM, 13, "the port lacks a resource")
+    X(FERRY_FAULT_SYSTEM, 13, "the port lacks a resource")                              \
+    X(FERRY_FAULT_GONE, 14, "the partial file is gone")
 
 typedef enum {
 #define X(name, number, text) name = (number),
@@ -177,7 +178,8 @@ typedef enum {
     FERRY_ACT_OPEN,       /**< name, size, offset: keep the first offset bytes of the partial file (0: new),
                                make sure that the rest has room → OPENED | FILE_FAILED */
     FERRY_ACT_COMMIT,     /**< name, size: make the partial file durable, give it its name. To repeat it
-                               must do no harm → COMMITTED | FILE_FAILED */
+                               must do no harm → COMMITTED | FILE_FAILED, with GONE when neither the partial nor
+                               the named file is there */
     FERRY_ACT_DISCARD,    /**< remove the partial file; no event */
     FERRY_ACT_HTTP,       /**< http: begin a request → HTTP_HEAD, BODY or SENT, HTTP_END */
     FERRY_ACT_HTTP_ABORT, /**< end the lane's request; no event */

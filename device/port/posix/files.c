@@ -128,23 +128,66 @@ static bool has_room(int fd, uint64_t more)
     return fstatvfs(fd, &vfs) != 0 || (uint64_t)vfs.f_bavail * vfs.f_frsize >= more;
 }
 
+/* When it was made; where the file system does not say, its inode. (FAT has no lasting inodes, but says.) */
+static bool part_id_of(int fd, uint64_t *ret_id)
+{
+    struct statx st;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) != 0)
+        return false;
+    *ret_id = (st.stx_mask & STATX_BTIME) == 0 ? st.stx_ino
+                                               : (uint64_t)st.stx_btime.tv_sec * 1000000000u + st.stx_btime.tv_nsec;
+    return true;
+}
+
+/* Is this the file that the snapshot speaks of? Otherwise its bytes are of another transfer, or of another time. */
+static bool is_remembered(const struct ferry *f, int fd)
+{
+    uint64_t id;
+
+    return part_id_of(fd, &id) && id == f->files.part_id;
+}
+
+/* Opens what is there; anew: makes another one in its place. */
+static int part_open(struct ferry *f, bool anew)
+{
+    struct stat st;
+    int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC, fd = openat(f->files.dir_fd, f->files.part_name, flags);
+
+    if (fd >= 0 && anew && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        close_fd(&fd);
+        errno = unlinkat(f->files.dir_fd, f->files.part_name, 0) == 0 ? ENOENT : errno;
+    }
+    if (fd < 0 && errno == ENOENT && anew) {
+        fd = openat(f->files.dir_fd, f->files.part_name, flags | O_CREAT | O_EXCL, 0666);
+        f->files.part_listed = false;
+        if (fd >= 0 && !part_id_of(fd, &f->files.part_id))
+            close_fd(&fd);
+    }
+    return fd;
+}
+
 static ferry_fault part_prepare(struct ferry *f, const ferry_action *act, uint64_t *ret_usable)
 {
     bool ours;
     struct stat st;
     int *fd = &f->files.part_fd;
+    uint64_t usable = act->offset;
 
     if (f->files.dir_fd < 0)
         return FERRY_FAULT_WRITE;
     if (!name_is_free(f, act->name, &ours))
         return FERRY_FAULT_NAME;
-    if (*fd < 0) {
-        *fd = openat(f->files.dir_fd, f->files.part_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-        f->files.part_listed = false;
+    if (usable > 0 && *fd < 0)
+        *fd = part_open(f, false);
+    if (*fd < 0 || fstat(*fd, &st) != 0 || (uint64_t)st.st_size < usable || !is_remembered(f, *fd))
+        usable = 0;
+    if (usable == 0) {
+        close_fd(fd);
+        *fd = part_open(f, true);
     }
-    if (*fd < 0 || (act->offset == 0 && ftruncate(*fd, 0) != 0) || fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode))
+    if (*fd < 0 || fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode))
         return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
-    uint64_t usable = (uint64_t)st.st_size < act->offset ? 0 : act->offset;
     uint64_t held = (uint64_t)st.st_blocks * 512;
     if (!has_room(*fd, act->size > held ? act->size - held : 0))
         return FERRY_FAULT_SPACE;
@@ -217,25 +260,27 @@ static ferry_fault rename_part(struct ferry *f, const char *name)
     return fsync(f->files.dir_fd) == 0 ? FERRY_FAULT_NONE : FERRY_FAULT_WRITE;
 }
 
-/* Renamed before the last reboot, but not reported: the file is there, ours, and of this size. */
+/* Renamed before the last reboot, but not reported: it is the very file, under its name now. */
 static bool committed_already(struct ferry *f, const ferry_action *act)
 {
-    struct stat st;
     ferry__autoclose int fd = openat(f->files.dir_fd, act->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-    return fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == act->size && ferry__received_is_ours(f, fd);
+    return fd >= 0 && is_remembered(f, fd) && ferry__received_is_ours(f, fd);
 }
 
 static ferry_fault part_commit(struct ferry *f, const ferry_action *act)
 {
+    struct stat st;
     int *fd = &f->files.part_fd;
 
     if (f->files.dir_fd < 0)
         return FERRY_FAULT_WRITE;
     if (*fd < 0)
-        *fd = openat(f->files.dir_fd, f->files.part_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (*fd < 0)
-        return errno == ENOENT && committed_already(f, act) ? FERRY_FAULT_NONE : FERRY_FAULT_WRITE;
+        *fd = part_open(f, false);
+    if (*fd < 0 || fstat(*fd, &st) != 0 || (uint64_t)st.st_size < act->size || !is_remembered(f, *fd)) {
+        close_fd(fd);
+        return committed_already(f, act) ? FERRY_FAULT_NONE : FERRY_FAULT_GONE;
+    }
     if (ftruncate(*fd, (off_t)act->size) != 0 || fsync(*fd) != 0)
         return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
     if (!ferry__received_note(f, *fd)) /* first: a file of ours that we do not know would block its name */

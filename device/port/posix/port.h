@@ -89,6 +89,7 @@ struct ferry__files {
     int dir_fd;
     int part_fd;
     bool part_listed; /* the entry of part_fd in the folder is durable */
+    uint64_t part_id; /* which partial file it is: of the transfer that runs, or of the one that was remembered */
     char part_name[2 * FERRY_IDENT_MAX + 16];
     uint64_t written_back; /* position up to which the kernel was asked to write */
     char *block;           /* FERRY__BLOCK_BYTES */

@@ -14,6 +14,13 @@ enum {
     RECEIVED_LINE_SIZE = 96,
 };
 
+/* What stands behind a snapshot in its file. */
+struct tail {
+    uint64_t lane;
+    uint64_t part_id; /* of which it speaks */
+};
+enum { SNAPSHOT_FILE_MAX = FERRY_SNAPSHOT_MAX(FERRY_NAME_MAX) + sizeof(struct tail) };
+
 static const char received_file[] = "received";
 
 static const char *snapshot_name(ferry_lane lane)
@@ -104,6 +111,8 @@ static bool replace(const struct ferry__state *s, const char *name, const void *
 void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size_t len)
 {
     const struct ferry__state *s = &f->state;
+    struct tail tail = {.lane = lane};
+    char file[SNAPSHOT_FILE_MAX];
 
     if (s->dir_fd < 0)
         return;
@@ -115,19 +124,30 @@ void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size
     /* A snapshot must never be ahead of the bytes. Without it a reboot costs a transfer, nothing else. */
     if (lane == FERRY_LANE_DOWN && !ferry__part_sync(f))
         return;
-    (void)replace(s, snapshot_name(lane), bytes, len);
+    if (lane == FERRY_LANE_DOWN)
+        tail.part_id = f->files.part_id;
+    memcpy(file, bytes, len);
+    memcpy(file + len, &tail, sizeof tail);
+    (void)replace(s, snapshot_name(lane), file, len + sizeof tail);
 }
 
 void ferry__state_restore(struct ferry *f, ferry_lane lane)
 {
-    uint8_t bytes[FERRY_SNAPSHOT_MAX(FERRY_NAME_MAX) + 1];
+    uint8_t bytes[SNAPSHOT_FILE_MAX + 1];
+    struct tail tail;
 
     if (f->state.dir_fd < 0)
         return;
     ferry__autoclose int fd = openat(f->state.dir_fd, snapshot_name(lane), O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
-    if (n > 0) /* a damaged one is as good as none: the transfer begins again */
-        (void)ferry_device_restore(&f->device, ferry__now_ms(), bytes, (size_t)n);
+    if (n <= (ssize_t)sizeof tail)
+        return;
+    size_t len = (size_t)n - sizeof tail;
+    memcpy(&tail, bytes + len, sizeof tail);
+    /* A damaged one, or one of the other lane, is as good as none: the transfer begins again. */
+    if (tail.lane == lane && ferry_device_restore(&f->device, ferry__now_ms(), bytes, len) == FERRY_DEVICE_OK &&
+        lane == FERRY_LANE_DOWN)
+        f->files.part_id = tail.part_id;
 }
 
 void ferry__state_close(struct ferry *f)
