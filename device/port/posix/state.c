@@ -104,8 +104,12 @@ static bool replace(const struct ferry__state *s, const char *name, const void *
 
     (void)snprintf(temporary, sizeof temporary, "%s.new", name);
     ferry__autoclose int fd = openat(s->dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    return fd >= 0 && write_all(fd, bytes, len) && fsync(fd) == 0 &&
-           renameat(s->dir_fd, temporary, s->dir_fd, name) == 0 && fsync(s->dir_fd) == 0;
+    if (fd < 0)
+        return false;
+    if (write_all(fd, bytes, len) && fsync(fd) == 0 && renameat(s->dir_fd, temporary, s->dir_fd, name) == 0)
+        return fsync(s->dir_fd) == 0;
+    (void)unlinkat(s->dir_fd, temporary, 0);
+    return false;
 }
 
 void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size_t len)
@@ -131,23 +135,29 @@ void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size
     (void)replace(s, snapshot_name(lane), file, len + sizeof tail);
 }
 
-void ferry__state_restore(struct ferry *f, ferry_lane lane)
+/* A damaged one, or one of the other lane, is as good as none: the transfer begins again. */
+static bool restore(struct ferry *f, ferry_lane lane)
 {
     uint8_t bytes[SNAPSHOT_FILE_MAX + 1];
     struct tail tail;
 
-    if (f->state.dir_fd < 0)
-        return;
     ferry__autoclose int fd = openat(f->state.dir_fd, snapshot_name(lane), O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof bytes);
     if (n <= (ssize_t)sizeof tail)
-        return;
+        return false;
     size_t len = (size_t)n - sizeof tail;
     memcpy(&tail, bytes + len, sizeof tail);
-    /* A damaged one, or one of the other lane, is as good as none: the transfer begins again. */
-    if (tail.lane == lane && ferry_device_restore(&f->device, ferry__now_ms(), bytes, len) == FERRY_DEVICE_OK &&
-        lane == FERRY_LANE_DOWN)
+    if (tail.lane != lane || ferry_device_restore(&f->device, ferry__now_ms(), bytes, len) != FERRY_DEVICE_OK)
+        return false;
+    if (lane == FERRY_LANE_DOWN)
         f->files.part_id = tail.part_id;
+    return true;
+}
+
+void ferry__state_restore(struct ferry *f, ferry_lane lane)
+{
+    if (f->state.dir_fd >= 0 && !restore(f, lane) && lane == FERRY_LANE_DOWN)
+        ferry__part_discard(f); /* of a transfer that nobody remembers */
 }
 
 void ferry__state_close(struct ferry *f)
