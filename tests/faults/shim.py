@@ -6,15 +6,20 @@ import struct
 import subprocess
 
 LAYOUT = struct.Struct("=qi244s") # the same as struct commands in fault_shim.c
-SOURCE = pathlib.Path(__file__).with_name("fault_shim.c")
 
-
-def build_shim(folder):
-    """Compiles the shared object into the folder; gives its path."""
-    library = folder / "fault_shim.so"
+def build_shim(folder, name="fault_shim"):
+    """Compiles the shared object of this name into the folder; gives its path."""
+    library = folder / f"{name}.so"
+    source = pathlib.Path(__file__).with_name(f"{name}.c")
     subprocess.run(["cc", "-std=gnu11", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror",
-                    "-o", str(library), str(SOURCE)], check=True)
+                    "-o", str(library), str(source)], check=True)
     return library
+
+
+def preload(library):
+    """What loads it into a program. (Sanitizers want to be first in line; they need not be.)"""
+    asan = os.environ.get("ASAN_OPTIONS", "")
+    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0".lstrip(":")}
 
 
 class Faults:
@@ -29,10 +34,8 @@ class Faults:
         self._offset_ms, self._errno, self._part = 0, 0, b""
 
     def environment(self):
-        """What to add to the program's environment. (Sanitizers want to be first in line; they need not be.)"""
-        asan = os.environ.get("ASAN_OPTIONS", "")
-        return {"LD_PRELOAD": str(self._library), "FERRY_FAULTS": str(self._path),
-                "ASAN_OPTIONS": f"{asan}:verify_asan_link_order=0".lstrip(":")}
+        """What to add to the program's environment."""
+        return {**preload(self._library), "FERRY_FAULTS": str(self._path)}
 
     def move_clock(self, seconds):
         """The wall clock, relative to the true one. The monotonic clock goes on."""
