@@ -92,6 +92,19 @@ static void a_snapshot_whose_name_no_longer_fits_is_refused(void **state)
     assert_int_equal(restore(good, good_len), FERRY_DEVICE_E_SNAPSHOT);
 }
 
+/* Its text would be sent to the platform, from behind the last one. */
+static void a_snapshot_with_a_result_that_nobody_knows_is_refused(void **state)
+{
+    (void)state;
+    for (unsigned result = FERRY_DEVICE_OK; result <= UINT8_MAX; result++) {
+        m.device.lane[FERRY_LANE_DOWN].kept.result = (uint8_t)result;
+        assert_int_equal(ferry_device_snapshot(&m.device, FERRY_LANE_DOWN, good, sizeof good, &good_len),
+                         FERRY_DEVICE_OK);
+        assert_int_equal(restore(good, good_len),
+                         result <= FERRY_DEVICE_E_BUSY ? FERRY_DEVICE_OK : FERRY_DEVICE_E_SNAPSHOT);
+    }
+}
+
 static void a_snapshot_is_taken_by_an_idle_lane_only(void **state)
 {
     (void)state;
@@ -135,6 +148,7 @@ int main(void)
         T(a_snapshot_of_any_other_length_is_refused),
         T(a_snapshot_of_another_device_is_refused),
         T(a_snapshot_whose_name_no_longer_fits_is_refused),
+        T(a_snapshot_with_a_result_that_nobody_knows_is_refused),
         T(a_snapshot_is_taken_by_an_idle_lane_only),
         T(an_idle_lane_has_nothing_to_keep),
         T(the_longest_name_and_etag_fit),
