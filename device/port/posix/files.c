@@ -109,12 +109,16 @@ ferry_device_err ferry__folder_open(struct ferry *f, const char *dir)
     return FERRY_DEVICE_OK;
 }
 
-/* May the name be used? Not when something is there that Ferry did not put there. */
+/*
+ * May the name be used? Not when something is there that Ferry did not put there. The engine lets no path and no hidden
+ * name of the platform's pass; one that stood in a file of ours all the time is no better.
+ */
 static bool name_is_free(struct ferry *f, const char *name, bool *ret_ours)
 {
-    ferry__autoclose int fd = openat(f->files.dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
     *ret_ours = false;
+    if (name[0] == '.' || strchr(name, '/') != NULL)
+        return false;
+    ferry__autoclose int fd = openat(f->files.dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT;
     *ret_ours = ferry__received_is_ours(f, fd);
