@@ -232,6 +232,46 @@ static void the_list_of_our_files_stays_small_and_keeps_the_newest(void **state)
     (void)close(last);
 }
 
+static void a_list_that_a_power_cut_tore_still_knows_its_whole_lines(void **state)
+{
+    static const char torn[] = "\0\0\0\n801 5f";
+    struct folder *folder = *state;
+    int before = make(folder, "before", "1"), after = make(folder, "after", "2");
+
+    assert_true(ferry__received_note(folder->ferry, before));
+    int list = openat(folder->ferry->state.dir_fd, "received", O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_int_equal(write(list, torn, sizeof torn - 1), sizeof torn - 1);
+    (void)close(list);
+    assert_true(ferry__received_note(folder->ferry, after));
+    assert_true(ferry__received_is_ours(folder->ferry, before));
+    assert_true(ferry__received_is_ours(folder->ferry, after));
+    (void)close(before);
+    (void)close(after);
+}
+
+/* The engine has checked it, but it may have stood in a file since. */
+static void a_path_or_a_hidden_name_never_becomes_a_file(void **state)
+{
+    static const char *const names[] = {"../evil", "/tmp/evil", "a/b", ".hidden", ".", ".."};
+    struct folder *folder = *state;
+    struct stat st;
+
+    assert_int_equal(ferry__folder_open(folder->ferry, folder->path), FERRY_DEVICE_OK);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        ferry_action act = {.kind = FERRY_ACT_OPEN, .lane = FERRY_LANE_DOWN, .name = names[i], .size = 1};
+        ferry__part_open(folder->ferry, &act);
+        assert_int_equal(folder->ferry->files.part_fd, -1);
+        act.name = "good";
+        ferry__part_open(folder->ferry, &act);
+        assert_true(folder->ferry->files.part_fd >= 0);
+        assert_int_equal(ferry__part_write(folder->ferry, "x", 1, 0), FERRY_FAULT_NONE);
+        act.name = names[i];
+        ferry__part_commit(folder->ferry, &act);
+        assert_int_equal(fstatat(folder->ferry->files.dir_fd, folder->ferry->files.part_name, &st, 0), 0);
+        ferry__part_discard(folder->ferry);
+    }
+}
+
 static void two_processes_cannot_be_the_same_device(void **state)
 {
     struct folder *folder = *state;
@@ -258,6 +298,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_a_noted_and_unchanged_file_is_ours, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(the_list_of_our_files_stays_small_and_keeps_the_newest, folder_setup,
                                         folder_teardown),
+        cmocka_unit_test_setup_teardown(a_list_that_a_power_cut_tore_still_knows_its_whole_lines, folder_setup,
+                                        folder_teardown),
+        cmocka_unit_test_setup_teardown(a_path_or_a_hidden_name_never_becomes_a_file, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(two_processes_cannot_be_the_same_device, folder_setup, folder_teardown),
     };
 

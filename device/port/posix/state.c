@@ -206,6 +206,8 @@ static char *received_read(const struct ferry__state *s, size_t *ret_len)
     }
     text[n] = '\0';
     *ret_len = (size_t)n;
+    for (char *hole = text; (hole = memchr(hole, '\0', (size_t)(text + n - hole))) != NULL;)
+        *hole = '\n'; /* of a power cut */
     return text;
 }
 
@@ -245,9 +247,9 @@ bool ferry__received_note(struct ferry *f, int fd)
             return false;
         }
     }
-    bool is_new = text == NULL;
+    bool is_new = text == NULL, is_torn = !is_new && text[len - 1] != '\n';
     free(text);
     ferry__autoclose int list = openat(f->state.dir_fd, received_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    return list >= 0 && write_all(list, line, strlen(line)) && fsync(list) == 0 &&
-           (!is_new || fsync(f->state.dir_fd) == 0);
+    return list >= 0 && (!is_torn || write_all(list, "\n", 1)) && write_all(list, line, strlen(line)) &&
+           fsync(list) == 0 && (!is_new || fsync(f->state.dir_fd) == 0);
 }
