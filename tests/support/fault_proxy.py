@@ -138,14 +138,20 @@ class Repeat:
 
 @dataclasses.dataclass(frozen=True)
 class Drop:
-    """MQTT: messages that contain the text are lost, the first or all of them. then: called at the first one."""
+    """
+    MQTT: messages that contain the text are lost, the first or all of them. after: only when the device has said
+    this. then: called at the first one.
+    """
     direction: str
     text: bytes
     all: bool = False
+    after: bytes = b""
     then: object = None
 
     def apply(self, stream, kind, data):
         if kind != "packet" or data[0] >> 4 != PUBLISH or self.text not in data:
+            return data
+        if self.after not in stream.connection.said:
             return data
         is_first = stream.hit(self)
         if is_first and self.then:
@@ -281,6 +287,7 @@ class _Connection:
         self.proxy, self.faults, self._device = proxy, faults, device
         self._hits = set()
         self._request, self._reset = b"", False
+        self.said = b""                                     # the device, in MQTT
         self._target = proxy.dial()
         up, down = proxy.framers()
         for sock in (device, self._target):
@@ -298,6 +305,8 @@ class _Connection:
             return not again
 
     def altered(self, direction, kind, piece):
+        if kind == "packet" and direction == "up":
+            self.said += piece
         if kind == "request":
             self._request = piece
             self.proxy.note_request(piece)
