@@ -85,6 +85,8 @@ void ferry__lane_end(lane_state *l, ferry_device_err err, bool remember);
 void ferry__lane_report(lane_state *l, ferry_device_err err);
 /** Hands out a snapshot. */
 void ferry__lane_save(lane_state *l);
+/** Makes a pause that long, but no longer than until giving up: then comes the last attempt. */
+void ferry__lane_wait(lane_state *l, uint32_t ms);
 /** Does what the rule says. */
 void ferry__lane_settle(lane_state *l, unsigned source, int code);
 /** Nothing answers or moves: as if the request had ended with this fault. */

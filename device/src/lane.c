@@ -132,13 +132,22 @@ void ferry__lane_save(lane_state *l)
     l->unsaved = 0;
 }
 
+void ferry__lane_wait(lane_state *l, uint32_t ms)
+{
+    if (ms > l->left.give_up)
+        ms = l->left.give_up;
+    if (l->left.due < ms)
+        l->left.due = ms;
+}
+
 FERRY__APART static void lane_pause(lane_state *l, ferry_phase next, uint32_t ms)
 {
     if (l->unsaved > 0 && l->partial)
         ferry__lane_save(l);
     ferry__lane_enter(l, FERRY_PHASE_PAUSE);
     l->next_phase = (uint8_t)next;
-    l->left.due = ms;
+    l->left.due = 0;
+    ferry__lane_wait(l, ms);
     l->issued = true; /* there is nothing to hand out, only to wait for */
 }
 

@@ -30,8 +30,8 @@ static uint32_t lane_left(const lane_state *l)
 {
     if (l->issued || (l->phase != FERRY_PHASE_ASK && l->phase != FERRY_PHASE_REPORT))
         return l->left.due;
-    if (ferry__is_down(l) && ferry__listens(l->d) && !l->known)
-        return FERRY__NEVER; /* who listens can wait for the broker for ever */
+    if (is_up(l->d) || (ferry__is_down(l) && ferry__listens(l->d) && !l->known))
+        return FERRY__NEVER; /* it is said now; and who listens can wait for the broker for ever */
     return l->left.give_up;
 }
 

@@ -1,5 +1,7 @@
 #include "engine.h"
 
+enum { RETRY_AFTER_MAX_S = 3600 };
+
 FERRY__APART static ferry_http_kind kind_of(const lane_state *l)
 {
     if (ferry__is_down(l))
@@ -44,8 +46,9 @@ ferry_device_err ferry__lane_head(lane_state *l, const ferry_http_head *head)
     }
     l->live = false; /* the port ends the request because of what we return */
     ferry__lane_settle(l, source, head->status);
-    if (l->phase == FERRY_PHASE_PAUSE && l->left.due < head->retry_after_s * 1000u)
-        l->left.due = head->retry_after_s * 1000u;
+    if (l->phase == FERRY_PHASE_PAUSE)
+        ferry__lane_wait(l,
+                         (head->retry_after_s < RETRY_AFTER_MAX_S ? head->retry_after_s : RETRY_AFTER_MAX_S) * 1000u);
     return FERRY_DEVICE_E_UNWANTED;
 }
 

@@ -193,6 +193,68 @@ static void a_dead_store_is_tried_with_growing_pauses_and_then_left_for_later(vo
     assert_int_equal(machine_phase(&m, UP), FERRY_PHASE_KEPT);
 }
 
+/* However long the store wants to be left alone: nobody waits longer than until giving up, or an hour. */
+static void retry_after_never_outlasts_the_patience(void **state)
+{
+    static const uint16_t seconds[] = {3, 60, 3600, UINT16_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++) {
+        ferry_http_head busy = {.status = 503, .retry_after_s = seconds[i]};
+        machine_init(&m);
+        m.cfg.give_up_ms = 4000;
+        machine_upload_asked(&m);
+        machine_expect(&m, FERRY_ACT_HTTP);
+        uint64_t start = m.now;
+        assert_int_equal(machine_head(&m, UP, &busy), FERRY_DEVICE_E_UNWANTED);
+        machine_sleep(&m);
+        assert_in_range(m.now - start, 3000, 4000);
+        machine_expect(&m, FERRY_ACT_HTTP); /* one more, then that was enough */
+        assert_int_equal(machine_head(&m, UP, &busy), FERRY_DEVICE_E_UNWANTED);
+        if (i == 0) {
+            machine_sleep(&m);
+            machine_expect(&m, FERRY_ACT_HTTP);
+            assert_int_equal(machine_head(&m, UP, &busy), FERRY_DEVICE_E_UNWANTED);
+        }
+        finish_with(FERRY_DEVICE_E_NETWORK, true);
+        assert_true(m.now - start <= 4000);
+    }
+    ferry_http_head busy = {.status = 503, .retry_after_s = UINT16_MAX};
+    machine_init(&m);
+    m.cfg.give_up_ms = UINT32_MAX;
+    machine_upload_asked(&m);
+    machine_expect(&m, FERRY_ACT_HTTP);
+    uint64_t start = m.now;
+    assert_int_equal(machine_head(&m, UP, &busy), FERRY_DEVICE_E_UNWANTED);
+    machine_sleep(&m);
+    assert_int_equal(m.now - start, 3600000);
+}
+
+static void a_url_that_is_refused_to_the_end_is_reported_and_not_laid_on_the_network(void **state)
+{
+    unsigned requests = 0;
+
+    (void)state;
+    m.cfg.give_up_ms = 4000;
+    machine_upload_asked(&m);
+    uint64_t start = m.now;
+    while (machine_next(&m) == FERRY_ACT_HTTP) {
+        requests++;
+        machine_answer(&m, UP, 403);
+        while (machine_next(&m) == FERRY_ACT_WAIT)
+            m.now = m.act.deadline_ms;
+        if (strstr(m.payload, "fail") != NULL)
+            break;
+        machine_say(&m,
+                    "{'type':'create_upload_task_rsp','size':100000,'name':'f','url':'http://h/u','request_id':'$ID'}");
+    }
+    assert_in_range(requests, 3, 5);
+    assert_int_equal(m.now - start, 4000); /* and not before */
+    assert_non_null(strstr(m.payload, "\"result_code\":-3"));
+    machine_say(&m, "{'type':'report_upload_progress_rsp','result_code':0,'result_msg':'','request_id':'$ID'}");
+    finish_with(FERRY_DEVICE_E_URL, false);
+}
+
 static void retry_after_is_obeyed(void **state)
 {
     ferry_http_head busy = {.status = 503, .retry_after_s = 120};
@@ -395,6 +457,8 @@ int main(void)
         T(a_url_that_is_always_refused_ends_with_a_report),
         T(a_dead_store_is_tried_with_growing_pauses_and_then_left_for_later),
         T(retry_after_is_obeyed),
+        T(retry_after_never_outlasts_the_patience),
+        T(a_url_that_is_refused_to_the_end_is_reported_and_not_laid_on_the_network),
         T(a_file_that_the_store_finds_damaged_is_read_again),
         T(a_file_that_is_damaged_each_time_ends_with_a_report),
         T(a_request_in_which_nothing_moves_is_ended),
