@@ -11,6 +11,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Bytes for an ETag with its quotes; a longer one is as good as none. */
 enum { FERRY_HTTP_ETAG_SIZE = 64 };
 /** Bytes for a Content-MD5 with its NUL. */
@@ -40,5 +44,9 @@ void ferry_http_md5(const uint8_t md5[FERRY_MD5_BYTES], char out[FERRY_HTTP_MD5_
 
 /** @brief Host and port of an http:// URL (port 80 when it names none); false when it is no such URL. */
 bool ferry_http_host(const char *url, ferry_text *ret_host, uint16_t *ret_port);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { FERRY_MD5_BYTES = 16, FERRY_MD5_BLOCK = 64 };
 
 typedef struct {
@@ -25,5 +29,9 @@ void ferry_md5_init(ferry_md5 *md5);
 void ferry_md5_update(ferry_md5 *md5, const void *bytes, size_t len);
 /** @brief Writes the digest; afterwards only ferry_md5_init() may follow. */
 void ferry_md5_final(ferry_md5 *md5, uint8_t ret_digest[FERRY_MD5_BYTES]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,13 +9,17 @@
 #ifndef PROTO_MESSAGE_H
 #define PROTO_MESSAGE_H
 
-#include "proto/limits.h"
-#include "proto/result.h"
-#include "proto/text.h"
+#include "limits.h"
+#include "result.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef enum {
     FERRY_MSG_NONE = 0,
@@ -119,5 +123,9 @@ ferry_proto_err ferry_msg_parse(char *payload, size_t len, ferry_json_token *tok
  * @retval FERRY_PROTO_E_SPACE | FERRY_PROTO_E_FIELD (type none, or a report without state)
  */
 ferry_proto_err ferry_msg_write(const ferry_msg *msg, char *out, size_t cap, size_t *ret_len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

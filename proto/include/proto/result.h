@@ -37,7 +37,15 @@ typedef enum {
 #undef X
 } ferry_result;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** @brief What the list says about a code; "unknown result" for a number that is not in it. */
 const char *ferry_result_text(int code);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** @brief A view of bytes that somebody else owns. ptr null: absent (an empty text has a ptr). */
 typedef struct {
     const char *ptr;
@@ -32,5 +36,9 @@ bool ferry_md5_valid(ferry_text text);
 bool ferry_utf8_valid(ferry_text text);
 /** @brief The longest prefix of at most max bytes that does not end inside a UTF-8 character. */
 ferry_text ferry_utf8_cut(ferry_text text, size_t max);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,8 +5,12 @@
 #ifndef PROTO_TOPIC_H
 #define PROTO_TOPIC_H
 
-#include "proto/limits.h"
-#include "proto/text.h"
+#include "limits.h"
+#include "text.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define FERRY_TOPIC_UP_PREFIX "$resource/up/service/"
 #define FERRY_TOPIC_DOWN_PREFIX "$resource/down/service/"
@@ -23,5 +27,9 @@ bool ferry_topic_parse(ferry_text topic, ferry_topic_direction *ret_direction, f
 /** @brief Writes the topic with its NUL; false when a part is invalid (out is then ""). */
 bool ferry_topic_write(ferry_topic_direction direction, ferry_text product, ferry_text device,
                        char out[FERRY_TOPIC_SIZE]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
