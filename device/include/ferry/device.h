@@ -53,6 +53,10 @@
 #error "FERRY_WITHOUT_UPLOAD and FERRY_WITHOUT_DOWNLOAD leave nothing to do"
 #endif
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum { FERRY_LANE_UP = 0, FERRY_LANE_DOWN = 1 } ferry_lane;
 enum { FERRY_LANES = 2 };
 /** Private to the engine: how many of them are built in. */
@@ -347,6 +351,16 @@ void ferry_device_listen(ferry_device *d, uint64_t now_ms, bool on);
 ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lane lane);
 
 /**
+ * @brief Ends a transfer for now: SAVE, then FINISHED with FERRY_DEVICE_E_STOPPED; the platform is not told.
+ *
+ * When its snapshot is kept, it goes on as after a reboot: an upload with the ferry_device_upload() that names the same
+ * file, a download with its next offer, an unconfirmed result when the snapshot is given back. To a listening
+ * device it is offered again at once: call ferry_device_listen() with off before.
+ * @retval FERRY_DEVICE_E_STATE nothing is running, or FINISHED comes anyway
+ */
+ferry_device_err ferry_device_suspend(ferry_device *d, uint64_t now_ms, ferry_lane lane);
+
+/**
  * @brief Tells the engine what happened.
  * @retval FERRY_DEVICE_OK
  * @retval FERRY_DEVICE_E_UNWANTED after HTTP_HEAD or BODY: end this request now, without another event for it
@@ -375,5 +389,9 @@ typedef struct {
 } ferry_lane_status;
 
 void ferry_device_status(const ferry_device *d, ferry_lane lane, ferry_lane_status *ret_status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
