@@ -53,6 +53,13 @@ class Swap:
 
 
 @dataclasses.dataclass
+class Trickle:
+    """After so many bytes only this many a second, until the device has had enough."""
+    after: int
+    bytes_per_s: int
+
+
+@dataclasses.dataclass
 class Corrupt:
     """One byte of this answer is wrong."""
     at: int
@@ -103,14 +110,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _body(self):
         """Reads the body; returns what arrived and whether that is all."""
-        length, got, limit = int(self.headers["Content-Length"]), b"", None
+        length, got, limit = int(self.headers["Content-Length"]), bytearray(), None
         if isinstance(self.fault, (Cut, Stall)):
             limit = self.fault.after
         while len(got) < (length if limit is None else min(limit, length)):
-            part = self.rfile.read1(65536)
+            part = self.rfile.read1(self._slowed(len(got), self.server.platform.slow_read_s))
             if not part:
                 break
             got += part
+        got = bytes(got)
         if limit is None:
             return got, len(got) == length
         if isinstance(self.fault, Stall):
@@ -118,6 +126,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
         return got[:limit], False
+
+    def _slowed(self, done, pause_s):
+        """How many bytes come next, and the pause before them."""
+        if isinstance(self.fault, Trickle) and done >= self.fault.after:
+            time.sleep(0.1)
+            return max(1, self.fault.bytes_per_s // 10)
+        if done and pause_s:
+            time.sleep(pause_s)
+        return 65536
 
     def do_PUT(self):
         entry = self._begin()
@@ -192,16 +209,30 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         try:
-            for at in range(0, len(part), 65536):
-                self.wfile.write(part[at:at + 65536])
-                if self.server.platform.slow_s:
-                    time.sleep(self.server.platform.slow_s)
+            at = 0
+            while at < len(part):
+                step = self._slowed(at, self.server.platform.slow_s)
+                self.wfile.write(part[at:at + step])
+                at += step
         except OSError:
             self.close_connection = True
 
 
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+
+    def server_bind(self):
+        if self.platform.window is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.platform.window)
+        super().server_bind()
+
+    def get_request(self):
+        connection, address = super().get_request()
+        if self.platform.tls is not None:
+            connection.settimeout(10)  # the handshake is made by the thread that serves the request
+            connection = self.platform.tls.objects_context().wrap_socket(connection, server_side=True,
+                                                                         do_handshake_on_connect=False)
+        return connection, address
 
     def handle_error(self, *_):
         pass  # a device that goes away is daily bread here
@@ -210,10 +241,13 @@ class _Server(http.server.ThreadingHTTPServer):
 class FakePlatform:
     """Any product and device; what it was told is in messages, requests and results."""
 
-    def __init__(self, *, echo_ids=True, tus=True, broker_password=None):
+    def __init__(self, *, echo_ids=True, tus=True, broker_password=None, tls=None, window=None):
+        """tls: a certificates.Tls. window: bytes that the object store's kernel takes before somebody reads them."""
         self.echo_ids = echo_ids          # False: a platform that does not know our extension
         self.tus = tus
+        self.tls, self.window = tls, window
         self.slow_s = 0                   # pause after each 64 KiB of a download
+        self.slow_read_s = 0              # pause after each 64 KiB of an upload
         self.silent = 0                   # so many messages are not answered
         self.ignore_results = False       # `done` and `fail` are not heard
         self.refuse_with = collections.deque()  # result_code for the next answers to create_upload_task
@@ -230,8 +264,10 @@ class FakePlatform:
     # --- life ---
 
     def __enter__(self):
-        self._http = _Server(("127.0.0.1", 0), _Handler)
+        self._http = _Server(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self._http.platform = self
+        self._http.server_bind()
+        self._http.server_activate()
         self._http_thread = threading.Thread(target=self._http.serve_forever, daemon=True)
         self._http_thread.start()
         self.http_port = self._http.server_address[1]
@@ -257,7 +293,8 @@ class FakePlatform:
 
     @property
     def broker(self):
-        return f"mqtt://127.0.0.1:{self.mqtt_port}"
+        scheme, host = ("mqtt", "127.0.0.1") if self.tls is None else ("mqtts", self.tls.host)
+        return f"{scheme}://{host}:{self.mqtt_port}"
 
     def start_broker(self):
         config = self._root / "mosquitto.conf"
@@ -269,12 +306,16 @@ class FakePlatform:
             users.touch(mode=0o600)
             subprocess.run(["mosquitto_passwd", "-b", users, "platform", self._password], check=True)
             text += f"allow_anonymous false\npassword_file {users}\nuser root\n"
+        if self.tls is not None:
+            text += self.tls.mosquitto_settings()
         config.write_text(text)
         self._broker = subprocess.Popen([shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", config],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._client = mqtt.Client("fake-platform")
         if self._password is not None:
             self._client.username_pw_set("platform", self._password)
+        if self.tls is not None:
+            self._client.tls_set_context(self.tls.platform_context())
         self._client.on_message = self._on_message
         subscribed = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe(UP + "+/+", 1)
@@ -303,7 +344,8 @@ class FakePlatform:
             self._number += 1
             path = f"/o/{self._number}"
             self.objects[path] = entry
-        return f"http://127.0.0.1:{self.http_port}{path}"
+        scheme, host = ("http", "127.0.0.1") if self.tls is None else ("https", self.tls.objects_host)
+        return f"{scheme}://{host}:{self.http_port}{path}"
 
     def expire_urls(self):
         """From now on 403 for every URL given so far."""

@@ -46,8 +46,18 @@ typedef enum {
 
 /** Marks a function whose status must be looked at; a deliberate drop is written (void). */
 #define FERRY_DEVICE_MUST_CHECK __attribute__((warn_unused_result))
+/** Marks what libferry.so exports; everything else stays inside. */
+#define FERRY_API __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /** @brief The sentence for people; never null. Static storage, any thread. */
-const char *ferry_device_err_text(ferry_device_err err);
+FERRY_API const char *ferry_device_err_text(ferry_device_err err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -51,15 +51,16 @@ ferry_device_err ferry__source_open(struct ferry *f, const char *path, uint64_t 
     }
     (void)posix_fadvise(f->files.source_fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     *ret_size = (uint64_t)st.st_size;
-    *ret_tag = tag_of(&st);
+    *ret_tag = f->files.source_tag = tag_of(&st);
     return FERRY_DEVICE_OK;
 }
 
-bool ferry__source_is_whole(const struct ferry *f, uint64_t size)
+bool ferry__source_fits(const struct ferry *f, const ferry_action *act)
 {
     struct stat st;
 
-    return f->files.source_fd >= 0 && fstat(f->files.source_fd, &st) == 0 && (uint64_t)st.st_size == size;
+    return f->files.source_fd >= 0 && f->files.source_tag == act->tag && fstat(f->files.source_fd, &st) == 0 &&
+           (uint64_t)st.st_size == act->size;
 }
 
 void ferry__source_read(struct ferry *f, const ferry_action *act)
@@ -68,7 +69,7 @@ void ferry__source_read(struct ferry *f, const ferry_action *act)
     size_t want = left < FERRY__BLOCK_BYTES ? (size_t)left : FERRY__BLOCK_BYTES;
     ssize_t n = -1;
 
-    if (act->offset > 0 || ferry__source_is_whole(f, act->size))
+    if (ferry__source_fits(f, act))
         do
             n = pread(f->files.source_fd, f->files.block, want, (off_t)act->offset);
         while (n < 0 && errno == EINTR);
@@ -92,18 +93,14 @@ ferry_device_err ferry__folder_open(struct ferry *f, const char *dir)
     struct stat st;
 
     /* Open already, unless it was removed (and perhaps made again) meanwhile. */
-    if (f->files.dir != NULL && strcmp(f->files.dir, dir) == 0 && fstat(f->files.dir_fd, &st) == 0 && st.st_nlink > 0)
+    if (f->files.dir_fd >= 0 && strcmp(f->files.dir, dir) == 0 && fstat(f->files.dir_fd, &st) == 0 && st.st_nlink > 0)
         return FERRY_DEVICE_OK;
     ferry__autoclose int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    char *copy = strdup(dir);
-    if (fd < 0 || copy == NULL || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
-        free(copy);
+    if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
         return FERRY_DEVICE_E_STORE;
-    }
     close_fd(&f->files.part_fd);
     close_fd(&f->files.dir_fd);
-    free(f->files.dir);
-    f->files.dir = copy;
+    (void)snprintf(f->files.dir, sizeof f->files.dir, "%s", dir); /* it was opened: no longer than PATH_MAX */
     f->files.dir_fd = fd;
     fd = -1;
     return FERRY_DEVICE_OK;
@@ -180,6 +177,7 @@ static ferry_fault part_prepare(struct ferry *f, const ferry_action *act, uint64
 
     if (f->files.dir_fd < 0)
         return FERRY_FAULT_WRITE;
+    f->receiving = true;
     if (!name_is_free(f, act->name, &ours))
         return FERRY_FAULT_NAME;
     if (usable > 0 && *fd < 0)
@@ -314,8 +312,7 @@ void ferry__files_done(struct ferry *f)
     close_fd(&f->files.source_fd);
     close_fd(&f->files.part_fd);
     close_fd(&f->files.dir_fd);
-    free(f->files.dir);
-    f->files.dir = NULL;
+    f->files.dir[0] = '\0';
     free(f->files.block);
     f->files.block = NULL;
 }

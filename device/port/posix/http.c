@@ -2,9 +2,12 @@
 #include "port.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 enum {
     CONNECT_TIMEOUT_S = 30,
@@ -13,6 +16,7 @@ enum {
     BUFFER_LEAST = 16 * 1024,
     STEPS_PER_S = 8,  /* of a transfer with a rate limit */
     CREDIT_MS = 1000, /* what a pause of the network leaves to catch up with */
+    LOOKS = 4,        /* in the shortest time-out, at how much of an upload is gone */
 };
 
 #ifndef FERRY_VERSION
@@ -127,12 +131,91 @@ static void resume(struct ferry__http *h)
     (void)curl_easy_pause(h->easy, CURLPAUSE_CONT); /* a failure shows as a stall */
 }
 
+/* --- how much is gone, and is that enough --- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What libcurl has sent, less what the kernel still holds: a megabyte in its buffers is minutes on a slow link. */
+static uint64_t sent_and_gone(const struct ferry__http *h)
+{
+    curl_off_t sent = 0;
+    int held = 0;
+
+    if (curl_easy_getinfo(h->easy, CURLINFO_SIZE_UPLOAD_T, &sent) != CURLE_OK || sent < 0)
+        return h->gone;
+    if (h->fd >= 0 && ioctl(h->fd, SIOCOUTQ, &held) == 0 && held > 0)
+        sent = sent > held ? sent - held : 0;
+    return earlier(h->start + (uint64_t)sent, h->size);
+}
+
+static void tell_sent(struct ferry__http *h, uint64_t gone)
+{
+    ferry_event event = {.kind = FERRY_EV_SENT, .lane = h->lane, .offset = gone};
+
+    h->gone = gone;
+    (void)ferry_device_event(&h->ferry->device, ferry__now_ms(), &event);
+}
+
+static bool is_sending(const struct ferry__http *h)
+{
+    return h->active && h->lane == FERRY_LANE_UP && h->size > h->start;
+}
+
+/* Tells the engine of what has arrived on the other side. */
+static void look_at_sent(struct ferry__http *h)
+{
+    const struct ferry *f = h->ferry;
+
+    if (!is_sending(h))
+        return;
+    uint64_t gone = sent_and_gone(h);
+    if (gone > h->gone)
+        tell_sent(h, gone);
+    h->look_ms = ferry__now_ms() + earlier(f->config.stall_ms, f->options.low_speed_ms) / LOOKS + 1;
+}
+
+/* A limit of ours is no slowness of the network. */
+static uint64_t low_speed(const struct ferry_options *o)
+{
+    return o->rate_bytes_per_s == 0 ? o->low_speed_bytes_per_s
+                                    : earlier(o->low_speed_bytes_per_s, o->rate_bytes_per_s / 2);
+}
+
+static void slow_begin(struct ferry__http *h)
+{
+    uint64_t now = ferry__now_ms(), window = h->ferry->options.low_speed_ms;
+
+    h->slow_at = h->gone;
+    h->slow_ms = window < UINT64_MAX - now ? now + window : UINT64_MAX;
+}
+
+/* Looks at the end of each window; true when too little moved in it. */
+static bool is_too_slow(struct ferry__http *h)
+{
+    const struct ferry_options *o = &h->ferry->options;
+
+    if (!h->active || ferry__now_ms() < h->slow_ms)
+        return false;
+    bool slow =
+        h->gone < h->size && (double)(h->gone - h->slow_at) * 1000 < (double)low_speed(o) * (double)o->low_speed_ms;
+    slow_begin(h);
+    return slow;
+}
+
 uint64_t ferry__http_arm(const struct ferry *f)
 {
     uint64_t due = f->curl_due_ms;
 
-    for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++)
-        due = f->http[lane].resume_ms < due ? f->http[lane].resume_ms : due;
+    for (const struct ferry__http *h = f->http; h < f->http + FERRY_LANES; h++) {
+        due = earlier(due, h->resume_ms);
+        if (h->active)
+            due = earlier(due, h->slow_ms);
+        if (is_sending(h))
+            due = earlier(due, h->look_ms);
+    }
     return due;
 }
 
@@ -153,6 +236,9 @@ static size_t on_body(char *bytes, size_t one, size_t len, void *user)
     if (h->fault != FERRY_FAULT_NONE)
         return 0;
     h->position += len;
+    h->gone = h->position;
+    if (h->slow_ms == UINT64_MAX)
+        slow_begin(h);
     if (ferry_device_event(&f->device, ferry__now_ms(), &event) == FERRY_DEVICE_OK)
         return len;
     h->wanted = false;
@@ -163,11 +249,8 @@ static size_t on_read(char *out, size_t one, size_t cap, void *user)
 {
     struct ferry__http *h = user;
     struct ferry *f = h->ferry;
-    ferry_event event = {.kind = FERRY_EV_SENT, .lane = h->lane, .offset = h->position};
 
     cap *= one;
-    /* what we gave last time is with the kernel by now */
-    (void)ferry_device_event(&f->device, ferry__now_ms(), &event);
     if (cap > h->size - h->position)
         cap = (size_t)(h->size - h->position);
     if (cap == 0)
@@ -183,6 +266,8 @@ static size_t on_read(char *out, size_t one, size_t cap, void *user)
         return CURL_READFUNC_ABORT;
     }
     h->position += (uint64_t)n;
+    if (h->slow_ms == UINT64_MAX)
+        slow_begin(h);
     return (size_t)n;
 }
 
@@ -220,21 +305,44 @@ static bool add_number(struct ferry__http *h, const char *name, uint64_t value)
 
 #define SET(option, value) (curl_easy_setopt(h->easy, (option), (value)) == CURLE_OK)
 
-static bool set_common(struct ferry__http *h, const ferry_action *act)
+/* Programs that the application executes are not to inherit the connection. */
+static int on_new_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)user;
+    (void)purpose;
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return CURL_SOCKOPT_OK;
+}
+
+static bool set_callbacks(struct ferry__http *h)
+{
+    return SET(CURLOPT_PRIVATE, h) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, h) &&
+           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, h) && SET(CURLOPT_ERRORBUFFER, h->error) &&
+           SET(CURLOPT_SOCKOPTFUNCTION, on_new_socket);
+}
+
+/* Certificate and host name are checked, always; with a ca_file nobody else's word counts. */
+static bool set_tls(struct ferry__http *h)
 {
     const struct ferry_options *o = &h->ferry->options;
-    uint64_t rate = o->rate_bytes_per_s;
+
+    return SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
+           SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+           (o->ca_file == NULL || (SET(CURLOPT_CAINFO, o->ca_file) && SET(CURLOPT_CAPATH, NULL))) &&
+           (o->cert_file == NULL || (SET(CURLOPT_SSLCERT, o->cert_file) && SET(CURLOPT_SSLKEY, o->key_file)));
+}
+
+static bool set_common(struct ferry__http *h, const ferry_action *act)
+{
+    uint64_t rate = h->ferry->options.rate_bytes_per_s;
 
     return SET(CURLOPT_URL, act->url) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
            SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
            SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_NOPROGRESS, 1L) && SET(CURLOPT_USERAGENT, "ferry/" FERRY_VERSION) &&
-           SET(CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S) && SET(CURLOPT_PRIVATE, h) &&
-           SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, h) &&
-           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, h) &&
+           SET(CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S) && SET(CURLOPT_TCP_NODELAY, 1L) &&
            SET(CURLOPT_BUFFERSIZE, buffer_size(rate, RECEIVE_BUFFER)) &&
            SET(CURLOPT_UPLOAD_BUFFERSIZE, buffer_size(rate, FERRY__BLOCK_BYTES)) &&
-           SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)rate) && SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)rate) &&
-           (o->ca_file == NULL || SET(CURLOPT_CAINFO, o->ca_file));
+           SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)rate) && SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)rate);
 }
 
 static bool set_body(struct ferry__http *h)
@@ -285,7 +393,7 @@ static void finish(struct ferry__http *h)
     if (h->active)
         (void)curl_multi_remove_handle(h->ferry->multi, h->easy);
     h->active = h->wanted = false;
-    h->resume_ms = UINT64_MAX;
+    h->resume_ms = h->slow_ms = UINT64_MAX;
     curl_slist_free_all(h->headers);
     h->headers = NULL;
 }
@@ -300,13 +408,17 @@ void ferry__http_begin(struct ferry *f, const ferry_action *act)
     h->answered = false;
     h->fault = FERRY_FAULT_NONE;
     h->head = (ferry_http_head){0};
+    h->reason = (struct ferry__reason){0};
+    h->error[0] = '\0';
     h->size = act->size;
-    h->start = h->position = act->http == FERRY_HTTP_PUT ? 0 : act->offset;
+    h->look_ms = 0;
+    h->start = h->position = h->gone = act->http == FERRY_HTTP_PUT ? 0 : act->offset;
     h->paced_at = h->start;
     h->paced_ms = ferry__now_ms();
-    if (sends && !ferry__source_is_whole(f, act->size))
+    if (sends && !ferry__source_fits(f, act))
         ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_READ);
-    else if (set_common(h, act) && set_request(h, act) && curl_multi_add_handle(f->multi, h->easy) == CURLM_OK)
+    else if (set_common(h, act) && set_callbacks(h) && set_tls(h) && set_request(h, act) &&
+             curl_multi_add_handle(f->multi, h->easy) == CURLM_OK)
         h->active = h->wanted = true;
     else
         ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_SYSTEM);
@@ -322,9 +434,11 @@ void ferry__http_abort(struct ferry *f, ferry_lane lane)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *socket_user)
 {
     struct ferry *f = user;
+    struct ferry__http *h = NULL;
 
-    (void)easy;
     (void)socket_user;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &h) == CURLE_OK && h != NULL)
+        h->fd = what == CURL_POLL_REMOVE ? -1 : fd;
     if (what == CURL_POLL_REMOVE)
         ferry__unwatch(f, fd);
     else
@@ -344,17 +458,30 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user)
 
 static void tell_end(struct ferry__http *h, CURLcode code)
 {
-    struct ferry *f = h->ferry;
-    ferry_event last = {.kind = FERRY_EV_SENT, .lane = h->lane, .offset = h->position};
     ferry_fault fault = h->fault != FERRY_FAULT_NONE ? h->fault : ferry__http_fault(code);
-    bool wanted = h->wanted;
+    bool wanted = h->wanted, all_sent = is_sending(h) && h->position == h->size;
 
     finish(h);
     if (!wanted)
         return;
-    if (fault == FERRY_FAULT_NONE && h->lane == FERRY_LANE_UP && h->position == h->size)
-        (void)ferry_device_event(&f->device, ferry__now_ms(), &last);
-    ferry__tell(f, FERRY_EV_HTTP_END, h->lane, fault);
+    if (fault == FERRY_FAULT_NONE && all_sent)
+        tell_sent(h, h->size);
+    if (h->fault == FERRY_FAULT_NONE) { /* what a callback of ours ran into has other words */
+        h->reason.fault = fault;
+        (void)snprintf(h->reason.text, sizeof h->reason.text, "%s", h->error);
+    }
+    ferry__tell(h->ferry, FERRY_EV_HTTP_END, h->lane, fault);
+}
+
+static void end_too_slow(struct ferry__http *h)
+{
+    const struct ferry_options *o = &h->ferry->options;
+
+    finish(h);
+    h->reason.fault = FERRY_FAULT_TIMEOUT;
+    (void)snprintf(h->reason.text, sizeof h->reason.text, "less than %llu bytes/s for %llu s",
+                   (unsigned long long)low_speed(o), (unsigned long long)(o->low_speed_ms / 1000));
+    ferry__tell(h->ferry, FERRY_EV_HTTP_END, h->lane, FERRY_FAULT_TIMEOUT);
 }
 
 static void collect_ends(struct ferry *f)
@@ -378,13 +505,19 @@ void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events)
                ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
 
     (void)curl_multi_socket_action(f->multi, fd, mask, &running);
+    look_at_sent(&f->http[FERRY_LANE_UP]);
     collect_ends(f);
 }
 
 void ferry__http_time(struct ferry *f)
 {
-    for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++)
-        resume(&f->http[lane]);
+    for (struct ferry__http *h = f->http; h < f->http + FERRY_LANES; h++) {
+        resume(h);
+        if (is_sending(h) && ferry__now_ms() >= h->look_ms)
+            look_at_sent(h);
+        if (is_too_slow(h))
+            end_too_slow(h);
+    }
     if (ferry__now_ms() >= f->curl_due_ms) {
         f->curl_due_ms = UINT64_MAX;
         ferry__http_io(f, CURL_SOCKET_TIMEOUT, 0);
@@ -398,8 +531,12 @@ ferry_device_err ferry__http_init(struct ferry *f)
     if (f->multi == NULL)
         return FERRY_DEVICE_E_SYSTEM;
     for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++) {
-        f->http[lane] =
-            (struct ferry__http){.ferry = f, .lane = lane, .easy = curl_easy_init(), .resume_ms = UINT64_MAX};
+        f->http[lane] = (struct ferry__http){.ferry = f,
+                                             .lane = lane,
+                                             .easy = curl_easy_init(),
+                                             .fd = -1,
+                                             .resume_ms = UINT64_MAX,
+                                             .slow_ms = UINT64_MAX};
         if (f->http[lane].easy == NULL)
             return FERRY_DEVICE_E_SYSTEM;
     }

@@ -11,7 +11,7 @@
 
 enum {
     EVENTS_AT_ONCE = 16,
-    ACTIONS_AT_ONCE = 16, /* then the sockets get their turn: a READ hashes a megabyte */
+    ACTIONS_AT_ONCE = 16,
     PROGRESS_MS = 100,
 };
 
@@ -61,6 +61,7 @@ ferry_device_err ferry__loop_init(struct ferry *f)
         return FERRY_DEVICE_E_SYSTEM;
     ferry__watch(f, f->timer_fd, EPOLLIN);
     ferry__watch(f, f->wake_fd, EPOLLIN);
+    f->timer_ms = UINT64_MAX;
     return FERRY_DEVICE_OK;
 }
 
@@ -70,14 +71,6 @@ void ferry__loop_done(struct ferry *f)
     ferry__close_fd(&f->timer_fd);
     ferry__close_fd(&f->wake_fd);
     f->epoll_fd = f->timer_fd = f->wake_fd = -1;
-}
-
-static void finished(struct ferry *f, const ferry_action *act)
-{
-    f->finished[act->lane] = true;
-    f->outcome[act->lane] = *act;
-    (void)snprintf(f->outcome_name[act->lane], sizeof f->outcome_name[0], "%s", act->name);
-    f->outcome[act->lane].name = f->outcome_name[act->lane];
 }
 
 static void carry_out(struct ferry *f, const ferry_action *act)
@@ -117,7 +110,7 @@ static void carry_out(struct ferry *f, const ferry_action *act)
         ferry__state_save(f, act->lane, act->bytes, act->len);
         break;
     case FERRY_ACT_FINISHED:
-        finished(f, act);
+        ferry__transfer_finished(f, act);
         break;
     case FERRY_ACT_WAIT:
         break;
@@ -130,11 +123,20 @@ static void set_timer(struct ferry *f, uint64_t due_ms)
 
     if (due_ms == 0)
         due_ms = 1; /* all zero would switch it off */
+    if (due_ms == f->timer_ms)
+        return;
+    f->timer_ms = due_ms;
     if (due_ms != UINT64_MAX) {
         when.it_value.tv_sec = (time_t)(due_ms / 1000);
         when.it_value.tv_nsec = (long)(due_ms % 1000) * 1000000;
     }
     (void)timerfd_settime(f->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+void ferry__wake(struct ferry *f)
+{
+    f->woken = true;
+    set_timer(f, 0);
 }
 
 /* Lets the engine have its way; returns when it must be asked again. */
@@ -147,8 +149,10 @@ static uint64_t work(struct ferry *f)
         if (act.kind == FERRY_ACT_WAIT)
             return act.deadline_ms;
         carry_out(f, &act);
-        if (act.kind == FERRY_ACT_FINISHED)
-            break; /* the caller wants to know before the next one begins */
+        if (act.kind == FERRY_ACT_FINISHED) /* the application wants to know before the next one begins */
+            break;
+        if (act.kind == FERRY_ACT_READ) /* a megabyte has been hashed: the others get their turn */
+            break;
     }
     return 0;
 }
@@ -194,7 +198,10 @@ static bool dispatch(struct ferry *f, const struct epoll_event *ev)
 {
     int fd = ev->data.fd;
 
-    if (fd == f->timer_fd || fd == f->wake_fd)
+    if (fd == f->timer_fd) {
+        drain(fd);
+        f->timer_ms = UINT64_MAX;
+    } else if (fd == f->wake_fd)
         drain(fd);
     else if (fd == f->mqtt.fd) {
         ferry__mqtt_io(f, ev->events);
@@ -204,22 +211,63 @@ static bool dispatch(struct ferry *f, const struct epoll_event *ev)
     return false;
 }
 
-void ferry__step(struct ferry *f, bool wait)
+void ferry__pipe_guard_begin(struct ferry__pipe_guard *guard)
 {
-    struct epoll_event events[EVENTS_AT_ONCE];
-    int n = epoll_wait(f->epoll_fd, events, EVENTS_AT_ONCE, wait ? -1 : 0);
+    sigset_t pipe_only, pending;
+
+    (void)sigemptyset(&pending);
+    (void)sigpending(&pending);
+    guard->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    (void)sigemptyset(&pipe_only);
+    (void)sigaddset(&pipe_only, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_only, &guard->old);
+}
+
+void ferry__pipe_guard_end(const struct ferry__pipe_guard *guard)
+{
+    static const struct timespec at_once = {0};
+    sigset_t pipe_only;
+
+    (void)sigemptyset(&pipe_only);
+    (void)sigaddset(&pipe_only, SIGPIPE);
+    while (!guard->was_pending && sigtimedwait(&pipe_only, NULL, &at_once) < 0 && errno == EINTR)
+        ;
+    (void)pthread_sigmask(SIG_SETMASK, &guard->old, NULL);
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What has become ready, what is due, and what the engine makes of it. */
+static void serve(struct ferry *f, const struct epoll_event *events, int count)
+{
     bool served = false;
 
-    for (int i = 0; i < n; i++)
+    f->woken = false;
+    for (int i = 0; i < count; i++)
         served |= dispatch(f, &events[i]);
     ferry__http_time(f);
     if (!served)
         ferry__mqtt_io(f, 0);
     uint64_t due = work(f);
     show_progress(f);
-    uint64_t mqtt_due = ferry__mqtt_arm(f);
-    due = mqtt_due < due ? mqtt_due : due;
-    due = f->wait_end_ms < due ? f->wait_end_ms : due;
-    uint64_t http_due = ferry__http_arm(f);
-    set_timer(f, http_due < due ? http_due : due);
+    due = earliest(due, ferry__mqtt_arm(f));
+    due = earliest(due, ferry__http_arm(f));
+    set_timer(f, f->woken ? 0 : due);
+}
+
+void ferry__turn(struct ferry *f, uint64_t wait_ms)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+    struct ferry__pipe_guard guard;
+    int n = epoll_wait(f->epoll_fd, events, EVENTS_AT_ONCE,
+                       wait_ms == FERRY_FOR_EVER ? -1
+                       : wait_ms < INT_MAX       ? (int)wait_ms
+                                                 : INT_MAX);
+
+    ferry__pipe_guard_begin(&guard);
+    serve(f, events, n);
+    ferry__pipe_guard_end(&guard);
 }

@@ -1,18 +1,24 @@
 /* The connection to the broker: libmosquitto, driven by our loop. */
 #include "port.h"
 
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 
-enum { ABANDONED_MAX = 4, SUBACK_REFUSED = 0x80, TLS_READS = 8 };
+enum {
+    SUBACK_REFUSED = 0x80,
+    CONNECTOR_STACK = 256 * 1024, /* for the name service and the first step of TLS */
+    ROUNDING_MS = 1000,           /* libmosquitto counts whole seconds */
+};
 
 static void connector_free(struct ferry__connector *c)
 {
     if (c->mosq != NULL)
         mosquitto_destroy(c->mosq);
+    (void)ferry__tls_free(c->tls);
     (void)pthread_mutex_destroy(&c->lock);
     if (c->wake_fd >= 0)
         (void)close(c->wake_fd);
@@ -26,6 +32,8 @@ static void *connector_run(void *arg)
     uint64_t one = 1;
     int rc = mosquitto_connect(c->mosq, c->host, c->port, FERRY__KEEP_ALIVE_S);
 
+    if (rc == MOSQ_ERR_SUCCESS) /* programs that the application executes are not to inherit it */
+        (void)fcntl(mosquitto_socket(c->mosq), F_SETFD, FD_CLOEXEC);
     (void)pthread_mutex_lock(&c->lock);
     c->rc = rc;
     c->done = true;
@@ -89,15 +97,36 @@ static void mark_lost(struct ferry *f, ferry_fault fault)
     f->mqtt.fault = fault;
 }
 
+static void set_reason(struct ferry *f, const char *text)
+{
+    (void)snprintf(f->mqtt.reason.text, sizeof f->mqtt.reason.text, "%s", text);
+}
+
+/* libmosquitto tells most faults of TLS as errors of the system: what OpenSSL said is in its log only. */
+static void on_log(struct mosquitto *mosq, void *user, int level, const char *text)
+{
+    struct ferry *f = user;
+    const char *colon = strrchr(text, ':');
+
+    (void)mosq;
+    if (level != MOSQ_LOG_ERR || f->mqtt.accepted || strncmp(text, "OpenSSL Error", strlen("OpenSSL Error")) != 0)
+        return;
+    if (f->mqtt.reason.text[0] == '\0')
+        set_reason(f, colon != NULL ? colon + 1 : text);
+    mark_lost(f, FERRY_FAULT_TLS);
+}
+
 static void on_connect(struct mosquitto *mosq, void *user, int code)
 {
     struct ferry *f = user;
 
     (void)mosq;
-    if (code != 0)
+    if (code != 0) {
         mark_lost(f, fault_of_connack(code));
-    else
-        ferry__tell(f, FERRY_EV_LINK_UP, FERRY_LANE_UP, FERRY_FAULT_NONE);
+        return;
+    }
+    f->mqtt.accepted = true;
+    ferry__tell(f, FERRY_EV_LINK_UP, FERRY_LANE_UP, FERRY_FAULT_NONE);
 }
 
 static void on_disconnect(struct mosquitto *mosq, void *user, int rc)
@@ -151,19 +180,13 @@ static bool set_credential(struct ferry *f, struct mosquitto *mosq)
     return ok;
 }
 
-static bool set_tls(const struct ferry *f, struct mosquitto *mosq)
+static bool set_tls(struct mosquitto *mosq, const struct ferry__tls *tls)
 {
-    const struct ferry_options *o = &f->options;
-
-    if (!f->mqtt.tls)
-        return true;
-    if (o->ca_file == NULL && o->cert_file == NULL)
-        return mosquitto_int_option(mosq, MOSQ_OPT_TLS_USE_OS_CERTS, 1) == MOSQ_ERR_SUCCESS;
-    return mosquitto_tls_set(mosq, o->ca_file, o->ca_file == NULL ? "/etc/ssl/certs" : NULL, o->cert_file, o->key_file,
-                             NULL) == MOSQ_ERR_SUCCESS;
+    return mosquitto_int_option(mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0) == MOSQ_ERR_SUCCESS &&
+           mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, tls->context) == MOSQ_ERR_SUCCESS;
 }
 
-static struct mosquitto *client_new(struct ferry *f)
+static struct mosquitto *client_new(struct ferry *f, const struct ferry__tls *tls)
 {
     char id[2 * FERRY_IDENT_MAX + 1];
 
@@ -176,7 +199,7 @@ static struct mosquitto *client_new(struct ferry *f)
     mosquitto_subscribe_callback_set(mosq, on_subscribe);
     mosquitto_message_callback_set(mosq, on_message);
     if (mosquitto_int_option(mosq, MOSQ_OPT_TCP_NODELAY, 1) == MOSQ_ERR_SUCCESS && set_credential(f, mosq) &&
-        set_tls(f, mosq))
+        (tls == NULL || set_tls(mosq, tls)))
         return mosq;
     mosquitto_destroy(mosq);
     return NULL;
@@ -192,7 +215,8 @@ static struct ferry__connector *connector_new(struct ferry *f)
     c->wake_fd = dup(f->wake_fd);
     c->host = strdup(f->mqtt.host);
     c->port = f->mqtt.port;
-    c->mosq = client_new(f);
+    c->tls = f->mqtt.secure ? ferry__tls_new(&f->options, f->mqtt.host) : NULL;
+    c->mosq = f->mqtt.secure && c->tls == NULL ? NULL : client_new(f, c->tls); /* mqtts is never anything less */
     if (c->wake_fd >= 0 && c->host != NULL && c->mosq != NULL)
         return c;
     connector_free(c);
@@ -202,15 +226,43 @@ static struct ferry__connector *connector_new(struct ferry *f)
 static bool thread_start(struct ferry__connector *c)
 {
     pthread_t thread;
+    pthread_attr_t attr;
     sigset_t all, old;
 
+    if (pthread_attr_init(&attr) != 0)
+        return false;
     (void)sigfillset(&all); /* signals are the application's, for its own threads */
     (void)pthread_sigmask(SIG_SETMASK, &all, &old);
-    bool ok = pthread_create(&thread, NULL, connector_run, c) == 0;
+    bool ok = pthread_attr_setstacksize(&attr, CONNECTOR_STACK) == 0 &&
+              pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
+              pthread_create(&thread, &attr, connector_run, c) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (ok)
-        (void)pthread_detach(thread);
+    (void)pthread_attr_destroy(&attr);
     return ok;
+}
+
+static bool connector_done(struct ferry__connector *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    bool done = c->done;
+    (void)pthread_mutex_unlock(&c->lock);
+    return done;
+}
+
+/* A free place for an attempt that hangs, null when all hang. */
+static struct ferry__connector **hanging_place(struct ferry__mqtt *m)
+{
+    struct ferry__connector **place = NULL;
+
+    for (struct ferry__connector **h = m->hanging; h < m->hanging + FERRY__HANGING_MAX; h++) {
+        if (*h != NULL && connector_done(*h)) {
+            connector_free(*h);
+            *h = NULL;
+        }
+        if (*h == NULL)
+            place = h;
+    }
+    return place;
 }
 
 void ferry__mqtt_connect(struct ferry *f)
@@ -218,15 +270,15 @@ void ferry__mqtt_connect(struct ferry *f)
     struct ferry__mqtt *m = &f->mqtt;
 
     ferry__mqtt_disconnect(f);
-    struct ferry__connector *c = m->abandoned < ABANDONED_MAX ? connector_new(f) : NULL;
+    m->reason = (struct ferry__reason){0};
+    struct ferry__connector *c = hanging_place(m) != NULL ? connector_new(f) : NULL;
     if (c != NULL && thread_start(c)) {
         m->connector = c;
         return;
     }
     if (c != NULL)
         connector_free(c);
-    m->abandoned = 0; /* let the next attempt through: the engine comes back after a pause */
-    mark_lost(f, FERRY_FAULT_SYSTEM);
+    mark_lost(f, FERRY_FAULT_SYSTEM); /* the engine comes back after a pause */
 }
 
 /* Takes the outcome of the connecting thread when it is there. */
@@ -235,35 +287,20 @@ static void connector_collect(struct ferry *f)
     struct ferry__mqtt *m = &f->mqtt;
     struct ferry__connector *c = m->connector;
 
-    (void)pthread_mutex_lock(&c->lock);
-    bool done = c->done;
-    (void)pthread_mutex_unlock(&c->lock);
-    if (!done)
+    if (!connector_done(c))
         return;
     m->connector = NULL;
-    m->abandoned = 0;
-    int rc = c->rc;
-    if (rc == MOSQ_ERR_SUCCESS) {
+    m->accepted = false;
+    m->heard_ms = m->said_ms = ferry__now_ms();
+    m->tls = c->tls;
+    c->tls = NULL;
+    if (c->rc == MOSQ_ERR_SUCCESS) {
         m->mosq = c->mosq;
         c->mosq = NULL;
+        mosquitto_log_callback_set(m->mosq, on_log);
     } else
-        mark_lost(f, fault_of_mosquitto(rc));
+        mark_lost(f, fault_of_mosquitto(c->rc));
     connector_free(c);
-}
-
-static void connector_abandon(struct ferry__mqtt *m)
-{
-    struct ferry__connector *c = m->connector;
-
-    (void)pthread_mutex_lock(&c->lock);
-    bool done = c->done;
-    c->abandoned = true; /* unless done, the thread frees it */
-    (void)pthread_mutex_unlock(&c->lock);
-    m->connector = NULL;
-    if (done)
-        connector_free(c);
-    else
-        m->abandoned++;
 }
 
 void ferry__mqtt_disconnect(struct ferry *f)
@@ -271,7 +308,8 @@ void ferry__mqtt_disconnect(struct ferry *f)
     struct ferry__mqtt *m = &f->mqtt;
 
     if (m->connector != NULL)
-        connector_abandon(m);
+        *hanging_place(m) = m->connector; /* there is one: connecting began only then */
+    m->connector = NULL;
     if (m->fd >= 0)
         ferry__unwatch(f, m->fd);
     m->fd = -1;
@@ -280,13 +318,34 @@ void ferry__mqtt_disconnect(struct ferry *f)
         mosquitto_destroy(m->mosq);
     }
     m->mosq = NULL;
+    m->tls = ferry__tls_free(m->tls);
     m->lost = false;
+}
+
+/* Whoever still connects must not need us any more. */
+static void connector_abandon(struct ferry__connector *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    bool done = c->done;
+    c->abandoned = true; /* unless done, the thread frees it */
+    (void)pthread_mutex_unlock(&c->lock);
+    if (done)
+        connector_free(c);
+}
+
+void ferry__mqtt_done(struct ferry *f)
+{
+    ferry__mqtt_disconnect(f);
+    for (int i = 0; i < FERRY__HANGING_MAX; i++)
+        if (f->mqtt.hanging[i] != NULL)
+            connector_abandon(f->mqtt.hanging[i]);
 }
 
 void ferry__mqtt_subscribe(struct ferry *f, const ferry_action *act)
 {
     if (f->mqtt.mosq == NULL || mosquitto_subscribe(f->mqtt.mosq, NULL, act->topic, act->qos) != MOSQ_ERR_SUCCESS)
         mark_lost(f, FERRY_FAULT_LOST);
+    f->mqtt.said_ms = ferry__now_ms();
 }
 
 void ferry__mqtt_publish(struct ferry *f, const ferry_action *act)
@@ -294,25 +353,56 @@ void ferry__mqtt_publish(struct ferry *f, const ferry_action *act)
     if (f->mqtt.mosq == NULL || mosquitto_publish(f->mqtt.mosq, NULL, act->topic, (int)act->len, act->payload, act->qos,
                                                   false) != MOSQ_ERR_SUCCESS)
         mark_lost(f, FERRY_FAULT_LOST);
+    f->mqtt.said_ms = ferry__now_ms();
+}
+
+/* libmosquitto looks at its keep-alive when we say so: not before there can be anything to see. */
+static uint64_t keep_alive_due(const struct ferry__mqtt *m)
+{
+    return (m->heard_ms < m->said_ms ? m->heard_ms : m->said_ms) + FERRY__KEEP_ALIVE_S * 1000u + ROUNDING_MS;
+}
+
+static int socket_read(struct ferry__mqtt *m)
+{
+    int rc;
+    SSL *ssl;
+
+    m->heard_ms = ferry__now_ms();
+    do { /* TLS may hold more than the socket shows */
+        rc = mosquitto_loop_read(m->mosq, 1);
+        ssl = mosquitto_ssl_get(m->mosq);
+    } while (rc == MOSQ_ERR_SUCCESS && !m->lost && ssl != NULL && SSL_pending(ssl) > 0);
+    return rc;
 }
 
 static void socket_io(struct ferry *f, uint32_t epoll_events)
 {
     struct ferry__mqtt *m = &f->mqtt;
     int rc = MOSQ_ERR_SUCCESS;
-    int reads = m->tls ? TLS_READS : 1; /* TLS may hold more than the socket shows */
 
     if ((epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
-        for (int i = 0; i < reads && rc == MOSQ_ERR_SUCCESS && !m->lost; i++)
-            rc = mosquitto_loop_read(m->mosq, 1);
-    if (rc == MOSQ_ERR_SUCCESS && !m->lost && (epoll_events & EPOLLOUT) != 0)
+        rc = socket_read(m);
+    if (rc == MOSQ_ERR_SUCCESS && !m->lost && (epoll_events & EPOLLOUT) != 0) {
+        m->said_ms = ferry__now_ms();
         rc = mosquitto_loop_write(m->mosq, 1);
-    if (rc == MOSQ_ERR_SUCCESS && !m->lost && ferry__now_ms() >= m->misc_ms) {
+    }
+    if (rc == MOSQ_ERR_SUCCESS && !m->lost && ferry__now_ms() >= keep_alive_due(m)) {
+        m->heard_ms = m->said_ms = ferry__now_ms();
         rc = mosquitto_loop_misc(m->mosq);
-        m->misc_ms = ferry__now_ms() + FERRY__MISC_MS;
     }
     if (rc != MOSQ_ERR_SUCCESS)
         mark_lost(f, fault_of_mosquitto(rc));
+}
+
+/* The fault and its reason, when a connection ended over the broker's certificate. */
+static void blame_certificate(struct ferry *f)
+{
+    struct ferry__mqtt *m = &f->mqtt;
+
+    if (m->tls == NULL || m->accepted || m->tls->verify_error == X509_V_OK)
+        return;
+    m->fault = FERRY_FAULT_TLS;
+    set_reason(f, X509_verify_cert_error_string(m->tls->verify_error));
 }
 
 void ferry__mqtt_io(struct ferry *f, uint32_t epoll_events)
@@ -325,9 +415,18 @@ void ferry__mqtt_io(struct ferry *f, uint32_t epoll_events)
         socket_io(f, epoll_events);
     if (!m->lost)
         return;
-    ferry_fault fault = m->fault;
+    blame_certificate(f);
+    m->reason.fault = m->fault;
     ferry__mqtt_disconnect(f);
-    ferry__tell(f, FERRY_EV_LINK_DOWN, FERRY_LANE_UP, fault);
+    ferry__tell(f, FERRY_EV_LINK_DOWN, FERRY_LANE_UP, m->fault);
+}
+
+/* During the handshake there is always something to write, but not always its turn. */
+static bool wants_write(const struct ferry__mqtt *m)
+{
+    const SSL *ssl = mosquitto_ssl_get(m->mosq);
+
+    return mosquitto_want_write(m->mosq) && !(ssl != NULL && SSL_in_init(ssl) && SSL_want_read(ssl));
 }
 
 uint64_t ferry__mqtt_arm(struct ferry *f)
@@ -339,11 +438,11 @@ uint64_t ferry__mqtt_arm(struct ferry *f)
     if (m->mosq == NULL)
         return UINT64_MAX;
     int fd = mosquitto_socket(m->mosq);
-    uint32_t events = EPOLLIN | (mosquitto_want_write(m->mosq) ? EPOLLOUT : 0u);
+    uint32_t events = EPOLLIN | (wants_write(m) ? EPOLLOUT : 0u);
     if (fd >= 0 && (fd != m->fd || events != m->events)) {
         ferry__watch(f, fd, events);
         m->fd = fd;
         m->events = events;
     }
-    return m->misc_ms;
+    return keep_alive_due(m);
 }

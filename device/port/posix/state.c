@@ -154,9 +154,22 @@ static bool restore(struct ferry *f, ferry_lane lane)
     return true;
 }
 
+static ferry_phase lane_phase(const struct ferry *f, ferry_lane lane)
+{
+    ferry_lane_status status;
+
+    ferry_device_status(&f->device, lane, &status);
+    return status.phase;
+}
+
 void ferry__state_restore(struct ferry *f, ferry_lane lane)
 {
-    if (f->state.dir_fd >= 0 && !restore(f, lane) && lane == FERRY_LANE_DOWN)
+    if (f->state.dir_fd < 0)
+        return;
+    if (restore(f, lane)) {
+        f->resumed[lane] = lane_phase(f, lane) == FERRY_PHASE_REPORT;
+        f->receiving = f->receiving || lane == FERRY_LANE_DOWN;
+    } else if (lane == FERRY_LANE_DOWN)
         ferry__part_discard(f); /* of a transfer that nobody remembers */
 }
 
@@ -168,7 +181,8 @@ void ferry__state_close(struct ferry *f)
     if (f->state.dir_fd < 0)
         return;
     for (ferry_lane lane = FERRY_LANE_UP; f->state.lock_fd >= 0 && f->mem != NULL && lane <= FERRY_LANE_DOWN; lane++)
-        if (ferry_device_snapshot(&f->device, lane, bytes, sizeof bytes, &len) == FERRY_DEVICE_OK)
+        if (lane_phase(f, lane) != FERRY_PHASE_KEPT && /* as it came from the disk */
+            ferry_device_snapshot(&f->device, lane, bytes, sizeof bytes, &len) == FERRY_DEVICE_OK)
             ferry__state_save(f, lane, bytes, len);
     (void)close(f->state.dir_fd);
     if (f->state.lock_fd >= 0)
@@ -190,23 +204,27 @@ static bool line_of(int fd, char out[RECEIVED_LINE_SIZE])
     return true;
 }
 
-/* The whole list in one allocation, null when there is none. */
-static char *received_read(const struct ferry__state *s, size_t *ret_len)
+/* The whole list, null when there is none. It is in files.block. */
+static char *received_read(struct ferry *f, size_t *ret_len)
 {
-    struct stat st;
-    ferry__autoclose int fd = openat(s->dir_fd, received_file, O_RDONLY | O_CLOEXEC);
+    ferry__autoclose int fd = openat(f->state.dir_fd, received_file, O_RDONLY | O_CLOEXEC);
+    char *text = f->files.block;
+    size_t len = 0;
 
-    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0 || st.st_size > (off_t)2 * RECEIVED_LINES * RECEIVED_LINE_SIZE)
-        return NULL;
-    char *text = malloc((size_t)st.st_size + 1);
-    ssize_t n = text == NULL ? -1 : read(fd, text, (size_t)st.st_size);
-    if (n <= 0) {
-        free(text);
-        return NULL;
+    _Static_assert(2 * RECEIVED_LINES * RECEIVED_LINE_SIZE < FERRY__BLOCK_BYTES, "the longest list fits");
+    while (fd >= 0 && len < FERRY__BLOCK_BYTES) {
+        ssize_t n = read(fd, text + len, FERRY__BLOCK_BYTES - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        len += (size_t)n;
     }
-    text[n] = '\0';
-    *ret_len = (size_t)n;
-    for (char *hole = text; (hole = memchr(hole, '\0', (size_t)(text + n - hole))) != NULL;)
+    if (len == 0 || len == FERRY__BLOCK_BYTES) /* that long it never gets: somebody else's */
+        return NULL;
+    text[len] = '\0';
+    *ret_len = len;
+    for (char *hole = text; (hole = memchr(hole, '\0', (size_t)(text + len - hole))) != NULL;)
         *hole = '\n'; /* of a power cut */
     return text;
 }
@@ -219,14 +237,12 @@ bool ferry__received_is_ours(struct ferry *f, int fd)
 
     if (f->state.dir_fd < 0 || !line_of(fd, line))
         return false;
-    char *text = received_read(&f->state, &len);
-    for (char *at = text; at != NULL && !found; at++) {
+    for (char *text = received_read(f, &len), *at = text; at != NULL && !found; at++) {
         at = strstr(at, line);
         if (at == NULL)
             break;
         found = at == text || at[-1] == '\n';
     }
-    free(text);
     return found;
 }
 
@@ -239,16 +255,13 @@ bool ferry__received_note(struct ferry *f, int fd)
         return true;
     if (!line_of(fd, line))
         return false;
-    char *text = received_read(&f->state, &len);
+    char *text = received_read(f, &len);
     if (text != NULL && len > keep) { /* forget the older half */
         char *half = strchr(text + len / 2, '\n');
-        if (half != NULL && !replace(&f->state, received_file, half + 1, len - (size_t)(half + 1 - text))) {
-            free(text);
+        if (half != NULL && !replace(&f->state, received_file, half + 1, len - (size_t)(half + 1 - text)))
             return false;
-        }
     }
     bool is_new = text == NULL, is_torn = !is_new && text[len - 1] != '\n';
-    free(text);
     ferry__autoclose int list = openat(f->state.dir_fd, received_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     return list >= 0 && (!is_torn || write_all(list, "\n", 1)) && write_all(list, line, strlen(line)) &&
            fsync(list) == 0 && (!is_new || fsync(f->state.dir_fd) == 0);
