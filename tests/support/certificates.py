@@ -42,7 +42,8 @@ def _request(folder, name, subject, names, *more):
     """A key and, with `-x509` a certificate signed by itself, without it a request for one."""
     path = folder / f"{name}.pem"
     extension = ["-addext", "subjectAltName=" + ",".join(names)] if names else []
-    _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={subject}",
+    _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+             "-subj", "/CN=" + subject.replace("/", "\\/"),
              "-keyout", folder / f"{name}.key", "-out", path, *extension, *more)
     return Certificate(path, folder / f"{name}.key")
 

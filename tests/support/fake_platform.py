@@ -337,6 +337,12 @@ class FakePlatform:
         self._broker.terminate()
         self._broker.wait(10)
 
+    def kill_broker(self):
+        """Its sudden death; start_broker() afterwards."""
+        self._client.loop_stop()
+        self._broker.kill()
+        self._broker.wait(10)
+
     # --- what the operator does ---
 
     def _new_url(self, entry):

@@ -35,6 +35,12 @@ class Library:
                          *(f"{name}={value}" for name, value in settings.items() if value is not None)]
         self._process = None
 
+    def run_under(self, command):
+        """As start(), by a command that executes its further arguments."""
+        self._command = [*command, *self._command]
+        opened = self.start()
+        assert opened["err"] == OK, opened
+
     def start(self):
         env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         self._process = subprocess.Popen(self._command, text=True, env=env, stdin=subprocess.PIPE,

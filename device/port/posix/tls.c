@@ -4,19 +4,19 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* OpenSSL would ask for the passphrase of a key on the terminal. */
+/* OpenSSL would ask for the passphrase of a key on the terminal. user: notes that it was asked for. */
 static int no_passphrase(char *out, int cap, int writing, void *user)
 {
     (void)out;
     (void)cap;
     (void)writing;
-    (void)user;
+    if (user != NULL)
+        *(bool *)user = true;
     return 0;
 }
 
@@ -106,14 +106,13 @@ static const char *file_trouble(unsigned long code, bool is_key)
         return strerror(ERR_GET_REASON(code));
     if (ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH)
         return "this key does not belong to the certificate";
-    if (ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ)
-        return "this key has a passphrase: store it without one, readable by its owner only";
     return is_key ? "holds no private key in PEM form" : "holds no certificate in PEM form";
 }
 
 ferry_device_err ferry__tls_check(const struct ferry_options *o, char reterr_message[FERRY_MESSAGE_SIZE])
 {
     const char *bad = NULL;
+    bool has_passphrase = false;
 
     if ((o->cert_file == NULL) != (o->key_file == NULL)) {
         (void)snprintf(reterr_message, FERRY_MESSAGE_SIZE,
@@ -127,11 +126,13 @@ ferry_device_err ferry__tls_check(const struct ferry_options *o, char reterr_mes
                        ERR_reason_error_string(ERR_peek_error()));
         return FERRY_DEVICE_E_SYSTEM;
     }
+    SSL_CTX_set_default_passwd_cb_userdata(context, &has_passphrase);
     bool ok = load_files(context, o, &bad);
     if (!ok)
         (void)snprintf(reterr_message, FERRY_MESSAGE_SIZE, "%.300s: %s",
                        bad == NULL ? "the system's certificates" : bad,
-                       file_trouble(ERR_peek_error(), bad == o->key_file));
+                       has_passphrase ? "has a passphrase: store the key without one, readable by its owner only"
+                                      : file_trouble(ERR_peek_error(), bad == o->key_file));
     ERR_clear_error();
     SSL_CTX_free(context);
     return ok ? FERRY_DEVICE_OK : FERRY_DEVICE_E_ARG;
