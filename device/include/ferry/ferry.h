@@ -20,7 +20,7 @@
  *     if (ferry_listen(ferry, "/var/inbox") != FERRY_DEVICE_OK)
  *         fprintf(stderr, "%s\n", ferry_message(ferry));
  *     for (;;) {
- *         struct pollfd fds[] = {{.fd = ferry_fd(ferry), .events = POLLIN}, {.fd = mine, .events = POLLIN}};
+ *         struct pollfd fds[] = {{.fd = ferry_fd(ferry), .events = POLLIN}, {.fd = fd, .events = POLLIN}};
  *         (void)poll(fds, 2, -1);
  *         if (fds[0].revents != 0 && ferry_step(ferry, 0, &outcome))
  *             printf("%s: %s\n", outcome.name, outcome.message);
@@ -80,6 +80,9 @@ struct ferry_options {
     uint64_t low_speed_bytes_per_s; /**< ... this moves on average; 0: 100. Counts while there is something to move,
                                          and never more than half of rate_bytes_per_s */
 };
+
+/** @brief The version of the library that runs, as "0.1.0". Static storage, any thread. */
+FERRY_API const char *ferry_version(void);
 
 /* ---- life ------------------------------------------------------------------------------------ */
 

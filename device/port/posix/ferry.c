@@ -162,6 +162,11 @@ struct ferry *ferry_close(struct ferry *f)
     return NULL;
 }
 
+const char *ferry_version(void)
+{
+    return FERRY_VERSION;
+}
+
 const char *ferry_message(const struct ferry *f)
 {
     return f->message;

@@ -19,10 +19,6 @@ enum {
     LOOKS = 4,        /* in the shortest time-out, at how much of an upload is gone */
 };
 
-#ifndef FERRY_VERSION
-#define FERRY_VERSION "0.1.0"
-#endif
-
 ferry_fault ferry__http_fault(CURLcode code)
 {
     static const struct {
