@@ -1,27 +1,36 @@
 /*
- * A complete port without an operating system: one loop, no heap, no threads. It sends one file and
- * receives one, and goes on after the power has failed. Replace world_...() by your board's sockets,
- * MQTT client, clock and flash.
+ * A complete port without an operating system: one loop, no heap, no threads, flash instead of files. It sends its log
+ * after each start, takes every file that the platform has for it, and goes on where it was after a reset at any moment.
+ * docs/porting.md walks through it. Put your board's clock, flash, sockets and MQTT client behind world_...().
  */
 #include "fake_world.h"
+#include "flash_map.h"
 
 #include "ferry/device.h"
 #include "ferry/http.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 63, URL_MAX_BYTES = 256, HEAD_BYTES = 512, CHUNK = 512, MESSAGE_BYTES = 768 };
+enum { NAME_BYTES = 63, URL_BYTES = 256, HEAD_BYTES = 512, CHUNK = 512, MESSAGE_BYTES = 1024 };
+enum { LOG_TAG = 1, SEND_AGAIN_MS = 3600000 };
+
+/* What of a download survives a reset: the snapshot, and what belongs to it. */
+struct kept {
+    uint32_t whole_bytes, whole_area; /* the newest whole file (0: none); the other area is for the one that arrives */
+    uint32_t at;                      /* its bytes so far; the last at % WORLD_SECTOR of them are in sector */
+    uint8_t sector[WORLD_SECTOR];
+    uint32_t snapshot_len;
+    uint8_t snapshot[FERRY_SNAPSHOT_MAX(NAME_BYTES)];
+};
 
 /* One HTTP request, of either lane. */
 struct request {
-    bool running, head_sent, head_done;
-    int socket;
+    int socket; /* 0: there is none */
+    bool answered;
     ferry_action act;
-    char head[HEAD_BYTES]; /* the request while it is sent, then lines of the answer */
-    size_t head_len, head_at;
-    uint64_t offset;    /* in the file: next byte to send or to store */
-    uint64_t body_left; /* of the answer */
+    char text[HEAD_BYTES]; /* the head of the request, then one line of the answer's */
+    size_t text_len;
+    uint64_t left; /* bytes of the file to be sent, later of the answer to come */
     ferry_http_head answer;
     char etag[FERRY_HTTP_ETAG_SIZE];
 };
@@ -29,196 +38,202 @@ struct request {
 struct board {
     ferry_device device;
     ferry_device_config config;
-    uint32_t memory[FERRY_DEVICE_MEM(NAME_MAX_BYTES, URL_MAX_BYTES) / 4 + 1];
-    struct request request[FERRY_LANES];
-    bool finished[FERRY_LANES];
-    unsigned restored; /* lanes that went on after the last reset */
+    uint32_t memory[FERRY_DEVICE_MEM(NAME_BYTES, URL_BYTES) / sizeof(uint32_t) + 1];
+    struct request request[FERRY_LANE_DOWN + 1];
+    struct kept kept;
+    uint64_t send_log_ms; /* when the log is due */
 };
-
-_Static_assert(FERRY_SNAPSHOT_MAX(NAME_MAX_BYTES) + 4 <= WORLD_SAVED_BYTES, "room for a snapshot and its length");
 
 static ferry_device_err tell(struct board *b, ferry_event event)
 {
     return ferry_device_event(&b->device, world_now_ms(), &event);
 }
 
+/* How an action went: one event when it went well, another one when not. */
+static void answer(struct board *b, ferry_lane lane, ferry_event_kind good, ferry_event_kind bad, ferry_fault fault)
+{
+    ferry_event_kind kind = fault == FERRY_FAULT_NONE ? good : bad;
+    (void)tell(b, (ferry_event){.kind = kind, .lane = lane, .fault = fault, .offset = b->kept.at});
+}
+
+/* ---- the file that arrives ---- */
+
+/* Writes the sector that ends at kept.at. */
+static bool part_flush(struct board *b)
+{
+    uint32_t used = (b->kept.at - 1) % WORLD_SECTOR + 1;
+    uint32_t at = AT_AREAS + (b->kept.whole_area ^ 1) * AREA_BYTES + b->kept.at - used;
+
+    return world_flash_erase(at, used) && world_flash_write(at, b->kept.sector, used);
+}
+
+static ferry_fault part_open(struct board *b, const ferry_action *act)
+{
+    if (b->kept.at != act->offset)
+        b->kept.at = 0; /* fewer bytes than asked for: the engine begins again */
+    return act->size > AREA_BYTES ? FERRY_FAULT_SPACE : FERRY_FAULT_NONE;
+}
+
+/* One write makes the file the whole one. After a reset COMMIT may come again: then there is nothing left to do. */
+static ferry_fault part_commit(struct board *b, const ferry_action *act)
+{
+    if (b->kept.at == 0)
+        return FERRY_FAULT_NONE;
+    if (b->kept.at != act->size || !part_flush(b))
+        return FERRY_FAULT_WRITE;
+    b->kept.whole_area ^= 1;
+    b->kept.whole_bytes = b->kept.at;
+    b->kept.at = 0;
+    return keep_save(KEEP_DOWNLOAD, &b->kept, sizeof b->kept) ? FERRY_FAULT_NONE : FERRY_FAULT_WRITE;
+}
+
 /* ---- HTTP ---- */
 
-static void request_end(struct board *b, struct request *r, ferry_fault fault, bool wanted)
+/* Not told when the engine does not want this request any more. */
+static void request_end(struct board *b, struct request *r, ferry_fault fault, bool told)
 {
-    if (!r->running)
-        return;
-    r->running = false;
     world_close(r->socket);
-    if (wanted)
-        (void)tell(b, (ferry_event){.kind = FERRY_EV_HTTP_END, .lane = r->act.lane, .fault = fault});
+    r->socket = 0;
+    if (told)
+        answer(b, r->act.lane, FERRY_EV_HTTP_END, FERRY_EV_HTTP_END, fault);
 }
 
 static void request_begin(struct board *b, const ferry_action *act)
 {
     struct request *r = &b->request[act->lane];
+    bool sends_file = act->http == FERRY_HTTP_PUT || act->http == FERRY_HTTP_PATCH;
     ferry_text host;
     uint16_t port;
+    size_t len;
 
-    *r = (struct request){.running = true, .act = *act, .offset = act->offset};
-    if (act->http == FERRY_HTTP_GET && act->offset == 0)
-        world_flash_erase(WORLD_PART);
-    bool ok = ferry_http_host(act->url, &host, &port) &&
-              ferry_http_request(act, r->head, sizeof r->head, &r->head_len) == FERRY_DEVICE_OK;
-    r->socket = ok ? world_connect(host.ptr, host.len, port) : -1;
-    if (r->socket < 0)
+    *r = (struct request){.act = *act, .left = sends_file ? act->size - act->offset : 0};
+    if (ferry_http_request(act, r->text, sizeof r->text, &len) == FERRY_DEVICE_OK &&
+        ferry_http_host(act->url, &host, &port))
+        r->socket = world_connect(host.ptr, host.len, port);
+    if (r->socket == 0 || world_send(r->socket, r->text, len) != (int)len)
         request_end(b, r, FERRY_FAULT_CONNECT, true);
 }
 
-/* The head, then the file. False: the connection is gone. */
-static bool request_send(struct board *b, struct request *r)
+static void head_byte(struct board *b, struct request *r, char c)
 {
-    bool sends_file = r->act.http == FERRY_HTTP_PUT || r->act.http == FERRY_HTTP_PATCH;
-    int n = WORLD_AGAIN;
-
-    if (!r->head_sent) {
-        n = world_send(r->socket, r->head + r->head_at, r->head_len - r->head_at);
-        r->head_at += n > 0 ? (size_t)n : 0;
-        r->head_sent = r->head_at == r->head_len;
-        r->head_len = r->head_sent ? 0 : r->head_len;
-    } else if (sends_file && r->offset < r->act.size) {
-        size_t len = r->act.size - r->offset < CHUNK ? (size_t)(r->act.size - r->offset) : CHUNK;
-        n = world_send(r->socket, world_flash(WORLD_SOURCE) + r->offset, len);
-        r->offset += n > 0 ? (uint64_t)n : 0;
-        (void)tell(b, (ferry_event){.kind = FERRY_EV_SENT, .lane = r->act.lane, .offset = r->offset});
-    }
-    return n != WORLD_CLOSED;
-}
-
-/* One byte of the answer's head. False: the engine does not want the rest. */
-static bool head_byte(struct board *b, struct request *r, char c)
-{
-    if (r->head_len < sizeof r->head)
-        r->head[r->head_len++] = c;
+    if (r->text_len < sizeof r->text)
+        r->text[r->text_len++] = c;
     if (c != '\n')
-        return true;
-    bool empty = r->head_len <= 2;
-    if (!empty)
-        ferry_http_head_line(&r->answer, r->etag, r->head, r->head_len);
-    r->head_len = 0;
+        return;
+    bool empty = r->text_len <= 2;
+    if (!empty && r->text_len < sizeof r->text) /* no line that matters is that long */
+        ferry_http_head_line(&r->answer, r->etag, r->text, r->text_len);
+    r->text_len = 0;
     if (!empty || r->answer.status < 200)
-        return true;
-    r->head_done = true;
-    r->body_left = r->act.http == FERRY_HTTP_PROBE ? 0 : r->answer.length;
-    return tell(b, (ferry_event){.kind = FERRY_EV_HTTP_HEAD, .lane = r->act.lane, .head = &r->answer}) ==
-           FERRY_DEVICE_OK;
+        return;
+    r->answered = true;
+    r->left = r->act.http == FERRY_HTTP_GET ? r->answer.length : 0; /* of other answers only the head matters */
+    if (tell(b, (ferry_event){.kind = FERRY_EV_HTTP_HEAD, .lane = r->act.lane, .head = &r->answer}) != FERRY_DEVICE_OK)
+        request_end(b, r, FERRY_FAULT_NONE, false);
+    else if (r->left == 0)
+        request_end(b, r, FERRY_FAULT_NONE, true);
 }
 
-/* Bytes of the answer's body go to flash first, then to the engine. */
-static bool body_bytes(struct board *b, struct request *r, const uint8_t *bytes, size_t len)
+/* Into the sector, and a full one into the flash; then to the engine. */
+static int body_receive(struct board *b, struct request *r)
 {
-    len = len < r->body_left ? len : (size_t)r->body_left;
-    r->body_left -= len;
-    if (r->act.http != FERRY_HTTP_GET || len == 0)
-        return true;
-    if (len > WORLD_FILE_BYTES - r->offset)
-        return false;
-    world_flash_write(WORLD_PART, (size_t)r->offset, bytes, len);
-    r->offset += len;
-    return tell(b, (ferry_event){.kind = FERRY_EV_BODY, .lane = r->act.lane, .bytes = bytes, .len = len}) ==
-           FERRY_DEVICE_OK;
+    uint8_t *room = b->kept.sector + b->kept.at % WORLD_SECTOR;
+    size_t len = (size_t)(b->kept.sector + WORLD_SECTOR - room);
+    int n = world_recv(r->socket, room, len < r->left ? len : (size_t)r->left);
+
+    if (n <= 0)
+        return n;
+    b->kept.at += (uint32_t)n;
+    r->left -= (uint64_t)n;
+    if (b->kept.at > r->act.size || (b->kept.at % WORLD_SECTOR == 0 && !part_flush(b)))
+        request_end(b, r, FERRY_FAULT_WRITE, true);
+    else if (tell(b, (ferry_event){.kind = FERRY_EV_BODY, .lane = r->act.lane, .bytes = room, .len = (size_t)n}) != 0) {
+        b->kept.at -= (uint32_t)n; /* not wanted, not counted */
+        request_end(b, r, FERRY_FAULT_NONE, false);
+    } else if (r->left == 0)
+        request_end(b, r, FERRY_FAULT_NONE, true);
+    return n;
 }
 
 static void request_step(struct board *b, struct request *r)
 {
-    uint8_t bytes[CHUNK];
-    bool wanted = true;
+    size_t len = r->answered ? 0 : r->left < CHUNK ? (size_t)r->left : CHUNK;
+    int n = 0;
+    char c;
 
-    if (!r->running)
-        return;
-    int n = request_send(b, r) ? WORLD_AGAIN : WORLD_CLOSED, at = 0;
-    if (n == WORLD_AGAIN && r->head_sent)
-        n = world_recv(r->socket, bytes, sizeof bytes);
-    while (at < n && wanted && !r->head_done)
-        wanted = head_byte(b, r, (char)bytes[at++]);
-    if (at < n && wanted)
-        wanted = body_bytes(b, r, bytes + at, (size_t)(n - at));
-    if (!wanted)
-        request_end(b, r, FERRY_FAULT_NONE, false);
-    else if (r->head_done && r->body_left == 0)
-        request_end(b, r, FERRY_FAULT_NONE, true);
-    else if (n == WORLD_CLOSED)
+    if (len > 0)
+        n = world_send(r->socket, world_flash(AT_LOG + (uint32_t)(r->act.size - r->left)), len);
+    if (n > 0) {
+        r->left -= (uint64_t)n;
+        (void)tell(b, (ferry_event){.kind = FERRY_EV_SENT, .lane = r->act.lane, .offset = r->act.size - r->left});
+    }
+    n = 1; /* that the connection is lost shows here, behind the last words of the other side */
+    while (!r->answered && r->socket != 0 && (n = world_recv(r->socket, &c, 1)) == 1)
+        head_byte(b, r, c);
+    if (r->socket != 0 && r->answered)
+        n = body_receive(b, r);
+    if (n == WORLD_CLOSED)
         request_end(b, r, FERRY_FAULT_LOST, true);
 }
 
-/* ---- flash ---- */
-
-static void read_source(struct board *b, const ferry_action *act)
-{
-    ferry_event read = {.kind = FERRY_EV_READ, .lane = act->lane, .bytes = world_flash(WORLD_SOURCE) + act->offset};
-
-    read.len = act->size - act->offset < CHUNK ? (size_t)(act->size - act->offset) : CHUNK;
-    (void)tell(b, read);
-}
-
-static void open_part(struct board *b, const ferry_action *act)
-{
-    if (act->size > WORLD_FILE_BYTES)
-        (void)tell(b, (ferry_event){.kind = FERRY_EV_FILE_FAILED, .lane = act->lane, .fault = FERRY_FAULT_SPACE});
-    else
-        (void)tell(b, (ferry_event){.kind = FERRY_EV_OPENED, .lane = act->lane, .offset = act->offset});
-}
-
-static void commit_part(struct board *b, const ferry_action *act)
-{
-    world_flash_erase(WORLD_FILE);
-    world_flash_write(WORLD_FILE, 0, world_flash(WORLD_PART), (size_t)act->size);
-    (void)tell(b, (ferry_event){.kind = FERRY_EV_COMMITTED, .lane = act->lane});
-}
-
-/* The length goes last: without it there is no snapshot. */
-static void save(const ferry_action *act)
-{
-    world_area area = WORLD_SAVED + (world_area)act->lane;
-    uint32_t len = (uint32_t)act->len;
-
-    world_flash_erase(area);
-    if (len == 0)
-        return;
-    world_flash_write(area, sizeof len, act->bytes, len);
-    world_flash_write(area, 0, &len, sizeof len);
-}
-
-static void restore(struct board *b, ferry_lane lane)
-{
-    const uint8_t *saved = world_flash(WORLD_SAVED + (world_area)lane);
-    uint32_t len;
-
-    memcpy(&len, saved, sizeof len);
-    if (len <= WORLD_SAVED_BYTES - sizeof len &&
-        ferry_device_restore(&b->device, world_now_ms(), saved + sizeof len, len) == FERRY_DEVICE_OK)
-        b->restored++;
-}
-
 /* ---- the loop ---- */
+
+static void receive(struct board *b)
+{
+    char message[MESSAGE_BYTES];
+    int n;
+
+    while ((n = world_mqtt_receive(message, sizeof message)) > 0)
+        if (n <= MESSAGE_BYTES) /* a longer one is lost, and the engine asks again */
+            (void)tell(b, (ferry_event){.kind = FERRY_EV_MESSAGE, .payload = message, .len = (size_t)n});
+    if (n == WORLD_CLOSED)
+        (void)tell(b, (ferry_event){.kind = FERRY_EV_LINK_DOWN, .fault = FERRY_FAULT_LOST});
+    for (struct request *r = b->request; r <= b->request + FERRY_LANE_DOWN; r++)
+        if (r->socket != 0)
+            request_step(b, r);
+}
+
+static void save(struct board *b, const ferry_action *act)
+{
+    if (act->lane == FERRY_LANE_UP) {
+        (void)keep_save(KEEP_UPLOAD, act->bytes, act->len);
+        return;
+    }
+    b->kept.snapshot_len = (uint32_t)act->len;
+    if (act->len > 0)
+        memcpy(b->kept.snapshot, act->bytes, act->len);
+    (void)keep_save(KEEP_DOWNLOAD, &b->kept, sizeof b->kept); /* when it fails, the older one counts */
+}
 
 static void carry_out(struct board *b, const ferry_action *act)
 {
     switch (act->kind) {
     case FERRY_ACT_CONNECT:
-        (void)tell(b, (ferry_event){.kind = world_mqtt_connect() ? FERRY_EV_LINK_UP : FERRY_EV_LINK_DOWN,
-                                    .fault = FERRY_FAULT_CONNECT});
+        answer(b, act->lane, FERRY_EV_LINK_UP, FERRY_EV_LINK_DOWN, world_mqtt_connect());
+        break;
+    case FERRY_ACT_DISCONNECT:
+        world_mqtt_disconnect();
         break;
     case FERRY_ACT_SUBSCRIBE:
-        (void)tell(b, (ferry_event){.kind = world_mqtt_subscribe(act->topic) ? FERRY_EV_SUBSCRIBED : FERRY_EV_LINK_DOWN,
-                                    .fault = FERRY_FAULT_REFUSED});
+        answer(b, act->lane, FERRY_EV_SUBSCRIBED, FERRY_EV_LINK_DOWN, world_mqtt_subscribe(act->topic, act->qos));
         break;
     case FERRY_ACT_PUBLISH:
-        world_mqtt_publish(act->topic, act->payload, act->len);
+        world_mqtt_publish(act->topic, act->payload, act->len, act->qos);
         break;
-    case FERRY_ACT_READ:
-        read_source(b, act);
+    case FERRY_ACT_READ: /* flash that is memory can be given whole; else piece by piece */
+        (void)tell(b, (ferry_event){.kind = FERRY_EV_READ,
+                                    .lane = act->lane,
+                                    .bytes = world_flash(AT_LOG + (uint32_t)act->offset),
+                                    .len = (size_t)(act->size - act->offset)});
         break;
     case FERRY_ACT_OPEN:
-        open_part(b, act);
+        answer(b, act->lane, FERRY_EV_OPENED, FERRY_EV_FILE_FAILED, part_open(b, act));
         break;
     case FERRY_ACT_COMMIT:
-        commit_part(b, act);
+        answer(b, act->lane, FERRY_EV_COMMITTED, FERRY_EV_FILE_FAILED, part_commit(b, act));
+        break;
+    case FERRY_ACT_DISCARD:
+        b->kept.at = 0;
         break;
     case FERRY_ACT_HTTP:
         request_begin(b, act);
@@ -227,73 +242,53 @@ static void carry_out(struct board *b, const ferry_action *act)
         request_end(b, &b->request[act->lane], FERRY_FAULT_NONE, false);
         break;
     case FERRY_ACT_SAVE:
-        save(act);
+        save(b, act);
         break;
     case FERRY_ACT_FINISHED:
-        printf("%s: %s\n", act->name, ferry_device_err_text(act->err));
-        b->finished[act->lane] = true;
+        world_log(act->name, ferry_device_err_text(act->err));
+        if (act->lane == FERRY_LANE_UP && act->err != FERRY_DEVICE_OK)
+            b->send_log_ms = world_now_ms() + SEND_AGAIN_MS;
         break;
-    case FERRY_ACT_DISCONNECT:
-    case FERRY_ACT_DISCARD:
     case FERRY_ACT_WAIT:
+        world_sleep_until(act->deadline_ms < b->send_log_ms ? act->deadline_ms : b->send_log_ms);
+        receive(b);
         break;
     }
 }
 
-static void receive(struct board *b)
+static bool start(struct board *b)
 {
-    char message[MESSAGE_BYTES];
-    size_t len;
-
-    while ((len = world_mqtt_receive(message, sizeof message)) > 0)
-        (void)tell(b, (ferry_event){.kind = FERRY_EV_MESSAGE, .payload = message, .len = len});
-    for (struct request *r = b->request; r < b->request + FERRY_LANES; r++)
-        request_step(b, r);
-}
-
-/* After each reset, with what is in flash. False: the power has failed. */
-static bool run(struct board *b)
-{
-    ferry_action act;
-    ferry_upload_request upload = {.name = "log.bin", .size = WORLD_FILE_BYTES, .tag = 1};
+    const void *kept;
+    size_t len = keep_load(KEEP_UPLOAD, &kept);
 
     memset(b, 0, sizeof *b);
     b->config = (ferry_device_config){.product = "p1", .device = "board-7", FERRY_DEVICE_DEFAULTS};
-    b->config.name_max = NAME_MAX_BYTES;
-    b->config.url_max = URL_MAX_BYTES;
-    b->config.resumable_bytes = 1;
-    b->config.save_bytes = 4096;
-    b->config.save_ms = 10;
-    if (ferry_device_init(&b->device, &b->config, b->memory, sizeof b->memory, 12345, NULL) != FERRY_DEVICE_OK)
-        return true;
-    restore(b, FERRY_LANE_UP);
-    restore(b, FERRY_LANE_DOWN);
-    printf("started; %u transfers go on\n", b->restored);
-    if (ferry_device_upload(&b->device, world_now_ms(), &upload) == FERRY_DEVICE_E_ARG)
-        return true; /* E_STATE is good: it is sent, and its result is being reported */
-    ferry_device_fetch(&b->device, world_now_ms());
-    while (!b->finished[FERRY_LANE_UP] || !b->finished[FERRY_LANE_DOWN]) {
-        ferry_device_next(&b->device, world_now_ms(), &act);
-        if (act.kind != FERRY_ACT_WAIT) {
-            carry_out(b, &act);
-            continue;
-        }
-        world_sleep_until(act.deadline_ms);
-        if (world_power_fails())
-            return false;
-        receive(b);
-    }
+    b->config.name_max = NAME_BYTES;
+    b->config.url_max = URL_BYTES;
+    b->config.save_bytes = b->config.resumable_bytes = 4 * WORLD_SECTOR;
+    if (ferry_device_init(&b->device, &b->config, b->memory, sizeof b->memory, world_random(), NULL) != FERRY_DEVICE_OK)
+        return false;
+    (void)ferry_device_restore(&b->device, world_now_ms(), kept, len);
+    if (keep_load(KEEP_DOWNLOAD, &kept) == sizeof b->kept)
+        memcpy(&b->kept, kept, sizeof b->kept);
+    (void)ferry_device_restore(&b->device, world_now_ms(), b->kept.snapshot, b->kept.snapshot_len);
+    ferry_device_listen(&b->device, world_now_ms(), true);
     return true;
 }
 
 int main(void)
 {
     static struct board b;
+    const ferry_upload_request log = {.name = "log.bin", .size = LOG_BYTES, .tag = LOG_TAG};
+    ferry_action act;
 
-    world_write_log();
-    while (!run(&b))
-        continue;
-    bool ok = world_got_upload() && world_got_download() && world_saw_resume() && b.restored == FERRY_LANES;
-    puts(ok ? "both files are on the other side" : "something is missing");
-    return ok ? 0 : 1;
+    if (!start(&b))
+        return 1; /* a setting is outside its range */
+    for (;;) {
+        if (world_now_ms() >= b.send_log_ms &&
+            ferry_device_upload(&b.device, world_now_ms(), &log) != FERRY_DEVICE_E_ARG)
+            b.send_log_ms = UINT64_MAX; /* until it has FINISHED */
+        ferry_device_next(&b.device, world_now_ms(), &act);
+        carry_out(&b, &act);
+    }
 }

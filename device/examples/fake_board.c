@@ -1,28 +1,55 @@
-/* The flash of fake_world.h where there is none. */
-#include "fake_world.h"
+/* The fake world on a host: its flash is memory, and it can be run many times. */
+#include "fake_board.h"
+#include "fake_plan.h"
+#include "flash_map.h"
 
+#include <setjmp.h>
 #include <string.h>
 
-static uint8_t flash[WORLD_AREAS][WORLD_FILE_BYTES];
+static struct {
+    _Alignas(uint64_t) uint8_t flash[FLASH_BYTES];
+    jmp_buf switched_off;
+    bool over;
+} board;
 
-const uint8_t *world_flash(world_area area)
+const void *fake_flash(uint32_t at)
 {
-    return flash[area];
+    return board.flash + at;
 }
 
-void world_flash_erase(world_area area)
+void fake_flash_erase(uint32_t at, size_t len)
 {
-    memset(flash[area], 0xff, sizeof flash[area]);
+    memset(board.flash + at, 0xff, len);
 }
 
-void world_flash_write(world_area area, size_t offset, const void *bytes, size_t len)
+void fake_flash_write(uint32_t at, const void *bytes, size_t len)
 {
     const uint8_t *from = bytes;
 
     for (size_t i = 0; i < len; i++) /* to write can only clear bits */
-        flash[area][offset + i] &= from[i];
+        board.flash[at + i] &= from[i];
 }
 
-void world_reset(void)
+void fake_power_cut(void)
 {
+    longjmp(board.switched_off, 1);
+}
+
+void fake_end(bool all_is_well)
+{
+    (void)all_is_well;
+    board.over = true;
+    longjmp(board.switched_off, 1);
+}
+
+struct fake_outcome fake_run(const struct fake_plan *plan, int (*firmware)(void))
+{
+    fake_begin(plan);
+    board.over = false;
+    while (!board.over)
+        if (setjmp(board.switched_off) == 0) {
+            (void)firmware();
+            board.over = true; /* it should never return */
+        }
+    return fake_result();
 }

@@ -12,6 +12,8 @@
 void board_print(const char *text);
 /** @brief Ends the emulation with this exit status. */
 _Noreturn void board_exit(int status);
+/** @brief What follows the end of main(): says how much memory was used, and ends like board_exit(). */
+_Noreturn void board_end(int status);
 /** @brief Bytes of the stack that were ever used since the start. */
 size_t board_stack_used(void);
 /** @brief Bytes of heap that newlib has taken. */

@@ -74,6 +74,13 @@ static void print_memory(void)
     board_print(" bytes\n");
 }
 
+void board_end(int status)
+{
+    (void)fflush(NULL);
+    print_memory();
+    board_exit(status);
+}
+
 /* A fault ends the program; frame: what the processor put on the stack, if that is memory. */
 void board_fault(const uint32_t *frame, uint32_t exception)
 {
@@ -117,10 +124,7 @@ void board_start(void)
     for (volatile char *p = board_bss; p < board_bss_end; p++)
         *p = 0;
     trap_unaligned();
-    int status = main();
-    (void)fflush(NULL);
-    print_memory();
-    board_exit(status);
+    board_end(main());
 }
 
 /* The exceptions of the core; there are no interrupts. */
