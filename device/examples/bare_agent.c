@@ -38,7 +38,7 @@ struct request {
 struct board {
     ferry_device device;
     ferry_device_config config;
-    uint32_t memory[FERRY_DEVICE_MEM(NAME_BYTES, URL_BYTES) / sizeof(uint32_t) + 1];
+    uint8_t memory[FERRY_DEVICE_MEM(NAME_BYTES, URL_BYTES)];
     struct request request[FERRY_LANE_DOWN + 1];
     struct kept kept;
     uint64_t send_log_ms; /* when the log is due */

@@ -58,9 +58,11 @@ class Measuring(unittest.TestCase):
         self.assertGreaterEqual(code, 400)
         self.assertEqual(static, 8)
 
-    def test_what_the_engine_needs_from_outside_is_named(self):
+    def test_what_the_engine_needs_from_outside_is_named_and_nothing_else(self):
         _, (_, needed), _ = self.build(
-            "void *memcpy(void *, const void *, unsigned); void root(char *to, char *from, unsigned n) { memcpy(to, from, n); }")
+            "void *memcpy(void *, const void *, unsigned); void *memset(void *, int, unsigned);"
+            "void root(char *to, char *from, unsigned n) { memcpy(to, from, n); }"
+            "void dead(char *to, unsigned n) { memset(to, 0, n); }")
         self.assertEqual(needed, {"memcpy"})
 
     def test_the_deepest_chain_is_found_through_static_functions(self):
