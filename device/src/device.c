@@ -130,14 +130,14 @@ void ferry_device_listen(ferry_device *d, uint64_t now_ms, bool on)
         ferry__lane_enter(l, FERRY_PHASE_IDLE);
 }
 
-/* for_good: the platform is told; else the transfer is only put aside. */
-FERRY__APART static ferry_device_err lane_stop(lane_state *l, bool for_good)
+FERRY__APART static ferry_device_err lane_stop(lane_state *l, ferry_stop how)
 {
     if (l->phase == FERRY_PHASE_IDLE || l->phase == FERRY_PHASE_END ||
-        (for_good ? l->phase == FERRY_PHASE_COMMIT || l->phase == FERRY_PHASE_REPORT : l->phase == FERRY_PHASE_KEPT))
+        (how == FERRY_STOP_FOR_GOOD ? l->phase == FERRY_PHASE_COMMIT || l->phase == FERRY_PHASE_REPORT
+                                    : l->phase == FERRY_PHASE_KEPT))
         return FERRY_DEVICE_E_STATE;
     l->why = FERRY_WHY_NONE;
-    if (for_good) {
+    if (how == FERRY_STOP_FOR_GOOD) {
         l->told &= l->known;
         ferry__lane_report(l, FERRY_DEVICE_E_STOPPED);
     } else
@@ -145,16 +145,10 @@ FERRY__APART static ferry_device_err lane_stop(lane_state *l, bool for_good)
     return FERRY_DEVICE_OK;
 }
 
-ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lane lane)
+ferry_device_err ferry_device_stop(ferry_device *d, uint64_t now_ms, ferry_lane lane, ferry_stop how)
 {
     ferry__tick(d, now_ms);
-    return ferry__is_built_in(lane) ? lane_stop(ferry__lane_at(d, lane), true) : FERRY_DEVICE_E_STATE;
-}
-
-ferry_device_err ferry_device_suspend(ferry_device *d, uint64_t now_ms, ferry_lane lane)
-{
-    ferry__tick(d, now_ms);
-    return ferry__is_built_in(lane) ? lane_stop(ferry__lane_at(d, lane), false) : FERRY_DEVICE_E_STATE;
+    return ferry__is_built_in(lane) ? lane_stop(ferry__lane_at(d, lane), how) : FERRY_DEVICE_E_STATE;
 }
 
 /* The answer to READ, OPEN or COMMIT. */

@@ -9,7 +9,7 @@ void ferry__download_nothing(lane_state *l, ferry_device_err err)
         return;
     }
     ferry__lane_enter(l, FERRY_PHASE_IDLE);
-    l->left.due = l->cfg->poll_ms == 0 ? FERRY__NEVER : l->cfg->poll_ms;
+    l->left.due = l->cfg->poll_ms - 1; /* 0 becomes FERRY__NEVER */
 }
 
 /* A name that can become a file name in a folder: no path, no hidden file. */

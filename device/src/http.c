@@ -251,7 +251,7 @@ ferry_device_err ferry_http_request(const ferry_action *act, char *out, size_t c
     put(&w, host.ptr, host.len);
     if (port != 80)
         put_field_number(&w, ":", port, "");
-    put_text(&w, "\r\n");
+    put_text(&w, "\r\nUser-Agent: ferry\r\n"); /* without one the platform takes us for a device of the vendor */
     put_fields(&w, act);
     put_text(&w, "\r\n");
     if (w.full)

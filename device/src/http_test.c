@@ -97,16 +97,16 @@ static const struct {
     const char *text;
 } requests[] = {
     {{.http = FERRY_HTTP_PUT, .url = "http://h/o/1?e=2", .size = 10, .md5 = empty_md5},
-     "PUT /o/1?e=2 HTTP/1.1\r\nHost: h\r\nContent-MD5: 1B2M2Y8AsgTpgAmY7PhCfg==\r\nContent-Length: 10\r\n\r\n"},
+     "PUT /o/1?e=2 HTTP/1.1\r\nHost: h\r\nUser-Agent: ferry\r\nContent-MD5: 1B2M2Y8AsgTpgAmY7PhCfg==\r\nContent-Length: 10\r\n\r\n"},
     {{.http = FERRY_HTTP_PROBE, .url = "http://h:8080/o"},
-     "HEAD /o HTTP/1.1\r\nHost: h:8080\r\nTus-Resumable: 1.0.0\r\n\r\n"},
+     "HEAD /o HTTP/1.1\r\nHost: h:8080\r\nUser-Agent: ferry\r\nTus-Resumable: 1.0.0\r\n\r\n"},
     {{.http = FERRY_HTTP_PATCH, .url = "http://h/o", .size = UINT64_MAX, .offset = 1},
-     "PATCH /o HTTP/1.1\r\nHost: h\r\nContent-Length: 18446744073709551614\r\nUpload-Offset: 1\r\nTus-Resumable: "
+     "PATCH /o HTTP/1.1\r\nHost: h\r\nUser-Agent: ferry\r\nContent-Length: 18446744073709551614\r\nUpload-Offset: 1\r\nTus-Resumable: "
      "1.0.0\r\n"
      "Content-Type: application/offset+octet-stream\r\n\r\n"},
-    {{.http = FERRY_HTTP_GET, .url = "http://h"}, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"},
+    {{.http = FERRY_HTTP_GET, .url = "http://h"}, "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: ferry\r\n\r\n"},
     {{.http = FERRY_HTTP_GET, .url = "http://h:80/o", .offset = 1234567890123, .if_range = "\"x\""},
-     "GET /o HTTP/1.1\r\nHost: h\r\nRange: bytes=1234567890123-\r\nIf-Range: \"x\"\r\n\r\n"},
+     "GET /o HTTP/1.1\r\nHost: h\r\nUser-Agent: ferry\r\nRange: bytes=1234567890123-\r\nIf-Range: \"x\"\r\n\r\n"},
 };
 
 static void a_request_fits_to_the_byte_and_says_what_the_action_wants(void **state)

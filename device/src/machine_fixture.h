@@ -6,6 +6,7 @@
 #define FERRY_DEVICE_MACHINE_H
 
 #include "engine.h"
+#include "ferry/status.h"
 
 struct machine {
     ferry_device device;

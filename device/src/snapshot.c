@@ -77,15 +77,3 @@ ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const vo
         return FERRY_DEVICE_E_SNAPSHOT;
     return lane_restore(ferry__lane_at(d, (ferry_lane)lane), in, len - sizeof(ferry__kept));
 }
-
-ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, void *out, size_t cap, size_t *ret_len)
-{
-    const lane_state *l = ferry__const_lane_at(d, lane);
-
-    if (!ferry__is_built_in(lane) || !l->known)
-        return FERRY_DEVICE_E_STATE;
-    if (cap < FERRY_SNAPSHOT_MAX(d->cfg->name_max))
-        return FERRY_DEVICE_E_MEMORY;
-    *ret_len = ferry__snapshot_write(l, out);
-    return FERRY_DEVICE_OK;
-}

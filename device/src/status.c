@@ -1,3 +1,5 @@
+#include "ferry/status.h"
+
 #include "engine.h"
 
 void ferry_device_status(const ferry_device *d, ferry_lane lane, ferry_lane_status *ret_status)

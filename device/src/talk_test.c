@@ -204,7 +204,7 @@ static void the_longest_and_most_awkward_name_is_sent_whole(void **state)
     assert_non_null(strstr(m.payload, "\"size\":18446744073709551615"));
     machine_say(&m, "{'type':'create_upload_task_rsp','url':'http://h/u','request_id':'$ID'}");
     machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(ferry_device_cancel(&m.device, m.now, UP), FERRY_DEVICE_OK);
+    assert_int_equal(ferry_device_stop(&m.device, m.now, UP, FERRY_STOP_FOR_GOOD), FERRY_DEVICE_OK);
     machine_expect(&m, FERRY_ACT_HTTP_ABORT);
     machine_expect(&m, FERRY_ACT_PUBLISH);
     assert_int_equal(m.payload[m.act.len - 1], '}');

@@ -435,11 +435,11 @@ static void a_cancel_by_the_device_tells_the_platform(void **state)
     (void)state;
     machine_upload_asked(&m);
     machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(ferry_device_cancel(&m.device, m.now, UP), FERRY_DEVICE_OK);
+    assert_int_equal(ferry_device_stop(&m.device, m.now, UP, FERRY_STOP_FOR_GOOD), FERRY_DEVICE_OK);
     machine_expect(&m, FERRY_ACT_HTTP_ABORT);
     machine_expect(&m, FERRY_ACT_PUBLISH);
     assert_non_null(strstr(m.payload, "\"fail\""));
-    assert_int_equal(ferry_device_cancel(&m.device, m.now, UP), FERRY_DEVICE_E_STATE);
+    assert_int_equal(ferry_device_stop(&m.device, m.now, UP, FERRY_STOP_FOR_GOOD), FERRY_DEVICE_E_STATE);
     machine_say(&m, "{'type':'report_upload_progress_rsp','result_code':8,'result_msg':'','request_id':'$ID'}");
     finish_with(FERRY_DEVICE_E_STOPPED, false);
 }

@@ -9,11 +9,14 @@
 #include "ferry/ferry.h"
 #include "ferry/http.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 extern ferry_device device;
 extern const char *secret;
+extern struct ferry *ferry;
+extern int fd;
 
 uint64_t now_ms(void);
 void wait_for_network_until(uint64_t deadline_ms);

@@ -4,6 +4,7 @@
  * a file its name unless the bytes that were written have the announced MD5.
  */
 #include "ferry/device.h"
+#include "ferry/status.h"
 #include "fuzz.h"
 #include "proto/text.h"
 
@@ -367,7 +368,8 @@ static void call(struct world *w, struct input *in)
         ferry_device_listen(&w->device, w->now, false);
         break;
     default:
-        (void)ferry_device_cancel(&w->device, w->now, (ferry_lane)(what >> 4 & 1));
+        (void)ferry_device_stop(&w->device, w->now, (ferry_lane)(what >> 4 & 1),
+                                what >> 5 & 1 ? FERRY_STOP_FOR_NOW : FERRY_STOP_FOR_GOOD);
         break;
     }
 }

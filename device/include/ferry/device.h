@@ -106,7 +106,7 @@ typedef struct {
     uint32_t give_up_ms;       /**< time without progress after which a transfer ends */
     uint32_t confirm_ms;       /**< time for the platform to confirm a result, then it is kept for later */
     uint32_t progress_ms;      /**< shortest time between two progress reports */
-    uint32_t poll_ms;          /**< while listening: ask again after this, pushes can be lost; 0 = never */
+    uint32_t poll_ms;          /**< while listening: ask again just before this, pushes can be lost; 0 = never */
     uint32_t save_ms;          /**< shortest time between two snapshots of a running download ... */
     uint32_t save_bytes;       /**< ... and fewest bytes between them: flash wears out */
     uint32_t resumable_bytes;  /**< uploads from this size are sent resumably (one more round trip) */
@@ -311,14 +311,6 @@ FERRY_DEVICE_MUST_CHECK ferry_device_err ferry_device_init(ferry_device *d, cons
  */
 ferry_device_err ferry_device_restore(ferry_device *d, uint64_t now_ms, const void *bytes, size_t len);
 
-/**
- * @brief Writes a snapshot of a lane now, for a port that is about to end.
- * @param[out] out  at least FERRY_SNAPSHOT_MAX(name_max) bytes
- * @retval FERRY_DEVICE_E_STATE the lane has nothing worth keeping | FERRY_DEVICE_E_MEMORY cap is too small
- */
-FERRY_DEVICE_MUST_CHECK ferry_device_err ferry_device_snapshot(const ferry_device *d, ferry_lane lane, void *out,
-                                                               size_t cap, size_t *ret_len);
-
 /** @brief What to upload; texts are copied. */
 typedef struct {
     const char *name;   /**< valid by ferry_name_valid(), at most name_max bytes */
@@ -344,21 +336,21 @@ void ferry_device_fetch(ferry_device *d, uint64_t now_ms);
 /** @brief From now on: take every file that is offered or pushed, ask after each connect. Off: only the running one. */
 void ferry_device_listen(ferry_device *d, uint64_t now_ms, bool on);
 
-/**
- * @brief Ends a transfer for good and tells the platform.
- * @retval FERRY_DEVICE_E_STATE nothing is running, or its result is already being reported
- */
-ferry_device_err ferry_device_cancel(ferry_device *d, uint64_t now_ms, ferry_lane lane);
+/** How a transfer is stopped. */
+typedef enum {
+    FERRY_STOP_FOR_NOW,  /**< SAVE, then FINISHED with FERRY_DEVICE_E_STOPPED; the platform is not told */
+    FERRY_STOP_FOR_GOOD, /**< the platform is told; FINISHED with FERRY_DEVICE_E_STOPPED when it has confirmed that */
+} ferry_stop;
 
 /**
- * @brief Ends a transfer for now: SAVE, then FINISHED with FERRY_DEVICE_E_STOPPED; the platform is not told.
+ * @brief Stops a transfer. For now: also for a port that is about to end.
  *
- * When its snapshot is kept, it goes on as after a reboot: an upload with the ferry_device_upload() that names the same
- * file, a download with its next offer, an unconfirmed result when the snapshot is given back. To a listening
- * device it is offered again at once: call ferry_device_listen() with off before.
- * @retval FERRY_DEVICE_E_STATE nothing is running, or FINISHED comes anyway
+ * A transfer that was stopped for now goes on as after a reboot: an upload with the ferry_device_upload() that names the
+ * same file, a download with its next offer, an unconfirmed result when the snapshot is given back. To a
+ * listening device it is offered again at once: call ferry_device_listen() with off before.
+ * @retval FERRY_DEVICE_E_STATE nothing is running, or FINISHED comes anyway; for good: its result is already reported
  */
-ferry_device_err ferry_device_suspend(ferry_device *d, uint64_t now_ms, ferry_lane lane);
+ferry_device_err ferry_device_stop(ferry_device *d, uint64_t now_ms, ferry_lane lane, ferry_stop how);
 
 /**
  * @brief Tells the engine what happened.
@@ -371,24 +363,6 @@ ferry_device_err ferry_device_event(ferry_device *d, uint64_t now_ms, const ferr
 
 /** @brief What to do next. Never fails; with nothing to do the action is FERRY_ACT_WAIT. */
 void ferry_device_next(ferry_device *d, uint64_t now_ms, ferry_action *ret_action);
-
-/** @brief A look at one lane, for progress bars and logs. */
-typedef struct {
-    ferry_phase phase;
-    const char *name; /**< valid until the lane's FINISHED */
-    uint64_t size;
-    uint64_t offset; /**< hashed, sent or received so far */
-    uint64_t tag;
-    unsigned tries;         /**< failures in a row */
-    bool linked;            /**< connected to the broker and subscribed */
-    ferry_fault link_fault; /**< why it is not, if it was tried */
-    unsigned link_tries;    /**< attempts since the platform was last heard */
-    ferry_device_err err;   /**< the last failure; FERRY_DEVICE_OK when there was none */
-    ferry_why why;
-    int detail;
-} ferry_lane_status;
-
-void ferry_device_status(const ferry_device *d, ferry_lane lane, ferry_lane_status *ret_status);
 
 #ifdef __cplusplus
 }

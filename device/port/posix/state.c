@@ -173,20 +173,32 @@ void ferry__state_restore(struct ferry *f, ferry_lane lane)
         ferry__part_discard(f); /* of a transfer that nobody remembers */
 }
 
+/* What is under way is put aside; all else that the engine wants has no time left. */
+static void save_all(struct ferry *f)
+{
+    ferry_action act;
+
+    for (ferry_lane lane = FERRY_LANE_UP; lane <= FERRY_LANE_DOWN; lane++)
+        (void)ferry_device_stop(&f->device, ferry__now_ms(), lane, FERRY_STOP_FOR_NOW); /* nothing is running: nothing to save */
+    do {
+        ferry_device_next(&f->device, ferry__now_ms(), &act);
+        if (act.kind == FERRY_ACT_SAVE)
+            ferry__state_save(f, act.lane, act.bytes, act.len);
+        else if (act.kind == FERRY_ACT_DISCARD)
+            ferry__part_discard(f);
+    } while (act.kind != FERRY_ACT_WAIT);
+}
+
 void ferry__state_close(struct ferry *f)
 {
-    uint8_t bytes[FERRY_SNAPSHOT_MAX(FERRY_NAME_MAX)];
-    size_t len;
-
     if (f->state.dir_fd < 0)
         return;
-    for (ferry_lane lane = FERRY_LANE_UP; f->state.lock_fd >= 0 && f->mem != NULL && lane <= FERRY_LANE_DOWN; lane++)
-        if (lane_phase(f, lane) != FERRY_PHASE_KEPT && /* as it came from the disk */
-            ferry_device_snapshot(&f->device, lane, bytes, sizeof bytes, &len) == FERRY_DEVICE_OK)
-            ferry__state_save(f, lane, bytes, len);
-    (void)close(f->state.dir_fd);
-    if (f->state.lock_fd >= 0)
+    if (f->state.lock_fd >= 0) {
+        if (f->mem != NULL)
+            save_all(f);
         (void)close(f->state.lock_fd);
+    }
+    (void)close(f->state.dir_fd);
     f->state = (struct ferry__state){.dir_fd = -1, .lock_fd = -1};
 }
 

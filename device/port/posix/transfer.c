@@ -177,7 +177,7 @@ ferry_device_err ferry_suspend(struct ferry *f, ferry_lane lane)
         return FERRY_DEVICE_OK;
     }
     ferry__wake(f);
-    return ferry_device_suspend(&f->device, ferry__now_ms(), lane);
+    return ferry_device_stop(&f->device, ferry__now_ms(), lane, FERRY_STOP_FOR_NOW);
 }
 
 void ferry_cancel(struct ferry *f, ferry_lane lane)
@@ -185,7 +185,7 @@ void ferry_cancel(struct ferry *f, ferry_lane lane)
     if (lane == FERRY_LANE_UP && f->upload.waiting)
         upload_drop(f);
     else
-        (void)ferry_device_cancel(&f->device, ferry__now_ms(), lane); /* nothing to cancel: nothing to do */
+        (void)ferry_device_stop(&f->device, ferry__now_ms(), lane, FERRY_STOP_FOR_GOOD); /* nothing to cancel: nothing to do */
     ferry__wake(f);
 }
 

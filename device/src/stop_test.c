@@ -22,7 +22,7 @@ static int fresh(void **state)
 
 static ferry_device_err suspend(ferry_lane lane)
 {
-    return ferry_device_suspend(&m.device, m.now, lane);
+    return ferry_device_stop(&m.device, m.now, lane, FERRY_STOP_FOR_NOW);
 }
 
 static ferry_device_err upload_again(uint64_t tag)
