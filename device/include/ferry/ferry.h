@@ -24,8 +24,7 @@
  *         (void)poll(fds, 2, -1);
  *         if (fds[0].revents != 0 && ferry_step(ferry, 0, &outcome))
  *             printf("%s: %s\n", outcome.name, outcome.message);
- *         if (fds[1].revents != 0)
- *             ; // your own work
+ *         // fds[1]: your own work
  *     }
  *
  * Underneath, for both: the engine of ferry/device.h, libmosquitto, libcurl and files, in one loop that
