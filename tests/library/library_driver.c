@@ -4,6 +4,7 @@
  *
  *     upload PATH [NAME] · download DIR · listen DIR · listen_end · suspend up|down · cancel up|down · status up|down
  *     upload_file PATH · download_next DIR MS     (blocking; after the first of these nothing is stepped between calls)
+ *     cancel_at BYTES                             (the progress callback cancels what has moved that much)
  *     stats · quit                                (a SIGUSR1 calls ferry_interrupt())
  */
 #include "ferry/ferry.h"
@@ -16,11 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct ferry *ferry;
 static unsigned turns; /* how often the descriptor woke the loop */
 static bool blocking;
+static uint64_t cancel_at;
 
 static void put(json_t *object)
 {
@@ -30,6 +33,24 @@ static void put(json_t *object)
     (void)fflush(stdout);
     free(line);
     json_decref(object);
+}
+
+static json_int_t now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (json_int_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void on_progress(void *user, ferry_lane lane, const ferry_lane_status *status)
+{
+    (void)user;
+    if (cancel_at == 0 || status->phase != FERRY_PHASE_MOVE || status->offset < cancel_at)
+        return;
+    cancel_at = 0;
+    ferry_cancel(ferry, lane);
+    put(json_pack("{s:b, s:I}", "cancelled", 1, "ms", now_ms()));
 }
 
 static void put_call(const char *call, ferry_device_err err)
@@ -71,6 +92,11 @@ static void do_suspend(char **words)
 static void do_cancel(char **words)
 {
     ferry_cancel(ferry, lane_of(words[1]));
+}
+
+static void do_cancel_at(char **words)
+{
+    cancel_at = strtoull(words[1], NULL, 10);
 }
 
 static void do_status(char **words)
@@ -121,9 +147,16 @@ static const struct {
     const char *name;
     void (*run)(char **words);
 } commands[] = {
-    {"upload", do_upload},         {"download", do_download},       {"listen", do_listen},
-    {"listen_end", do_listen_end}, {"suspend", do_suspend},         {"cancel", do_cancel},
-    {"status", do_status},         {"upload_file", do_upload_file}, {"download_next", do_download_next},
+    {"upload", do_upload},
+    {"download", do_download},
+    {"listen", do_listen},
+    {"listen_end", do_listen_end},
+    {"suspend", do_suspend},
+    {"cancel", do_cancel},
+    {"status", do_status},
+    {"upload_file", do_upload_file},
+    {"download_next", do_download_next},
+    {"cancel_at", do_cancel_at},
     {"stats", do_stats},
 };
 
@@ -153,10 +186,10 @@ static void step(void)
     turns++;
     if (!ferry_step(ferry, 0, &o))
         return;
-    put(json_pack("{s:s, s:i, s:i, s:i, s:b, s:b, s:I, s:s, s:s?, s:s}", "outcome",
+    put(json_pack("{s:s, s:i, s:i, s:i, s:b, s:b, s:I, s:s, s:s?, s:s, s:I}", "outcome",
                   o.lane == FERRY_LANE_UP ? "up" : "down", "err", (int)o.err, "why", (int)o.why, "detail", o.detail,
                   "kept", (int)o.kept, "earlier", (int)o.earlier, "size", (json_int_t)o.size, "name", o.name, "path",
-                  o.path, "message", o.message));
+                  o.path, "message", o.message, "ms", now_ms()));
 }
 
 static bool option_set(struct ferry_options *o, char *argument)
@@ -206,7 +239,7 @@ static void on_signal(int number)
 
 int main(int argc, char **argv)
 {
-    struct ferry_options options = {0};
+    struct ferry_options options = {.progress = on_progress};
     struct sigaction action = {.sa_handler = on_signal};
     char why[FERRY_MESSAGE_SIZE];
     bool goes_on = true;

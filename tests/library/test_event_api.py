@@ -151,6 +151,18 @@ def test_a_cancelled_upload_ends_for_good_and_the_platform_is_told(library, fake
     assert list(library.state.glob("*.state")) == []
 
 
+def test_a_cancel_from_the_progress_callback_is_obeyed_at_once(library, fake):
+    fake.offer("b.bin", os.urandom(2 * MIB))
+    fake.faults.append(Stall(MIB, 5))
+    library.say("cancel_at", MIB)
+    assert library.call("download", library.inbox) == OK
+    cancelled = library.wait(lambda said: "cancelled" in said)
+    outcome = library.outcome("down")
+    assert outcome["err"] == E_STOPPED
+    assert outcome["ms"] - cancelled["ms"] < 300 * PATIENCE
+    assert list(library.inbox.iterdir()) == []
+
+
 def test_a_suspended_upload_is_remembered_and_goes_on_where_it_was(library, fake, make_file):
     file = make_file(12 * MIB)
     fake.faults.extend([None, Stall(2 * MIB, 1)])
@@ -214,16 +226,19 @@ def test_a_cancel_by_the_platform_is_an_outcome(library, fake, make_file):
 
 
 def leave_unconfirmed_upload(make_library, fake, file):
+    """Afterwards the broker is down, so that a test can begin something before the result is told again."""
     fake.ignore_results = True
     library = make_library(fake.broker)
     assert library.call("upload", file) == OK
     wait_for(lambda: [m for m in fake.messages if m.get("progress", {}).get("state") == "done"], what="done")
     library.kill()
     fake.ignore_results = False
+    fake.stop_broker()
 
 
 def test_an_unconfirmed_result_of_an_earlier_run_is_told_without_being_asked(fake, make_library, make_file):
     leave_unconfirmed_upload(make_library, fake, make_file(1000))
+    fake.start_broker()
     library = make_library(fake.broker)
     outcome = library.outcome("up")
     assert (outcome["err"], outcome["name"], outcome["earlier"]) == (OK, "a.bin", True)
@@ -236,6 +251,7 @@ def test_an_upload_begun_behind_an_earlier_result_follows_it(fake, make_library,
     second = make_file(2000, "second")
     library = make_library(fake.broker)
     assert library.call("upload", second) == OK
+    fake.start_broker()
     outcomes = [library.outcome("up"), library.outcome("up")]
     assert [(o["name"], o["earlier"], o["err"]) for o in outcomes] == [("a.bin", True, OK), ("second", False, OK)]
     assert fake.uploaded("second") == second.read_bytes()
@@ -246,6 +262,7 @@ def test_an_upload_of_the_file_of_an_earlier_result_is_that_result(fake, make_li
     leave_unconfirmed_upload(make_library, fake, file)
     library = make_library(fake.broker)
     assert library.call("upload", file) == OK
+    fake.start_broker()
     outcome = library.outcome("up")
     assert (outcome["err"], outcome["earlier"]) == (OK, False)
     assert [method for method, _, _ in fake.requests] == ["PUT"]  # nothing was sent twice
@@ -258,6 +275,7 @@ def test_an_earlier_result_that_the_platform_does_not_accept_never_takes_the_byt
     fake.verdicts.append(9)  # "the platform has no complete file: send it again"
     library = make_library(fake.broker)
     assert library.call("upload", other) == OK
+    fake.start_broker()
     outcomes = [library.outcome("up"), library.outcome("up")]
     assert [(o["name"], o["err"]) for o in outcomes] == [("a.bin", E_SOURCE), ("other", OK)]
     assert fake.uploaded("other") == other.read_bytes()
@@ -266,15 +284,14 @@ def test_an_earlier_result_that_the_platform_does_not_accept_never_takes_the_byt
 
 def test_what_waits_behind_an_earlier_result_can_be_cancelled(fake, make_library, make_file):
     leave_unconfirmed_upload(make_library, fake, make_file(1000))
-    fake.ignore_results = True
     library = make_library(fake.broker)
-    wait_for(lambda: library.status("up")["phase"] == REPORT, what="the earlier result")
+    assert library.status("up")["phase"] == REPORT
     assert library.call("upload", make_file(10, "other")) == OK
     library.say("cancel", "up")
     outcome = library.outcome("up")
     assert (outcome["name"], outcome["err"], outcome["earlier"]) == ("other", E_STOPPED, False)
-    fake.ignore_results = False
-    assert library.outcome("up", 30)["earlier"]
+    fake.start_broker()
+    assert library.outcome("up")["earlier"]
 
 
 # --- the descriptor ---------------------------------------------------------------------------------
@@ -378,13 +395,10 @@ def test_the_loop_stays_free_while_a_large_file_is_hashed(library, fake, tmp_pat
     with open(file, "wb") as large:
         large.truncate(256 * MIB)
     assert library.call("upload", file) == OK
-    slowest = 0
-    while True:
-        start = time.monotonic()
-        if library.status("up")["phase"] != HASH:
-            break
-        slowest = max(slowest, time.monotonic() - start)
-    assert 0 < slowest < 0.25 * PATIENCE
+    answers = 0
+    while library.status("up")["phase"] == HASH:
+        answers += 1
+    assert answers > 60  # one a megabyte, if this test asks as fast
     library.say("cancel", "up")
     library.outcome("up")
 

@@ -14,6 +14,7 @@ import json
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -336,6 +337,10 @@ class FakePlatform:
         self._client.loop_stop()
         self._broker.terminate()
         self._broker.wait(10)
+
+    def freeze_broker(self):
+        """It reads and answers no more; only kill_broker() helps."""
+        self._broker.send_signal(signal.SIGSTOP)
 
     def kill_broker(self):
         """Its sudden death; start_broker() afterwards."""

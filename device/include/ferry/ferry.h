@@ -32,7 +32,8 @@
  *
  * Threads: a struct ferry is used by one thread at a time; only ferry_interrupt() may be called from
  * elsewhere. Several in one process are independent. A thread of the library's own looks up the broker's
- * name and connects; it blocks all signals. SIGPIPE never reaches the application.
+ * name and connects; it blocks all signals. SIGPIPE of a connection never reaches the application, and what the
+ * application does with its own stays as it is.
  * fork(): the child leaves it alone. Connections and files are closed by exec.
  *
  * Errors are those of ferry/error.h; the last word on each is ferry_message() or ferry_outcome.message.
@@ -182,7 +183,7 @@ struct ferry_outcome {
  * @brief The descriptor to wait for: readable (POLLIN) when ferry_step() has something to do.
  *
  * The same from ferry_open() to ferry_close(), for poll, select, epoll or libuv alike. It stands for the sockets, the
- * deadlines and ferry_interrupt(); only ferry_step() makes it unreadable again. With nothing to do it stays
+ * deadlines and ferry_interrupt(); ferry_step() and the blocking calls make it unreadable again. With nothing to do it stays
  * silent: between two transfers once in two minutes, for the broker's sake.
  * Ownership: the ferry's: neither read it nor close it. Blocking: never.
  */

@@ -16,7 +16,6 @@ enum {
     BUFFER_LEAST = 16 * 1024,
     STEPS_PER_S = 8,  /* of a transfer with a rate limit */
     CREDIT_MS = 1000, /* what a pause of the network leaves to catch up with */
-    LOOKS = 4,        /* in the shortest time-out, at how much of an upload is gone */
 };
 
 ferry_fault ferry__http_fault(CURLcode code)
@@ -163,14 +162,10 @@ static bool is_sending(const struct ferry__http *h)
 /* Tells the engine of what has arrived on the other side. */
 static void look_at_sent(struct ferry__http *h)
 {
-    const struct ferry *f = h->ferry;
+    uint64_t gone = is_sending(h) ? sent_and_gone(h) : 0;
 
-    if (!is_sending(h))
-        return;
-    uint64_t gone = sent_and_gone(h);
     if (gone > h->gone)
         tell_sent(h, gone);
-    h->look_ms = ferry__now_ms() + earlier(f->config.stall_ms, f->options.low_speed_ms) / LOOKS + 1;
 }
 
 /* A limit of ours is no slowness of the network. */
@@ -209,8 +204,6 @@ uint64_t ferry__http_arm(const struct ferry *f)
         due = earlier(due, h->resume_ms);
         if (h->active)
             due = earlier(due, h->slow_ms);
-        if (is_sending(h))
-            due = earlier(due, h->look_ms);
     }
     return due;
 }
@@ -407,7 +400,6 @@ void ferry__http_begin(struct ferry *f, const ferry_action *act)
     h->reason = (struct ferry__reason){0};
     h->error[0] = '\0';
     h->size = act->size;
-    h->look_ms = 0;
     h->start = h->position = h->gone = act->http == FERRY_HTTP_PUT ? 0 : act->offset;
     h->paced_at = h->start;
     h->paced_ms = ferry__now_ms();
@@ -501,7 +493,6 @@ void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events)
                ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
 
     (void)curl_multi_socket_action(f->multi, fd, mask, &running);
-    look_at_sent(&f->http[FERRY_LANE_UP]);
     collect_ends(f);
 }
 
@@ -509,8 +500,7 @@ void ferry__http_time(struct ferry *f)
 {
     for (struct ferry__http *h = f->http; h < f->http + FERRY_LANES; h++) {
         resume(h);
-        if (is_sending(h) && ferry__now_ms() >= h->look_ms)
-            look_at_sent(h);
+        look_at_sent(h); /* before the engine asks whether its time-out is over */
         if (is_too_slow(h))
             end_too_slow(h);
     }

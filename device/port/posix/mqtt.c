@@ -70,9 +70,6 @@ static ferry_fault fault_of_mosquitto(int rc)
     case MOSQ_ERR_ERRNO:
     case MOSQ_ERR_NO_CONN:
         return FERRY_FAULT_CONNECT;
-    case MOSQ_ERR_TLS:
-    case MOSQ_ERR_TLS_HANDSHAKE:
-        return FERRY_FAULT_TLS;
     case MOSQ_ERR_NOMEM:
         return FERRY_FAULT_SYSTEM;
     case MOSQ_ERR_PROTOCOL:
@@ -83,7 +80,7 @@ static ferry_fault fault_of_mosquitto(int rc)
         return FERRY_FAULT_REFUSED;
     case MOSQ_ERR_KEEPALIVE:
         return FERRY_FAULT_TIMEOUT;
-    default:
+    default: /* MOSQ_ERR_TLS too: a broker that hangs up is one. What TLS itself objects to, on_log() hears */
         return FERRY_FAULT_LOST;
     }
 }
@@ -189,9 +186,12 @@ static bool set_tls(struct mosquitto *mosq, const struct ferry__tls *tls)
 static struct mosquitto *client_new(struct ferry *f, const struct ferry__tls *tls)
 {
     char id[2 * FERRY_IDENT_MAX + 1];
+    struct sigaction pipe;
 
     (void)snprintf(id, sizeof id, "%s%s", f->config.product, f->config.device);
+    (void)sigaction(SIGPIPE, NULL, &pipe);
     struct mosquitto *mosq = mosquitto_new(id, true, f);
+    (void)sigaction(SIGPIPE, &pipe, NULL); /* libmosquitto ignores it for the whole process: not ours to decide */
     if (mosq == NULL)
         return NULL;
     mosquitto_connect_callback_set(mosq, on_connect);
@@ -421,14 +421,6 @@ void ferry__mqtt_io(struct ferry *f, uint32_t epoll_events)
     ferry__tell(f, FERRY_EV_LINK_DOWN, FERRY_LANE_UP, m->fault);
 }
 
-/* During the handshake there is always something to write, but not always its turn. */
-static bool wants_write(const struct ferry__mqtt *m)
-{
-    const SSL *ssl = mosquitto_ssl_get(m->mosq);
-
-    return mosquitto_want_write(m->mosq) && !(ssl != NULL && SSL_in_init(ssl) && SSL_want_read(ssl));
-}
-
 uint64_t ferry__mqtt_arm(struct ferry *f)
 {
     struct ferry__mqtt *m = &f->mqtt;
@@ -438,7 +430,7 @@ uint64_t ferry__mqtt_arm(struct ferry *f)
     if (m->mosq == NULL)
         return UINT64_MAX;
     int fd = mosquitto_socket(m->mosq);
-    uint32_t events = EPOLLIN | (wants_write(m) ? EPOLLOUT : 0u);
+    uint32_t events = EPOLLIN | (mosquitto_want_write(m->mosq) ? EPOLLOUT : 0u);
     if (fd >= 0 && (fd != m->fd || events != m->events)) {
         ferry__watch(f, fd, events);
         m->fd = fd;

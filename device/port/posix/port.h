@@ -99,7 +99,6 @@ struct ferry__http {
     uint64_t paced_ms, paced_at; /* the rate limit counts from there */
     uint64_t resume_ms;          /* held back until then; UINT64_MAX: not */
     uint64_t gone;               /* bytes of the file that reached the other side, or were written here */
-    uint64_t look_ms;            /* of a sending one: when to look again how much is gone */
     uint64_t slow_ms, slow_at;   /* the low-speed window ends there and began at this byte; UINT64_MAX: not yet */
     uint64_t size;
     struct ferry__reason reason;
