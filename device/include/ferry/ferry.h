@@ -183,8 +183,8 @@ struct ferry_outcome {
  * @brief The descriptor to wait for: readable (POLLIN) when ferry_step() has something to do.
  *
  * The same from ferry_open() to ferry_close(), for poll, select, epoll or libuv alike. It stands for the sockets, the
- * deadlines and ferry_interrupt(); ferry_step() and the blocking calls make it unreadable again. With nothing to do it stays
- * silent: between two transfers once in two minutes, for the broker's sake.
+ * deadlines and ferry_interrupt(); ferry_step() and the blocking calls make it unreadable again. With nothing to do
+ * it stays silent; a connection to the broker is good for a wake-up in two minutes, for its keep-alive.
  * Ownership: the ferry's: neither read it nor close it. Blocking: never.
  */
 FERRY_API int ferry_fd(const struct ferry *ferry);
