@@ -105,7 +105,7 @@ void ferry__lane_end(lane_state *l, ferry_device_err err, bool remember)
 void ferry__lane_end_by_link(lane_state *l, ferry_device_err err)
 {
     l->why = FERRY_WHY_FAULT;
-    l->detail = l->d->link_fault;
+    l->detail = l->d->link_fault != FERRY_FAULT_NONE ? l->d->link_fault : FERRY_FAULT_TIMEOUT; /* it still connects */
     ferry__lane_end(l, err, true);
 }
 

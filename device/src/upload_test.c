@@ -255,6 +255,20 @@ static void a_url_that_is_refused_to_the_end_is_reported_and_not_laid_on_the_net
     finish_with(FERRY_DEVICE_E_URL, false);
 }
 
+static void a_broker_that_never_answers_is_a_timeout_when_time_is_up(void **state)
+{
+    ferry_upload_request request = {.name = "f", .size = 1, .md5 = file_bytes};
+
+    (void)state;
+    m.cfg.give_up_ms = 4000;
+    assert_int_equal(ferry_device_upload(&m.device, m.now, &request), FERRY_DEVICE_OK);
+    machine_expect(&m, FERRY_ACT_CONNECT);
+    machine_sleep(&m);
+    finish_with(FERRY_DEVICE_E_NETWORK, true);
+    assert_int_equal(m.act.why, FERRY_WHY_FAULT);
+    assert_int_equal(m.act.detail, FERRY_FAULT_TIMEOUT);
+}
+
 static void retry_after_is_obeyed(void **state)
 {
     ferry_http_head busy = {.status = 503, .retry_after_s = 120};
@@ -456,6 +470,7 @@ int main(void)
         T(an_expired_url_is_replaced_at_once),
         T(a_url_that_is_always_refused_ends_with_a_report),
         T(a_dead_store_is_tried_with_growing_pauses_and_then_left_for_later),
+        T(a_broker_that_never_answers_is_a_timeout_when_time_is_up),
         T(retry_after_is_obeyed),
         T(retry_after_never_outlasts_the_patience),
         T(a_url_that_is_refused_to_the_end_is_reported_and_not_laid_on_the_network),
