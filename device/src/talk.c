@@ -9,12 +9,15 @@ static void lane_verdict(lane_state *l, unsigned source, int code)
 
     if (rule->verdict != FERRY__LATER && (l->kept.result != FERRY_DEVICE_OK || rule->verdict == FERRY__GO_ON))
         ferry__lane_end(l, (ferry_device_err)l->kept.result, false); /* `fail` has been heard whatever the answer */
-    else if (!ferry__is_down(l) || rule->verdict == FERRY__LATER)
+    else if (rule->verdict == FERRY__LATER || (!ferry__is_down(l) && rule->verdict != FERRY__NEW_URL))
         ferry__lane_settle(l, source, code);
-    else { /* the file is here and verified, but the platform did not want it any more */
+    else {
         l->why = FERRY_WHY_RESULT;
         l->detail = code;
-        ferry__lane_end(l, (ferry_device_err)rule->err, false);
+        if (ferry__is_down(l)) /* the file is here and verified, but the platform did not want it any more */
+            ferry__lane_end(l, (ferry_device_err)rule->err, false);
+        else /* what was sent is not there: sent again, but not for ever */
+            ferry__lane_restart(l, (ferry_device_err)rule->err);
     }
 }
 

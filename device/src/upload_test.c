@@ -292,18 +292,24 @@ static void a_file_that_the_store_finds_damaged_is_read_again(void **state)
     assert_int_equal(machine_expect(&m, FERRY_ACT_READ)->offset, 0);
 }
 
-static void a_file_that_is_damaged_each_time_ends_with_a_report(void **state)
+/* After a pause the file is read once more. */
+static void read_again(void)
 {
     ferry_event read = {.kind = FERRY_EV_READ, .bytes = file_bytes, .len = FILE_SIZE};
 
+    machine_sleep(&m);
+    machine_expect(&m, FERRY_ACT_READ);
+    assert_int_equal(ferry_device_event(&m.device, m.now, &read), FERRY_DEVICE_OK);
+}
+
+static void a_file_that_is_damaged_each_time_ends_with_a_report(void **state)
+{
     (void)state;
     machine_upload_asked(&m);
     for (unsigned i = 0; i < m.cfg.restarts_max; i++) {
         machine_expect(&m, FERRY_ACT_HTTP);
         answer(400);
-        machine_sleep(&m);
-        machine_expect(&m, FERRY_ACT_READ);
-        assert_int_equal(ferry_device_event(&m.device, m.now, &read), FERRY_DEVICE_OK);
+        read_again();
         answer_url("http://h/u");
     }
     machine_expect(&m, FERRY_ACT_HTTP);
@@ -370,11 +376,37 @@ static void done_without_an_object_sends_the_file_again(void **state)
     machine_expect(&m, FERRY_ACT_HTTP);
     answer(200);
     confirm(FERRY_RESULT_NO_OBJECT);
+    read_again();
     answer_url("http://h/u2");
     machine_expect(&m, FERRY_ACT_HTTP);
     answer(200);
     confirm(0);
     finish_with(FERRY_DEVICE_OK, false);
+}
+
+static void done_that_is_never_believed_ends_with_a_report(void **state)
+{
+    static const int codes[] = {FERRY_RESULT_NO_TASK, FERRY_RESULT_NO_OBJECT, FERRY_RESULT_EXPIRED};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof codes / sizeof codes[0]; k++) {
+        machine_init(&m);
+        machine_upload_asked(&m);
+        for (unsigned i = 0; i < m.cfg.restarts_max; i++) {
+            machine_expect(&m, FERRY_ACT_HTTP);
+            answer(200);
+            confirm(codes[k]);
+            read_again();
+            answer_url("http://h/u");
+        }
+        machine_expect(&m, FERRY_ACT_HTTP);
+        answer(200);
+        confirm(codes[k]);
+        machine_confirm(&m, UP, "fail", 0);
+        finish_with(FERRY_DEVICE_E_REFUSED, false);
+        assert_int_equal(m.act.why, FERRY_WHY_RESULT);
+        assert_int_equal(m.act.detail, codes[k]);
+    }
 }
 
 static void an_unconfirmed_done_survives_a_reboot(void **state)
@@ -480,6 +512,7 @@ int main(void)
         T(done_is_repeated_until_it_is_confirmed),
         T(done_that_the_platform_cannot_keep_now_is_said_again_as_done),
         T(done_without_an_object_sends_the_file_again),
+        T(done_that_is_never_believed_ends_with_a_report),
         T(an_unconfirmed_done_survives_a_reboot),
         T(after_a_reboot_the_same_file_is_not_read_again),
         T(a_source_that_cannot_be_read_ends_without_a_word_to_the_platform),
