@@ -106,6 +106,14 @@ DOWN |= {"always damaged": Case(set=http(Corrupt(3)), status=FAILED, word="MD5",
          "always cut": Case(set=http(Cut(0)), word="broke off", asked=(3, 7), **LATER),
          "platform silent": Case(set={"silent": 10**6}, status=NETWORK, word="platform", asked=(0, 0), questions=(1, 3))}
 
+DOWN |= {f"always result_code {code}": Case(set={"refuse_with": Always([code])}, status=REFUSED,
+                                            word=f"result_code {code}", asked=(0, 0), questions=(3, 8))
+         for code in (7, 11, 14)}
+DOWN |= {f"refused with {code}": Case(set={"refuse_with": Always([code])}, status=REFUSED, word=f"result_code {code}",
+                                      asked=(0, 0)) for code in (1, 6, 9, 10, 12, 13, 15, 99, -1)}
+for cases in (UP, DOWN):
+    cases["store gone"] = Case(set={"http_port": 1}, word="cannot be made", asked=(0, 0), **LATER)
+
 LINKS = {"refused": (always(Refuse()), (3, 7)), "cut before CONNACK": (always(LinkCut("down", 0)), (3, 7)),
          "cut after CONNACK": (always(LinkCut("down", 4)), (3, 7)), "cut after SUBACK": (always(LinkCut("down", 9)), (3, 7)),
          "cut after the question": (always(LinkCut("up", 200)), (3, 7)), "silent": (always(BlackHole("down")), (1, 1))}

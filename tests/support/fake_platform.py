@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import http.server
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -20,6 +21,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 
 import paho.mqtt.client as mqtt
 
@@ -70,6 +72,18 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def listens(pid, port):
+    """Is it this process that listens on the port?"""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = (line.split() for line in table.readlines()[1:])
+        sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and row[1].endswith(f":{port:04X}")}
+    folder = pathlib.Path("/proc", str(pid), "fd")
+    try:
+        return any(os.readlink(entry) in sockets for entry in folder.iterdir())
+    except OSError:
+        return False  # it has ended
 
 
 def md5(body):
@@ -251,7 +265,7 @@ class FakePlatform:
         self.slow_read_s = 0              # pause after each 64 KiB of an upload
         self.silent = 0                   # so many messages are not answered
         self.ignore_results = False       # `done` and `fail` are not heard
-        self.refuse_with = collections.deque()  # result_code for the next answers to create_upload_task
+        self.refuse_with = collections.deque()  # result_code for the next answers to questions for a task
         self.verdicts = collections.deque()     # result_code for the next answers to `done`
         self.cancel = False               # answer progress with "cancelled"
         self.faults = collections.deque()
@@ -312,7 +326,7 @@ class FakePlatform:
         config.write_text(text)
         self._broker = subprocess.Popen([shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", config],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._client = mqtt.Client("fake-platform")
+        self._client = mqtt.Client(f"fake-platform-{uuid.uuid4()}")
         if self._password is not None:
             self._client.username_pw_set("platform", self._password)
         if self.tls is not None:
@@ -331,6 +345,7 @@ class FakePlatform:
                 time.sleep(0.02)
         self._client.loop_start()
         assert subscribed.wait(10)
+        assert listens(self._broker.pid, self.mqtt_port), "somebody else was faster to take the port"
 
     def stop_broker(self):
         self._client.disconnect()
@@ -399,11 +414,12 @@ class FakePlatform:
         return self._task("create_upload_task_rsp", entry)
 
     def _on_get(self, message):
-        if self.offers:
+        code = self.refuse_with.popleft() if self.refuse_with else 0 if self.offers else 8
+        if code == 0:
             return self._task("get_download_task_rsp", self.offers[0])
         if "request_id" in message and self.echo_ids:
             return {"type": "get_download_task_rsp", "size": 1, "name": "", "md5sum": "", "url": "",
-                    "result_code": 8, "result_msg": "no task"}
+                    "result_code": code, "result_msg": "no"}
         return None
 
     def _on_report(self, message):
