@@ -187,6 +187,15 @@ static void lane_again(lane_state *l, bool same, ferry_device_err err, bool repe
         ferry__lane_report(l, err);
 }
 
+/* What was sent is sent again, but not for ever; what has arrived stays. */
+static void lane_not_believed(lane_state *l, ferry_device_err err)
+{
+    if (ferry__is_down(l))
+        ferry__lane_end(l, err, false);
+    else
+        ferry__lane_restart(l, err);
+}
+
 void ferry__lane_settle(lane_state *l, unsigned source, int code)
 {
     const ferry__rule *rule = ferry__decide(source, code);
@@ -201,8 +210,13 @@ void ferry__lane_settle(lane_state *l, unsigned source, int code)
     l->why = source <= FERRY__ON_LINK ? FERRY_WHY_FAULT : source < FERRY__ON_RESULT_UP ? FERRY_WHY_HTTP
                                                                                        : FERRY_WHY_RESULT;
     switch ((ferry__verdict)rule->verdict) {
-    case FERRY__LATER:
     case FERRY__NEW_URL:
+        if (l->phase == FERRY_PHASE_REPORT) { /* "done", and the platform has nothing, or wants it no more */
+            lane_not_believed(l, err);
+            break;
+        }
+        /* fall through */
+    case FERRY__LATER:
         lane_again(l, rule->verdict == FERRY__LATER, err, repeated);
         break;
     case FERRY__WHOLE:

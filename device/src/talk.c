@@ -5,20 +5,12 @@
 /* A result has been confirmed, or not. */
 static void lane_verdict(lane_state *l, unsigned source, int code)
 {
-    const ferry__rule *rule = ferry__decide(source, code);
+    unsigned verdict = ferry__decide(source, code)->verdict;
 
-    if (rule->verdict != FERRY__LATER && (l->kept.result != FERRY_DEVICE_OK || rule->verdict == FERRY__GO_ON))
+    if (verdict != FERRY__LATER && (l->kept.result != FERRY_DEVICE_OK || verdict == FERRY__GO_ON))
         ferry__lane_end(l, (ferry_device_err)l->kept.result, false); /* `fail` has been heard whatever the answer */
-    else if (rule->verdict == FERRY__LATER || (!ferry__is_down(l) && rule->verdict != FERRY__NEW_URL))
+    else
         ferry__lane_settle(l, source, code);
-    else {
-        l->why = FERRY_WHY_RESULT;
-        l->detail = code;
-        if (ferry__is_down(l)) /* the file is here and verified, but the platform did not want it any more */
-            ferry__lane_end(l, (ferry_device_err)rule->err, false);
-        else /* what was sent is not there: sent again, but not for ever */
-            ferry__lane_restart(l, (ferry_device_err)rule->err);
-    }
 }
 
 /* The answer to a report, or the platform's word on a running transfer. */
