@@ -18,9 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 struct world {
@@ -266,24 +264,6 @@ static void the_ready_file_says_who_and_where(void **state)
     assert_string_equal(file.data, wanted);
 }
 
-static void systemd_is_told(void **state)
-{
-    struct world *w = *state;
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    char got[32] = "";
-
-    (void)snprintf(at.sun_path, sizeof(at.sun_path), "%s/socket", w->root);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-    ready_notify(at.sun_path, "READY=1");
-    assert_int_equal(recv(fd, got, sizeof(got), MSG_DONTWAIT), 7);
-    assert_string_equal(got, "READY=1");
-    ready_notify(NULL, "READY=1");
-    ready_notify("", "READY=1");
-    ready_notify("/nowhere/socket", "READY=1");
-    (void)close(fd);
-}
-
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -299,7 +279,6 @@ int main(void)
         RULE(a_token_that_cannot_be_written_is_made_at_the_next_start),
         RULE(the_password_at_the_broker_is_new_each_time_and_only_its_hash_is_kept),
         RULE(the_ready_file_says_who_and_where),
-        RULE(systemd_is_told),
     };
 #undef RULE
 

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/system.h"
 #include "base/wait.h"
 #include "clock/system.h"
@@ -244,7 +245,7 @@ static ferry_err announce(struct platform *p)
     p->announced = true;
     ferry_log(FERRY_LOG_INFO, "ferryd", "ready: devices at %s and %s, operators at %s, data in %s", mqtt, objects, api,
               p->folder.path);
-    ready_notify(p->notify_socket, "READY=1");
+    ferry_notify(p->notify_socket, "READY=1");
     return FERRY_OK;
 }
 
@@ -329,7 +330,7 @@ void platform_stop(struct platform *p)
     if (p == NULL)
         return;
     if (p->announced)
-        ready_notify(p->notify_socket, "STOPPING=1");
+        ferry_notify(p->notify_socket, "STOPPING=1");
     /* first nothing new comes in, then what is in is finished and answered, then the answers are sent */
     if (p->bus != NULL)
         p->bus->ops->stop(p->bus);

@@ -1,6 +1,6 @@
 /**
  * @file ready.h
- * @brief Telling others that ferryd is ready and where: run/ferryd.json, systemd, the log.
+ * @brief Telling others that ferryd is ready and where: run/ferryd.json.
  */
 #ifndef DAEMON_READY_H
 #define DAEMON_READY_H
@@ -14,8 +14,5 @@ struct ready_addresses {
 
 /** @brief Writes the file (0600), at once or not at all. @retval FERRY_OK | FERRY_E_NOMEM | from errno */
 FERRY_MUST_CHECK ferry_err ready_write(const char *path, const struct ready_addresses *at, const char *version);
-
-/** @brief Sends one word ("READY=1") to whoever started us, when $NOTIFY_SOCKET names a socket. Never blocks. */
-void ready_notify(const char *notify_socket, const char *word);
 
 #endif
