@@ -5,7 +5,7 @@
 #include "base/system.h"
 #include "ferry/md5.h"
 #include "ferryctl_memory.h"
-#include "ferryctl_progress.h"
+#include "progress.h"
 #include "proto/limits.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ struct passage {
     const char *file; /* for messages */
     uint64_t bytes;
     ferry_md5 md5;
-    struct ctl_progress progress;
+    struct progress progress;
 };
 
 static void begin(struct passage *p, int fd, const char *file, uint64_t size, bool quiet)
@@ -32,14 +32,15 @@ static void begin(struct passage *p, int fd, const char *file, uint64_t size, bo
 
     *p = (struct passage){.fd = fd, .file = file};
     ferry_md5_init(&p->md5);
-    ctl_progress_init(&p->progress, stderr, quiet, slash != NULL ? slash + 1 : file, size, ferry_mono_ms());
+    progress_init(&p->progress, stderr, quiet);
+    progress_begin(&p->progress, slash != NULL ? slash + 1 : file, size, 0, ferry_mono_ms());
 }
 
 static void count(struct passage *p, const void *bytes, size_t len)
 {
     ferry_md5_update(&p->md5, bytes, len);
     p->bytes += len;
-    ctl_progress_update(&p->progress, p->bytes, ferry_mono_ms());
+    progress_update(&p->progress, p->bytes, ferry_mono_ms());
 }
 
 static void end(struct passage *p, char ret_md5[FERRY_MD5_HEX + 1])
@@ -48,7 +49,7 @@ static void end(struct passage *p, char ret_md5[FERRY_MD5_HEX + 1])
 
     ferry_md5_final(&p->md5, digest);
     ferry_hex_encode(digest, sizeof digest, ret_md5);
-    ctl_progress_end(&p->progress);
+    progress_end(&p->progress);
 }
 
 /* --- sending ------------------------------------------------------------------------------------------ */
@@ -62,7 +63,7 @@ static size_t read_some(void *arg, char *out, size_t cap)
         len = read(p->fd, out, cap);
     } while (len < 0 && errno == EINTR);
     if (len < 0) {
-        ctl_progress_end(&p->progress);
+        progress_end(&p->progress);
         (void)ctl_fail(CTL_FAILED, "cannot read %s: %s", p->file, strerror(errno));
         return SIZE_MAX;
     }
@@ -126,7 +127,7 @@ static bool write_some(void *arg, const char *bytes, size_t len)
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0) {
-            ctl_progress_end(&p->progress);
+            progress_end(&p->progress);
             (void)ctl_fail(CTL_FAILED, "cannot write %s: %s", p->file, strerror(errno));
             return false;
         }

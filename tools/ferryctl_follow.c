@@ -3,7 +3,6 @@
 
 #include "base/system.h"
 #include "ferryctl_memory.h"
-#include "ferryctl_progress.h"
 #include "ferryctl_show.h"
 
 #include <stdio.h>

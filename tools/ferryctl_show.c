@@ -1,7 +1,7 @@
 #include "ferryctl_show.h"
 
 #include "ferryctl_memory.h"
-#include "ferryctl_progress.h"
+#include "progress.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,12 +59,12 @@ static void put_counts(const json_t *row, char *out)
 
 static void put_number(ctl_kind kind, json_int_t number, char *out)
 {
-    char text[CTL_TEXT_SIZE];
+    char text[PROGRESS_TEXT_SIZE];
 
     if (kind == CTL_KIND_SIZE)
-        (void)snprintf(out, CTL_CELL_SIZE, "%s", ctl_size_text((uint64_t)number, text));
+        (void)snprintf(out, CTL_CELL_SIZE, "%s", progress_size_text((uint64_t)number, text));
     else if (kind == CTL_KIND_SECONDS)
-        (void)snprintf(out, CTL_CELL_SIZE, "%s", ctl_duration_text((uint64_t)number, text));
+        (void)snprintf(out, CTL_CELL_SIZE, "%s", progress_duration_text((uint64_t)number, text));
     else if (kind == CTL_KIND_PERCENT)
         (void)snprintf(out, CTL_CELL_SIZE, "%lld %%", (long long)number);
     else if (kind == CTL_KIND_RATE && number == 0)

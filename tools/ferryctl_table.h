@@ -35,9 +35,7 @@ void ctl_table_add(struct ctl_table *table, const char *text);
 void ctl_table_flush(struct ctl_table *table, FILE *out);
 void ctl_table_done(struct ctl_table *table);
 
-/** @brief Columns that a text takes: wide characters count two, combining ones none. Pure. */
-size_t ctl_text_width(const char *text);
-/** @brief A copy in which control characters and bytes that are no UTF-8 are '?'. Never null. */
+/** @brief A copy fit for a terminal, by columns_clean(). Never null. */
 char *ctl_text_clean(const char *text);
 
 #endif
