@@ -63,7 +63,7 @@ enum { FERRY_MESSAGE_SIZE = 512 };
 struct ferry_options {
     const char *product;   /**< needed */
     const char *device;    /**< needed */
-    const char *secret;    /**< needed: the device secret, base64 */
+    const char *secret;    /**< the device secret, base64; null: a cert_file over mqtts says who the device is */
     const char *broker;    /**< needed: mqtt://host[:port] or mqtts://host[:port] */
     const char *state_dir; /**< where unfinished transfers are remembered (in PRODUCT/DEVICE below it); null: nowhere */
     const char *ca_file;   /**< PEM, whom to trust for mqtts and https; null: what the system trusts */
@@ -135,6 +135,7 @@ struct ferry_file {
     char name[FERRY_NAME_MAX + 1];
     char *path; /**< free() it */
     uint64_t size;
+    uint8_t md5[FERRY_MD5_BYTES]; /**< what was announced, and is so */
 };
 
 /**

@@ -76,12 +76,15 @@ static ferry_device_err check_identity(struct ferry *f, const struct ferry_optio
 
     if (!ferry_ident_valid(ferry_text_of(options->product)) || !ferry_ident_valid(ferry_text_of(options->device)))
         wrong = "product and device are needed, each of 1 to 64 of A-Z a-z 0-9 _ : -";
-    else if (options->secret == NULL ||
-             ferry__secret_decode(options->secret, f->secret, &f->secret_len) != FERRY_DEVICE_OK)
+    else if (options->secret == NULL
+                 ? options->cert_file == NULL
+                 : ferry__secret_decode(options->secret, f->secret, &f->secret_len) != FERRY_DEVICE_OK)
         wrong = "the device secret is missing or is not base64: take it from where the device was registered";
     else if (options->broker == NULL ||
              ferry__broker_parse(options->broker, &f->mqtt.host, &f->mqtt.port, &f->mqtt.secure) != FERRY_DEVICE_OK)
         wrong = "the broker must be given as mqtt://host[:port] or mqtts://host[:port]";
+    else if (options->secret == NULL && !f->mqtt.secure)
+        wrong = "a client certificate works over TLS only: give the broker as mqtts://host[:port]";
     if (wrong == NULL)
         return FERRY_DEVICE_OK;
     (void)snprintf(reterr_message, FERRY_MESSAGE_SIZE, "%s", wrong);

@@ -172,7 +172,8 @@ static bool set_credential(struct ferry *f, struct mosquitto *mosq)
     if (ferry__credential(f->config.product, f->config.device, random, f->secret, f->secret_len, user, password) !=
         FERRY_DEVICE_OK)
         return false;
-    bool ok = mosquitto_username_pw_set(mosq, user, password) == MOSQ_ERR_SUCCESS;
+    /* Without a secret the certificate says who this is; the vendor's devices send the user name all the same. */
+    bool ok = mosquitto_username_pw_set(mosq, user, f->secret_len > 0 ? password : NULL) == MOSQ_ERR_SUCCESS;
     OPENSSL_cleanse(password, sizeof password);
     return ok;
 }

@@ -149,6 +149,22 @@ static void options_that_cannot_work_are_refused_with_a_reason(void **state)
     assert_null(ferry_close(NULL));
 }
 
+static void a_client_certificate_can_stand_for_the_secret_over_tls_only(void **state)
+{
+    struct ferry_options options = good;
+    struct ferry *ferry = NULL;
+    char why[FERRY_MESSAGE_SIZE];
+
+    (void)state;
+    options.secret = NULL;
+    options.cert_file = options.key_file = "/dev/null"; /* looked into when it connects */
+    assert_int_equal(ferry_open(&options, &ferry, why), FERRY_DEVICE_E_ARG);
+    assert_non_null(strstr(why, "mqtts://"));
+    options.broker = "mqtts://127.0.0.1:1";
+    assert_int_equal(ferry_open(&options, &ferry, why), FERRY_DEVICE_OK);
+    assert_null(ferry_close(ferry));
+}
+
 /* ---- what belongs to us ---- */
 
 struct folder {
@@ -295,6 +311,7 @@ int main(void)
         cmocka_unit_test(every_code_of_libcurl_is_some_fault),
         cmocka_unit_test(a_full_disk_is_no_room_and_a_bad_name_is_a_bad_name),
         cmocka_unit_test(options_that_cannot_work_are_refused_with_a_reason),
+        cmocka_unit_test(a_client_certificate_can_stand_for_the_secret_over_tls_only),
         cmocka_unit_test_setup_teardown(only_a_noted_and_unchanged_file_is_ours, folder_setup, folder_teardown),
         cmocka_unit_test_setup_teardown(the_list_of_our_files_stays_small_and_keeps_the_newest, folder_setup,
                                         folder_teardown),
