@@ -16,7 +16,8 @@ static void widths_are_those_of_a_terminal(void **state)
         const char *text;
         size_t width;
     } cases[] = {
-        {"", 0}, {"abc", 3}, {"\xc3\xa9", 1}, {"e\xcc\x81", 1}, {"\xe4\xb8\xad", 2}, {"\xf0\x9f\x9a\xa2", 2}, {"\xff", 1},
+        {"", 0},     {"abc", 3}, {"\xc3\xa9", 1}, {"e\xcc\x81", 1}, {"\xe4\xb8\xad", 2}, {"\xf0\x9f\x9a\xa2", 2},
+        {"\xff", 1},
     };
 
     (void)state;
@@ -32,10 +33,14 @@ static void a_text_from_outside_cannot_steer_the_terminal(void **state)
         {"a b", "a b"},
         {"\x1b[2J", "?[2J"},
         {"a\nb\tc\x7f", "a?b?c?"},
-        {"\xc2\x9b" "31m", "?31m"},                 /* CSI as one character */
-        {"\xe2\x80\xae" "exe", "?exe"},             /* right-to-left override */
+        {"\xc2\x9b"
+         "31m",
+         "?31m"}, /* CSI as one character */
+        {"\xe2\x80\xae"
+         "exe",
+         "?exe"}, /* right-to-left override */
         {"\xff\xc3", "??"},
-        {"\xc0\xaf\xed\xa0\x80", "?????"},          /* overlong, surrogate */
+        {"\xc0\xaf\xed\xa0\x80", "?????"}, /* overlong, surrogate */
         {"\xe4\xb8\xad\xf0\x9f\x9a\xa2", "\xe4\xb8\xad\xf0\x9f\x9a\xa2"},
     };
 
@@ -53,11 +58,14 @@ static void a_text_is_cut_between_characters(void **state)
         const char *text;
         size_t columns, bytes;
     } cases[] = {
-        {"", 5, 0}, {"abc", 0, 0}, {"abc", 2, 2}, {"abc", 9, 3},
-        {"\xe8\xbd\xae\xe6\xb8\xa1", 1, 0},  /* the first takes two */
+        {"", 5, 0},
+        {"abc", 0, 0},
+        {"abc", 2, 2},
+        {"abc", 9, 3},
+        {"\xe8\xbd\xae\xe6\xb8\xa1", 1, 0}, /* the first takes two */
         {"\xe8\xbd\xae\xe6\xb8\xa1", 3, 3},
         {"\xe8\xbd\xae\xe6\xb8\xa1", 4, 6},
-        {"e\xcc\x81x", 1, 3},                  /* the mark stays with its letter */
+        {"e\xcc\x81x", 1, 3}, /* the mark stays with its letter */
         {"\xff\xfe", 1, 1},
     };
 

@@ -6,21 +6,24 @@
 #define FERRY_SHOW_H
 
 #include "ferry/ferry.h"
+#include "ferry_say.h"
+#include "progress.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 /** @brief One transfer on the screen. */
 struct ferry_show {
     bool json;
-    bool patient;  /**< waits for ever: an agent */
-    bool terminal; /**< stderr is one: draw a bar */
-    bool drawn;    /**< the cursor stands in a bar */
+    bool patient; /**< waits for ever: an agent */
     const char *broker;
+    struct progress progress;
     char name[FERRY_NAME_MAX + 1];
+    char label[FERRY_NAME_MAX + sizeof "checking "];
     ferry_phase phase;
-    uint64_t began_ms, began_at; /**< the rate is counted from there */
-    uint64_t started_ms;         /**< of the whole transfer */
+    uint64_t began_at;   /**< byte at which the phase began */
+    uint64_t started_ms; /**< of the whole transfer */
     uint64_t told_ms;
     unsigned link_tries;
     unsigned tries;
@@ -30,10 +33,24 @@ struct ferry_show {
 void ferry_show_init(struct ferry_show *show, bool json, bool patient, const char *broker);
 /** @brief The progress callback; user is the ferry_show. */
 void ferry_show_progress(void *user, ferry_lane lane, const ferry_lane_status *status);
-/** @brief A transfer is done. path: where it lies, null for an upload. */
-void ferry_show_done(struct ferry_show *show, ferry_lane lane, const char *name, uint64_t size, const char *path);
+/** @brief A file was sent. */
+void ferry_show_sent(struct ferry_show *show, const char *name, uint64_t size);
+/** @brief A file was received. */
+void ferry_show_received(struct ferry_show *show, const struct ferry_file *file);
 /** @brief There is nothing to fetch. */
 void ferry_show_nothing(struct ferry_show *show);
-void ferry_show_failed(struct ferry_show *show, ferry_lane lane, ferry_device_err err, const char *message, int code);
+/** @brief A transfer failed, or could not begin; message says why and what to do. */
+void ferry_show_failed(struct ferry_show *show, ferry_lane lane, ferry_device_err err, const char *message);
+
+/** @brief A JSON string; what is no UTF-8, which JSON cannot hold, becomes "?". Null without memory, and for null. */
+json_t *ferry_show_text(const char *text);
+/** @brief The name of an error in ferry/error.h. */
+const char *ferry_show_err_name(ferry_device_err err);
+/**
+ * @brief Something else happened: words for people, or an object for scripts.
+ * @param[in] object  taken over; null without memory
+ */
+void ferry_show_event(struct ferry_show *show, json_t *object, ferry_say_level level, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

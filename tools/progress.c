@@ -17,7 +17,7 @@ enum {
     LABEL_MIN = 8,
     LABEL_MAX = 30,
     BAR_MIN = 9, /* so that all of it fits on 80 columns */
-    GAP = 2, /* between two parts */
+    GAP = 2,     /* between two parts */
 };
 
 /* --- texts -------------------------------------------------------------------------------------------- */

@@ -18,8 +18,8 @@ static void sizes_are_in_the_unit_that_fits(void **state)
         uint64_t bytes;
         const char *text;
     } cases[] = {
-        {0, "0 B"}, {1023, "1023 B"}, {1024, "1.0 KiB"}, {1536, "1.5 KiB"}, {1048575, "1.0 MiB"},
-        {5ull << 30, "5.0 GiB"}, {UINT64_MAX, "16.0 EiB"},
+        {0, "0 B"},           {1023, "1023 B"},        {1024, "1.0 KiB"},        {1536, "1.5 KiB"},
+        {1048575, "1.0 MiB"}, {5ull << 30, "5.0 GiB"}, {UINT64_MAX, "16.0 EiB"},
     };
     char out[PROGRESS_TEXT_SIZE];
 
@@ -34,8 +34,8 @@ static void durations_have_at_most_two_units(void **state)
         uint64_t seconds;
         const char *text;
     } cases[] = {
-        {0, "0 s"}, {59, "59 s"}, {60, "1 min"}, {61, "1 min 1 s"}, {3600, "1 h"}, {3659, "1 h"},
-        {3660, "1 h 1 min"}, {86400, "1 d"}, {100000, "1 d 3 h"},
+        {0, "0 s"},    {59, "59 s"},        {60, "1 min"},  {61, "1 min 1 s"},   {3600, "1 h"},
+        {3659, "1 h"}, {3660, "1 h 1 min"}, {86400, "1 d"}, {100000, "1 d 3 h"},
     };
     char out[PROGRESS_TEXT_SIZE];
 
@@ -73,8 +73,8 @@ static void the_time_left_is_read_like_a_clock(void **state)
         uint64_t bytes, rate;
         const char *text;
     } cases[] = {
-        {59, 1, "0:59 left"}, {3599, 1, "59:59 left"}, {3600, 1, "1:00:00 left"}, {86399, 1, "23:59:59 left"},
-        {100000, 1, "1 d 3 h left"}, {10, 3, "0:04 left"}, {10, 0, "? left"},
+        {59, 1, "0:59 left"},        {3599, 1, "59:59 left"}, {3600, 1, "1:00:00 left"}, {86399, 1, "23:59:59 left"},
+        {100000, 1, "1 d 3 h left"}, {10, 3, "0:04 left"},    {10, 0, "? left"},
     };
     char line[PROGRESS_LINE_SIZE];
 
@@ -119,10 +119,13 @@ static void a_narrow_terminal_loses_whole_parts_the_least_important_first(void *
 static void no_line_is_wider_than_its_terminal(void **state)
 {
     static const char *const labels[] = {
-        "", "x", "a long name that cannot be shown whole anywhere.tar.gz",
+        "",
+        "x",
+        "a long name that cannot be shown whole anywhere.tar.gz",
         "\xe8\xbd\xae\xe6\xb8\xa1\xe8\xbd\xae\xe6\xb8\xa1\xe8\xbd\xae\xe6\xb8\xa1\xe8\xbd\xae\xe6\xb8\xa1\xe8\xbd\xae"
         "\xe6\xb8\xa1\xe8\xbd\xae\xe6\xb8\xa1\xe8\xbd\xae\xe6\xb8\xa1\xe8\xbd\xae\xe6\xb8\xa1\xe8\xbd\xae\xe6\xb8\xa1",
-        "\xf0\x9f\x9a\xa2.bin", "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81",
+        "\xf0\x9f\x9a\xa2.bin",
+        "e\xcc\x81\xcc\x81\xcc\x81\xcc\x81",
     };
     static const uint64_t sizes[] = {0, 1, 1023, 1ull << 30, UINT64_MAX};
     char line[PROGRESS_LINE_SIZE];

@@ -603,8 +603,6 @@ def test_the_vendors_device_file_is_understood(device, fake):
     assert device.upload(make_file(device, 10)).returncode == DONE
     info.write_text("{")
     assert device.upload(make_file(device, 10)).returncode == USAGE
-    info.write_text('{"auth_mode":"CERT"}')
-    assert "secret" in device.upload(make_file(device, 10)).stderr
 
 
 @pytest.mark.parametrize("args, word", [

@@ -1,0 +1,103 @@
+#include "ferry_signals.h"
+
+#include "base/system.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <time.h>
+
+/* What the handler tells. It cannot be given an argument, so this is the process's, not a struct's. */
+static struct ferry *volatile target;
+static volatile sig_atomic_t ends, reload, woken;
+static timer_t alarm_timer;
+
+static void on_signal(int number)
+{
+    struct ferry *ferry = target;
+
+    woken = 1;
+    if (number == SIGHUP)
+        reload = 1;
+    else if (number == SIGINT || number == SIGTERM)
+        ends = ends < INT_MAX ? ends + 1 : ends;
+    if (ferry != NULL)
+        ferry_interrupt(ferry);
+}
+
+static void on_end(int number)
+{
+    (void)number;
+    on_signal(SIGTERM);
+}
+
+static void set(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+    (void)sigfillset(&action.sa_mask); /* one at a time */
+    (void)sigaction(number, &action, NULL);
+}
+
+void ferry_signals_catch(bool service)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+    struct sigaction old;
+
+    set(SIGPIPE, SIG_IGN);
+    set(SIGINT, on_signal);
+    set(SIGTERM, on_signal);
+    if (!service) {
+        if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            set(SIGHUP, on_end);
+        return;
+    }
+    set(SIGHUP, on_signal);
+    set(SIGCHLD, on_signal);
+    set(SIGALRM, on_signal);
+    (void)timer_create(CLOCK_MONOTONIC, &event, &alarm_timer); /* cannot fail with these arguments, but for memory */
+}
+
+void ferry_signals_interrupt(struct ferry *ferry)
+{
+    target = ferry;
+}
+
+int ferry_signals_ends(void)
+{
+    return ends;
+}
+
+bool ferry_signals_take_reload(void)
+{
+    if (reload == 0)
+        return false;
+    reload = 0; /* one that comes before this line is served by what follows */
+    return true;
+}
+
+void ferry_signals_alarm(uint64_t at_ms)
+{
+    struct itimerspec when = {0};
+
+    if (at_ms != UINT64_MAX) {
+        when.it_value.tv_sec = (time_t)(at_ms / 1000);
+        when.it_value.tv_nsec = (long)(at_ms % 1000) * 1000000 + 1; /* all zero would switch it off */
+    }
+    (void)timer_settime(alarm_timer, TIMER_ABSTIME, &when, NULL);
+}
+
+void ferry_signals_sleep(uint64_t until_ms)
+{
+    uint64_t now_ms = ferry_mono_ms(), wait_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+    struct timespec wait = {.tv_sec = (time_t)(wait_ms / 1000), .tv_nsec = (long)(wait_ms % 1000) * 1000000};
+    sigset_t all, old;
+
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &old); /* so that none slips in between the look and the sleep */
+    if (woken == 0)
+        (void)ppoll(NULL, 0, until_ms == UINT64_MAX ? NULL : &wait, &old);
+    (void)sigprocmask(SIG_SETMASK, &old, NULL);
+    woken = 0;
+}
