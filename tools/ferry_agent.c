@@ -357,7 +357,7 @@ static void work(struct agent *a)
 static void await_hook(struct agent *a)
 {
     uint64_t patience_ms = ferry_mono_ms() + STOP_GRACE_MS;
-    int ends = ferry_signals_ends();
+    int ends = ferry_signals_ends() == 0 ? 0 : 1; /* one more is impatience */
 
     if (ferry_runner_is_running(&a->runner)) {
         ferry_show_event(&a->show, NULL, SAY_NOTICE, "waiting for the hook, at most %d s", STOP_GRACE_MS / 1000);

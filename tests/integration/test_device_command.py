@@ -1,61 +1,25 @@
 """The command `ferry` against a real platform: what the device did, and what the operator sees."""
-import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
-from ferry import PATIENCE, SANITIZER_MARKS, program, wait_for
+from device_command import DONE, FAILED, REFUSED, Command
+from ferry import PATIENCE, wait_for
 
-DONE, FAILED, USAGE, REFUSED, NETWORK = range(5)
 MIB = 1 << 20
 
 
-class Command:
-    """`ferry` as one registered device."""
-
-    def __init__(self, folder, platform, credential):
-        self.platform, self.product, self.device = platform, credential.product, credential.device
-        self.started = []
-        self.inbox = folder / "inbox"
-        self.inbox.mkdir()
-        secret = folder / "secret"
-        secret.write_text(credential.secret)
-        secret.chmod(0o600)
-        self.options = ["--product", self.product, "--device", self.device, "--secret-file", secret,
-                        "--broker", f"mqtt://127.0.0.1:{platform.mqtt_port}", "--state-dir", folder / "state"]
-        self.environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        self.environment["HOME"] = str(folder)
-
-    def start(self, *args):
-        process = subprocess.Popen([program("ferry"), *self.options, *args], text=True, env=self.environment,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.started.append(process)
-        return process
-
-    @staticmethod
-    def end(process):
-        out, err = process.communicate(timeout=60 * PATIENCE)
-        assert not any(mark in err for mark in SANITIZER_MARKS), err
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def run(self, *args):
-        return self.end(self.start(*args))
-
-    def upload_row(self):
-        (row,) = self.platform.api.uploads(self.product, self.device)
-        return row
+def upload_row(command):
+    (row,) = command.platform.api.uploads(command.product, command.device)
+    return row
 
 
 @pytest.fixture
 def command(tmp_path, platform, product):
-    command = Command(tmp_path, platform, platform.new_device(product))
+    command = Command.of(tmp_path, platform, platform.new_device(product))
     yield command
-    for process in command.started:  # of a test that failed half-way
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
+    command.close()
 
 
 def make_file(folder, size, name="a.bin"):
@@ -74,7 +38,7 @@ def test_an_upload_is_on_the_platform_whole_when_the_command_ends(command, tmp_p
     file = make_file(tmp_path, size)
     done = command.run("upload", file, "--name", "log/today ä.bin")
     assert (done.returncode, done.stderr) == (DONE, "")
-    row = command.upload_row()
+    row = upload_row(command)
     assert (row["name"], row["state"], row["size"]) == ("log/today ä.bin", "done", size)
     assert command.platform.api.upload_bytes(row["id"]) == file.read_bytes()
 
@@ -95,7 +59,7 @@ def test_a_killed_upload_goes_on_and_arrives_once(command, tmp_path):
     start = time.monotonic()
     assert command.run("upload", file, "--limit-rate", "4M").returncode == DONE
     assert time.monotonic() - start < 1.9 * PATIENCE  # not all of it again
-    row = command.upload_row()
+    row = upload_row(command)
     assert row["state"] == "done"
     assert command.platform.api.upload_bytes(row["id"]) == file.read_bytes()
 
@@ -120,10 +84,8 @@ def test_an_interrupted_download_goes_on(command):
     body = os.urandom(8 * MIB)
     deployment = deploy(command, "big.bin", body)
     process = command.start("download", "--dir", command.inbox, "--limit-rate", "4M")
-    part = command.inbox / f".ferry-{command.product}-{command.device}.part"
-    wait_for(lambda: part.exists() and part.stat().st_size > 2 * MIB, what="two megabytes")
-    process.send_signal(signal.SIGTERM)
-    assert command.end(process).returncode == FAILED
+    wait_for(lambda: command.part.exists() and command.part.stat().st_size > 2 * MIB, what="two megabytes")
+    assert command.stop(process).returncode == FAILED
     assert command.run("download", "--dir", command.inbox).returncode == DONE
     assert (command.inbox / "big.bin").read_bytes() == body
     assert command.platform.api.download_task(deployment, command.device)["state"] == "done"
@@ -132,8 +94,7 @@ def test_an_interrupted_download_goes_on(command):
 def test_a_cancelled_deployment_stops_the_device(command):
     deployment = deploy(command, "big.bin", os.urandom(16 * MIB))
     process = command.start("download", "--dir", command.inbox, "--limit-rate", "2M")
-    part = command.inbox / f".ferry-{command.product}-{command.device}.part"
-    wait_for(lambda: part.exists() and part.stat().st_size > MIB, what="the first megabyte")
+    wait_for(lambda: command.part.exists() and command.part.stat().st_size > MIB, what="the first megabyte")
     command.platform.api.deployment_cancel(deployment)
     done = command.end(process)
     assert done.returncode == REFUSED
@@ -146,25 +107,22 @@ def test_an_agent_takes_one_deployment_after_the_other(command):
     deployments = [deploy(command, name, body) for name, body in bodies.items()]
     for deployment in deployments:
         command.platform.api.wait_download(deployment, command.device, "done")
-    process.send_signal(signal.SIGTERM)
-    done = command.end(process)
-    assert done.returncode == DONE
+    assert command.stop(process).returncode == DONE
     for name, body in bodies.items():
         assert (command.inbox / name).read_bytes() == body
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["name"] for event in events if event["event"] == "done"] == list(bodies)
+    assert [event["name"] for event in command.events(process, "done")] == list(bodies)
 
 
 def test_two_devices_upload_the_same_name_at_once_and_do_not_meet(tmp_path, platform, product):
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:
         folder.mkdir()
-    commands = [Command(folder, platform, platform.new_device(product)) for folder in folders]
+    commands = [Command.of(folder, platform, platform.new_device(product)) for folder in folders]
     files = [make_file(folder, 3 * MIB) for folder in folders]
     processes = [command.start("upload", file) for command, file in zip(commands, files)]
     for command, file, process in zip(commands, files, processes):
         assert command.end(process).returncode == DONE
-        assert platform.api.upload_bytes(command.upload_row()["id"]) == file.read_bytes()
+        assert platform.api.upload_bytes(upload_row(command)["id"]) == file.read_bytes()
 
 
 def test_a_wrong_secret_is_refused_with_advice(command, tmp_path):
@@ -179,7 +137,7 @@ def test_a_wrong_secret_is_refused_with_advice(command, tmp_path):
 def test_an_upload_survives_a_platform_that_restarts(make_platform, tmp_path):
     platform = make_platform()
     platform.pin_ports()
-    command = Command(tmp_path, platform, platform.new_device())
+    command = Command.of(tmp_path, platform, platform.new_device())
     file = make_file(tmp_path, 8 * MIB)
     process = command.start("upload", file, "--limit-rate", "4M")
     wait_for(lambda: platform.api.uploads(command.product), what="the task")
@@ -187,6 +145,6 @@ def test_an_upload_survives_a_platform_that_restarts(make_platform, tmp_path):
     platform.restart()
     done = command.end(process)
     assert done.returncode == DONE, done.stderr
-    row = command.upload_row()
+    row = upload_row(command)
     assert row["state"] == "done"
     assert platform.api.upload_bytes(row["id"]) == file.read_bytes()

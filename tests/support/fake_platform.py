@@ -429,7 +429,8 @@ class FakePlatform:
                 return None
             self.results.append((message["name"], progress["state"], progress["result_code"]))
             code = self.verdicts.popleft() if self.verdicts else 0
-            if code == 0 and message["type"] == "report_download_progress" and self.offers:
+            told_again = not self.offers or self.offers[0]["name"] != message["name"]  # by a device that had died
+            if code == 0 and message["type"] == "report_download_progress" and not told_again:
                 self.offers.popleft()
         elif self.cancel:
             code = 10
