@@ -48,7 +48,7 @@ static int do_download(struct ferry *ferry, struct ferry_show *show, const struc
     else if (err != FERRY_DEVICE_OK)
         return failed(show, ferry, FERRY_LANE_DOWN, err);
     else {
-        ferry_show_received(show, &file);
+        ferry_show_received(show, file.name, file.size, file.path, file.md5);
         free(file.path);
     }
     return EXIT_DONE;

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_MS = 1000,       /* after a failure: whatever it was, it does not become a busy loop */
     STATUS_MS = 1000,      /* between two looks at how far a file is */
     STOP_GRACE_MS = 10000, /* for a hook that runs when the agent is to end */
     NAMES_SIZE = 256,
@@ -34,7 +33,6 @@ struct agent {
     struct ferry_runner runner;
     ferry_lane_status status; /* of the last progress; its name is show.name */
     bool receiving;           /* a transfer is on its way */
-    uint64_t pause_ms;        /* nothing is received before */
     uint64_t told_ms;
     int code; /* other than EXIT_DONE: it cannot go on */
 };
@@ -280,7 +278,7 @@ static void move(struct agent *a)
 {
     if (a->receiving)
         return;
-    if (!same(a->dir, a->config.dir))
+    if (!same(a->dir, a->config.dir) && ferry_listen(a->ferry, a->config.dir) != FERRY_DEVICE_E_STATE)
         (void)set(&a->dir, a->config.dir); /* without memory: the next time */
     if (!same(a->state_dir, a->config.state_dir) && set(&a->state_dir, a->config.state_dir))
         reopen(a);
@@ -288,36 +286,54 @@ static void move(struct agent *a)
 
 /* --- the work ----------------------------------------------------------------------------------------- */
 
-static void failed(struct agent *a, ferry_device_err err)
+static void failed(struct agent *a, const struct ferry_outcome *outcome)
 {
     char message[FERRY_MESSAGE_SIZE + 128];
 
-    (void)snprintf(message, sizeof message, "%s%s", ferry_message(a->ferry), ferry_exit_advice(err, true));
-    if (a->show.name[0] != '\0')
-        ferry_runner_failed(&a->runner, a->show.name, a->status.size, err, ferry_message(a->ferry));
-    ferry_show_failed(&a->show, FERRY_LANE_DOWN, err, message);
-    if (err == FERRY_DEVICE_E_STORE && access(a->dir, W_OK | X_OK) != 0)
-        a->code = ferry_exit_code(err);
-    a->pause_ms = ferry_mono_ms() + PAUSE_MS;
-}
-
-/* Returns with a file, a failure, or a signal, which is a reason to look around. */
-static void receive(struct agent *a)
-{
-    struct ferry_file file;
-    ferry_device_err err = ferry_download_next(a->ferry, a->dir, FERRY_FOR_EVER, &file);
-
-    if (err == FERRY_DEVICE_OK) {
-        ferry_show_received(&a->show, &file);
-        ferry_runner_received(&a->runner, &file);
-        free(file.path);
-    } else if (err != FERRY_DEVICE_E_STOPPED)
-        failed(a, err);
+    (void)snprintf(message, sizeof message, "%s%s", outcome->message, ferry_exit_advice(outcome->err, true));
+    ferry_runner_failed(&a->runner, outcome);
+    ferry_show_failed(&a->show, FERRY_LANE_DOWN, outcome->err, message);
+    if (outcome->err == FERRY_DEVICE_E_STORE && access(a->dir, W_OK | X_OK) != 0)
+        a->code = ferry_exit_code(outcome->err);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+/* Lets the library work until something has happened, a signal came, or it is time for something else. */
+static void receive(struct agent *a, uint64_t due_ms)
+{
+    struct ferry_outcome outcome;
+    uint64_t now = ferry_mono_ms();
+    uint64_t wait_ms = due_ms == UINT64_MAX ? FERRY_FOR_EVER : due_ms > now ? due_ms - now : 0;
+
+    if (!ferry_step(a->ferry, wait_ms, &outcome))
+        return;
+    if (outcome.lane != FERRY_LANE_DOWN)
+        return; /* an upload that `ferry upload` has finished: now the platform knows it too */
+    if (outcome.err != FERRY_DEVICE_OK) {
+        failed(a, &outcome);
+        return;
+    }
+    ferry_show_received(&a->show, outcome.name, outcome.size, outcome.path, outcome.md5);
+    ferry_runner_received(&a->runner, &outcome);
+}
+
+/* Takes what is offered, unless a file could not be put on the hook's list yet: then it would be one too many. */
+static bool listen_or_not(struct agent *a)
+{
+    if (ferry_runner_is_full(&a->runner)) {
+        ferry_listen_end(a->ferry);
+        return true;
+    }
+    ferry_device_err err = ferry_listen(a->ferry, a->dir);
+    if (err == FERRY_DEVICE_OK)
+        return true;
+    ferry_show_failed(&a->show, FERRY_LANE_DOWN, err, ferry_message(a->ferry));
+    a->code = ferry_exit_code(err);
+    return false;
 }
 
 /* Everything but receiving; returns when it wants to be called again. */
@@ -334,7 +350,7 @@ static uint64_t turn(struct agent *a, bool may_start)
 
 static void work(struct agent *a)
 {
-    while (ferry_signals_ends() == 0 && a->code == EXIT_DONE) {
+    while (ferry_signals_ends() == 0) {
         if (ferry_signals_take_reload())
             reload(a);
         if (a->code == EXIT_DONE)
@@ -342,14 +358,9 @@ static void work(struct agent *a)
         if (a->code != EXIT_DONE)
             break;
         uint64_t due = turn(a, true);
-        if (ferry_mono_ms() < a->pause_ms)
-            ferry_signals_sleep(earlier(due, a->pause_ms));
-        else if (ferry_runner_is_full(&a->runner))
-            ferry_signals_sleep(due);
-        else {
-            ferry_signals_alarm(due);
-            receive(a);
-        }
+        if (!listen_or_not(a))
+            break;
+        receive(a, due);
     }
 }
 

@@ -178,21 +178,21 @@ void ferry_runner_expect(struct ferry_runner *r, const char *dir, const ferry_la
         ferry_job_done(job); /* tried again a moment later; it counts only if the agent dies at the very end */
 }
 
-void ferry_runner_received(struct ferry_runner *r, const struct ferry_file *file)
+void ferry_runner_received(struct ferry_runner *r, const struct ferry_outcome *outcome)
 {
     char md5[MD5_HEX_SIZE];
 
-    compare(r, file->name, file->size);
+    compare(r, outcome->name, outcome->size);
     if (!has_hook(r)) {
         forget(r);
         return;
     }
-    ferry_hex_encode(file->md5, sizeof file->md5, md5);
-    ferry_autofree char *real = realpath(file->path, NULL);
-    struct ferry_job job = {.path = ferry_strdup(real != NULL ? real : file->path),
-                            .name = ferry_strdup(file->name),
+    ferry_hex_encode(outcome->md5, FERRY_MD5_BYTES, md5);
+    ferry_autofree char *real = realpath(outcome->path, NULL);
+    struct ferry_job job = {.path = ferry_strdup(real != NULL ? real : outcome->path),
+                            .name = ferry_strdup(outcome->name),
                             .md5 = ferry_strdup(md5)};
-    job.size = file->size;
+    job.size = outcome->size;
     (void)ferry_job_mark(&job); /* gone already: then its hook will not run */
     if (job.path != NULL && job.name != NULL && job.md5 != NULL)
         enqueue(r, &job);
@@ -201,18 +201,19 @@ void ferry_runner_received(struct ferry_runner *r, const struct ferry_file *file
     ferry_job_done(&job);
 }
 
-void ferry_runner_failed(struct ferry_runner *r, const char *name, uint64_t size, ferry_device_err err,
-                         const char *message)
+void ferry_runner_failed(struct ferry_runner *r, const struct ferry_outcome *outcome)
 {
-    compare(r, name, size);
+    if (outcome->name[0] == '\0')
+        return; /* it failed before there was a file */
+    compare(r, outcome->name, outcome->size);
     if (!has_hook(r) || !r->config->hook_failed) {
         forget(r);
         return;
     }
-    struct ferry_job job = {.name = ferry_strdup(name),
-                            .error = ferry_strdup(ferry_show_err_name(err)),
-                            .message = ferry_strdup(message),
-                            .size = size};
+    struct ferry_job job = {.name = ferry_strdup(outcome->name),
+                            .error = ferry_strdup(ferry_show_err_name(outcome->err)),
+                            .message = ferry_strdup(outcome->message),
+                            .size = outcome->size};
     if (job.name != NULL && job.error != NULL && job.message != NULL)
         enqueue(r, &job);
     else

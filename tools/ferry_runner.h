@@ -39,10 +39,9 @@ void ferry_runner_done(struct ferry_runner *runner);
 /** @brief A file is being received, into dir. From the progress callback. */
 void ferry_runner_expect(struct ferry_runner *runner, const char *dir, const ferry_lane_status *status);
 /** @brief A file is there. */
-void ferry_runner_received(struct ferry_runner *runner, const struct ferry_file *file);
+void ferry_runner_received(struct ferry_runner *runner, const struct ferry_outcome *outcome);
 /** @brief A file could not be received. */
-void ferry_runner_failed(struct ferry_runner *runner, const char *name, uint64_t size, ferry_device_err err,
-                         const char *message);
+void ferry_runner_failed(struct ferry_runner *runner, const struct ferry_outcome *outcome);
 
 /**
  * @brief Does what can be done now: notes how the hook ended, begins the next.

@@ -193,8 +193,8 @@ void ferry_show_progress(void *user, ferry_lane lane, const ferry_lane_status *s
 
 /* --- how it ended ------------------------------------------------------------------------------------- */
 
-static void show_done(struct ferry_show *show, ferry_lane lane, const char *name, uint64_t size,
-                      const struct ferry_file *file, const char *md5)
+static void show_done(struct ferry_show *show, ferry_lane lane, const char *name, uint64_t size, const char *path,
+                      const char *md5)
 {
     char text[FERRY_LOG_QUOTE_SIZE], total[PROGRESS_TEXT_SIZE], speed[PROGRESS_TEXT_SIZE];
     uint64_t ms = ferry_mono_ms() - show->started_ms;
@@ -204,8 +204,7 @@ static void show_done(struct ferry_show *show, ferry_lane lane, const char *name
     if (show->json)
         print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:o*, s:s*}", "event", "done", "direction",
                              directions[lane], "name", name, "size", (json_int_t)size, "ms", (json_int_t)ms,
-                             "bytes_per_s", (json_int_t)rate, "path", file == NULL ? NULL : ferry_show_text(file->path),
-                             "md5", md5));
+                             "bytes_per_s", (json_int_t)rate, "path", ferry_show_text(path), "md5", md5));
     else
         printf("%sed %s: %s in %.2f s (%s/s), verified\n", directions[lane], quoted(name, text),
                progress_size_text(size, total), (double)ms / 1000, progress_size_text(rate, speed));
@@ -219,12 +218,13 @@ void ferry_show_sent(struct ferry_show *show, const char *name, uint64_t size)
     show_done(show, FERRY_LANE_UP, name, size, NULL, NULL);
 }
 
-void ferry_show_received(struct ferry_show *show, const struct ferry_file *file)
+void ferry_show_received(struct ferry_show *show, const char *name, uint64_t size, const char *path,
+                         const uint8_t md5[FERRY_MD5_BYTES])
 {
-    char md5[2 * FERRY_MD5_BYTES + 1];
+    char hex[2 * FERRY_MD5_BYTES + 1];
 
-    ferry_hex_encode(file->md5, sizeof file->md5, md5);
-    show_done(show, FERRY_LANE_DOWN, file->name, file->size, file, md5);
+    ferry_hex_encode(md5, FERRY_MD5_BYTES, hex);
+    show_done(show, FERRY_LANE_DOWN, name, size, path, hex);
 }
 
 void ferry_show_nothing(struct ferry_show *show)

@@ -36,7 +36,8 @@ void ferry_show_progress(void *user, ferry_lane lane, const ferry_lane_status *s
 /** @brief A file was sent. */
 void ferry_show_sent(struct ferry_show *show, const char *name, uint64_t size);
 /** @brief A file was received. */
-void ferry_show_received(struct ferry_show *show, const struct ferry_file *file);
+void ferry_show_received(struct ferry_show *show, const char *name, uint64_t size, const char *path,
+                         const uint8_t md5[FERRY_MD5_BYTES]);
 /** @brief There is nothing to fetch. */
 void ferry_show_nothing(struct ferry_show *show);
 /** @brief A transfer failed, or could not begin; message says why and what to do. */

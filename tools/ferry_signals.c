@@ -11,7 +11,6 @@
 /* What the handler tells. It cannot be given an argument, so this is the process's, not a struct's. */
 static struct ferry *volatile target;
 static volatile sig_atomic_t ends, reload, woken;
-static timer_t alarm_timer;
 
 static void on_signal(int number)
 {
@@ -42,7 +41,6 @@ static void set(int number, void (*handler)(int))
 
 void ferry_signals_catch(bool service)
 {
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
     struct sigaction old;
 
     set(SIGPIPE, SIG_IGN);
@@ -55,8 +53,6 @@ void ferry_signals_catch(bool service)
     }
     set(SIGHUP, on_signal);
     set(SIGCHLD, on_signal);
-    set(SIGALRM, on_signal);
-    (void)timer_create(CLOCK_MONOTONIC, &event, &alarm_timer); /* cannot fail with these arguments, but for memory */
 }
 
 void ferry_signals_interrupt(struct ferry *ferry)
@@ -75,17 +71,6 @@ bool ferry_signals_take_reload(void)
         return false;
     reload = 0; /* one that comes before this line is served by what follows */
     return true;
-}
-
-void ferry_signals_alarm(uint64_t at_ms)
-{
-    struct itimerspec when = {0};
-
-    if (at_ms != UINT64_MAX) {
-        when.it_value.tv_sec = (time_t)(at_ms / 1000);
-        when.it_value.tv_nsec = (long)(at_ms % 1000) * 1000000 + 1; /* all zero would switch it off */
-    }
-    (void)timer_settime(alarm_timer, TIMER_ABSTIME, &when, NULL);
 }
 
 void ferry_signals_sleep(uint64_t until_ms)

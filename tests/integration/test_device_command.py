@@ -53,7 +53,7 @@ def test_a_killed_upload_goes_on_and_arrives_once(command, tmp_path):
     file = make_file(tmp_path, 8 * MIB)
     process = command.start("upload", file, "--limit-rate", "4M")
     wait_for(lambda: command.platform.api.uploads(command.product), what="the task")
-    time.sleep(0.7)
+    time.sleep(1.2)
     process.send_signal(signal.SIGKILL)
     command.end(process)
     start = time.monotonic()
