@@ -51,17 +51,17 @@ static const struct ferry_setting settings[SETTINGS] = {
     [SETTING_CA_FILE] = {"ca-file", TEXT(ca_file, NULL, "Certificates to trust instead of the system's (PEM)")},
     [SETTING_CERT_FILE] = {"cert-file", TEXT(cert_file, NULL, "Client certificate (PEM)")},
     [SETTING_KEY_FILE] = {"key-file", TEXT(key_file, NULL, "Key of the client certificate (PEM)")},
-    [SETTING_DIR] = {"dir", TEXT(dir, ".", "download, agent: folder for received files (default: the current one)")},
+    [SETTING_DIR] = {"dir", TEXT(dir, ".", "Folder for received files (default: the current one)")},
     [SETTING_LIMIT_RATE] = {"limit-rate", FERRY_SETTING_UINT, FIELD(limit_rate), "0", 0, UINT64_MAX,
                             "At most so many bytes a second (suffix k, M or G)"},
     [SETTING_GIVE_UP] = {"give-up", FERRY_SETTING_SECONDS, FIELD(give_up_s), "60", 1, 4000000,
-                         "upload, download: stop after this time without progress (default 60s; suffix s, m, h or d)"},
-    [SETTING_HOOK] = {"hook", TEXT(hook, NULL, "agent: run this program for each received file")},
-    [SETTING_HOOK_SHELL] = {"hook-shell", TEXT(hook_shell, NULL, "agent: the same as a command of /bin/sh")},
+                         "Stop after this time without progress (default 60s; suffix s, m, h or d)"},
+    [SETTING_HOOK] = {"hook", TEXT(hook, NULL, "Run this program for each received file")},
+    [SETTING_HOOK_SHELL] = {"hook-shell", TEXT(hook_shell, NULL, "The same as a command of /bin/sh")},
     [SETTING_HOOK_TIMEOUT] = {"hook-timeout", FERRY_SETTING_SECONDS, FIELD(hook_timeout_s), "600", 1, 604800,
-                              "agent: end the hook after this time (default 10m; suffix s, m, h or d)"},
+                              "End the hook after this time (default 10m; suffix s, m, h or d)"},
     [SETTING_HOOK_FAILED] = {"hook-failed", FERRY_SETTING_BOOL, FIELD(hook_failed), "false", 0, 0,
-                             "agent: run the hook also for files that could not be received"},
+                             "Run the hook also for files that could not be received"},
     [SETTING_JSON] = {"json", FERRY_SETTING_BOOL, FIELD(json), "false", 0, 0,
                       "Print one JSON object per line and nothing else"},
     [SETTING_STATE_DIR] = {"state-dir",
@@ -69,41 +69,50 @@ static const struct ferry_setting settings[SETTINGS] = {
                                 "Where unfinished transfers are remembered (default ~/.local/state/ferry)")},
 };
 
-/* How --help shows a setting, and what its change takes. */
+/* How --help shows an option, which commands have it, and what its change takes. */
+enum { UP = 1 << COMMAND_UPLOAD, DOWN = 1 << COMMAND_DOWNLOAD, AGENT = 1 << COMMAND_AGENT, ALL = UP | DOWN | AGENT };
+
 static const struct {
     const char *argument; /* null: a flag alone */
     int group;
+    unsigned commands;
     enum ferry_effect effect;
 } faces[SETTINGS] = {
-    [SETTING_PRODUCT] = {"PRODUCT", 1, FERRY_EFFECT_IDENTITY},
-    [SETTING_DEVICE] = {"DEVICE", 1, FERRY_EFFECT_IDENTITY},
-    [SETTING_SECRET_FILE] = {"FILE", 1, FERRY_EFFECT_NONE}, /* what it says counts */
-    [SETTING_DEVICE_INFO] = {"FILE", 1, FERRY_EFFECT_NONE},
-    [SETTING_BROKER] = {"URL", 2, FERRY_EFFECT_RECONNECT},
-    [SETTING_CA_FILE] = {"FILE", 2, FERRY_EFFECT_RECONNECT},
-    [SETTING_CERT_FILE] = {"FILE", 2, FERRY_EFFECT_RECONNECT},
-    [SETTING_KEY_FILE] = {"FILE", 2, FERRY_EFFECT_RECONNECT},
-    [SETTING_DIR] = {"DIR", 3, FERRY_EFFECT_PLACE},
-    [SETTING_LIMIT_RATE] = {"BYTES", 3, FERRY_EFFECT_RECONNECT},
-    [SETTING_GIVE_UP] = {"TIME", 3, FERRY_EFFECT_NONE},
-    [SETTING_HOOK] = {"PROGRAM", 4, FERRY_EFFECT_NONE},
-    [SETTING_HOOK_SHELL] = {"COMMAND", 4, FERRY_EFFECT_NONE},
-    [SETTING_HOOK_TIMEOUT] = {"TIME", 4, FERRY_EFFECT_NONE},
-    [SETTING_HOOK_FAILED] = {NULL, 4, FERRY_EFFECT_NONE},
-    [SETTING_JSON] = {NULL, 5, FERRY_EFFECT_NONE},
-    [SETTING_STATE_DIR] = {"DIR", 5, FERRY_EFFECT_PLACE},
+    [SETTING_PRODUCT] = {"PRODUCT", 1, ALL, FERRY_EFFECT_IDENTITY},
+    [SETTING_DEVICE] = {"DEVICE", 1, ALL, FERRY_EFFECT_IDENTITY},
+    [SETTING_SECRET_FILE] = {"FILE", 1, ALL, FERRY_EFFECT_NONE}, /* what it says counts */
+    [SETTING_DEVICE_INFO] = {"FILE", 1, ALL, FERRY_EFFECT_NONE},
+    [SETTING_BROKER] = {"URL", 2, ALL, FERRY_EFFECT_RECONNECT},
+    [SETTING_CA_FILE] = {"FILE", 2, ALL, FERRY_EFFECT_RECONNECT},
+    [SETTING_CERT_FILE] = {"FILE", 2, ALL, FERRY_EFFECT_RECONNECT},
+    [SETTING_KEY_FILE] = {"FILE", 2, ALL, FERRY_EFFECT_RECONNECT},
+    [SETTING_DIR] = {"DIR", 3, DOWN | AGENT, FERRY_EFFECT_PLACE},
+    [SETTING_LIMIT_RATE] = {"BYTES", 3, ALL, FERRY_EFFECT_RECONNECT},
+    [SETTING_GIVE_UP] = {"TIME", 3, UP | DOWN, FERRY_EFFECT_NONE},
+    [SETTING_HOOK] = {"PROGRAM", 4, AGENT, FERRY_EFFECT_NONE},
+    [SETTING_HOOK_SHELL] = {"COMMAND", 4, AGENT, FERRY_EFFECT_NONE},
+    [SETTING_HOOK_TIMEOUT] = {"TIME", 4, AGENT, FERRY_EFFECT_NONE},
+    [SETTING_HOOK_FAILED] = {NULL, 4, AGENT, FERRY_EFFECT_NONE},
+    [SETTING_JSON] = {NULL, 5, ALL, FERRY_EFFECT_NONE},
+    [SETTING_STATE_DIR] = {"DIR", 5, ALL, FERRY_EFFECT_PLACE},
 };
 
 /* --- the command line --------------------------------------------------------------------------------- */
 
-enum { KEY_NAME = 1000, KEY_CONFIG, KEY_WAIT, KEY_SETTING }; /* above every letter */
+enum {
+    KEY_NAME = 1000, /* above every letter */
+    KEY_CONFIG,
+    KEY_WAIT,
+    KEY_SETTING,
+    DOC_SIZE = 160,
+};
 
 static const struct argp_option other_options[] = {
     {NULL, 0, NULL, 0, "Who this device is:", 1},
     {NULL, 0, NULL, 0, "The platform:", 2},
     {NULL, 0, NULL, 0, "The transfer:", 3},
-    {"name", KEY_NAME, "NAME", 0, "upload: name on the platform (default: the file's own)", 3},
-    {"wait", KEY_WAIT, NULL, 0, "download: wait until a file is offered", 3},
+    {"name", KEY_NAME, "NAME", 0, "upload: Name on the platform (default: the file's own)", 3},
+    {"wait", KEY_WAIT, NULL, 0, "download: Wait until a file is offered", 3},
     {NULL, 0, NULL, 0, "The hook:", 4},
     {NULL, 0, NULL, 0, "General:", 5},
     {"config", KEY_CONFIG, "FILE", 0,
@@ -115,6 +124,17 @@ static const struct {
     const char *word;
     ferry_command command;
 } commands[] = {{"upload", COMMAND_UPLOAD}, {"download", COMMAND_DOWNLOAD}, {"agent", COMMAND_AGENT}};
+
+/* "upload", "download, agent"; "" for all of them */
+static void commands_text(unsigned which, char *out, size_t size)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0] && which != ALL; i++)
+        if ((which & 1u << commands[i].command) != 0 && len < size)
+            len += (size_t)snprintf(out + len, size - len, "%s%s", len > 0 ? ", " : "", commands[i].word);
+}
 
 static ferry_command command_of(const char *word)
 {
@@ -136,6 +156,31 @@ static void take_argument(struct ferry_line *line, struct argp_state *state, con
         argp_error(state, "'%s' is one argument too many", word);
 }
 
+static void check_option(struct argp_state *state, bool given, unsigned which, const char *name)
+{
+    const struct ferry_line *line = state->input;
+    char words[64];
+
+    if (!given || (which & 1u << line->command) != 0)
+        return;
+    commands_text(which, words, sizeof words);
+    argp_error(state, "--%s is an option of %s", name, words);
+}
+
+static void check_line(struct argp_state *state)
+{
+    const struct ferry_line *line = state->input;
+
+    if (line->command == COMMAND_NONE)
+        argp_usage(state);
+    if (line->command == COMMAND_UPLOAD && line->file == NULL)
+        argp_error(state, "upload what? Give the FILE");
+    check_option(state, line->name != NULL, UP, "name");
+    check_option(state, line->wait, DOWN, "wait");
+    for (int i = 0; i < SETTINGS; i++)
+        check_option(state, line->flags[i] != NULL, faces[i].commands, settings[i].name);
+}
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct ferry_line *line = state->input;
@@ -154,10 +199,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         take_argument(line, state, value);
         return 0;
     case ARGP_KEY_END:
-        if (line->command == COMMAND_NONE)
-            argp_usage(state);
-        if (line->command == COMMAND_UPLOAD && line->file == NULL)
-            argp_error(state, "upload what? Give the FILE");
+        check_line(state);
         return 0;
     default:
         if (key < KEY_SETTING || key >= KEY_SETTING + SETTINGS)
@@ -170,6 +212,7 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
 void ferry_line_read(struct ferry_line *line, int argc, char **argv)
 {
     struct argp_option options[OTHER_OPTIONS + SETTINGS + 1] = {0}; /* the last one stays empty */
+    char docs[SETTINGS][DOC_SIZE];
     const struct argp argp = {
         .options = options,
         .parser = parse_option,
@@ -181,9 +224,13 @@ void ferry_line_read(struct ferry_line *line, int argc, char **argv)
     };
 
     memcpy(options, other_options, sizeof other_options);
-    for (int i = 0; i < SETTINGS; i++)
-        options[OTHER_OPTIONS + i] = (struct argp_option){settings[i].name, KEY_SETTING + i, faces[i].argument, 0,
-                                                          settings[i].help, faces[i].group};
+    for (int i = 0; i < SETTINGS; i++) {
+        char words[64];
+        commands_text(faces[i].commands, words, sizeof words);
+        (void)snprintf(docs[i], sizeof docs[i], "%s%s%s", words, words[0] == '\0' ? "" : ": ", settings[i].help);
+        options[OTHER_OPTIONS + i] =
+            (struct argp_option){settings[i].name, KEY_SETTING + i, faces[i].argument, 0, docs[i], faces[i].group};
+    }
     *line = (struct ferry_line){0};
     argp_program_version = "ferry " FERRY_VERSION;
     argp_err_exit_status = EXIT_USAGE;

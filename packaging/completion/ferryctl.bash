@@ -1,0 +1,75 @@
+# Completion of ferryctl(1) for bash.
+
+_ferryctl() {
+  local everybody='--api --token-file --data --json --help --version -h -V'
+  local flags=' --json --help --version -h -V --all --all-versions --force --wait '
+  local -A options=(
+    ['product add']='' ['product list']='--limit -n' ['product rm']=''
+    ['device add']='--device-info --secret-file' ['device list']='--limit -n --prefix' ['device show']=''
+    ['device rm']='' ['device disable']='' ['device enable']=''
+    ['resource add']='--name' ['resource list']='--limit -n --prefix' ['resource show']=''
+    ['resource get']='--output -o' ['resource rm']='--all-versions'
+    ['deploy']='--device --devices-file --all --rate --timeout --force --wait'
+    ['deployment list']='--limit -n --state' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
+    ['deployment cancel']='--device' ['deployment retry']='--device'
+    ['upload list']='--limit -n --state --prefix' ['upload show']='' ['upload get']='--output -o' ['upload rm']=''
+    ['status']=''
+  )
+  local -a words plain
+  local current word option='' name key
+
+  # COMP_WORDS is cut at "=" and ":" as well; only blanks count here
+  read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
+  [[ ${COMP_LINE:0:COMP_POINT} != *[[:space:]] ]] || words+=('')
+  current=${words[-1]}
+  for word in "${words[@]:1:${#words[@]}-2}"; do
+    if [[ -n $option ]]; then
+      option='' # this was its value
+    elif [[ $word == -?* ]]; then
+      [[ $word == *=* || $flags == *" $word "* ]] || option=$word
+    else
+      plain+=("$word")
+    fi
+  done
+  if [[ -z $option && $current == --*=* ]]; then
+    option=${current%%=*}
+    current=${current#*=}
+  fi
+  name=${plain[0]-}
+  [[ -z $name || -v options[$name] ]] || name+=" ${plain[1]-}"
+
+  COMPREPLY=()
+  case $option in
+    '') ;;
+    --token-file | --device-info | --secret-file | --output | -o | --devices-file)
+      compopt -o default
+      return ;;
+    --data)
+      compopt -o dirnames
+      return ;;
+    --state)
+      case $name in
+        upload*) word='created uploading stored done failed expired cancelled' ;;
+        *list) word='active finished cancelled' ;;
+        *) word='queued offered downloading done failed timed_out cancelled rejected' ;;
+      esac
+      mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+      return ;;
+    *) return ;;
+  esac
+  if [[ $current == -* ]]; then
+    [[ ! -v options[$name] ]] || everybody+=" ${options[$name]}"
+    mapfile -t COMPREPLY < <(compgen -W "$everybody" -- "$current")
+  elif ((${#plain[@]} == 0)); then
+    word=$(printf '%s\n' "${!options[@]}" | cut -d ' ' -f 1)
+    mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current" | sort -u)
+  elif ((${#plain[@]} == 1)) && [[ ! -v options[$name] ]]; then
+    for key in "${!options[@]}"; do
+      [[ $key != "${plain[0]} $current"* ]] || COMPREPLY+=("${key#* }")
+    done
+  elif [[ $name == 'resource add' ]] && ((${#plain[@]} == 3)); then
+    compopt -o default
+  fi
+}
+
+complete -F _ferryctl ferryctl

@@ -1,0 +1,61 @@
+# Completion of ferryctl(1) for fish.
+
+# The words on the line that are neither options nor their values.
+function __ferryctl_words
+    set -l value
+    for word in (commandline -opc)[2..-1]
+        if set -q value[1]
+            set -e value
+        else if string match -qr -- '^-.' $word
+            string match -qr -- '=|^--(json|all|all-versions|force|wait|help|version)$|^-[hV]$' $word; or set value $word
+        else
+            echo $word
+        end
+    end
+end
+
+# Do these words stand at the beginning, one of them for each place? "device,upload" "list"
+function __ferryctl_at
+    set -l words (__ferryctl_words)
+    for i in (seq (count $argv))
+        contains -- "$words[$i]" (string split , -- $argv[$i]); or return 1
+    end
+end
+
+function __ferryctl_count
+    test (count (__ferryctl_words)) -eq $argv[1]
+end
+
+complete -c ferryctl -f
+complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload status'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add list show rm disable enable'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add list show get rm'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch cancel retry'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at upload' -a 'list show get rm'
+complete -c ferryctl -n '__ferryctl_count 3; and __ferryctl_at resource add' -F
+
+complete -c ferryctl -l api -x -d 'Address of the operator API'
+complete -c ferryctl -l token-file -rF -d 'File with the token'
+complete -c ferryctl -l data -x -a '(__fish_complete_directories)' -d 'Data folder of a ferryd on this machine'
+complete -c ferryctl -l json -d 'Print JSON and nothing else'
+complete -c ferryctl -s h -l help -d 'This text, or that of one command'
+complete -c ferryctl -s V -l version -d 'The version'
+
+complete -c ferryctl -n '__ferryctl_at product,device,resource,deployment,upload list; or __ferryctl_at deployment show' -s n -l limit -x -d 'At most so many rows'
+complete -c ferryctl -n '__ferryctl_at device,resource,upload list' -l prefix -x -d 'Only those whose name begins so'
+complete -c ferryctl -n '__ferryctl_at upload list' -l state -x -a 'created uploading stored done failed expired cancelled' -d 'Only those in that state'
+complete -c ferryctl -n '__ferryctl_at deployment list' -l state -x -a 'active finished cancelled' -d 'Only those in that state'
+complete -c ferryctl -n '__ferryctl_at deployment show' -l state -x -a 'queued offered downloading done failed timed_out cancelled rejected' -d 'Only those in that state'
+complete -c ferryctl -n '__ferryctl_at device add' -l device-info -rF -d 'Write the vendor\'s device_info.json there'
+complete -c ferryctl -n '__ferryctl_at device add' -l secret-file -rF -d 'File with the secret that it has already'
+complete -c ferryctl -n '__ferryctl_at resource add' -l name -x -d 'Name of the resource'
+complete -c ferryctl -n '__ferryctl_at resource,upload get' -s o -l output -rF -d 'Where the file goes'
+complete -c ferryctl -n '__ferryctl_at resource rm' -l all-versions -d 'Every version of that name'
+complete -c ferryctl -n '__ferryctl_at deploy; or __ferryctl_at deployment show,cancel,retry' -l device -x -d 'A device'
+complete -c ferryctl -n '__ferryctl_at deploy' -l devices-file -rF -d 'File with one device per line'
+complete -c ferryctl -n '__ferryctl_at deploy' -l all -d 'All devices of the product'
+complete -c ferryctl -n '__ferryctl_at deploy' -l rate -x -d 'Begin with at most so many devices a minute'
+complete -c ferryctl -n '__ferryctl_at deploy' -l timeout -x -d 'Time of each device'
+complete -c ferryctl -n '__ferryctl_at deploy' -l force -d 'Also what vendor devices cannot handle'
+complete -c ferryctl -n '__ferryctl_at deploy' -l wait -d 'Wait until it has ended'
