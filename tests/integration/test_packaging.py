@@ -64,12 +64,28 @@ def test_the_example_settings_are_settings(tmp_path):
     assert done.returncode == 2 and done.stderr.startswith("ferry: /etc/ferry/secret: ")  # all before was read
 
 
-def test_what_a_device_needs_is_installed(tmp_path):
-    subprocess.run(["cmake", "--install", BUILD, "--prefix", tmp_path, "--component", "agent"], check=True,
-                   capture_output=True)
-    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert found == {"lib/systemd/system/ferry-agent.service", "lib/systemd/system/ferry-agent@.service",
-                     "lib/sysusers.d/ferry-agent.conf", "share/doc/ferry/ferry-agent.ini"}
+def installed(folder, *args):
+    subprocess.run(["cmake", "--install", BUILD, "--prefix", folder, *args], check=True, capture_output=True)
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+FOR_A_DEVICE = {
+    "bin/ferry", "lib/systemd/system/ferry-agent.service", "lib/systemd/system/ferry-agent@.service",
+    "lib/sysusers.d/ferry-agent.conf", "share/doc/ferry/ferry-agent.ini", "share/man/man1/ferry.1",
+    "share/bash-completion/completions/ferry", "share/fish/vendor_completions.d/ferry.fish",
+    "share/zsh/site-functions/_ferry",
+}
+
+
+def test_a_device_gets_all_that_it_needs_and_nothing_of_the_platform(tmp_path):
+    assert installed(tmp_path, "--component", "device") == FOR_A_DEVICE
+
+
+def test_everything_gets_all_of_that_and_the_same_for_ferryctl(tmp_path):
+    found = installed(tmp_path)
+    assert FOR_A_DEVICE <= found
+    assert {"bin/ferryctl", "share/man/man1/ferryctl.1", "share/bash-completion/completions/ferryctl",
+            "share/fish/vendor_completions.d/ferryctl.fish", "share/zsh/site-functions/_ferryctl"} <= found
 
 
 # --- manual pages ----------------------------------------------------------------------------------------------------
