@@ -273,15 +273,17 @@ static void reload(struct agent *a)
     tell_status(a);
 }
 
-/* The folders of the settings come into use as soon as nothing unfinished lies in the old ones. */
-static void move(struct agent *a)
+/* The folders of the settings come into use as soon as nothing unfinished lies in the old ones. True: it reopened. */
+static bool move(struct agent *a)
 {
     if (a->receiving)
-        return;
+        return false;
     if (!same(a->dir, a->config.dir) && ferry_listen(a->ferry, a->config.dir) != FERRY_DEVICE_E_STATE)
         (void)set(&a->dir, a->config.dir); /* without memory: the next time */
-    if (!same(a->state_dir, a->config.state_dir) && set(&a->state_dir, a->config.state_dir))
-        reopen(a);
+    if (same(a->state_dir, a->config.state_dir) || !set(&a->state_dir, a->config.state_dir))
+        return false;
+    reopen(a);
+    return true;
 }
 
 /* --- the work ----------------------------------------------------------------------------------------- */
@@ -350,17 +352,17 @@ static uint64_t turn(struct agent *a, bool may_start)
 
 static void work(struct agent *a)
 {
-    while (ferry_signals_ends() == 0) {
-        if (ferry_signals_take_reload())
+    while (ferry_signals_ends() == 0 && a->code == EXIT_DONE) {
+        /* after each of these once around: a signal that came while there was no library to wake must be seen */
+        if (ferry_signals_take_reload()) {
             reload(a);
-        if (a->code == EXIT_DONE)
-            move(a);
-        if (a->code != EXIT_DONE)
-            break;
+            continue;
+        }
+        if (move(a))
+            continue;
         uint64_t due = turn(a, true);
-        if (!listen_or_not(a))
-            break;
-        receive(a, due);
+        if (listen_or_not(a))
+            receive(a, due);
     }
 }
 
@@ -393,7 +395,7 @@ static bool begin(struct agent *a)
     if (set(&a->dir, a->config.dir) && set(&a->state_dir, a->config.state_dir))
         err = open_library(a, message);
     if (err == FERRY_DEVICE_OK)
-        return true;
+        return listen_or_not(a);
     ferry_show_failed(&a->show, FERRY_LANE_DOWN, err, message);
     a->code = ferry_exit_code(err);
     return false;

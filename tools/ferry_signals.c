@@ -4,31 +4,32 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>
 
 /* What the handler tells. It cannot be given an argument, so this is the process's, not a struct's. */
 static struct ferry *volatile target;
+static pthread_t worker;
+static bool is_service;
 static volatile sig_atomic_t ends, reload, woken;
 
 static void on_signal(int number)
 {
     struct ferry *ferry = target;
 
+    if (pthread_equal(pthread_self(), worker) == 0) { /* libcurl has threads for a moment: none of their business */
+        (void)pthread_kill(worker, number);
+        return;
+    }
     woken = 1;
-    if (number == SIGHUP)
+    if (number == SIGHUP && is_service)
         reload = 1;
-    else if (number == SIGINT || number == SIGTERM)
+    else if (number == SIGINT || number == SIGTERM || number == SIGHUP)
         ends = ends < INT_MAX ? ends + 1 : ends;
     if (ferry != NULL)
         ferry_interrupt(ferry);
-}
-
-static void on_end(int number)
-{
-    (void)number;
-    on_signal(SIGTERM);
 }
 
 static void set(int number, void (*handler)(int))
@@ -43,12 +44,14 @@ void ferry_signals_catch(bool service)
 {
     struct sigaction old;
 
+    worker = pthread_self();
+    is_service = service;
     set(SIGPIPE, SIG_IGN);
     set(SIGINT, on_signal);
     set(SIGTERM, on_signal);
     if (!service) {
         if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            set(SIGHUP, on_end);
+            set(SIGHUP, on_signal);
         return;
     }
     set(SIGHUP, on_signal);

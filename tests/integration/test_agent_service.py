@@ -166,7 +166,7 @@ def test_a_failure_to_begin_is_said_with_its_priority_and_its_status(agent, fake
     agent.write(dir=agent.folder / "nowhere")
     done = agent.end(agent.start("agent"))
     assert done.returncode == FAILED and "nowhere" in done.stderr
-    assert [next(iter(message)) for message in systemd.listen() if "STATUS" not in message] == ["READY", "STOPPING"]
+    assert [next(iter(message)) for message in systemd.listen() if "STATUS" not in message] == ["STOPPING"]
 
 
 # --- settings that are read again ------------------------------------------------------------------------------------
@@ -354,6 +354,16 @@ def test_many_signals_during_a_transfer_cost_nothing(agent, fake):
     agent.wait_event(process, "done")
     assert (agent.inbox / "big").read_bytes() == body and len(fake.requests) == 1
     assert agent.stop(process).returncode == DONE
+
+
+def test_the_end_is_heard_also_in_the_middle_of_a_reload(agent, fake):
+    for i in range(12):
+        process = agent.begin()
+        agent.write(limit_rate=f"{i + 1}M")  # a reason to connect anew
+        process.send_signal(signal.SIGHUP)
+        time.sleep(i * 0.001)
+        process.send_signal(signal.SIGTERM)
+        assert agent.end(process, timeout_s=5).returncode == DONE
 
 
 def test_a_flag_still_wins_after_a_reload(agent, fake):
