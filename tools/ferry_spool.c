@@ -80,21 +80,29 @@ bool ferry_job_is_unchanged(const struct ferry_job *job)
            seen.changed_ns == job->changed_ns;
 }
 
-static ferry_err write_job(const char *path, const struct ferry_job *job)
+ferry_err ferry_job_write(const struct ferry_job *job, struct ferry_buf *out)
 {
-    ferry_autobuf text = FERRY_BUF_INIT(JOB_FILE_MAX);
-    ferry_err err = ferry_buf_append(&text, head, sizeof head);
+    ferry_err err = ferry_buf_append(out, head, sizeof head);
 
     for (size_t i = 0; i < FIELDS && err == FERRY_OK; i++) {
         const char *value = fields[i].number ? "" : *(char **)member(job, i);
         if (value == NULL)
             continue;
-        err = fields[i].number ? ferry_buf_printf(&text, "%s=%" PRIu64, fields[i].key, *(uint64_t *)member(job, i))
-                               : ferry_buf_printf(&text, "%s=%s", fields[i].key, value);
+        err = fields[i].number ? ferry_buf_printf(out, "%s=%" PRIu64, fields[i].key, *(uint64_t *)member(job, i))
+                               : ferry_buf_printf(out, "%s=%s", fields[i].key, value);
         if (err == FERRY_OK)
-            err = ferry_buf_append(&text, "", 1);
+            err = ferry_buf_append(out, "", 1);
     }
-    return err == FERRY_OK ? ferry_file_replace(path, text.data, text.len, 0600) : err;
+    return err;
+}
+
+static ferry_err take_number(uint64_t *number, const char *text)
+{
+    errno = 0;
+    if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0')
+        return FERRY_E_CORRUPT;
+    *number = strtoull(text, NULL, 10);
+    return errno == 0 ? FERRY_OK : FERRY_E_CORRUPT;
 }
 
 static ferry_err take_field(struct ferry_job *job, const char *line)
@@ -105,10 +113,8 @@ static ferry_err take_field(struct ferry_job *job, const char *line)
     for (size_t i = 0; i < FIELDS; i++) {
         if (strlen(fields[i].key) != len || memcmp(fields[i].key, line, len) != 0)
             continue;
-        if (fields[i].number) {
-            *(uint64_t *)member(job, i) = strtoull(equals + 1, NULL, 10);
-            return FERRY_OK;
-        }
+        if (fields[i].number)
+            return take_number(member(job, i), equals + 1);
         char **text = member(job, i);
         free(*text);
         *text = ferry_strdup(equals + 1);
@@ -117,20 +123,34 @@ static ferry_err take_field(struct ferry_job *job, const char *line)
     return len > 0 ? FERRY_OK : FERRY_E_CORRUPT; /* a field of a later version means nothing here */
 }
 
+ferry_err ferry_job_parse(const char *bytes, size_t len, struct ferry_job *ret_job)
+{
+    ferry_err err = FERRY_OK;
+
+    *ret_job = (struct ferry_job){0};
+    if (len < sizeof head || bytes[len - 1] != '\0' || memcmp(bytes, head, sizeof head) != 0)
+        return FERRY_E_CORRUPT;
+    for (size_t at = sizeof head; at < len && err == FERRY_OK; at += strlen(bytes + at) + 1)
+        err = take_field(ret_job, bytes + at);
+    if (err == FERRY_OK && (ret_job->name == NULL || (ret_job->path == NULL && ret_job->error == NULL)))
+        err = FERRY_E_CORRUPT;
+    return err;
+}
+
+static ferry_err write_job(const char *path, const struct ferry_job *job)
+{
+    ferry_autobuf text = FERRY_BUF_INIT(JOB_FILE_MAX);
+    ferry_err err = ferry_job_write(job, &text);
+
+    return err == FERRY_OK ? ferry_file_replace(path, text.data, text.len, 0600) : err;
+}
+
 static ferry_err read_job(const char *path, struct ferry_job *ret_job)
 {
     ferry_autobuf text = FERRY_BUF_INIT(JOB_FILE_MAX);
     ferry_err err = ferry_file_read(path, &text);
 
-    if (err != FERRY_OK)
-        return err;
-    if (text.len < sizeof head || text.data[text.len - 1] != '\0' || memcmp(text.data, head, sizeof head) != 0)
-        return FERRY_E_CORRUPT;
-    for (size_t at = sizeof head; at < text.len && err == FERRY_OK; at += strlen(text.data + at) + 1)
-        err = take_field(ret_job, text.data + at);
-    if (err == FERRY_OK && (ret_job->name == NULL || (ret_job->path == NULL && ret_job->error == NULL)))
-        err = FERRY_E_CORRUPT;
-    return err;
+    return err == FERRY_OK ? ferry_job_parse(text.data, text.len, ret_job) : err;
 }
 
 /* --- the queue ---------------------------------------------------------------------------------------- */

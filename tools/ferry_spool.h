@@ -8,6 +8,7 @@
 #ifndef FERRY_SPOOL_H
 #define FERRY_SPOOL_H
 
+#include "base/buf.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -27,6 +28,12 @@ struct ferry_job {
 };
 
 void ferry_job_done(struct ferry_job *job);
+/** @brief Appends a job as it stands on the disk. @retval NOMEM | LIMIT */
+FERRY_MUST_CHECK
+ferry_err ferry_job_write(const struct ferry_job *job, struct ferry_buf *out);
+/** @brief Reads one; number is not part of it. ferry_job_done() is due in any case. @retval CORRUPT | NOMEM */
+FERRY_MUST_CHECK
+ferry_err ferry_job_parse(const char *bytes, size_t len, struct ferry_job *ret_job);
 /** @brief Takes down what lies at path now. False: no regular file. */
 bool ferry_job_mark(struct ferry_job *job);
 /** @brief Is what lies at path still what was taken down? */
