@@ -1,10 +1,12 @@
 """The command `ferry` against a real platform: what the device did, and what the operator sees."""
+import hashlib
+import json
 import os
 import signal
 import time
 
 import pytest
-from device_command import DONE, FAILED, REFUSED, Command
+from device_command import DONE, FAILED, REFUSED, USAGE, Command
 from ferry import PATIENCE, wait_for
 
 MIB = 1 << 20
@@ -148,3 +150,40 @@ def test_an_upload_survives_a_platform_that_restarts(make_platform, tmp_path):
     row = upload_row(command)
     assert row["state"] == "done"
     assert platform.api.upload_bytes(row["id"]) == file.read_bytes()
+
+
+@pytest.mark.parametrize("args, word", [
+    (["upload", "x", "--wait"], "--wait is an option of download"), (["download", "--name", "x"], "--name is an option of upload"),
+    (["upload", "x", "--hook", "/bin/true"], "--hook is an option of agent"),
+    (["agent", "--give-up", "1s"], "--give-up is an option of upload, download"),
+])
+def test_an_option_of_another_command_is_refused_with_where_it_belongs(command, args, word):
+    done = command.run(*args)
+    assert done.returncode == USAGE
+    assert word in done.stderr
+
+
+def test_settings_of_other_commands_may_stand_in_the_file(command, tmp_path):
+    ini = tmp_path / "ferry.ini"
+    ini.write_text("hook = /nonexistent\nhook-timeout = 1m\ndir = /nonexistent\n")
+    done = command.run("upload", make_file(tmp_path, 10), "--config", ini)
+    assert (done.returncode, done.stderr) == (DONE, "")
+
+
+def test_a_name_that_json_cannot_hold_still_gives_json(command, tmp_path):
+    path = os.fsencode(tmp_path) + b"/\xff.bin"
+    with open(path, "wb") as file:
+        file.write(b"x")
+    done = command.run("upload", path, "--json")
+    (event,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, event["event"], event["exit"]) == (USAGE, "failed", USAGE)
+    assert "UTF-8" in event["message"] and done.stderr == ""
+
+
+def test_json_tells_what_was_received(command):
+    body = os.urandom(1000)
+    deploy(command, "f", body)
+    done = command.run("download", "--dir", command.inbox, "--wait", "--json")
+    event = json.loads(done.stdout.splitlines()[-1])
+    assert event["event"] == "done" and event["direction"] == "download" and event["size"] == 1000
+    assert event["path"] == str(command.inbox / "f") and event["md5"] == hashlib.md5(body).hexdigest()
