@@ -33,6 +33,7 @@ struct agent {
     struct ferry_runner runner;
     ferry_lane_status status; /* of the last progress; its name is show.name */
     bool receiving;           /* a transfer is on its way */
+    bool is_new;              /* the library was just opened and has told nothing yet */
     uint64_t told_ms;
     int code; /* other than EXIT_DONE: it cannot go on */
 };
@@ -55,9 +56,12 @@ static void tell_status(struct agent *a)
         ferry_service_status(&a->service, "Waiting for files from %s%s", a->config.broker, hook);
 }
 
-static bool is_receiving(const ferry_lane_status *status)
+/* The library asks, or waits to ask again: for any file, or for another address of the one that is on its way. */
+static bool is_receiving(const struct agent *a, const ferry_lane_status *status)
 {
-    return status->phase > FERRY_PHASE_KEPT && (status->phase != FERRY_PHASE_ASK || status->size > 0);
+    if (status->phase == FERRY_PHASE_ASK || status->phase == FERRY_PHASE_PAUSE)
+        return a->receiving || (a->is_new && status->size > 0); /* size: a snapshot has brought one back */
+    return status->phase > FERRY_PHASE_KEPT;
 }
 
 static void on_progress(void *user, ferry_lane lane, const ferry_lane_status *status)
@@ -71,7 +75,8 @@ static void on_progress(void *user, ferry_lane lane, const ferry_lane_status *st
     bool fresh =
         status->phase != a->status.phase || status->linked != a->status.linked || now >= a->told_ms + STATUS_MS;
     a->status = *status;
-    a->receiving = is_receiving(status);
+    a->receiving = is_receiving(a, status);
+    a->is_new = a->is_new && a->receiving;
     if (status->phase == FERRY_PHASE_MOVE || status->phase == FERRY_PHASE_COMMIT)
         ferry_runner_expect(&a->runner, a->dir, status);
     if (!fresh)
@@ -116,6 +121,7 @@ static ferry_device_err open_library(struct agent *a, char message[FERRY_MESSAGE
 
     if (err != FERRY_DEVICE_OK)
         return err;
+    a->is_new = true;
     a->show.linked = false;
     a->show.link_tries = 0;
     ferry_signals_interrupt(a->ferry);

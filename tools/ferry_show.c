@@ -147,8 +147,14 @@ static void show_trouble(struct ferry_show *show, ferry_lane lane, const ferry_l
     (void)snprintf(message, sizeof message, "%s%s", ferry_device_err_text(status->err), detail);
     ferry_show_event(show,
                      json_pack("{s:s, s:s, s:s, s:s, s:s}", "event", "retrying", "direction", directions[lane], "name",
-                               status->name, "error", ferry_show_err_name(status->err), "message", message),
+                               show->name, "error", ferry_show_err_name(status->err), "message", message),
                      SAY_WARNING, "%s: trying again", message);
+}
+
+/* While it asks, or waits to ask again, the lane may still have the name of the last file. */
+static bool is_named(const ferry_lane_status *status)
+{
+    return status->phase != FERRY_PHASE_ASK && status->phase != FERRY_PHASE_PAUSE;
 }
 
 /* A new phase, or a new beginning of the same, is measured on its own. */
@@ -157,10 +163,10 @@ static void follow(struct ferry_show *show, const ferry_lane_status *status, uin
     char label[FERRY_NAME_MAX + 1];
     bool same_name = strcmp(show->name, status->name) == 0;
 
-    if (status->phase == FERRY_PHASE_OPEN || status->phase == FERRY_PHASE_HASH) /* a new transfer begins */
-        show->started_ms = show->name[0] == '\0' || !same_name ? now : show->started_ms;
-    if (status->phase != FERRY_PHASE_ASK)
+    if (is_named(status) && !same_name) {
         (void)snprintf(show->name, sizeof show->name, "%s", status->name);
+        show->started_ms = now;
+    }
     if (status->phase == show->phase && status->offset >= show->began_at && same_name)
         return;
     show->phase = status->phase;
