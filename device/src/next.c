@@ -102,6 +102,7 @@ FERRY__APART static bool lane_next(lane_state *l, ferry_action *act, uint32_t *l
     act->size = l->kept.size;
     act->offset = l->kept.offset;
     act->tag = l->kept.tag;
+    act->md5 = l->kept.md5;
     if (take_todo(l, act) || act_on_phase(l, act))
         return true;
     uint32_t ms = lane_left(l);

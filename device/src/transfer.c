@@ -23,7 +23,6 @@ void ferry__lane_request(lane_state *l, ferry_action *act)
         act->offset = l->kept.offset = 0;
     act->http = kind;
     act->url = l->url;
-    act->md5 = l->kept.md5;
     if (kind == FERRY_HTTP_GET && l->kept.offset > 0 && l->kept.etag[0] != '\0')
         act->if_range = l->kept.etag;
 }

@@ -225,7 +225,7 @@ typedef struct {
     size_t len;
     const char *name;
     const char *url;
-    const uint8_t *md5; /**< HTTP: of the whole file, 16 bytes */
+    const uint8_t *md5; /**< HTTP, COMMIT, FINISHED: of the whole file, 16 bytes */
     const char *if_range;
     uint64_t size;
     uint64_t offset;

@@ -177,6 +177,7 @@ struct ferry_outcome {
     uint64_t size;
     const char *name;    /**< on the platform */
     const char *path;    /**< where a received file is; null: none was received */
+    const uint8_t *md5;  /**< its FERRY_MD5_BYTES, as announced and verified; null: none was received */
     const char *message; /**< one line for people; never null */
 };
 

@@ -73,6 +73,7 @@ static ferry_device_err received(struct ferry *f, const struct ferry_outcome *ou
     (void)snprintf(ret_file->name, sizeof ret_file->name, "%s", outcome->name);
     ret_file->path = path;
     ret_file->size = outcome->size;
+    memcpy(ret_file->md5, outcome->md5, sizeof ret_file->md5);
     return FERRY_DEVICE_OK;
 }
 

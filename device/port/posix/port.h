@@ -163,6 +163,7 @@ struct ferry {
     bool earlier[FERRY_LANES];         /* ... and is that of an earlier run */
     ferry_action outcome[FERRY_LANES]; /* valid once finished */
     char outcome_name[FERRY_LANES][FERRY_NAME_MAX + 1];
+    uint8_t outcome_md5[FERRY_LANES][FERRY_MD5_BYTES];
     atomic_bool interrupted;
     char message[FERRY_MESSAGE_SIZE];
     ferry_why why;

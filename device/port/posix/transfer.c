@@ -198,6 +198,7 @@ void ferry__transfer_finished(struct ferry *f, const ferry_action *act)
     f->resumed[lane] = false;
     f->outcome[lane] = *act;
     (void)snprintf(f->outcome_name[lane], sizeof f->outcome_name[0], "%s", act->name);
+    memcpy(f->outcome_md5[lane], act->md5, sizeof f->outcome_md5[0]);
     f->outcome[lane].name = f->outcome_name[lane];
     if (lane == FERRY_LANE_UP)
         upload_finished(f);
@@ -235,6 +236,7 @@ static void take(struct ferry *f, ferry_lane lane, struct ferry_outcome *ret_out
         .size = act->size,
         .name = act->name,
         .path = received ? received_path(f, act->name) : NULL,
+        .md5 = received ? f->outcome_md5[lane] : NULL,
         .message = f->message,
     };
 }
