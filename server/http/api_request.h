@@ -20,6 +20,7 @@
 #include "api_url.h"
 #include "base/buf.h"
 #include "core/engine.h"
+#include "http/tls.h"
 #include "http_mhd.h"
 
 #include <jansson.h>
@@ -39,6 +40,7 @@ struct api_context {
     struct objects *objects;
     uint64_t object_size_max;
     const char *version;
+    struct http_tls *certificate; /**< null: the platform has none */
     uint64_t started_ms; /**< ferry_mono_ms() */
     struct api_readers *readers;
     struct api_pool *workers; /**< answers */

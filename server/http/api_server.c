@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "http_handshake.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ enum {
 
 struct api_server {
     struct api_context context;
+    struct http_tls *tls; /* null: plain HTTP */
     struct MHD_Daemon *daemon;
 };
 
@@ -67,6 +69,25 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
     api_gate_request_ended(&server->context.gate);
 }
 
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    (void)connection;
+    *context = what == MHD_CONNECTION_NOTIFY_STARTED ? cls : NULL;
+}
+
+static int on_handshake(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
+                        unsigned *count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
+                        unsigned *flags)
+{
+    const struct api_server *server = http_handshake_context(session);
+
+    (void)info;
+    (void)ocsp;
+    (void)ocsp_count;
+    return http_handshake_answer(server != NULL ? server->tls : NULL, certs, count, key, flags);
+}
+
 __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format, va_list args)
 {
     char text[256];
@@ -82,11 +103,14 @@ static ferry_err start_daemon(struct api_server *server, int listen_fd)
 {
     /* The library closes the descriptor that it is given: it gets one of its own. */
     int fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
+    struct MHD_OptionItem tls[HTTP_HANDSHAKE_OPTIONS];
 
     if (fd < 0)
         return FERRY_E_IO;
+    http_handshake_options(server->tls, on_handshake, tls);
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access, server,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | http_handshake_flags(server->tls),
+        0, NULL, NULL, on_access, server,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS,
@@ -96,6 +120,8 @@ static ferry_err start_daemon(struct api_server *server, int listen_fd)
         MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_ARRAY, tls,
         MHD_OPTION_END);
     if (server->daemon == NULL)
         (void)close(fd);
@@ -127,7 +153,8 @@ static ferry_err start_parts(struct api_context *context)
 
 ferry_err api_server_start(const struct api_server_config *config, struct api_server **ret)
 {
-    if (config->engine == NULL || config->store == NULL || config->objects == NULL || config->version == NULL)
+    if (config->engine == NULL || config->store == NULL || config->objects == NULL || config->version == NULL ||
+        (config->speaks_tls && config->certificate == NULL))
         return FERRY_E_ARG;
     struct api_server *server = ferry_calloc(1, sizeof *server);
     if (server == NULL)
@@ -138,8 +165,10 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .objects = config->objects,
         .object_size_max = config->object_size_max != 0 ? config->object_size_max : FERRY_OBJECT_SIZE_MAX,
         .version = config->version,
+        .certificate = config->certificate,
         .started_ms = ferry_mono_ms(),
     };
+    server->tls = config->speaks_tls ? config->certificate : NULL;
     api_gate_init(&server->context.gate);
     ferry_err err = start_parts(&server->context);
     if (err == FERRY_OK)

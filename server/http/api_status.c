@@ -122,6 +122,12 @@ static json_t *totals_json(const struct store_totals *totals)
     return object;
 }
 
+/* Null when nothing speaks TLS. */
+static json_t *certificate_json(struct http_tls *certificate)
+{
+    return api_json_time(certificate != NULL ? http_tls_expires_s(certificate) * 1000 : 0);
+}
+
 static json_t *engine_json(const struct engine_stats *stats)
 {
     json_t *object = json_object();
@@ -143,11 +149,12 @@ void api_status_get(struct api_request *r)
     engine_get_stats(r->shared->engine, &stats);
     ferry_err health = engine_health(r->shared->engine);
     api_reply_json(r, MHD_HTTP_OK,
-                   json_pack("{s:s, s:I, s:o, s:b, s:s, s:b, s:o, s:o}", "version", r->shared->version, "uptime_s",
+                   json_pack("{s:s, s:I, s:o, s:b, s:s, s:b, s:o, s:o, s:o}", "version", r->shared->version, "uptime_s",
                              (json_int_t)((ferry_mono_ms() - r->shared->started_ms) / 1000), "now",
                              api_json_time(engine_now_ms(r->shared->engine)), "healthy", (int)(health == FERRY_OK),
                              "health", word(health), "broker_connected", (int)(stats.link_up_now != 0), "totals",
-                             totals_json(&totals), "engine", engine_json(&stats)));
+                             totals_json(&totals), "engine", engine_json(&stats), "certificate_expires",
+                             certificate_json(r->shared->certificate)));
 }
 
 /* --- /metrics ------------------------------------------------------------------------------------------ */
@@ -184,6 +191,9 @@ static ferry_err put_metrics(struct api_request *r, const struct store_totals *t
     if (err == FERRY_OK)
         err = put_metric(out, "healthy", "1 while changes can be written to the store", true,
                          engine_health(r->shared->engine) == FERRY_OK);
+    if (err == FERRY_OK && r->shared->certificate != NULL)
+        err = put_metric(out, "certificate_expires_seconds", "Unix time at which the TLS certificate expires", true,
+                         http_tls_expires_s(r->shared->certificate));
 #define X(name, help)                                                                             \
     if (err == FERRY_OK)                                                                          \
         err = put_metric(out, #name, help, is_gauge(#name), stats.name);

@@ -1,6 +1,7 @@
 #include "object_internal.h"
 
 #include "base/log.h"
+#include "http_handshake.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -102,18 +103,25 @@ static int socket_of(struct MHD_Connection *connection)
     return info != NULL ? info->connect_fd : -1;
 }
 
+static bool send_now(struct MHD_Connection *connection, const void *bytes, size_t len, int more)
+{
+    const union MHD_ConnectionInfo *tls = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (tls != NULL && tls->tls_session != NULL)
+        return gnutls_record_send(tls->tls_session, bytes, len) == (ssize_t)len;
+    return send(socket_of(connection), bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT | more) == (ssize_t)len;
+}
+
 /* Nothing else was sent on the connection for this request, so a short answer fits into the socket's buffer.
  * If it does not, the connection is closed without one. */
 void object_answer_at_once(struct object_request *r, struct MHD_Connection *connection)
 {
     const struct object_refusal_text *text = object_refusal_text(r->refusal);
     char head[HEAD_SIZE];
-    int fd = socket_of(connection);
     int len = snprintf(head, sizeof head,
                        "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: application/xml\r\n"
                        "Content-Length: %zu\r\n\r\n",
                        text->status, MHD_get_reason_phrase_for(text->status), text->body_len);
-    if (send(fd, head, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) == len)
-        (void)send(fd, text->body, text->body_len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)shutdown(fd, SHUT_WR);
+    if (send_now(connection, head, (size_t)len, MSG_MORE))
+        (void)send_now(connection, text->body, text->body_len, 0);
+    (void)shutdown(socket_of(connection), SHUT_WR);
 }

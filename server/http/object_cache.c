@@ -114,7 +114,7 @@ static struct MHD_Response *bytes_response(struct object_entry *entry, uint64_t 
     struct objects *objects = entry->cache->cfg.objects;
     if (entry->small != NULL) /* a request holds its entry until libmicrohttpd has done with the answer */
         return MHD_create_response_from_buffer((size_t)length, entry->small + offset, MHD_RESPMEM_PERSISTENT);
-    int fd = objects->ops->read_fd(entry->reader);
+    int fd = entry->cache->cfg.sendfile ? objects->ops->read_fd(entry->reader) : -1;
     return fd >= 0 ? file_response(fd, offset, length) : stream_response(entry, offset, length);
 }
 
@@ -141,10 +141,24 @@ struct MHD_Response *object_entry_part(struct object_entry *entry, uint64_t offs
     return FERRY_TAKE(response);
 }
 
+/* Shared by all who fetch the object, or made anew for each. */
+static bool is_shared(const struct object_entry *entry)
+{
+    return entry->small != NULL || entry->cache->cfg.sendfile;
+}
+
+static struct MHD_Response *whole_response(struct object_entry *entry)
+{
+    ferry_cleanup(MHD_destroy_response) struct MHD_Response *response = bytes_response(entry, 0, entry->size);
+    return response != NULL && add_headers(entry, response) ? FERRY_TAKE(response) : NULL;
+}
+
 static ferry_err make_answers(struct object_entry *entry)
 {
-    entry->whole = bytes_response(entry, 0, entry->size);
-    if (entry->whole == NULL || !add_headers(entry, entry->whole))
+    if (!is_shared(entry))
+        return FERRY_OK;
+    entry->whole = whole_response(entry);
+    if (entry->whole == NULL)
         return FERRY_E_LIMIT;
     if (entry->size == 0)
         return FERRY_OK; /* no range of nothing can be satisfied */
@@ -152,14 +166,16 @@ static ferry_err make_answers(struct object_entry *entry)
     return entry->whole_range != NULL ? FERRY_OK : FERRY_E_LIMIT;
 }
 
-struct MHD_Response *object_entry_whole(struct object_entry *entry)
+struct MHD_Response *object_entry_whole(struct object_entry *entry, bool *ret_shared)
 {
-    return entry->whole;
+    *ret_shared = is_shared(entry);
+    return *ret_shared ? entry->whole : whole_response(entry);
 }
 
-struct MHD_Response *object_entry_whole_range(struct object_entry *entry)
+struct MHD_Response *object_entry_whole_range(struct object_entry *entry, bool *ret_shared)
 {
-    return entry->whole_range;
+    *ret_shared = is_shared(entry);
+    return *ret_shared ? entry->whole_range : object_entry_part(entry, 0, entry->size);
 }
 
 /* --- opening -------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "api/objects.h"
 #include "http_mhd.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct object_cache;
@@ -21,6 +22,7 @@ struct object_cache_config {
     uint32_t objects_max;
     uint32_t small_bytes;
     uint32_t idle_ms;
+    bool sendfile; /**< of large objects: what TLS cannot */
 };
 
 FERRY_MUST_CHECK
@@ -40,11 +42,14 @@ ferry_err object_cache_get(struct object_cache *cache, const ferry_id *key, uint
                            struct object_entry **ret_entry);
 void object_entry_release(struct object_entry *entry); /**< accepts null */
 
-/** @brief The answer with the whole object, shared by all; valid as long as the entry is held. */
-struct MHD_Response *object_entry_whole(struct object_entry *entry);
+/**
+ * @brief The answer with the whole object (200). Shared by all and valid as long as the entry is held; or, without
+ * sendfile and not from memory, of the caller alone: libmicrohttpd serves a stream to one connection at a time.
+ */
+struct MHD_Response *object_entry_whole(struct object_entry *entry, bool *ret_shared);
 /** @brief The same as an answer to a range that covers the whole object (206). */
-struct MHD_Response *object_entry_whole_range(struct object_entry *entry);
-/** @brief An answer with a part (206), of the caller alone. Null: no memory or no descriptor. */
+struct MHD_Response *object_entry_whole_range(struct object_entry *entry, bool *ret_shared);
+/** @brief An answer with a part (206), of the caller alone. Null, as above: no memory or no descriptor. */
 struct MHD_Response *object_entry_part(struct object_entry *entry, uint64_t offset, uint64_t length);
 
 #endif

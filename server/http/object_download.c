@@ -35,9 +35,17 @@ static void answer_unsatisfiable(struct object_request *r)
 static void answer_part(struct object_request *r, uint64_t offset, uint64_t length)
 {
     r->status = MHD_HTTP_PARTIAL_CONTENT;
-    r->response_is_shared = length == r->target.size;
-    r->response =
-        r->response_is_shared ? object_entry_whole_range(r->entry) : object_entry_part(r->entry, offset, length);
+    r->response_is_shared = false;
+    r->response = length == r->target.size ? object_entry_whole_range(r->entry, &r->response_is_shared)
+                                           : object_entry_part(r->entry, offset, length);
+    if (r->response == NULL)
+        r->refusal = REFUSED_UNAVAILABLE;
+}
+
+static void answer_whole(struct object_request *r)
+{
+    r->status = MHD_HTTP_OK;
+    r->response = object_entry_whole(r->entry, &r->response_is_shared);
     if (r->response == NULL)
         r->refusal = REFUSED_UNAVAILABLE;
 }
@@ -64,9 +72,7 @@ void object_download(struct object_request *r, struct MHD_Connection *connection
         answer_part(r, offset, length);
         break;
     case HTTP_RANGE_WHOLE:
-        r->status = MHD_HTTP_OK;
-        r->response_is_shared = true;
-        r->response = object_entry_whole(r->entry);
+        answer_whole(r);
         break;
     }
 }

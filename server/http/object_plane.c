@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "http_handshake.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
@@ -273,6 +274,17 @@ static void mhd_connection(void *cls, struct MHD_Connection *connection, void **
         fd != NULL && address != NULL ? object_watch_opened(plane->watch, fd->connect_fd, address->client_addr) : NULL;
 }
 
+static int mhd_handshake(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
+                         unsigned *count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
+                         unsigned *flags)
+{
+    const struct object_connection *connection = http_handshake_context(session);
+    (void)info;
+    (void)ocsp;
+    (void)ocsp_count;
+    return http_handshake_answer(object_connection_tls(connection), certs, count, key, flags);
+}
+
 __attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char *format, va_list args)
 {
     char line[LOG_LINE];
@@ -327,11 +339,12 @@ static ferry_err parts_new(struct object_plane *plane)
 {
     const struct object_plane_limits *limits = &plane->cfg.limits;
     struct object_cache_config cache = {plane->cfg.objects, limits->cache_objects_max, limits->cache_small_bytes,
-                                        limits->cache_idle_ms};
+                                        limits->cache_idle_ms, plane->cfg.tls == NULL};
     struct object_watch_config watch = {
         .pace = {limits->head_ms, limits->idle_ms, limits->rate_window_ms, limits->rate_min_bytes},
         .connections_max = limits->connections_max,
         .per_address_max = limits->per_address_max,
+        .tls = plane->cfg.tls,
         .tick = on_tick,
         .arg = plane,
     };
@@ -363,14 +376,17 @@ static struct MHD_Daemon *daemon_start(struct object_plane *plane, int listen_fd
     const struct object_plane_limits *limits = &plane->cfg.limits;
     unsigned threads = threads_of(limits);
     unsigned accepted = limits->connections_max + limits->connections_max / 16 + 16 * threads;
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-                            mhd_request, plane, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+    struct MHD_OptionItem tls[HTTP_HANDSHAKE_OPTIONS];
+    http_handshake_options(plane->cfg.tls, mhd_handshake, tls);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                                http_handshake_flags(plane->cfg.tls),
+                            0, NULL, NULL, mhd_request, plane, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
                             (MHD_socket)listen_fd, MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
                             accepted, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits->connection_memory_bytes,
                             MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)limits->connection_memory_bytes / 4,
                             MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_URI_LOG_CALLBACK, mhd_target, plane,
                             MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, plane, MHD_OPTION_NOTIFY_CONNECTION,
-                            mhd_connection, plane, MHD_OPTION_END);
+                            mhd_connection, plane, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 /* libmicrohttpd gets a descriptor of its own: when it cannot start it closes the one it has, and the caller's must

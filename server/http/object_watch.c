@@ -16,6 +16,7 @@
 struct object_connection {
     struct object_connection *next, **link; /* in watch->first */
     int fd;
+    struct http_tls *tls;
     bool extra;
     bool cut;
     struct in6_addr address;
@@ -64,6 +65,7 @@ struct object_connection *object_watch_opened(struct object_watch *watch, int fd
     if (c == NULL)
         return NULL;
     c->fd = fd;
+    c->tls = watch->cfg.tls;
     c->address = address_of(address);
     atomic_init(&c->phase, PACE_HEAD);
     pthread_mutex_lock(&watch->mutex);
@@ -97,6 +99,11 @@ void object_connection_phase(struct object_connection *c, pace_phase phase)
         return;
     unsigned turn = (atomic_load_explicit(&c->phase, memory_order_relaxed) >> PHASE_BITS) + 1;
     atomic_store_explicit(&c->phase, turn << PHASE_BITS | (unsigned)phase, memory_order_relaxed);
+}
+
+struct http_tls *object_connection_tls(const struct object_connection *c)
+{
+    return c != NULL ? c->tls : NULL;
 }
 
 bool object_connection_is_extra(const struct object_connection *c)

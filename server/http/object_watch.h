@@ -18,6 +18,7 @@
 
 enum { WATCH_EVERY_MS = 500 }; /**< how often the thread looks */
 
+struct http_tls;
 struct object_watch;
 struct object_connection;
 
@@ -25,6 +26,7 @@ struct object_watch_config {
     struct pace_limits pace;
     uint32_t connections_max;
     uint32_t per_address_max; /**< 0: no limit */
+    struct http_tls *tls;     /**< of every connection; null: plain HTTP */
     void (*tick)(void *arg);  /**< called each time the thread looks */
     void *arg;
 };
@@ -43,6 +45,8 @@ void object_watch_closed(struct object_watch *watch, struct object_connection *c
 
 /** @brief A new phase begins; PACE_HEAD: a request has ended. */
 void object_connection_phase(struct object_connection *connection, pace_phase phase);
+/** @brief What it is to be given in its handshake; null: nothing. Accepts null. */
+struct http_tls *object_connection_tls(const struct object_connection *connection);
 /** @brief It came when there were too many already: what it asks is answered 503. */
 bool object_connection_is_extra(const struct object_connection *connection);
 /** @brief The upload whose partial object it writes; null: none any more. */

@@ -285,7 +285,7 @@ static void limits_that_cannot_work_are_refused(void **state)
 {
     struct world *w = *state;
     struct object_plane *plane = NULL;
-    struct object_plane_config cfg = {-1, w->engine, w->store, &w->objects, w->limits};
+    struct object_plane_config cfg = {-1, w->engine, w->store, &w->objects, NULL, w->limits};
     cfg.limits.finishers = 0;
     assert_int_equal(object_plane_start(&cfg, &plane), FERRY_E_ARG);
     cfg.limits = w->limits;

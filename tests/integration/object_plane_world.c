@@ -271,7 +271,7 @@ void world_plane_start(struct world *w)
     assert_int_equal(listen(fd, 1024), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     w->port = ntohs(address.sin_port);
-    struct object_plane_config cfg = {fd, w->engine, w->store, &w->objects, w->limits};
+    struct object_plane_config cfg = {fd, w->engine, w->store, &w->objects, NULL, w->limits};
     assert_int_equal(object_plane_start(&cfg, &w->plane), FERRY_OK);
 }
 

@@ -12,7 +12,9 @@
 #include "api/store.h"
 #include "base/error.h"
 #include "core/engine.h"
+#include "http/tls.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct api_server;
@@ -25,6 +27,8 @@ struct api_server_config {
     struct objects *objects;
     uint64_t object_size_max; /**< bytes of a resource; 0: FERRY_OBJECT_SIZE_MAX */
     const char *version;      /**< of the program, for /status and /metrics; must outlive the server */
+    bool speaks_tls;              /**< else plain HTTP */
+    struct http_tls *certificate; /**< of the platform, for TLS and to tell when it expires; null: it has none */
 };
 
 /**

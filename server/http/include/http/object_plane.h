@@ -3,7 +3,7 @@
  * @brief The object plane: what a device's HTTP request to an object URL meets (docs/object-plane.md).
  *
  * Routes nothing but /o/{task}. Bodies go from the socket to the object store in blocks, whole objects
- * go out by sendfile or from memory. Whatever waits for the disk or the engine at the end of an upload
+ * go out by sendfile or from memory, with TLS in blocks. Whatever waits for the disk or the engine at the end of an upload
  * does so on threads of its own, so that one slow disk operation never stops the other connections.
  */
 #ifndef HTTP_OBJECT_PLANE_H
@@ -13,6 +13,7 @@
 #include "api/store.h"
 #include "base/error.h"
 #include "core/engine.h"
+#include "http/tls.h"
 
 #include <stdint.h>
 
@@ -53,6 +54,7 @@ struct object_plane_config {
     struct engine *engine;
     struct store *store;
     struct objects *objects; /**< its url_check must not be null */
+    struct http_tls *tls; /**< null: plain HTTP; must outlive the plane */
     struct object_plane_limits limits;
 };
 
