@@ -49,6 +49,39 @@ static const char head[] =
     "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n"
     "connection_messages false\n";
 
+/*
+ * tls_version names the oldest one. Forward secrecy and authenticated encryption, as on the other listeners
+ * (server/http/http_tls.c). A listener asks for the certificate of a client only when it requires one.
+ */
+static ferry_err write_tls(const struct broker_conf *conf, bool devices_prove, struct ferry_buf *out)
+{
+    const struct broker_tls *tls = &conf->tls;
+    ferry_err err = ferry_buf_printf(
+        out,
+        "certfile %s\n"
+        "keyfile %s\n"
+        "tls_version %s\n"
+        "ciphers ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AESCCM:!AESCCM8\n"
+        "ciphers_tls1.3 TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_128_CCM_SHA256\n",
+        tls->cert, tls->key, tls->only_1_3 ? "tlsv1.3" : "tlsv1.2");
+
+    if (err == FERRY_OK && devices_prove)
+        err = ferry_buf_printf(out, "# devices: %s\nrequire_certificate true\ncafile %s\n", tls->device_stamp,
+                               tls->device_ca);
+    if (err == FERRY_OK && devices_prove && tls->device_crl != NULL)
+        err = ferry_buf_printf(out, "crlfile %s\n", tls->device_crl);
+    return err;
+}
+
+static ferry_err write_listener(const struct broker_conf *conf, int which, struct ferry_buf *out)
+{
+    const struct broker_listener *listener = &conf->listeners[which];
+    ferry_err err = ferry_buf_printf(out, "listener %u %s\nmax_connections %" PRIu64 "\n", listener->port, listener->ip,
+                                     conf->connections_max);
+
+    return err == FERRY_OK && which != BROKER_PLAIN ? write_tls(conf, which == BROKER_CERT, out) : err;
+}
+
 ferry_err broker_conf_write(const struct broker_conf *conf, struct ferry_buf *out)
 {
     ferry_err err = ferry_buf_printf(out, head, conf->version, conf->plugin_stamp, conf->plugin, conf->store,
@@ -57,24 +90,24 @@ ferry_err broker_conf_write(const struct broker_conf *conf, struct ferry_buf *ou
 
     if (err == FERRY_OK && conf->user != NULL)
         err = ferry_buf_printf(out, "user %s\n", conf->user);
-    if (err == FERRY_OK)
-        err = ferry_buf_printf(out, "listener %u %s\nmax_connections %" PRIu64 "\n", conf->port, conf->ip,
-                               conf->connections_max);
+    for (int i = 0; err == FERRY_OK && i < BROKER_LISTENERS; i++)
+        if (conf->listeners[i].ip != NULL)
+            err = write_listener(conf, i, out);
     return err;
 }
 
-bool broker_conf_port(const char *text, uint16_t *ret_port)
+size_t broker_conf_ports(const char *text, uint16_t ret_ports[BROKER_LISTENERS])
 {
     static const char key[] = "\nlistener ";
-    const char *at = strstr(text, key);
-    unsigned long port;
-    char *end;
+    size_t count = 0;
 
-    if (at == NULL)
-        return false;
-    port = strtoul(at + sizeof(key) - 1, &end, 10);
-    if (*end != ' ' || port == 0 || port > UINT16_MAX)
-        return false;
-    *ret_port = (uint16_t)port;
-    return true;
+    for (const char *at = strstr(text, key); at != NULL && count < BROKER_LISTENERS; at = strstr(at + 1, key)) {
+        char *end;
+        unsigned long port = strtoul(at + sizeof(key) - 1, &end, 10);
+
+        if (*end != ' ' || port == 0 || port > UINT16_MAX)
+            return count;
+        ret_ports[count++] = (uint16_t)port;
+    }
+    return count;
 }

@@ -45,6 +45,21 @@ static const struct ferry_setting table[] = {
     TEXT("broker-plugin", broker_plugin, NULL, "path of ferry_auth.so, when it is not where it was installed"),
     FLAG("allow-plain-secret", allow_plain_secret, "managed broker: accept a device's secret itself as password. It "
                                                    "can be read on the network unless something adds TLS"),
+    TEXT("tls", tls, "auto", "which listeners speak TLS: all, none, or of mqtt,objects,api; auto: all when there is a "
+                             "certificate"),
+    TEXT("tls-cert", tls_cert, NULL, "certificate with its chain (PEM); else tls/server.pem in the data folder, which "
+                                     "`ferryd tls init` makes"),
+    TEXT("tls-key", tls_key, NULL, "its key (PEM), mode 0600; else tls/server.key"),
+    TEXT("tls-ca", tls_ca, NULL, "what ferryctl on this machine trusts (PEM); else tls/ca.pem if it is there"),
+    TEXT("tls-min", tls_min, "1.2", "oldest version of TLS: 1.2 or 1.3"),
+    UINT("mqtts-port", mqtts_port, "8883", 0, PORT_MAX, "port of the managed broker with TLS; 0: any free one"),
+    TEXT("device-ca", device_ca, NULL, "who signs the certificates of devices (PEM); else tls/device-ca.pem if it is "
+                                       "there"),
+    TEXT("device-crl", device_crl, NULL, "those that are revoked (PEM); else tls/device-crl.pem if it is there"),
+    UINT("device-cert-port", device_cert_port, "8884", 0, PORT_MAX,
+         "port of the managed broker for devices with a certificate, when there is a device-ca; 0: any free one"),
+    TEXT("allow-plain", allow_plain, "none", "which listeners may be on the network without TLS: none, all, or of "
+                                             "mqtt,objects,api"),
     UINT("broker-queue-bytes", broker_queue_bytes, "256M", 1u << 20, 2047u << 20,
          "managed broker: bytes of requests that may wait for ferryd"),
     UINT("broker-connections-max", broker_connections_max, "20000", 2, 1000000, "managed broker: connections"),
@@ -128,6 +143,9 @@ static const char *argument_name(const struct ferry_setting *setting)
         {"data", "DIR"},       {"listen", "ADDR"},        {"api-listen", "ADDR"}, {"public-url", "URL"},
         {"store", "URL"},      {"objects", "URL"},        {"broker", "URL"},      {"broker-ca", "FILE"},
         {"mosquitto", "FILE"}, {"broker-plugin", "FILE"}, {"log-level", "LEVEL"},
+        {"tls", "LISTENERS"},  {"allow-plain", "LISTENERS"},
+        {"tls-cert", "FILE"},  {"tls-key", "FILE"},       {"tls-ca", "FILE"},
+        {"tls-min", "VERSION"}, {"device-ca", "FILE"},    {"device-crl", "FILE"},
     };
 
     for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++)

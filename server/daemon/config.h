@@ -26,6 +26,13 @@ struct config {
     char *mosquitto;
     char *broker_plugin;
     bool allow_plain_secret;
+    /* TLS */
+    char *tls; /* "auto", or listeners: see config_listeners() */
+    char *tls_cert, *tls_key, *tls_ca;
+    char *tls_min; /* "1.2" or "1.3" */
+    char *device_ca, *device_crl;
+    uint64_t mqtts_port, device_cert_port;
+    char *allow_plain; /* listeners */
     uint64_t broker_queue_bytes, broker_connections_max;
     /* limits */
     uint64_t objects_connections_max, objects_per_address_max, objects_uploads_max;

@@ -87,6 +87,63 @@ static ferry_err check_broker(const struct config *config, char message[FERRY_SE
     return FERRY_OK;
 }
 
+bool config_listeners(const char *text, unsigned *ret_listeners)
+{
+    static const struct {
+        const char *name;
+        unsigned listeners;
+    } names[] = {{"mqtt", CONFIG_MQTT}, {"objects", CONFIG_OBJECTS}, {"api", CONFIG_API}};
+    unsigned listeners = 0;
+
+    if (strcmp(text, "none") == 0 || strcmp(text, "all") == 0) {
+        *ret_listeners = text[0] == 'a' ? CONFIG_ALL_LISTENERS : 0;
+        return true;
+    }
+    for (const char *at = text;; at++) {
+        size_t len = strcspn(at, ","), i = 0;
+
+        while (i < sizeof(names) / sizeof(names[0]) &&
+               (strlen(names[i].name) != len || strncmp(names[i].name, at, len) != 0))
+            i++;
+        if (i == sizeof(names) / sizeof(names[0]))
+            return false;
+        listeners |= names[i].listeners;
+        at += len;
+        if (*at == '\0')
+            break;
+    }
+    *ret_listeners = listeners;
+    return true;
+}
+
+static ferry_err check_tls_paths(const struct config *c, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    const struct {
+        const char *setting, *path;
+    } paths[] = {{"tls-cert", c->tls_cert},   {"tls-key", c->tls_key},       {"tls-ca", c->tls_ca},
+                 {"device-ca", c->device_ca}, {"device-crl", c->device_crl}};
+    ferry_err err = FERRY_OK;
+
+    for (size_t i = 0; err == FERRY_OK && i < sizeof(paths) / sizeof(paths[0]); i++)
+        err = check_path(paths[i].setting, paths[i].path, message);
+    return err;
+}
+
+static ferry_err check_tls(const struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    unsigned listeners;
+
+    if (strcmp(config->tls, "auto") != 0 && !config_listeners(config->tls, &listeners))
+        return refuse(message, "--tls: write auto, all, none, or one or more of mqtt,objects,api");
+    if (!config_listeners(config->allow_plain, &listeners))
+        return refuse(message, "--allow-plain: write none, all, or one or more of mqtt,objects,api");
+    if (strcmp(config->tls_min, "1.2") != 0 && strcmp(config->tls_min, "1.3") != 0)
+        return refuse(message, "--tls-min: write 1.2 or 1.3; older versions are broken");
+    if ((config->tls_cert == NULL) != (config->tls_key == NULL))
+        return refuse(message, "--tls-cert and --tls-key belong together: give both or neither");
+    return check_tls_paths(config, message);
+}
+
 ferry_err config_check(const struct config *config, char reterr_message[FERRY_SETTING_MESSAGE_SIZE])
 {
     ferry_log_level level;
@@ -104,6 +161,8 @@ ferry_err config_check(const struct config *config, char reterr_message[FERRY_SE
         err = check_scheme("objects", config->objects, "file", reterr_message);
     if (err == FERRY_OK)
         err = check_broker(config, reterr_message);
+    if (err == FERRY_OK)
+        err = check_tls(config, reterr_message);
     if (err == FERRY_OK)
         err = check_path("broker-plugin", config->broker_plugin, reterr_message);
     if (err == FERRY_OK && !ferry_log_level_parse(config->log_level, &level))

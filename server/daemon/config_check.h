@@ -10,6 +10,13 @@
 /** @retval FERRY_OK | FERRY_E_FORMAT | FERRY_E_ARG: reterr_message names the setting and says what to write */
 FERRY_MUST_CHECK ferry_err config_check(const struct config *config, char reterr_message[FERRY_SETTING_MESSAGE_SIZE]);
 
+/** @brief The listeners, as in --tls and --allow-plain. */
+enum config_listener { CONFIG_MQTT = 1 << 1, CONFIG_OBJECTS = 1 << 2, CONFIG_API = 1 << 3 };
+enum { CONFIG_ALL_LISTENERS = CONFIG_MQTT | CONFIG_OBJECTS | CONFIG_API };
+
+/** @brief "all", "none", or names joined by commas. False: something else. */
+bool config_listeners(const char *text, unsigned *ret_listeners);
+
 /** @brief True for "managed". */
 bool config_broker_is_managed(const struct config *config);
 

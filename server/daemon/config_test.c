@@ -111,6 +111,15 @@ static void a_wrong_value_is_named_with_its_origin(void **state)
         {"--push-retry-first 100 --push-retry-max 99", "--push-retry-max"},
         {"--allow-plain-secret=maybe", "--allow-plain-secret"},
         {"--config /nowhere/ferry.ini", "/nowhere/ferry.ini"},
+        {"--tls yes", "--tls"},
+        {"--tls mqtt,", "--tls"},
+        {"--tls ,mqtt", "--tls"},
+        {"--tls mqtt,all", "--tls"},
+        {"--tls-min 1.1", "--tls-min"},
+        {"--tls-cert /x/cert.pem", "--tls-key"},
+        {"--tls-key /x/cert.key", "--tls-cert"},
+        {"--allow-plain auto", "--allow-plain"},
+        {"--allow-plain devices", "--allow-plain"},
     };
 
     (void)state;
@@ -132,6 +141,7 @@ static void texts_of_the_right_form_are_taken(void **state)
         "--public-url http://files.example", "--public-url https://files.example:8443", "--public-url http://[::1]:80",
         "--broker mqtt://broker",            "--broker mqtts://u:p@broker:1",           "--store sqlite:/x/y.db",
         "--objects file:/x/objects",         "--listen 0.0.0.0",                        "--listen ::",
+        "--tls none --allow-plain all", "--tls mqtt,api --tls-min 1.3", "--tls-cert /x/c.pem --tls-key /x/c.key",
         "--allow-plain-secret",              "--mqtt-port 0",                           "--retention-days 0",
     };
 
@@ -144,6 +154,28 @@ static void texts_of_the_right_form_are_taken(void **state)
         assert_int_equal(read_line(lines[i], &config, message), FERRY_OK);
         config_done(&config);
     }
+}
+
+static void lists_of_listeners_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned listeners;
+    } cases[] = {{"none", 0},
+                 {"all", CONFIG_ALL_LISTENERS},
+                 {"mqtt", CONFIG_MQTT},
+                 {"api,objects", CONFIG_API | CONFIG_OBJECTS},
+                 {"mqtt,objects,api", CONFIG_ALL_LISTENERS}};
+    static const char *const wrong[] = {"", ",", "mqtt ", "mqtt,,api", "MQTT", "mqt", "mqtts", "none,api"};
+    unsigned listeners = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_true(config_listeners(cases[i].text, &listeners));
+        assert_int_equal(listeners, cases[i].listeners);
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_false(config_listeners(wrong[i], &listeners));
 }
 
 static void a_password_on_the_command_line_is_wiped_from_it(void **state)
@@ -178,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_flag_wins_over_the_environment_and_that_over_the_file),
         cmocka_unit_test(a_wrong_value_is_named_with_its_origin),
         cmocka_unit_test(texts_of_the_right_form_are_taken),
+        cmocka_unit_test(lists_of_listeners_are_read),
         cmocka_unit_test(a_password_on_the_command_line_is_wiped_from_it),
         cmocka_unit_test(a_malformed_broker_address_is_refused_without_its_password),
     };

@@ -1,12 +1,17 @@
 #include "config.h"
 #include "platform.h"
 #include "signals.h"
+#include "tls_command.h"
 
 #include "base/log.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+
+enum { TICK_S = 3600 };
 
 /* The broker inherits it, and connections need descriptors. */
 static void raise_descriptor_limit(void)
@@ -29,7 +34,11 @@ static int run(const struct config *config)
         return platform_new_admin_token(config) == FERRY_OK ? EXIT_SUCCESS : EXIT_FAILURE;
     if (platform_start(config, &platform) != FERRY_OK)
         return EXIT_FAILURE;
-    got = signals_wait();
+    while ((got = signals_wait(TICK_S)) == 0 || got == SIGHUP) {
+        if (got == SIGHUP)
+            platform_reload(platform);
+        platform_tick(platform);
+    }
     ferry_log(FERRY_LOG_INFO, "ferryd", "signal %d: ending", got);
     signals_end_at_next();
     platform_stop(platform);
@@ -44,6 +53,8 @@ int main(int argc, char **argv)
     struct config config;
     int status = CONFIG_EXIT_USAGE;
 
+    if (argc > 1 && strcmp(argv[1], "tls") == 0)
+        return tls_command(argc - 1, argv + 1);
     signals_block();
     if (config_read(argc, argv, &config, message) != FERRY_OK) {
         (void)fprintf(stderr, "ferryd: %s\n", message);

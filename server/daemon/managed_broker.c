@@ -1,6 +1,5 @@
 #include "managed_broker.h"
 
-#include "broker_conf.h"
 #include "process.h"
 
 #include "base/alloc.h"
@@ -35,7 +34,7 @@ enum {
 
 struct managed_broker {
     struct managed_broker_config config;
-    struct address address; /* with the real port; fixed after the start */
+    struct address listeners[BROKER_LISTENERS]; /* with the real ports; fixed after the start */
     char *program;          /* path */
     char *conf_path, *log_path, *pid_path, *saved_path;
     int stop_fd; /* eventfd */
@@ -48,15 +47,14 @@ struct managed_broker {
 
 /* --- the configuration ------------------------------------------------------------------------------------ */
 
-static ferry_err write_conf(const struct managed_broker *b, uint16_t port, struct ferry_buf *out)
+static ferry_err write_conf(const struct managed_broker *b, struct ferry_buf *out)
 {
-    char ip[INET6_ADDRSTRLEN], stamp[64] = "missing";
+    char ips[BROKER_LISTENERS][INET6_ADDRSTRLEN], stamp[64] = "missing";
     struct stat plugin;
     struct broker_conf conf = {
         .version = b->config.version,
         .folder = b->config.folder,
-        .ip = ip,
-        .port = port,
+        .tls = b->config.tls,
         .plugin = b->config.plugin,
         .plugin_stamp = stamp,
         .store = b->config.store_path,
@@ -66,7 +64,12 @@ static ferry_err write_conf(const struct managed_broker *b, uint16_t port, struc
         .connections_max = b->config.connections_max,
     };
 
-    address_ip(&b->config.address, ip);
+    for (size_t i = 0; i < BROKER_LISTENERS; i++) {
+        if (b->listeners[i].len == 0)
+            continue;
+        address_ip(&b->listeners[i], ips[i]);
+        conf.listeners[i] = (struct broker_listener){.ip = ips[i], .port = address_port(&b->listeners[i])};
+    }
     if (stat(b->config.plugin, &plugin) == 0)
         (void)snprintf(stamp, sizeof(stamp), "%lld bytes of %lld.%09ld", (long long)plugin.st_size,
                        (long long)plugin.st_mtim.tv_sec, plugin.st_mtim.tv_nsec);
@@ -74,17 +77,24 @@ static ferry_err write_conf(const struct managed_broker *b, uint16_t port, struc
     return broker_conf_write(&conf, out);
 }
 
-/* Is the port free now, or with port 0: which one is? */
-static ferry_err probe_port(const struct address *wanted, struct address *ret_free, char problem[PROBLEM_SIZE])
+/* Are the ports free now, or with port 0: which ones are? All are held until the last is known. */
+static ferry_err probe_ports(const struct address wanted[BROKER_LISTENERS], struct address ret_free[BROKER_LISTENERS],
+                             char problem[PROBLEM_SIZE])
 {
+    static const char *const flags[BROKER_LISTENERS] = {
+        [BROKER_PLAIN] = "--mqtt-port", [BROKER_TLS] = "--mqtts-port", [BROKER_CERT] = "--device-cert-port"};
     char in_use[ADDRESS_PROBLEM_SIZE];
-    int fd;
-    ferry_err err = address_listen(wanted, "--mqtt-port", &fd, ret_free, in_use);
+    int fds[BROKER_LISTENERS] = {-1, -1, -1};
+    ferry_err err = FERRY_OK;
 
-    if (err == FERRY_OK)
-        (void)close(fd);
-    else
+    for (size_t i = 0; err == FERRY_OK && i < BROKER_LISTENERS; i++)
+        if (wanted[i].len != 0)
+            err = address_listen(&wanted[i], flags[i], &fds[i], &ret_free[i], in_use);
+    if (err != FERRY_OK)
         (void)snprintf(problem, PROBLEM_SIZE, "%s", in_use);
+    for (size_t i = 0; i < BROKER_LISTENERS; i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
     return err;
 }
 
@@ -97,6 +107,13 @@ static void set_process(struct managed_broker *b, struct process process)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
+static void send_signal(struct managed_broker *b, int signal)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    process_signal(&b->process, signal);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
 /* Stops and forgets the process. The end is waited for without the lock: signals of others may go on. */
 static void drop_process(struct managed_broker *b)
 {
@@ -106,12 +123,20 @@ static void drop_process(struct managed_broker *b)
     process_stop(&process, STOP_GRACE_MS);
 }
 
-static bool accepts(const struct address *address)
+static bool one_accepts(const struct address *address)
 {
     struct address to = address_to_reach(address);
     ferry_autoclose int fd = socket(to.socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     return fd >= 0 && connect(fd, &to.socket.any, to.len) == 0;
+}
+
+static bool accepts(const struct managed_broker *b)
+{
+    for (size_t i = 0; i < BROKER_LISTENERS; i++)
+        if (b->listeners[i].len != 0 && !one_accepts(&b->listeners[i]))
+            return false;
+    return true;
 }
 
 /* The last line of the broker's log, quoted: why it ended. */
@@ -151,7 +176,7 @@ static ferry_err wait_accepting(struct managed_broker *b, char problem[PROBLEM_S
     uint64_t deadline_ms = ferry_mono_ms() + ACCEPT_TIMEOUT_MS;
     char end[PROCESS_END_SIZE], words[FERRY_LOG_QUOTE_SIZE];
 
-    while (!accepts(&b->address)) {
+    while (!accepts(b)) {
         if (process_ended(&b->process, ACCEPT_POLL_MS, end)) {
             (void)snprintf(problem, PROBLEM_SIZE, "mosquitto ended at its start, %s: %s (%s)", end,
                            last_words(b, words), b->log_path);
@@ -165,12 +190,12 @@ static ferry_err wait_accepting(struct managed_broker *b, char problem[PROBLEM_S
     return FERRY_OK;
 }
 
-/* One attempt. The address is fixed by now. */
+/* One attempt. The addresses are fixed by now. */
 static ferry_err launch(struct managed_broker *b, char problem[PROBLEM_SIZE])
 {
     struct process process;
-    struct address same;
-    ferry_err err = probe_port(&b->address, &same, problem);
+    struct address same[BROKER_LISTENERS];
+    ferry_err err = probe_ports(b->listeners, same, problem);
 
     if (err != FERRY_OK)
         return err;
@@ -255,21 +280,40 @@ static bool start_watch(struct managed_broker *b)
 
 /* --- what a dead ferryd left ------------------------------------------------------------------------------ */
 
+/* The addresses with the ports of a broker that runs; false when they are not those that are wanted. */
+static bool use_old_ports(struct managed_broker *b, const char *conf)
+{
+    uint16_t ports[BROKER_LISTENERS];
+    size_t count = broker_conf_ports(conf, ports), at = 0;
+
+    for (size_t i = 0; i < BROKER_LISTENERS; i++) {
+        const struct address *wanted = &b->config.listeners[i];
+
+        b->listeners[i] = *wanted;
+        if (wanted->len == 0)
+            continue;
+        if (at == count || (address_port(wanted) != 0 && address_port(wanted) != ports[at]))
+            return false;
+        b->listeners[i] = address_with_port(wanted, ports[at++]);
+    }
+    return at == count;
+}
+
 /* Takes a leftover over when it is what we would start ourselves; ends it otherwise. False: there is none now. */
 static bool take_over(struct managed_broker *b, char problem[PROBLEM_SIZE])
 {
     ferry_autobuf on_disk = FERRY_BUF_INIT(BROKER_CONF_MAX), ours = FERRY_BUF_INIT(BROKER_CONF_MAX);
-    uint16_t port = address_port(&b->config.address), old_port = 0;
     struct process left;
 
     if (process_adopt(b->program, b->conf_path, b->pid_path, &left) != FERRY_OK)
         return false;
-    if (ferry_file_read(b->conf_path, &on_disk) == FERRY_OK && broker_conf_port(on_disk.data, &old_port) &&
-        (port == 0 || port == old_port) && write_conf(b, old_port, &ours) == FERRY_OK &&
-        on_disk.len == ours.len && memcmp(on_disk.data, ours.data, ours.len) == 0) {
-        b->address = address_with_port(&b->config.address, old_port);
+    if (ferry_file_read(b->conf_path, &on_disk) == FERRY_OK && on_disk.len > 0 && use_old_ports(b, on_disk.data) &&
+        write_conf(b, &ours) == FERRY_OK && on_disk.len == ours.len &&
+        memcmp(on_disk.data, ours.data, ours.len) == 0) {
         set_process(b, left);
         if (wait_accepting(b, problem) == FERRY_OK) {
+            if (b->config.tls.cert != NULL)
+                managed_broker_reload(b); /* the certificate may be another one by now */
             ferry_log(FERRY_LOG_INFO, "broker", "took over mosquitto, process %d, that an earlier ferryd left",
                       (int)left.pid);
             return true;
@@ -286,11 +330,11 @@ static bool take_over(struct managed_broker *b, char problem[PROBLEM_SIZE])
 static ferry_err start_fresh(struct managed_broker *b, char problem[PROBLEM_SIZE])
 {
     ferry_autobuf text = FERRY_BUF_INIT(BROKER_CONF_MAX);
-    ferry_err err = probe_port(&b->config.address, &b->address, problem);
+    ferry_err err = probe_ports(b->config.listeners, b->listeners, problem);
 
     if (err != FERRY_OK)
         return err;
-    err = write_conf(b, address_port(&b->address), &text);
+    err = write_conf(b, &text);
     if (err == FERRY_OK)
         err = ferry_file_replace(b->conf_path, text.data, text.len, 0600);
     if (err != FERRY_OK) {
@@ -360,16 +404,19 @@ ferry_err managed_broker_start(const struct managed_broker_config *config, struc
     return FERRY_OK;
 }
 
-struct address managed_broker_address(const struct managed_broker *broker)
+struct address managed_broker_address(const struct managed_broker *broker, int listener)
 {
-    return broker->address;
+    return broker->listeners[listener];
 }
 
 void managed_broker_subscribed(struct managed_broker *broker)
 {
-    (void)pthread_mutex_lock(&broker->lock);
-    process_signal(&broker->process, SIGUSR1);
-    (void)pthread_mutex_unlock(&broker->lock);
+    send_signal(broker, SIGUSR1);
+}
+
+void managed_broker_reload(struct managed_broker *broker)
+{
+    send_signal(broker, SIGHUP);
 }
 
 /* Mosquitto writes another file and renames it: what is there is whole. */

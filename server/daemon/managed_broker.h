@@ -9,6 +9,7 @@
 #define DAEMON_MANAGED_BROKER_H
 
 #include "address.h"
+#include "broker_conf.h"
 
 #include "base/error.h"
 
@@ -24,7 +25,9 @@ struct managed_broker_config {
     const char *program;    /**< name or path of mosquitto */
     const char *plugin;     /**< path of ferry_auth.so */
     const char *store_path; /**< of the database */
-    struct address address; /**< port 0: any free one, the same for as long as the broker lives */
+    /** len 0: there is no such listener. Port 0: any free one, the same for as long as the broker lives */
+    struct address listeners[BROKER_LISTENERS];
+    struct broker_tls tls;
     bool allow_plain_secret;
     uint64_t queue_bytes;
     uint64_t connections_max;
@@ -41,8 +44,14 @@ struct managed_broker_config {
 FERRY_MUST_CHECK ferry_err managed_broker_start(const struct managed_broker_config *config,
                                                 struct managed_broker **ret_broker);
 
-/** @brief Where it listens. Any thread. */
-struct address managed_broker_address(const struct managed_broker *broker);
+/** @brief Where a listener is: BROKER_PLAIN... Any thread. */
+struct address managed_broker_address(const struct managed_broker *broker, int listener);
+
+/**
+ * @brief Has the broker read its certificate, key and revocation list again; connections go on. It also judges every
+ * client anew. Any thread, never blocks.
+ */
+void managed_broker_reload(struct managed_broker *broker);
 
 /** @brief To be told whenever ferryd has subscribed: its session is then saved to disk. Any thread, never blocks. */
 void managed_broker_subscribed(struct managed_broker *broker);

@@ -57,9 +57,10 @@ static ferry_err name_paths(struct platform *p)
     p->broker_folder = data_folder_file(&p->folder, "broker");
     p->hash_path = data_folder_file(&p->folder, "broker/service.hash");
     p->ready_path = data_folder_file(&p->folder, "run/ferryd.json");
+    p->ca_path = data_folder_file(&p->folder, "run/ca.pem");
     p->plugin_path = plugin_path_find(p->config->broker_plugin);
     if (p->store_path != NULL && p->objects_path != NULL && p->token_path != NULL && p->broker_folder != NULL &&
-        p->hash_path != NULL && p->ready_path != NULL && p->plugin_path != NULL) {
+        p->hash_path != NULL && p->ready_path != NULL && p->ca_path != NULL && p->plugin_path != NULL) {
         (void)unlink(p->ready_path); /* of a ferryd that died */
         return FERRY_OK;
     }
@@ -100,16 +101,6 @@ static ferry_err bind_one(const char *ip, uint64_t port, const char *flag, int *
     return err;
 }
 
-static void warn_of_network(const struct address *at, const char *what)
-{
-    char ip[INET6_ADDRSTRLEN];
-
-    address_ip(at, ip);
-    if (!address_is_loopback(at))
-        ferry_log(FERRY_LOG_WARN, "http", "%s on %s: others on the network can read along, there is no TLS here", what,
-                  ip);
-}
-
 static ferry_err bind_listeners(struct platform *p)
 {
     const struct config *c = p->config;
@@ -117,40 +108,50 @@ static ferry_err bind_listeners(struct platform *p)
 
     if (err == FERRY_OK)
         err = bind_one(c->api_listen, c->api_port, "--api-port", &p->api_fd, &p->api_at);
-    if (err != FERRY_OK)
-        return err;
-    warn_of_network(&p->objects_at, "devices come in");
-    warn_of_network(&p->api_at, "operators come in");
-    return FERRY_OK;
+    if (err == FERRY_OK)
+        err = platform_check_plain(p, CONFIG_OBJECTS, "objects", &p->objects_at);
+    if (err == FERRY_OK)
+        err = platform_check_plain(p, CONFIG_API, "api", &p->api_at);
+    return err;
+}
+
+static const char *http_scheme(const struct platform *p, unsigned listener)
+{
+    return (p->tls_listeners & listener) != 0 ? "https" : "http";
 }
 
 /* What object URLs begin with when nobody says. "All addresses" is none: then the machine's name must do. */
 static char *default_public_url(const struct platform *p)
 {
     char url[ADDRESS_URL_SIZE], name[FERRY_URL_HOST_VENDOR_MAX + 1] = "localhost";
+    const char *scheme = http_scheme(p, CONFIG_OBJECTS);
 
     if (!address_is_any(&p->objects_at)) {
-        address_url(&p->objects_at, "http", url);
+        address_url(&p->objects_at, scheme, url);
         return ferry_strdup(url);
     }
     if (gethostname(name, sizeof(name)) != 0 || memchr(name, '\0', sizeof(name)) == NULL)
         (void)snprintf(name, sizeof(name), "localhost");
     ferry_log(FERRY_LOG_WARN, "http",
-              "devices are told to reach their files at http://%s:%u: say with --public-url if they cannot", name,
+              "devices are told to reach their files at %s://%s:%u: say with --public-url if they cannot", scheme, name,
               address_port(&p->objects_at));
-    return ferry_asprintf("http://%s:%u", name, address_port(&p->objects_at));
+    return ferry_asprintf("%s://%s:%u", scheme, name, address_port(&p->objects_at));
+}
+
+static ferry_err name_public_url(struct platform *p)
+{
+    p->public_url = p->config->public_url != NULL ? ferry_strdup(p->config->public_url) : default_public_url(p);
+    return p->public_url != NULL ? FERRY_OK : FERRY_E_NOMEM;
 }
 
 static ferry_err open_objects(struct platform *p)
 {
     struct objects_local_config cfg = {.dir = p->objects_path};
-    ferry_err err = FERRY_E_NOMEM;
+    ferry_err err;
 
-    p->public_url = p->config->public_url != NULL ? ferry_strdup(p->config->public_url) : default_public_url(p);
     cfg.public_url = p->public_url;
     memcpy(cfg.key, p->secrets.url_key, sizeof(cfg.key));
-    if (p->public_url != NULL)
-        err = objects_local_open(&cfg, &p->objects);
+    err = objects_local_open(&cfg, &p->objects);
     explicit_bzero(&cfg, sizeof(cfg));
     if (err != FERRY_OK)
         ferry_log(FERRY_LOG_ERROR, "objects", "cannot use the folder %s: %s", p->objects_path, ferry_err_text(err));
@@ -186,7 +187,12 @@ static ferry_err start_engine(struct platform *p)
 static ferry_err start_planes(struct platform *p)
 {
     struct object_plane_config objects = {
-        .listen_fd = p->objects_fd, .engine = p->engine, .store = p->store, .objects = p->objects};
+        .listen_fd = p->objects_fd,
+        .engine = p->engine,
+        .store = p->store,
+        .objects = p->objects,
+        .tls = (p->tls_listeners & CONFIG_OBJECTS) != 0 ? p->tls : NULL,
+    };
     struct api_server_config api = {
         .listen_fd = p->api_fd,
         .engine = p->engine,
@@ -194,6 +200,8 @@ static ferry_err start_planes(struct platform *p)
         .objects = p->objects,
         .object_size_max = p->config->object_size_max,
         .version = FERRY_VERSION,
+        .speaks_tls = (p->tls_listeners & CONFIG_API) != 0,
+        .certificate = p->tls,
     };
     ferry_err err;
 
@@ -220,7 +228,7 @@ static void mqtt_url(const struct platform *p, char *out, size_t size)
     char own[ADDRESS_URL_SIZE];
 
     if (p->broker != NULL) {
-        address_url(&p->mqtt_at, "mqtt", own);
+        address_url(&p->mqtt_at, (p->tls_listeners & CONFIG_MQTT) != 0 ? "mqtts" : "mqtt", own);
         (void)snprintf(out, size, "%s", own);
     } else {
         (void)snprintf(out, size, "%s://%s%s%s:%u", url->tls ? "mqtts" : "mqtt", v6 ? "[" : "", url->host,
@@ -235,8 +243,9 @@ static ferry_err announce(struct platform *p)
     ferry_err err;
 
     mqtt_url(p, mqtt, sizeof(mqtt));
-    address_url(&p->objects_at, "http", objects);
-    address_url(&p->api_at, "http", api);
+    address_url(&p->objects_at, http_scheme(p, CONFIG_OBJECTS), objects);
+    address_url(&p->api_at, http_scheme(p, CONFIG_API), api);
+    platform_publish_ca(p);
     err = ready_write(p->ready_path, &at, FERRY_VERSION);
     if (err != FERRY_OK) {
         ferry_log(FERRY_LOG_ERROR, "data", "cannot write %s: %s", p->ready_path, ferry_err_text(err));
@@ -252,8 +261,9 @@ static ferry_err announce(struct platform *p)
 /* --- life ------------------------------------------------------------------------------------------------- */
 
 static ferry_err (*const start_steps[])(struct platform *p) = {
-    open_folder,        name_paths,   open_store,   bind_listeners,     open_objects, platform_start_broker,
-    platform_open_bus, start_engine, start_planes, platform_start_bus, announce,
+    open_folder,       name_paths,   open_store,   platform_decide_tls,   bind_listeners,
+    name_public_url,   platform_open_tls, open_objects, platform_start_broker, platform_open_bus,
+    start_engine,      start_planes, platform_start_bus, announce,
 };
 
 static struct platform *platform_new(const struct config *config)
@@ -310,7 +320,7 @@ ferry_err platform_new_admin_token(const struct config *config)
 static void free_parts(struct platform *p)
 {
     char *texts[] = {p->store_path, p->objects_path,  p->token_path,    p->broker_folder, p->hash_path,
-                     p->ready_path, p->plugin_path,   p->notify_socket, p->public_url};
+                     p->ready_path, p->ca_path,       p->plugin_path,   p->notify_socket, p->public_url};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
@@ -318,6 +328,9 @@ static void free_parts(struct platform *p)
         (void)close(p->objects_fd);
     if (p->api_fd >= 0)
         (void)close(p->api_fd);
+    for (size_t i = 0; i < sizeof(p->broker_files) / sizeof(p->broker_files[0]); i++)
+        free(p->broker_files[i]);
+    platform_free_tls(p);
     data_folder_close(&p->folder);
     (void)pthread_cond_destroy(&p->link_changed);
     (void)pthread_mutex_destroy(&p->lock);
@@ -346,7 +359,9 @@ void platform_stop(struct platform *p)
         p->objects->ops->close(p->objects);
     if (p->store != NULL)
         p->store->ops->close(p->store);
-    if (p->announced)
+    if (p->announced) {
         (void)unlink(p->ready_path);
+        (void)unlink(p->ca_path);
+    }
     free_parts(p);
 }

@@ -22,6 +22,15 @@ FERRY_MUST_CHECK ferry_err platform_start(const struct config *config, struct pl
 /** @brief Replaces the operator's first token and writes its file; nothing else is started. Errors are logged. */
 FERRY_MUST_CHECK ferry_err platform_new_admin_token(const struct config *config);
 
+/**
+ * @brief Has every listener take the certificates that are on the disk now; what is under way goes on. What is wrong
+ * with them is logged, and the old ones stay in use. By the thread that waits for signals.
+ */
+void platform_reload(struct platform *platform);
+
+/** @brief To be called now and then by the same thread: says once a day when the certificate is about to expire. */
+void platform_tick(struct platform *platform);
+
 /** @brief Stops taking in, finishes what was begun, commits, answers, ends the broker, frees. Accepts null. */
 void platform_stop(struct platform *platform);
 

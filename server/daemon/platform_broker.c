@@ -3,6 +3,7 @@
 
 #include "config_check.h"
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/wait.h"
 #include "mqtt/mosquitto_bus.h"
@@ -43,6 +44,65 @@ static ferry_err use_service_account(struct platform *p)
     return FERRY_OK;
 }
 
+/* What platform_open_tls() has put into the broker's folder. */
+static ferry_err name_tls(struct platform *p, struct broker_tls *tls)
+{
+    static const char *const names[] = {"server.pem", "server.key", "device-ca.pem", "device-crl.pem"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        p->broker_files[i] = ferry_asprintf("%s/%s", p->broker_folder, names[i]);
+        if (p->broker_files[i] == NULL)
+            return FERRY_E_NOMEM;
+    }
+    *tls = (struct broker_tls){
+        .cert = p->broker_files[0],
+        .key = p->broker_files[1],
+        .device_ca = p->tls_paths.device_ca != NULL ? p->broker_files[2] : NULL,
+        .device_crl = p->tls_paths.device_crl != NULL ? p->broker_files[3] : NULL,
+        .device_stamp = p->device_stamp,
+        .only_1_3 = strcmp(p->config->tls_min, "1.3") == 0,
+    };
+    return FERRY_OK;
+}
+
+static struct address loopback_beside(const struct address *at)
+{
+    struct address any = *at;
+
+    if (at->socket.any.sa_family == AF_INET)
+        any.socket.v4.sin_addr.s_addr = htonl(INADDR_ANY);
+    else
+        any.socket.v6.sin6_addr = in6addr_any;
+    return address_to_reach(&any);
+}
+
+/* The plain listener is where --listen says; with TLS only if that is allowed, else on loopback: for ferryd itself. */
+static ferry_err place_listeners(struct platform *p, struct managed_broker_config *cfg)
+{
+    const struct config *c = p->config;
+    const bool tls = (p->tls_listeners & CONFIG_MQTT) != 0;
+    struct address at;
+    unsigned allowed = 0;
+    ferry_err err = address_parse(c->listen, (uint16_t)c->mqtt_port, &at);
+
+    if (err != FERRY_OK || !config_listeners(c->allow_plain, &allowed)) /* the settings were checked */
+        return FERRY_E_ARG;
+    cfg->listeners[BROKER_PLAIN] = at;
+    if (!tls)
+        return platform_check_plain(p, CONFIG_MQTT, "mqtt", &at);
+    if (!address_is_loopback(&at) && (allowed & CONFIG_MQTT) == 0)
+        cfg->listeners[BROKER_PLAIN] = loopback_beside(&at);
+    else if (!address_is_loopback(&at))
+        ferry_log(FERRY_LOG_WARN, "tls", "mqtt on %s is also open without TLS: others on the network can read along "
+                                         "(--allow-plain)", c->listen);
+    cfg->listeners[BROKER_TLS] = address_with_port(&at, (uint16_t)c->mqtts_port);
+    if (p->tls_paths.device_ca != NULL)
+        cfg->listeners[BROKER_CERT] = address_with_port(&at, (uint16_t)c->device_cert_port);
+    /* what comes in from the network is encrypted: then the secret itself may be the password */
+    cfg->allow_plain_secret = cfg->allow_plain_secret || address_is_loopback(&cfg->listeners[BROKER_PLAIN]);
+    return name_tls(p, &cfg->tls);
+}
+
 static ferry_err start_managed(struct platform *p)
 {
     struct managed_broker_config cfg = {
@@ -55,17 +115,18 @@ static ferry_err start_managed(struct platform *p)
         .queue_bytes = p->config->broker_queue_bytes,
         .connections_max = connections_possible(p->config->broker_connections_max),
     };
-    struct address reach;
+    struct address plain, reach;
     ferry_err err = use_service_account(p);
 
     if (err == FERRY_OK)
-        err = address_parse(p->config->listen, (uint16_t)p->config->mqtt_port, &cfg.address);
+        err = place_listeners(p, &cfg);
     if (err == FERRY_OK)
         err = managed_broker_start(&cfg, &p->broker);
     if (err != FERRY_OK)
         return err;
-    p->mqtt_at = managed_broker_address(p->broker);
-    reach = address_to_reach(&p->mqtt_at);
+    p->mqtt_at = managed_broker_address(p->broker, cfg.tls.cert != NULL ? BROKER_TLS : BROKER_PLAIN);
+    plain = managed_broker_address(p->broker, BROKER_PLAIN);
+    reach = address_to_reach(&plain);
     address_ip(&reach, p->broker_url.host);
     p->broker_url.port = address_port(&reach);
     return FERRY_OK;

@@ -10,23 +10,36 @@
 #include "data_folder.h"
 #include "managed_broker.h"
 #include "secrets.h"
+#include "tls_pem.h"
 
 #include "core/engine.h"
 #include "http/api_server.h"
 #include "http/object_plane.h"
+#include "http/tls.h"
 #include "mqtt/broker_url.h"
 
 #include <pthread.h>
 
+enum { TLS_STAMP_SIZE = 65 };
+
 struct platform {
     const struct config *config;
     struct data_folder folder;
-    char *store_path, *objects_path, *token_path, *broker_folder, *hash_path, *ready_path, *plugin_path;
+    char *store_path, *objects_path, *token_path, *broker_folder, *hash_path, *ready_path, *ca_path, *plugin_path;
     char *notify_socket;
     char *public_url;
     struct store *store;
     struct secrets secrets;
-    struct address mqtt_at, objects_at, api_at;
+    struct {
+        char *cert, *key, *ca, *device_ca, *device_crl; /* null: there is none */
+    } tls_paths;
+    unsigned tls_listeners; /* CONFIG_MQTT...: those that speak TLS */
+    struct http_tls *tls;   /* null: none does */
+    char tls_subject[TLS_SUBJECT_SIZE];
+    uint64_t tls_starts_s, tls_expires_s, tls_said_s; /* when it was last judged */
+    char device_stamp[TLS_STAMP_SIZE];
+    char *broker_files[4]; /* what the broker reads: certificate, key, device CA, revocation list */
+    struct address mqtt_at, objects_at, api_at; /* mqtt_at: where devices come in */
     int objects_fd, api_fd;
     struct objects *objects;
     struct managed_broker *broker; /* null with --broker mqtt://... */
@@ -42,7 +55,14 @@ struct platform {
     bool linked; /* the bus has been up; guarded by lock */
 };
 
+/* Of a listener (CONFIG_MQTT...) at an address: refuses, or warns. The name is that of --allow-plain. */
+ferry_err platform_check_plain(const struct platform *p, unsigned listener, const char *name, const struct address *at);
+void platform_publish_ca(const struct platform *p); /**< for ferryctl on this machine, which trusts it */
+void platform_free_tls(struct platform *p);
+
 /* Steps of the start; each logs its failure. platform_stop() undoes them. */
+ferry_err platform_decide_tls(struct platform *p);   /**< which listeners speak TLS, and with which files */
+ferry_err platform_open_tls(struct platform *p);     /**< reads and judges them; the public URL is known */
 ferry_err platform_start_broker(struct platform *p); /**< our own, or only its address */
 ferry_err platform_open_bus(struct platform *p);
 ferry_err platform_start_bus(struct platform *p); /**< the engine is running */

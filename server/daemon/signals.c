@@ -6,9 +6,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { SAME_ORDER_MS = 500 };
+enum { SAME_ORDER_MS = 500, WAIT_S = 3600 };
 
 static void fill(sigset_t *set)
 {
@@ -33,24 +34,35 @@ void signals_block(void)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-int signals_wait(void)
+int signals_wait(int timeout_s)
 {
+    const struct timespec timeout = {.tv_sec = timeout_s};
     sigset_t set;
-    int got = SIGTERM;
+    int got;
 
     fill(&set);
-    (void)sigwait(&set, &got);
+    got = sigtimedwait(&set, NULL, &timeout);
+    return got > 0 ? got : 0;
+}
+
+static int wait_for_end(void)
+{
+    int got;
+
+    do
+        got = signals_wait(WAIT_S);
+    while (got != SIGTERM && got != SIGINT);
     return got;
 }
 
 static void *end_at_signal(void *arg)
 {
     uint64_t first_ms = ferry_mono_ms();
-    int got = signals_wait();
+    int got = wait_for_end();
 
     (void)arg;
     while (ferry_mono_ms() - first_ms < SAME_ORDER_MS)
-        got = signals_wait(); /* one order may come twice: to us and to our process group */
+        got = wait_for_end(); /* one order may come twice: to us and to our process group */
     ferry_log(FERRY_LOG_WARN, "ferryd", "signal %d again: ending at once", got);
     _exit(EXIT_FAILURE);
 }
