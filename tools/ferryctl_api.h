@@ -35,6 +35,7 @@ struct ctl_api {
     struct curl_slist *headers;      /**< with the token, for JSON */
     struct curl_slist *file_headers; /**< with the token, for a file */
     char *url;                  /**< "http://127.0.0.1:8081" */
+    char *ca_file;              /**< certificates to trust; null: those of the system */
     char *data;                 /**< the data folder for messages; null when --api was given */
 };
 

@@ -12,6 +12,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_API, 0, "api", "URL", "address of the operator API (FERRY_API)"},
     {CTL_O_TOKEN_FILE, 0, "token-file", "FILE", "file with the token (FERRY_TOKEN_FILE)"},
     {CTL_O_DATA, 0, "data", "DIR", "data folder of a ferryd on this machine: has both (FERRY_DATA)"},
+    {CTL_O_CA_FILE, 0, "ca-file", "FILE", "certificates to trust (PEM) instead of the system's (FERRY_CA_FILE)"},
     {CTL_O_JSON, 0, "json", NULL, "print one JSON object per line and nothing else"},
     {CTL_O_HELP, 'h', "help", NULL, "this text, or that of one command"},
     {CTL_O_VERSION, 'V', "version", NULL, "the version"},
@@ -113,6 +114,7 @@ static bool set_text(struct ctl_options *o, enum ctl_option_flag flag, const cha
         const char **text;
     } texts[] = {
         {CTL_O_API, &o->api},       {CTL_O_TOKEN_FILE, &o->token_file},   {CTL_O_DATA, &o->data},
+        {CTL_O_CA_FILE, &o->ca_file},
         {CTL_O_NAME, &o->name},     {CTL_O_DEVICE_INFO, &o->device_info}, {CTL_O_OUTPUT, &o->output},
         {CTL_O_STATE, &o->state},   {CTL_O_DEVICES_FILE, &o->devices_file}, {CTL_O_PREFIX, &o->prefix},
         {CTL_O_SECRET_FILE, &o->secret_file},

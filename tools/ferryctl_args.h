@@ -11,7 +11,7 @@
 
 /** @brief What the options say. Texts point into argv or the environment. */
 struct ctl_options {
-    const char *api, *token_file, *data;
+    const char *api, *token_file, *data, *ca_file;
     bool json, help, version;
     const char *name, *device_info, *secret_file, *output, *devices_file, *state, *prefix;
     bool all, all_versions, force, wait;
@@ -45,8 +45,9 @@ enum ctl_option_flag {
     CTL_O_PREFIX = 1 << 19,
     CTL_O_LIMIT = 1 << 20,
     CTL_O_SECRET_FILE = 1 << 21,
+    CTL_O_CA_FILE = 1 << 22,
 
-    CTL_O_COMMON = CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION,
+    CTL_O_COMMON = CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION,
 };
 
 /** @brief An option as --help shows it. */

@@ -6,6 +6,7 @@
 #include "ferryctl_memory.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,20 @@ static enum ctl_exit read_token(const char *path, char **ret_token)
     return CTL_DONE;
 }
 
+/* What is named; else what a ferryd on this machine wrote down when it was ready. Null: what the system trusts. */
+static enum ctl_exit find_ca(struct ctl_api *api, const struct ctl_options *options, bool here)
+{
+    const char *named = setting(options->ca_file, "FERRY_CA_FILE");
+    ferry_autofree char *own = ctl_check(ferry_asprintf("%s/run/ca.pem", api->data));
+
+    if (named == NULL && (!here || access(own, F_OK) != 0))
+        return CTL_DONE;
+    if (named != NULL && access(named, R_OK) != 0)
+        return ctl_fail(CTL_FAILED, "cannot read the certificates to trust from %s: %s", named, strerror(errno));
+    api->ca_file = ctl_strdup(named != NULL ? named : own);
+    return CTL_DONE;
+}
+
 static struct curl_slist *make_headers(const char *type, const char *token)
 {
     ferry_autofree char *authorization = ctl_check(ferry_asprintf("Authorization: Bearer %s", token));
@@ -110,6 +125,8 @@ enum ctl_exit ctl_api_init(struct ctl_api *api, const struct ctl_options *option
         token_file != NULL ? ctl_strdup(token_file) : ctl_check(ferry_asprintf("%s/admin.token", api->data));
     if (status == CTL_DONE)
         status = read_token(path, &token);
+    if (status == CTL_DONE)
+        status = find_ca(api, options, url == NULL);
     if (status != CTL_DONE)
         return status;
     if (url != NULL) {
@@ -130,5 +147,6 @@ void ctl_api_done(struct ctl_api *api)
         curl_easy_cleanup(api->curl);
     free(api->url);
     free(api->data);
+    free(api->ca_file);
     *api = (struct ctl_api){.curl = NULL};
 }

@@ -48,6 +48,14 @@ static enum ctl_exit no_connection(const struct ctl_exchange *x, CURLcode code, 
                         api->url, api->data);
     if (code == CURLE_COULDNT_CONNECT)
         return ctl_fail(CTL_NETWORK, "ferryd does not answer at %s (%s): is it running?", api->url, reason);
+    if (code == CURLE_PEER_FAILED_VERIFICATION)
+        return ctl_fail(CTL_NETWORK, "%s is not trusted: %s. Name the platform's CA with --ca-file, and the platform as "
+                                     "its certificate does", api->url, reason);
+    if (code == CURLE_SSL_CACERT_BADFILE)
+        return ctl_fail(CTL_FAILED, "%s holds no certificates to trust (PEM)", api->ca_file);
+    if (code == CURLE_GOT_NOTHING || code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR)
+        return ctl_fail(CTL_NETWORK, "the connection to %s failed: %s. Does it speak %s?", api->url, reason,
+                        strncmp(api->url, "https:", 6) == 0 ? "TLS (else: http://)" : "plain HTTP (else: https://)");
     if (code == CURLE_OPERATION_TIMEDOUT)
         return ctl_fail(CTL_NETWORK, "no answer from %s in time (%s)", api->url, reason);
     return ctl_fail(CTL_NETWORK, "the connection to %s failed: %s", api->url, reason);
@@ -82,6 +90,10 @@ static CURLcode set_request(struct ctl_exchange *x, const char *url, char *error
     curl_easy_reset(curl);
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    if (x->api->ca_file != NULL) {
+        SET(CURLOPT_CAINFO, x->api->ca_file);
+        SET(CURLOPT_CAPATH, NULL);
+    }
     SET(CURLOPT_CUSTOMREQUEST, x->method);
     SET(CURLOPT_HTTPHEADER, x->stream != NULL ? x->api->file_headers : x->api->headers);
     SET(CURLOPT_USERAGENT, "ferryctl");

@@ -15,6 +15,7 @@ enum ctl_exit ctl_status(struct ctl *ctl)
         {"Running for", "uptime_s", CTL_KIND_SECONDS},
         {"Health", "health", CTL_KIND_TEXT},
         {"Broker connected", "broker_connected", CTL_KIND_YES},
+        {"Certificate expires", "certificate_expires", CTL_KIND_TIME},
         {"Products", "totals.products", CTL_KIND_NUMBER},
         {"Devices", "totals.devices", CTL_KIND_NUMBER},
         {"Resources", "totals.resources", CTL_KIND_NUMBER},
