@@ -9,8 +9,8 @@ build: ## compile the programs into build/dev (installs missing Debian packages 
 	@scripts/install-deps build
 	@scripts/build dev programs
 
-demo: build ## one minute: start the platform, move a file each way, show it, stop
-	@scripts/demo build/dev
+demo: build ## one minute: start the platform, move a file each way, show it, stop; TLS=1: over TLS
+	@scripts/demo $(if $(TLS),--tls) build/dev
 
 run: build ## keep a platform running on this machine (data in ./data)
 	@scripts/run build/dev

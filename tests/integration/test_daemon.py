@@ -144,12 +144,23 @@ def test_ipv6(make_platform):
 
 
 def test_listening_on_the_network_is_warned_of_and_the_api_stays_on_loopback(make_platform):
-    platform = make_platform("--listen", "0.0.0.0")
+    platform = make_platform("--listen", "0.0.0.0", "--allow-plain", "mqtt,objects")
     warnings = [line for line in platform.log().splitlines() if " warn " in line]
-    assert any("no TLS" in line and "devices" in line for line in warnings)
-    assert not any("operators" in line for line in warnings)
+    for listener in ("mqtt", "objects"):
+        assert any(f"{listener} on 0.0.0.0 has no TLS" in line for line in warnings), warnings
+    assert not any("api" in line for line in warnings)
     assert "//127.0.0.1:" in platform.api_url
     assert any("--public-url" in line for line in warnings)
+
+
+@pytest.mark.parametrize("args, listener", [(["--listen", "0.0.0.0"], "objects"),
+                                            (["--listen", "0.0.0.0", "--allow-plain", "objects"], "mqtt"),
+                                            (["--api-listen", "0.0.0.0", "--allow-plain", "mqtt,objects"], "api")])
+def test_the_network_without_tls_is_refused_unless_it_is_allowed(make_platform, args, listener):
+    platform = make_platform(*args, start=False)
+    assert platform.start(expect_exit=True) == 1
+    (line,) = [line for line in platform.log().splitlines() if " error " in line]
+    assert f"--allow-plain {listener}" in line and "ferryd tls init" in line
 
 
 # --- the operator's token ----------------------------------------------------------------------------------------
@@ -195,7 +206,7 @@ def test_a_leftover_broker_does_not_hold_the_lock(own_platform):
 # --- the end -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_ferryd_and_its_broker(make_platform, end):
     platform = make_platform()
     broker = platform.broker_pid

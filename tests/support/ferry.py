@@ -127,14 +127,15 @@ def processes_naming(text):
 class Platform:
     """One ferryd with a data folder of its own, on free loopback ports."""
 
-    def __init__(self, *args, data=None, env=None, build=None):
-        """args: more arguments of ferryd, e.g. "--push-retry-first", "1"."""
+    def __init__(self, *args, data=None, env=None, build=None, tls=False):
+        """args: more arguments of ferryd, e.g. "--push-retry-first", "1". tls: with certificates of `ferryd tls init`."""
         self._root = pathlib.Path(tempfile.mkdtemp(prefix="ferry-test-"))
         self.data = pathlib.Path(data) if data else self._root / "data"
         self.args = [str(arg) for arg in args]
         self.log_path = self._root / "ferryd.log"
         self._env = dict(env or {})
         self._build = build
+        self._tls = tls
         self._process = None
         self._pins = {}
         self._broker_pids = set()
@@ -148,11 +149,15 @@ class Platform:
     def start(self, *, wait=True, expect_exit=False):
         """Starts ferryd; with wait until it is ready. expect_exit: returns its exit status instead."""
         assert self._process is None, "ferryd runs already"
-        ports = {"mqtt": 0, "objects": 0, "api": 0, **self._pins}
+        if self._tls and not self.ca.exists():
+            self.tls_command("init")
+        ports = {"mqtt": 0, "objects": 0, "api": 0, "mqtts": 0, **self._pins}
         command = [str(self._program("ferryd")), "--data", str(self.data)]
         for plane, port in ports.items():
             if f"--{plane}-port" not in self.args:
                 command += [f"--{plane}-port", str(port)]
+        if "--device-cert-port" not in self.args:
+            command += ["--device-cert-port", "0"]
         self._ready_file().unlink(missing_ok=True)
         with open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(
@@ -221,7 +226,8 @@ class Platform:
 
     def pin_ports(self):
         """The next starts use the ports of now."""
-        self._pins = {"mqtt": self.mqtt_port, "objects": self.objects_port, "api": self.api_port}
+        mqtt = "mqtts" if self.addresses["mqtt"].startswith("mqtts:") else "mqtt"
+        self._pins = {mqtt: self.mqtt_port, "objects": self.objects_port, "api": self.api_port}
 
     def kill9(self):
         """Sudden death of ferryd; its broker stays. start() again afterwards."""
@@ -284,6 +290,24 @@ class Platform:
         return self._port("mqtt")
 
     @property
+    def ca(self):
+        """What to trust when the platform speaks TLS."""
+        return self.data / "tls" / "ca.pem"
+
+    def tls_command(self, *args):
+        """Runs `ferryd tls ...` on the data folder; gives what it printed."""
+        done = subprocess.run([self._program("ferryd"), "tls", *map(str, args), "--data", self.data], check=True,
+                              capture_output=True, text=True, env=self._environment())
+        return done.stdout
+
+    def reload(self):
+        """SIGHUP, and waits until ferryd has said what came of it."""
+        seen = len(self.log())
+        os.kill(self.pid, signal.SIGHUP)
+        wait_for(lambda: " tls: " in self.log()[seen:], 10, "a word about the certificates")
+        return self.log()[seen:]
+
+    @property
     def objects_port(self):
         return self._port("objects")
 
@@ -308,7 +332,7 @@ class Platform:
         """The operator API, as the admin."""
         with self._api_lock:
             if self._api is None or self._api.url != self.api_url:
-                self._api = OperatorApi(self.api_url, self.token)
+                self._api = OperatorApi(self.api_url, self.token, self.ca if self._tls else None)
             return self._api
 
     def log(self):

@@ -19,10 +19,12 @@ class ApiError(Exception):
 class OperatorApi:
     """The resources of /api/v1 as methods; each gives the decoded JSON answer."""
 
-    def __init__(self, url, token):
+    def __init__(self, url, token, ca=None):
+        """ca: path of the certificates to trust, for https."""
         self.url = url
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.verify = str(ca) if ca else True
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def close(self):

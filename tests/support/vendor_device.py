@@ -59,8 +59,8 @@ class VendorDevice:
     """One device. strict: every downlink is checked; problems are raised by close() and by each wait."""
 
     def __init__(self, platform, credential, *, method="sha1", strict=True, username=None, password=None,
-                 client_id=None, host="127.0.0.1", protocol=mqtt.MQTTv311):
-        """platform: anything with an mqtt_port."""
+                 client_id=None, host="127.0.0.1", protocol=mqtt.MQTTv311, ca=None, certificate=None):
+        """platform: anything with an mqtt_port. ca: to trust, for TLS; certificate: its own, (file, key file)."""
         self.credential = credential
         self.product, self.device = credential.product, credential.device
         self.up = f"$resource/up/service/{self.product}/{self.device}"
@@ -75,14 +75,16 @@ class VendorDevice:
         self.buffer = StaleBuffer()
         self._connected = None
         self._subscribed = None
-        self._client = self._make_client(client_id or self.product + self.device, protocol)
+        self._client = self._make_client(client_id or self.product + self.device, protocol, ca, certificate)
 
     # --- connection -------------------------------------------------------------------------------
 
-    def _make_client(self, client_id, protocol):
+    def _make_client(self, client_id, protocol, ca, certificate):
         clean = {} if protocol == mqtt.MQTTv5 else {"clean_session": True}
         client = mqtt.Client(client_id, protocol=protocol, **clean)
         client.username_pw_set(self._username, self._password)
+        if ca:
+            client.tls_set(str(ca), *map(str, certificate or ()))
         client.max_inflight_messages_set(1000)
         client.on_socket_open = lambda c, u, sock: sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.on_connect = self._on_connect
