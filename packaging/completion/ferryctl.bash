@@ -1,7 +1,7 @@
 # Completion of ferryctl(1) for bash.
 
 _ferryctl() {
-  local everybody='--api --token-file --data --json --help --version -h -V'
+  local everybody='--api --token-file --data --ca-file --json --help --version -h -V'
   local flags=' --json --help --version -h -V --all --all-versions --force --wait '
   local -A options=(
     ['product add']='' ['product list']='--limit -n' ['product rm']=''
@@ -41,7 +41,7 @@ _ferryctl() {
   COMPREPLY=()
   case $option in
     '') ;;
-    --token-file | --device-info | --secret-file | --output | -o | --devices-file)
+    --token-file | --ca-file | --device-info | --secret-file | --output | -o | --devices-file)
       compopt -o default
       return ;;
     --data)

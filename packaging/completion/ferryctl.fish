@@ -38,6 +38,7 @@ complete -c ferryctl -n '__ferryctl_count 3; and __ferryctl_at resource add' -F
 complete -c ferryctl -l api -x -d 'Address of the operator API'
 complete -c ferryctl -l token-file -rF -d 'File with the token'
 complete -c ferryctl -l data -x -a '(__fish_complete_directories)' -d 'Data folder of a ferryd on this machine'
+complete -c ferryctl -l ca-file -rF -d 'Certificates to trust (PEM)'
 complete -c ferryctl -l json -d 'Print JSON and nothing else'
 complete -c ferryctl -s h -l help -d 'This text, or that of one command'
 complete -c ferryctl -s V -l version -d 'The version'
