@@ -61,7 +61,7 @@ def test_both_directions_run_at_once(library, fake, make_file):
     fake.slow_s = fake.slow_read_s = 0.02
     body = os.urandom(4 * MIB)
     fake.offer("b.bin", body)
-    file = make_file(12 * MIB)
+    file = make_file(6 * MIB)
     assert library.call("listen", library.inbox) == OK
     assert library.call("upload", file) == OK
 
@@ -369,7 +369,7 @@ def test_a_broker_that_accepts_and_says_nothing_costs_no_cpu(make_library, mute_
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_a_transfer_that_its_rate_limit_holds_back_sleeps_meanwhile(fake, make_library, make_file, direction):
-    library = make_library(fake.broker, rate_bytes_per_s=256 * 1024)
+    library = make_library(fake.broker, rate_bytes_per_s=512 * 1024)
     fake.offer("b.bin", os.urandom(MIB))
     assert library.call("upload", make_file(MIB)) == OK if direction == "up" else \
         library.call("download", library.inbox) == OK

@@ -162,27 +162,3 @@ def test_every_installed_header_stands_alone(prefix, header, compiler, standard)
     language = "c++" if compiler == "g++" else "c"
     run(compiler, f"-std={standard}", *STRICT, "-fsyntax-only", "-x", language, "-I", prefix / "include", "-",
         input=f"#include <{header}>\n")
-
-
-def c_blocks(path, begin, strip):
-    """The indented examples of a header, or the ```c blocks of a page."""
-    text = path.read_text()
-    return [re.sub(strip, "", block, flags=re.M) for block in re.findall(begin, text, re.M | re.S)]
-
-
-@pytest.mark.parametrize("where", ["device/include/ferry/ferry.h", "docs/device.md"])
-def test_the_examples_of_the_documentation_compile(prefix, where):
-    if where.endswith(".h"):
-        blocks = c_blocks(SOURCE_DIR / where, r"^ \*\n((?: \*     [^\n]*\n)+)", r"^ \*     ")
-    else:
-        blocks = [block for block in c_blocks(SOURCE_DIR / where, r"^```c\n(.*?)^```", r"$^") if "ferry_open" in block
-                  or "ferry_step" in block]
-    assert len(blocks) >= 2
-    for block in blocks:
-        declared = "" if "struct ferry *ferry" in block else "    struct ferry *ferry = mine;\n"
-        program = ("#include <ferry/ferry.h>\n#include <poll.h>\n#include <stdio.h>\n"
-                   "int example(const char *secret, int fd, void *mine);\n"
-                   "int example(const char *secret, int fd, void *mine)\n{\n    (void)secret;\n    (void)fd;\n"
-                   f"    (void)mine;\n{declared}{block.replace('...', ';')}\n    return ferry == NULL;\n}}\n")
-        run("cc", "-std=c11", "-Wall", "-Werror", "-Wno-unreachable-code", "-fsyntax-only", "-x", "c", "-I",
-            prefix / "include", "-", input=program)
