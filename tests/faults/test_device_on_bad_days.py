@@ -395,8 +395,19 @@ def test_a_link_in_place_of_the_partial_file_is_not_followed(device, fake):
     victim.write_bytes(b"mine")
     device.part.symlink_to(victim)
     fake.offer("b.bin", b"x" * 10)
-    assert device.download().returncode == FAILED
+    assert device.download().returncode == DONE
     assert victim.read_bytes() == b"mine"
+    assert [path.name for path in device.inbox.iterdir()] == ["b.bin"]
+    assert (device.inbox / "b.bin").read_bytes() == b"x" * 10
+
+
+def test_a_folder_in_place_of_the_partial_file_ends_the_download(device, fake):
+    device.part.mkdir()
+    (device.part / "mine").write_bytes(b"mine")
+    fake.offer("b.bin", b"x" * 10)
+    assert device.download().returncode == FAILED
+    assert (device.part / "mine").read_bytes() == b"mine"
+    assert fake.results == [("b.bin", "fail", -1)]
 
 
 def test_a_file_without_room_is_refused_before_the_first_byte(device, fake, small_disk):

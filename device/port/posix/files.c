@@ -149,22 +149,18 @@ static bool is_remembered(const struct ferry *f, int fd)
     return part_id_of(fd, &id) && id == f->files.part_id;
 }
 
-/* Opens what is there; anew: makes another one in its place. */
+/* Opens what is there; anew: makes another one in place of whatever has its name. */
 static int part_open(struct ferry *f, bool anew)
 {
-    struct stat st;
-    int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC, fd = openat(f->files.dir_fd, f->files.part_name, flags);
+    int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
 
-    if (fd >= 0 && anew && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+    if (!anew)
+        return openat(f->files.dir_fd, f->files.part_name, flags);
+    (void)unlinkat(f->files.dir_fd, f->files.part_name, 0);
+    int fd = openat(f->files.dir_fd, f->files.part_name, flags | O_CREAT | O_EXCL, 0666);
+    f->files.part_listed = false;
+    if (fd >= 0 && !part_id_of(fd, &f->files.part_id))
         close_fd(&fd);
-        errno = unlinkat(f->files.dir_fd, f->files.part_name, 0) == 0 ? ENOENT : errno;
-    }
-    if (fd < 0 && errno == ENOENT && anew) {
-        fd = openat(f->files.dir_fd, f->files.part_name, flags | O_CREAT | O_EXCL, 0666);
-        f->files.part_listed = false;
-        if (fd >= 0 && !part_id_of(fd, &f->files.part_id))
-            close_fd(&fd);
-    }
     return fd;
 }
 
@@ -188,7 +184,7 @@ static ferry_fault part_prepare(struct ferry *f, const ferry_action *act, uint64
         close_fd(fd);
         *fd = part_open(f, true);
     }
-    if (*fd < 0 || fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode))
+    if (*fd < 0 || fstat(*fd, &st) != 0)
         return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
     uint64_t held = (uint64_t)st.st_blocks * 512;
     if (!has_room(*fd, act->size > held ? act->size - held : 0))
