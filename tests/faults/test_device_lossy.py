@@ -34,9 +34,9 @@ class Namespace:
         ip("netns", "add", self.name)
         ip("link", "add", outer, "type", "veth", "peer", "name", inner, "netns", self.name)
         ip("addr", "add", f"{self.host}/30", "dev", outer)
-        ip("link", "set", outer, "up")
         ip("-n", self.name, "addr", "add", f"{device}/30", "dev", inner)
-        ip("-n", self.name, "link", "set", inner, "up")
+        for end in ((outer,), (inner, "-n", self.name)):  # packets of the size that they have on a cable
+            ip(*end[1:], "link", "set", end[0], "gso_max_segs", "1", "up")
 
     def lose(self, permille):
         """So many of a thousand packets in each direction; what was lost before is forgotten."""

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 from fake_platform import Cut, FakePlatform, Stall
-from ferry import DeviceCredential, wait_for
+from ferry import SANITIZED, DeviceCredential, wait_for
 from ferry_device import DONE, FAILED, FerryDevice
 
 MIB = 1 << 20
@@ -82,7 +82,7 @@ def interrupted(tmp_path_factory):
 
 
 def sample(numbers):
-    return numbers if LONG else sorted({*numbers[:4], *numbers[::17], *numbers[-2:]})
+    return numbers if LONG else sorted({*numbers[:4], *numbers[::60 if SANITIZED else 17], *numbers[-2:]})
 
 
 def test_an_undamaged_snapshot_goes_on(interrupted):
