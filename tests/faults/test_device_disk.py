@@ -4,12 +4,11 @@ import errno
 import os
 
 import pytest
+from device_command import DONE, FAILED, Command
 from fake_platform import FakePlatform
-from ferry import DeviceCredential, wait_for
-from ferry_device import DONE, FAILED, FerryDevice
+from ferry import wait_for
 
 MIB = 1 << 20
-SECRET = "MDEyMzQ1Njc4OWFiY2RlZg=="
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def fake():
 
 @pytest.fixture
 def device(tmp_path, fake):
-    with contextlib.closing(FerryDevice(tmp_path, fake.broker, DeviceCredential("p1", "d1", SECRET))) as device:
+    with contextlib.closing(Command(tmp_path, broker=fake.broker)) as device:
         yield device
 
 

@@ -12,16 +12,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from device_command import FAILED, NETWORK, REFUSED, Command
 from fake_platform import Corrupt, Cut, FakePlatform, Status
 from fault_proxy import BlackHole, Cut as LinkCut, MqttProxy, Refuse, always
-from ferry import PATIENCE, DeviceCredential
-from ferry_device import FAILED, NETWORK, REFUSED, FerryDevice
+from ferry import PATIENCE
 
 MIB = 1 << 20
 GIVE_UP_S, LAST_ATTEMPT_S = 4, 2
 RESTARTS_S = 9  # a beginning from zero has its own count: three, with growing pauses
 AT_ONCE = 32
-SECRET = "MDEyMzQ1Njc4OWFiY2RlZg=="
 
 pytestmark = pytest.mark.xdist_group("device_gives_up")
 
@@ -133,7 +132,7 @@ def run_case(folder, task, case):
         proxy.plan = case.link
         for name, value in case.set.items():
             setattr(platform, name, value)
-        device = FerryDevice(folder, f"mqtt://127.0.0.1:{proxy.port}", DeviceCredential("p1", "d1", SECRET))
+        device = Command(folder, broker=f"mqtt://127.0.0.1:{proxy.port}")
         with contextlib.closing(device):
             check(case, device, platform, proxy, run_command(task, case, device, platform))
 

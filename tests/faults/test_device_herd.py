@@ -8,12 +8,11 @@ import signal
 import time
 
 import pytest
+from device_command import DONE, Command
 from fake_platform import FakePlatform
 from fault_proxy import MqttProxy, Refuse, always
-from ferry import PATIENCE, SANITIZED, DeviceCredential, wait_for
-from ferry_device import DONE, FerryDevice
+from ferry import PATIENCE, SANITIZED, wait_for
 
-SECRET = "MDEyMzQ1Njc4OWFiY2RlZg=="
 LONG = bool(os.environ.get("FERRY_LONG"))
 DEVICES = 200 if LONG else 20 if SANITIZED else 50
 OUTAGE_S = 15 if LONG else 4
@@ -35,7 +34,7 @@ def herd(tmp_path):
         for number in range(DEVICES):
             folder = tmp_path / str(number)
             folder.mkdir()
-            device = FerryDevice(folder, f"mqtt://127.0.0.1:{proxy.port}", DeviceCredential("p1", f"d{number}", SECRET))
+            device = Command(folder, broker=f"mqtt://127.0.0.1:{proxy.port}", device=f"d{number}")
             stack.callback(device.close)
             device.start("agent", "--dir", device.inbox)
             devices.append(device)

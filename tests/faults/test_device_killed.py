@@ -12,10 +12,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from device_command import DONE, FAILED, REFUSED, Command
 from fake_platform import Cut as FakeCut, FakePlatform, Status
 from fault_proxy import Cut, DeviceNetwork, first
-from ferry import SANITIZED, ApiError, DeviceCredential
-from ferry_device import DONE, FAILED, REFUSED, FerryDevice
+from ferry import SANITIZED, ApiError
 
 from shim import build_shim
 from steps import Steps
@@ -25,7 +25,6 @@ SMALL, LARGE, CUT_AT = 300 * KIB, 1536 * KIB, MIB + 7
 AT_ONCE = 12
 FEW = 4  # steps that a run may lack or have more than another one: how the network cuts the bytes is chance
 LONG = bool(os.environ.get("FERRY_LONG"))
-SECRET = "MDEyMzQ1Njc4OWFiY2RlZg=="
 
 pytestmark = pytest.mark.xdist_group("device_killed")  # each test keeps both processors busy by itself
 
@@ -51,7 +50,7 @@ class World:
 
     def connect(self, folder):
         self.network = DeviceNetwork(self.platform)
-        self.device = FerryDevice(folder, self.network.broker, self.platform.new_device(self.store.product))
+        self.device = Command.of(folder, self.platform, self.platform.new_device(self.store.product), self.network.broker)
 
     def close(self):
         self.device.close()
@@ -93,7 +92,7 @@ class Upload(World):
 
     def check_platform(self, before):
         assert self.file.read_bytes() == self.body
-        rows = self.platform.api.uploads(self.device.product, self.device.name)
+        rows = self.platform.api.uploads(self.device.product, self.device.device)
         # Killed when everything was over, the next run sends the file once more, as it was told.
         assert len(rows) == 1 or (len(rows) == 2 and any(step.what == "unlink" for step in before))
         for row in rows:
@@ -121,7 +120,7 @@ class FakeUpload(Upload):
 
     def connect(self, folder):
         self.platform = FakePlatform(tus=False).__enter__()
-        self.device = FerryDevice(folder, self.platform.broker, DeviceCredential("p1", "d1", SECRET))
+        self.device = Command(folder, broker=self.platform.broker)
 
     def close(self):
         self.device.close()
@@ -173,13 +172,13 @@ class Download(World):
     def deliver(self, name):
         """The same bytes for every device: a platform keeps the files of the day open."""
         self.expected[name] = self.store.resource(name, self.size)
-        return self.platform.api.deploy(self.store.product, name, [self.device.name])["id"]
+        return self.platform.api.deploy(self.store.product, name, [self.device.device])["id"]
 
     def command(self):
         return ["download", "--dir", self.device.inbox]
 
     def check_platform(self, _before):
-        assert self.platform.api.download_task(self.deployment, self.device.name)["state"] == "done"
+        assert self.platform.api.download_task(self.deployment, self.device.device)["state"] == "done"
 
 
 class BrokenDownload(Download):
@@ -228,7 +227,7 @@ class RefusedDownload(Download):
         (self.device.inbox / "b.bin").write_bytes(b"foreign")
 
     def check_platform(self, _before):
-        assert self.platform.api.download_task(self.deployment, self.device.name)["state"] == "failed"
+        assert self.platform.api.download_task(self.deployment, self.device.device)["state"] == "failed"
 
 
 class CancelledDownload(BrokenDownload):

@@ -7,8 +7,8 @@ import os
 import subprocess
 
 import pytest
+from device_command import DONE, Command
 from ferry import Platform
-from ferry_device import DONE, FerryDevice
 
 LONG = bool(os.environ.get("FERRY_LONG"))
 SIZE = 4_000_000 if LONG else 400_000
@@ -77,19 +77,19 @@ def lossy():
 @pytest.mark.parametrize("permille", [20, 100] if not LONG else [10, 50, 100])
 def test_lost_packets_cost_time_and_nothing_else(lossy, tmp_path, permille):
     namespace, platform = lossy
-    device = FerryDevice(tmp_path, f"mqtt://{namespace.host}:{platform.mqtt_port}", platform.new_device())
+    device = Command.of(tmp_path, platform, platform.new_device(), f"mqtt://{namespace.host}:{platform.mqtt_port}")
     device.wrapper = namespace.inside
     file = device.folder / "a.bin"
     file.write_bytes(os.urandom(SIZE))
     platform.api.resource_add(device.product, "b.bin", file.read_bytes())
-    order = platform.api.deploy(device.product, "b.bin", [device.name])["id"]
+    order = platform.api.deploy(device.product, "b.bin", [device.device])["id"]
     namespace.lose(permille)
     with contextlib.closing(device):
         assert device.upload(file, timeout_s=300).returncode == DONE
         assert device.download("--wait", timeout_s=300).returncode == DONE
     assert namespace.lost() > 0
-    (row,) = platform.api.uploads(device.product, device.name)
+    (row,) = platform.api.uploads(device.product, device.device)
     assert row["state"] == "done" and platform.api.upload_bytes(row["id"]) == file.read_bytes()
     assert (device.inbox / "b.bin").read_bytes() == file.read_bytes()
-    assert platform.api.download_task(order, device.name)["state"] == "done"
+    assert platform.api.download_task(order, device.device)["state"] == "done"
     assert device.leftovers() == []

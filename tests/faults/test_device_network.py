@@ -10,9 +10,9 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from device_command import DONE, Command
 from fault_proxy import (BlackHole, Corrupt, Cut, Delay, DeviceNetwork, Drop, HalfClose, Rate, Refuse, Repeat, always,
                          first)
-from ferry_device import DONE, FerryDevice
 
 KIB, MIB = 1 << 10, 1 << 20
 LARGE, SMALL = 1536 * KIB, 100 * KIB
@@ -139,23 +139,23 @@ class Place:
         file = device.folder / "a.bin"
         file.write_bytes(os.urandom(size))
         yield ["upload", file]
-        (row,) = self.platform.api.uploads(device.product, device.name)
+        (row,) = self.platform.api.uploads(device.product, device.device)
         assert (row["state"], row["size"]) == ("done", size)
         assert self.platform.api.upload_bytes(row["id"]) == file.read_bytes()
         assert list(device.inbox.iterdir()) == []
 
     def download(self, device, _size):
-        order = self.platform.api.deploy(device.product, "b.bin", [device.name])["id"]
+        order = self.platform.api.deploy(device.product, "b.bin", [device.device])["id"]
         yield ["download", "--wait", "--dir", device.inbox]
         assert {path.name: path.read_bytes() for path in device.inbox.iterdir()} == {"b.bin": self.body}
-        assert self.platform.api.download_task(order, device.name)["state"] == "done"
+        assert self.platform.api.download_task(order, device.device)["state"] == "done"
 
     def run(self, name, task, case):
         folder = self.folder / name
         folder.mkdir()
         with DeviceNetwork(self.platform) as network:
             network.http.plan, network.mqtt.plan = case.http, case.mqtt
-            device = FerryDevice(folder, network.broker, self.platform.new_device(self.product))
+            device = Command.of(folder, self.platform, self.platform.new_device(self.product), network.broker)
             try:
                 steps = getattr(self, task)(device, case.size)
                 done = device.run(*next(steps), timeout_s=case.timeout_s)

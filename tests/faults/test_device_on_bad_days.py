@@ -5,61 +5,14 @@ What the device believes (exit status, words, files) and what the platform saw a
 import json
 import os
 import signal
-import subprocess
 import time
 
 import pytest
+from device_command import DONE, FAILED, NETWORK, REFUSED, SECRET, USAGE, Command
 from fake_platform import Corrupt, Cut, FakePlatform, Stall, Status, Swap
-from ferry import PATIENCE, SANITIZER_MARKS, program, wait_for
+from ferry import PATIENCE, wait_for
 
-DONE, FAILED, USAGE, REFUSED, NETWORK = range(5)
 MIB = 1 << 20
-SECRET = "MDEyMzQ1Njc4OWFiY2RlZg=="
-
-
-class Device:
-    """One device's folder and its calls of `ferry`."""
-
-    def __init__(self, folder, platform, product="p1", name="d1"):
-        self.folder, self.product, self.name = folder, product, name
-        self.started = []
-        self.inbox = folder / "inbox"
-        self.inbox.mkdir()
-        self.secret = folder / "secret"
-        self.secret.write_text(SECRET + "\n")
-        self.secret.chmod(0o600)
-        self.state = folder / "state" / product / name
-        self.identity = ["--product", product, "--device", name, "--secret-file", self.secret]
-        self.where = ["--broker", platform.broker, "--state-dir", folder / "state"]
-        self.part = self.inbox / f".ferry-{product}-{name}.part"
-
-    def start(self, *args):
-        env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-        env["HOME"] = str(self.folder)
-        process = subprocess.Popen([program("ferry"), *self.identity, *self.where, *args], text=True, env=env,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        self.started.append(process)
-        return process
-
-    def end(self, process, timeout_s=60):
-        out, err = process.communicate(timeout=timeout_s * PATIENCE)
-        assert not any(mark in err for mark in SANITIZER_MARKS), err
-        assert SECRET not in out + err
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def run(self, *args, timeout_s=60):
-        return self.end(self.start(*args), timeout_s)
-
-    def upload(self, file, *args):
-        return self.run("upload", file, *args)
-
-    def download(self, *args):
-        return self.run("download", "--dir", self.inbox, *args)
-
-    def leftovers(self):
-        """Files beside the received ones, and remembered transfers."""
-        hidden = [path.name for path in self.inbox.iterdir() if path.name.startswith(".")]
-        return hidden + [path.name for path in self.state.glob("*.state")]
 
 
 @pytest.fixture
@@ -70,12 +23,9 @@ def fake():
 
 @pytest.fixture
 def device(tmp_path, fake):
-    device = Device(tmp_path, fake)
+    device = Command(tmp_path, broker=fake.broker)
     yield device
-    for process in device.started:  # of a test that failed half-way
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
+    device.close()
 
 
 def make_file(device, size=3 * MIB, name="a.bin"):
@@ -190,7 +140,7 @@ def test_a_done_without_an_object_sends_the_file_again(device, fake):
 
 def test_a_platform_that_does_not_know_request_ids_serves_as_well(tmp_path):
     with FakePlatform(echo_ids=False) as platform:
-        device = Device(tmp_path, platform)
+        device = Command(tmp_path, broker=platform.broker)
         file = make_file(device)
         assert device.upload(file).returncode == DONE
         platform.offer("b.bin", file.read_bytes())
@@ -488,7 +438,7 @@ def test_an_agent_takes_what_is_there_and_what_is_pushed_and_ends_cleanly(device
     wait_for(lambda: fake.messages[-1]["type"] == "get_download_task", what="the next question")
     time.sleep(0.2)
     fake.offer("two", b"2" * 2000)
-    fake.push(device.product, device.name)
+    fake.push(device.product, device.device)
     wait_for(lambda: (device.inbox / "two").exists(), what="the pushed file")
     wait_for(lambda: len(fake.results) == 2 and fake.messages[-1]["type"] == "get_download_task", what="both reports")
     process.send_signal(signal.SIGTERM)
@@ -506,7 +456,7 @@ def test_an_agent_goes_on_after_a_file_that_it_cannot_take(device, fake):
     fake.offers.popleft() if fake.offers and fake.offers[0]["name"] == "../bad" else None
     fake.offer("good", b"y" * 10)
     time.sleep(0.5)
-    fake.push(device.product, device.name)
+    fake.push(device.product, device.device)
     wait_for(lambda: (device.inbox / "good").exists(), what="the good file")
     process.send_signal(signal.SIGTERM)
     assert device.end(process).returncode == DONE
@@ -521,11 +471,11 @@ def test_an_agent_whose_folder_was_replaced_uses_the_new_one(device, fake):
     device.inbox.mkdir()
     time.sleep(0.2)
     fake.offer("two", b"2" * 10)
-    fake.push(device.product, device.name)
+    fake.push(device.product, device.device)
     wait_for(lambda: len(fake.results) == 2, what="its first try")
     time.sleep(1.5)  # the agent's pause after a failure
     fake.offer("three", b"3" * 10)
-    fake.push(device.product, device.name)
+    fake.push(device.product, device.device)
     wait_for(lambda: (device.inbox / "three").exists(), what="a file in the new folder")
     process.send_signal(signal.SIGTERM)
     assert device.end(process).returncode == DONE
@@ -580,7 +530,7 @@ def test_without_a_broker_the_command_says_so_and_ends_with_4(device, fake):
 
 def test_a_refused_credential_ends_with_3_and_says_what_to_check(tmp_path):
     with FakePlatform(broker_password="x") as platform:
-        device = Device(tmp_path, platform)
+        device = Command(tmp_path, broker=platform.broker)
         done = device.upload(make_file(device, 10))
         assert done.returncode == REFUSED
         assert "secret" in done.stderr
@@ -610,7 +560,7 @@ def test_the_vendors_device_file_is_understood(device, fake):
     info = device.folder / "device_info.json"
     info.write_text(json.dumps({"auth_mode": "KEY", "productId": "p1", "deviceName": "d1",
                                 "key_deviceinfo": {"deviceSecret": SECRET}}))
-    device.identity = ["--device-info", info]
+    device.options[:6] = ["--device-info", info]
     assert device.upload(make_file(device, 10)).returncode == DONE
     info.write_text("{")
     assert device.upload(make_file(device, 10)).returncode == USAGE
@@ -628,13 +578,12 @@ def test_a_wrong_call_ends_with_2_and_says_what_is_wrong(device, fake, args, wor
     assert fake.messages == []
 
 
-def test_settings_come_from_flags_then_environment_then_file(device, fake, monkeypatch):
+def test_settings_come_from_flags_then_environment_then_file(device, fake):
     config = device.folder / "ferry.ini"
     config.write_text(f"broker = {fake.broker}\nstate-dir = {device.folder / 'state'}\nproduct = p1\ndevice = wrong\n")
-    monkeypatch.setenv("FERRY_CONFIG", str(config))
-    monkeypatch.setenv("FERRY_DEVICE", "d1")
-    device.identity, device.where = ["--secret-file", device.secret], []
-    assert device.upload(make_file(device, 10)).returncode == DONE
+    device.options = ["--secret-file", device.secret_file]
+    done = device.upload(make_file(device, 10), env={"FERRY_CONFIG": str(config), "FERRY_DEVICE": "d1"})
+    assert done.returncode == DONE
     assert (device.state).is_dir()
 
 

@@ -4,9 +4,9 @@ import os
 import signal
 
 import pytest
+from device_command import DONE, FAILED, NETWORK, Command
 from fault_proxy import DeviceNetwork, Drop, always, first
 from ferry import Platform, wait_for
-from ferry_device import DONE, FAILED, NETWORK, FerryDevice
 
 SIZE = 200_000
 
@@ -29,7 +29,7 @@ class Upload:
         self.command = ["upload", self.file]
 
     def check(self):
-        (row,) = self.platform.api.uploads(self.device.product, self.device.name)
+        (row,) = self.platform.api.uploads(self.device.product, self.device.device)
         assert row["state"] == "done"
         assert self.platform.api.upload_bytes(row["id"]) == self.file.read_bytes()
 
@@ -43,11 +43,11 @@ class Download:
         self.body = os.urandom(SIZE)
         self.command = ["download", "--dir", device.inbox]
         platform.api.resource_add(device.product, "b.bin", self.body)
-        self.order = platform.api.deploy(device.product, "b.bin", [device.name])["id"]
+        self.order = platform.api.deploy(device.product, "b.bin", [device.device])["id"]
 
     def check(self):
         assert (self.device.inbox / "b.bin").read_bytes() == self.body
-        assert self.platform.api.download_task(self.order, self.device.name)["state"] == self.state
+        assert self.platform.api.download_task(self.order, self.device.device)["state"] == self.state
 
 
 class RefusedDownload(Download):
@@ -79,7 +79,7 @@ def deaths():
 @pytest.mark.parametrize("task_class, what, device_dies", deaths())
 def test_a_result_survives_the_death_of_the_platform(mortal, tmp_path, task_class, what, device_dies):
     with DeviceNetwork(mortal) as network:
-        device = FerryDevice(tmp_path, network.broker, mortal.new_device())
+        device = Command.of(tmp_path, mortal, mortal.new_device(), network.broker)
         task = task_class(mortal, device)
         network.mqtt.plan = dies_with(what, task.word, mortal.kill9)
         try:
@@ -105,7 +105,7 @@ def test_a_result_survives_the_death_of_the_platform(mortal, tmp_path, task_clas
 @pytest.mark.parametrize("task_class", [Upload, Download, RefusedDownload], ids=lambda kind: kind.__name__)
 def test_a_result_that_nobody_confirms_is_kept_for_the_next_run(mortal, tmp_path, task_class):
     with DeviceNetwork(mortal) as network:
-        device = FerryDevice(tmp_path, network.broker, mortal.new_device())
+        device = Command.of(tmp_path, mortal, mortal.new_device(), network.broker)
         task = task_class(mortal, device)
         network.mqtt.plan = always(Drop("up", b'"state":"' + task.word, all=True))
         done = device.run(*task.command)
@@ -122,7 +122,7 @@ def test_a_result_that_nobody_confirms_is_kept_for_the_next_run(mortal, tmp_path
 def test_a_result_that_waits_is_told_when_an_agent_starts(mortal, tmp_path):
     """Whatever command made it."""
     with DeviceNetwork(mortal) as network:
-        device = FerryDevice(tmp_path, network.broker, mortal.new_device())
+        device = Command.of(tmp_path, mortal, mortal.new_device(), network.broker)
         task = Download(mortal, device)
         network.mqtt.plan = always(Drop("up", b'"state":"done"', all=True))
         process = device.start(*task.command)
@@ -132,7 +132,7 @@ def test_a_result_that_waits_is_told_when_an_agent_starts(mortal, tmp_path):
         network.mqtt.plan = always()
         agent = device.start("agent", "--dir", device.inbox)
         try:
-            mortal.api.wait_download(task.order, device.name, "done")
+            mortal.api.wait_download(task.order, device.device, "done")
             assert len(network.http.requests) == 1
             agent.send_signal(signal.SIGTERM)
             assert device.end(agent).returncode == DONE

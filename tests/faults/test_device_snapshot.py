@@ -7,13 +7,12 @@ import os
 import signal
 
 import pytest
+from device_command import DONE, FAILED, Command
 from fake_platform import Cut, FakePlatform, Stall
-from ferry import SANITIZED, DeviceCredential, wait_for
-from ferry_device import DONE, FAILED, FerryDevice
+from ferry import SANITIZED, wait_for
 
 MIB = 1 << 20
 SIZE = MIB + 50_000
-SECRET = "MDEyMzQ1Njc4OWFiY2RlZg=="
 LONG = bool(os.environ.get("FERRY_LONG"))
 
 
@@ -22,7 +21,7 @@ class Interrupted:
 
     def __init__(self, folder, platform, product="p1", name="d1"):
         self.platform = platform
-        self.device = FerryDevice(folder, platform.broker, DeviceCredential(product, name, SECRET))
+        self.device = Command(folder, broker=platform.broker, product=product, device=name)
         self.snapshot = self.device.state / "download.state"
         self.body = os.urandom(SIZE)
         self.interrupt("b.bin", self.body, MIB)
@@ -181,7 +180,7 @@ def test_a_snapshot_that_may_not_be_read_costs_a_new_beginning(interrupted):
 class InterruptedUpload:
     def __init__(self, folder, platform):
         self.platform = platform
-        self.device = FerryDevice(folder, platform.broker, DeviceCredential("p1", "d2", SECRET))
+        self.device = Command(folder, broker=platform.broker, device="d2")
         self.snapshot = self.device.state / "upload.state"
         self.file = folder / "a.bin"
         self.body = os.urandom(SIZE)
@@ -237,7 +236,7 @@ def full(tmp_path, small_disk):
     """A device whose state folder is on a disk that is full."""
     disk = small_disk(tmp_path / "state", 1)
     with FakePlatform() as platform:
-        device = FerryDevice(tmp_path, platform.broker, DeviceCredential("p1", "d1", SECRET))
+        device = Command(tmp_path, broker=platform.broker)
         device.state.mkdir(parents=True)
         with open(disk / "ballast", "wb", buffering=0) as ballast, contextlib.suppress(OSError):
             while ballast.write(bytes(4096)):

@@ -34,11 +34,12 @@ class Command:
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.lower().endswith("_proxy") and not name.startswith("FERRY_")}
         self.environment["HOME"] = str(folder)
+        self.wrapper = []  # a command that runs ferry, e.g. setpriv
 
     @classmethod
-    def of(cls, folder, platform, credential):
-        """A device that is registered on a real platform."""
-        command = cls(folder, broker=f"mqtt://127.0.0.1:{platform.mqtt_port}", product=credential.product,
+    def of(cls, folder, platform, credential, broker=None):
+        """A device that is registered on a real platform. broker: where it finds it, unless directly."""
+        command = cls(folder, broker=broker or f"mqtt://127.0.0.1:{platform.mqtt_port}", product=credential.product,
                       device=credential.device, secret=credential.secret)
         command.platform = platform
         return command
@@ -47,14 +48,18 @@ class Command:
         self.secret_file.write_text(secret)
         self.secret_file.chmod(0o600)
 
-    def start(self, *args, **popen):
-        """Its output goes to files, so that nobody has to read it while it runs; see out() and events()."""
+    def start(self, *args, env=None, **popen):
+        """
+        Its output goes to files, so that nobody has to read it while it runs; see out() and events(). env: what to
+        add to its environment.
+        """
         number = len(self.started)
         outputs = {}
         for name in ("stdout", "stderr"):
             outputs[name] = open(self.folder / f"{name}-{number}", "w+", encoding="utf-8")
-        process = subprocess.Popen([program("ferry"), *self.options, *args], env=self.environment,
-                                   stdin=subprocess.DEVNULL, **{**outputs, **popen})
+        process = subprocess.Popen([*self.wrapper, program("ferry"), *self.options, *args],
+                                   env={**self.environment, **(env or {})}, stdin=subprocess.DEVNULL,
+                                   **{**outputs, **popen})
         process.outputs = outputs
         self.started.append(process)
         return process
@@ -85,8 +90,19 @@ class Command:
         assert self.secret not in out + err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def run(self, *args, timeout_s=60):
-        return self.end(self.start(*args), timeout_s)
+    def run(self, *args, timeout_s=60, env=None):
+        return self.end(self.start(*args, env=env), timeout_s)
+
+    def upload(self, file, *args, **options):
+        return self.run("upload", file, *args, **options)
+
+    def download(self, *args, **options):
+        return self.run("download", "--dir", self.inbox, *args, **options)
+
+    def leftovers(self):
+        """Files beside the received ones, and remembered transfers."""
+        hidden = [path.name for path in self.inbox.iterdir() if path.name.startswith(".")]
+        return hidden + [path.name for path in self.state.glob("*.state*")]
 
     def stop(self, process, number=signal.SIGTERM):
         process.send_signal(number)

@@ -2,7 +2,7 @@
 
     with DeviceNetwork(platform) as network:              # broker and object store, seen through proxies
         network.http.plan = first(1, Cut("down", 100_000))
-        device = FerryDevice(tmp_path, network.broker, platform.new_device())
+        device = Command.of(tmp_path, platform, platform.new_device(), network.broker)
         device.download()
         assert network.http.hits                          # the fault came about
 
