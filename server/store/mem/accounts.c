@@ -194,30 +194,3 @@ ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, 
     *ret_count = smem_collect(reading.db, reading.view, &walk, device_filter, f, out, sizeof(*out), page->limit);
     return FERRY_OK;
 }
-
-/* --- tokens ------------------------------------------------------------------------------------ */
-
-ferry_err smem_token_put(struct store_conn *c, const struct token *t)
-{
-    return smem_change_put(c, SMEM_TOKENS, t);
-}
-
-static smem_verdict token_filter(const void *data, const void *arg)
-{
-    const struct token *t = data;
-
-    return memcmp(t->hash, arg, sizeof(t->hash)) == 0 ? SMEM_TAKE : SMEM_SKIP;
-}
-
-ferry_err smem_token_find(struct store_conn *c, const uint8_t hash[32], struct token *ret)
-{
-    const struct token probe = {.created_ms = 0};
-    const struct smem_walk walk = {.table = SMEM_TOKENS, .index = TOKEN_BY_NAME, .probe = &probe};
-    struct token found;
-    smem_auto_reading reading = smem_read_begin(c);
-
-    if (smem_collect(reading.db, reading.view, &walk, token_filter, hash, &found, sizeof(found), 1) == 0)
-        return FERRY_E_NOT_FOUND;
-    *ret = found;
-    return FERRY_OK;
-}

@@ -7,7 +7,7 @@
 
 #include "conn.h"
 
-/* accounts.c: values, products, devices, tokens */
+/* accounts.c: values, products, devices */
 ferry_err smem_value_get(struct store_conn *c, const char *key, void *out, size_t cap, size_t *ret_len);
 ferry_err smem_value_put(struct store_conn *c, const char *key, const void *bytes, size_t len);
 ferry_err smem_product_add(struct store_conn *c, const struct product *p);
@@ -23,8 +23,6 @@ ferry_err smem_device_set_disabled(struct store_conn *c, const struct device_key
 ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key);
 ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                            struct device *out, size_t *ret_count);
-ferry_err smem_token_put(struct store_conn *c, const struct token *t);
-ferry_err smem_token_find(struct store_conn *c, const uint8_t hash[32], struct token *ret);
 
 /* resources.c */
 ferry_err smem_resource_add(struct store_conn *c, const struct resource *r);
@@ -74,5 +72,33 @@ ferry_err smem_download_prune(struct store_conn *c, uint64_t ended_before_ms, si
 ferry_err smem_latest_ms(struct store_conn *c, uint64_t *ret_ms);
 ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms);
 ferry_err smem_totals(struct store_conn *c, struct store_totals *ret);
+
+/* operators.c: tokens, users, sessions, lockouts */
+ferry_err smem_token_put(struct store_conn *c, const struct token *t);
+ferry_err smem_token_find(struct store_conn *c, const uint8_t hash[32], struct token *ret);
+ferry_err smem_token_get(struct store_conn *c, const char *name, struct token *ret);
+ferry_err smem_token_remove(struct store_conn *c, const char *name);
+ferry_err smem_token_touch(struct store_conn *c, const char *name, uint64_t used_ms);
+ferry_err smem_token_list(struct store_conn *c, const struct store_page *page, struct token *out, size_t *ret_count);
+ferry_err smem_user_put(struct store_conn *c, const struct user *u);
+ferry_err smem_user_get(struct store_conn *c, const char *name, struct user *ret);
+ferry_err smem_user_remove(struct store_conn *c, const char *name);
+ferry_err smem_user_list(struct store_conn *c, const struct store_page *page, struct user *out, size_t *ret_count);
+ferry_err smem_session_put(struct store_conn *c, const struct session *s);
+ferry_err smem_session_find(struct store_conn *c, const uint8_t hash[32], struct session *ret);
+ferry_err smem_session_remove(struct store_conn *c, const uint8_t hash[32]);
+ferry_err smem_session_touch(struct store_conn *c, const uint8_t hash[32], uint64_t used_ms);
+ferry_err smem_session_trim(struct store_conn *c, const char *user, uint32_t keep);
+ferry_err smem_session_prune(struct store_conn *c, uint64_t used_before_ms, uint64_t now_ms);
+ferry_err smem_lockout_get(struct store_conn *c, const char *name, struct lockout *ret);
+ferry_err smem_lockout_put(struct store_conn *c, const struct lockout *l, uint32_t cap);
+ferry_err smem_lockout_remove(struct store_conn *c, const char *name);
+
+/* audit.c */
+ferry_err smem_audit_head(struct store_conn *c, struct audit_head *ret);
+ferry_err smem_audit_append(struct store_conn *c, const struct audit_record *r);
+ferry_err smem_audit_list(struct store_conn *c, const struct audit_filter *f, const struct store_page *page,
+                         struct audit_record *out, size_t *ret_count);
+ferry_err smem_audit_cut(struct store_conn *c, uint64_t seq);
 
 #endif

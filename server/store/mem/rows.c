@@ -84,6 +84,29 @@ static const struct smem_index token_indexes[] = {
     [TOKEN_BY_NAME] = {{TEXT(struct token, name)}, 1, NULL},
 };
 
+static const struct smem_index user_indexes[] = {
+    [USER_BY_NAME] = {{TEXT(struct user, name)}, 1, NULL},
+};
+
+static const struct smem_index session_indexes[] = {
+    [SESSION_BY_HASH] = {{TEXT(struct row_session, key)}, 1, NULL},
+    [SESSION_BY_USER] = {{TEXT(struct row_session, session.user), U64(struct row_session, session.created_ms),
+                          TEXT(struct row_session, key)}, 3, NULL},
+};
+
+static const struct smem_index lockout_indexes[] = {
+    [LOCKOUT_BY_NAME] = {{TEXT(struct lockout, name)}, 1, NULL},
+    [LOCKOUT_BY_TIME] = {{U64(struct lockout, updated_ms), TEXT(struct lockout, name)}, 2, NULL},
+};
+
+static const struct smem_index audit_indexes[] = {
+    [AUDIT_BY_SEQ] = {{U64(struct audit_record, seq)}, 1, NULL},
+};
+
+static const struct smem_index audit_head_indexes[] = {
+    {{U64(struct row_audit_head, one)}, 1, NULL},
+};
+
 #define R(member) TEXT(struct resource, member)
 static const struct smem_index resource_indexes[] = {
     [RESOURCE_BY_ID] = {{R(id)}, 1, NULL},
@@ -133,8 +156,19 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_PRODUCTS] = {sizeof(struct product), {0}, {AT(struct product, created_ms)}, INDEXES(product_indexes)},
     [SMEM_DEVICES] = {sizeof(struct row_device), {0}, {AT(struct row_device, device.created_ms)},
                       INDEXES(device_indexes)},
-    [SMEM_TOKENS] = {sizeof(struct token), {0}, {AT(struct token, created_ms), AT(struct token, expires_ms)},
-                     INDEXES(token_indexes)},
+    [SMEM_TOKENS] = {sizeof(struct token), {0}, {AT(struct token, created_ms), AT(struct token, expires_ms),
+                     AT(struct token, used_ms)}, INDEXES(token_indexes)},
+    [SMEM_USERS] = {sizeof(struct user), {0}, {AT(struct user, created_ms), AT(struct user, changed_ms)},
+                    INDEXES(user_indexes)},
+    [SMEM_SESSIONS] = {sizeof(struct row_session), {0},
+                       {AT(struct row_session, session.created_ms), AT(struct row_session, session.used_ms),
+                        AT(struct row_session, session.expires_ms)}, INDEXES(session_indexes)},
+    [SMEM_LOCKOUTS] = {sizeof(struct lockout), {0}, {AT(struct lockout, until_ms), AT(struct lockout, updated_ms)},
+                       INDEXES(lockout_indexes)},
+    [SMEM_AUDIT] = {sizeof(struct audit_record), {0}, {AT(struct audit_record, seq), AT(struct audit_record, time_ms)},
+                    INDEXES(audit_indexes)},
+    [SMEM_AUDIT_HEAD] = {sizeof(struct row_audit_head), {0}, {AT(struct row_audit_head, head.seq)},
+                         INDEXES(audit_head_indexes)},
     [SMEM_RESOURCES] = {sizeof(struct resource), {AT(struct resource, id)},
                         {AT(struct resource, size), AT(struct resource, created_ms)}, INDEXES(resource_indexes)},
     [SMEM_UPLOADS] = {sizeof(struct upload_task), {U_AT(id)},

@@ -23,9 +23,24 @@ struct row_download {
     uint64_t due_ms;           /* 0: not waiting */
 };
 
+struct row_session {
+    struct session session;
+    char key[2 * 32 + 1]; /* its hash in hexadecimal */
+};
+struct row_audit_head {
+    struct audit_head head;
+    uint64_t one; /* always 1 */
+};
+
+enum { SESSIONS_LOOK_MAX = 128 }; /* sessions looked at in one step */
+
 enum { PRODUCT_BY_NAME };
 enum { DEVICE_BY_KEY, DEVICE_BY_JOINED };
 enum { TOKEN_BY_NAME }; /* few: a token is found by its hash one by one */
+enum { USER_BY_NAME };
+enum { SESSION_BY_HASH, SESSION_BY_USER };
+enum { LOCKOUT_BY_NAME, LOCKOUT_BY_TIME };
+enum { AUDIT_BY_SEQ };
 enum { RESOURCE_BY_ID, RESOURCE_BY_PRODUCT, RESOURCE_BY_NAME };
 enum { UPLOAD_BY_ID, UPLOAD_BY_PRODUCT, UPLOAD_BY_DEVICE, UPLOAD_BY_NAME, UPLOAD_OPEN, UPLOAD_DUE, UPLOAD_ENDED };
 enum {

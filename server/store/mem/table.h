@@ -52,6 +52,11 @@ typedef enum {
     SMEM_UPLOADS,
     SMEM_DEPLOYMENTS,
     SMEM_DOWNLOADS,
+    SMEM_USERS,
+    SMEM_SESSIONS,
+    SMEM_LOCKOUTS,
+    SMEM_AUDIT,
+    SMEM_AUDIT_HEAD,
     SMEM_TABLES
 } smem_table_id;
 

@@ -4,15 +4,6 @@
 
 #include <string.h>
 
-/* A change of one row that must be there. */
-static ferry_err changed_one(struct query *q)
-{
-    int changes = 0;
-    ferry_err err = sq_query_run(q, &changes);
-
-    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
-}
-
 /* --- values ------------------------------------------------------------------------------------ */
 
 struct value {
@@ -108,7 +99,7 @@ static ferry_err remove_product(struct store_conn *c, const char *name)
     if (err != FERRY_OK)
         return err;
     sq_query_text(&q, name);
-    err = changed_one(&q);
+    err = sq_query_run_one(&q);
     return err == FERRY_E_NOT_FOUND ? FERRY_E_STATE : err;
 }
 
@@ -157,7 +148,7 @@ static ferry_err add_device(struct store_conn *c, const struct device *d)
     sq_query_bytes(&q, d->secret, d->secret_len);
     sq_query_int(&q, d->disabled);
     sq_query_u64(&q, d->created_ms);
-    return changed_one(&q); /* nothing is inserted when there is no such product */
+    return sq_query_run_one(&q); /* nothing is inserted when there is no such product */
 }
 
 ferry_err sq_device_add(struct store_conn *c, const struct device *d)
@@ -193,7 +184,7 @@ static ferry_err disable_device(struct store_conn *c, const struct device_key *k
 
     bind_key(&q, key);
     sq_query_int(&q, disabled);
-    return changed_one(&q);
+    return sq_query_run_one(&q);
 }
 
 ferry_err sq_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled)
@@ -208,7 +199,7 @@ static ferry_err remove_device(struct store_conn *c, const struct device_key *ke
     query_auto q = sq_query_begin(c, STMT_DEVICE_REMOVE);
 
     bind_key(&q, key);
-    return changed_one(&q);
+    return sq_query_run_one(&q);
 }
 
 ferry_err sq_device_remove(struct store_conn *c, const struct device_key *key)
@@ -229,45 +220,4 @@ ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, co
     sq_page_bind_names(&q, page, f->name_prefix, &names);
     sq_query_text(&q, f->product);
     return sq_query_many(&q, read_device, sizeof(*out), out, page->limit, ret_count);
-}
-
-/* --- tokens ------------------------------------------------------------------------------------ */
-
-static void read_token(struct query *q, void *row)
-{
-    struct token *t = row;
-    size_t hash_len = 0;
-
-    sq_query_get_text(q, t->name, sizeof(t->name));
-    sq_query_get_text(q, t->role, sizeof(t->role));
-    sq_query_get_bytes(q, t->hash, sizeof(t->hash), &hash_len);
-    t->created_ms = sq_query_get_u64(q);
-    t->expires_ms = sq_query_get_u64(q);
-}
-
-static ferry_err put_token(struct store_conn *c, const struct token *t)
-{
-    query_auto q = sq_query_begin(c, STMT_TOKEN_PUT);
-
-    sq_query_text(&q, t->name);
-    sq_query_text(&q, t->role);
-    sq_query_bytes(&q, t->hash, sizeof(t->hash));
-    sq_query_u64(&q, t->created_ms);
-    sq_query_u64(&q, t->expires_ms);
-    return sq_query_run(&q, NULL);
-}
-
-ferry_err sq_token_put(struct store_conn *c, const struct token *t)
-{
-    ferry_err err = sq_conn_change_begin(c);
-
-    return err != FERRY_OK ? err : sq_conn_change_end(c, put_token(c, t));
-}
-
-ferry_err sq_token_find(struct store_conn *c, const uint8_t hash[32], struct token *ret)
-{
-    query_auto q = sq_query_begin(c, STMT_TOKEN_FIND);
-
-    sq_query_bytes(&q, hash, sizeof(ret->hash));
-    return sq_query_one(&q, read_token, sizeof(*ret), ret);
 }

@@ -113,6 +113,14 @@ ferry_err sq_query_run(struct query *q, int *ret_changes)
     return q->err;
 }
 
+ferry_err sq_query_run_one(struct query *q)
+{
+    int changes = 0;
+    ferry_err err = sq_query_run(q, &changes);
+
+    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
+}
+
 ferry_err sq_query_one(struct query *q, query_reader *read, size_t row_bytes, void *ret_row)
 {
     _Alignas(max_align_t) unsigned char row[QUERY_ROW_MAX];

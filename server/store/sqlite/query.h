@@ -43,6 +43,8 @@ void sq_query_id(struct query *q, const ferry_id *id);
 /* Running. */
 /** @brief For statements without rows. *ret_changes (may be null): rows changed. */
 FERRY_MUST_CHECK ferry_err sq_query_run(struct query *q, int *ret_changes);
+/** @brief A change of a row that must be there. @retval FERRY_E_NOT_FOUND */
+FERRY_MUST_CHECK ferry_err sq_query_run_one(struct query *q);
 /** @brief Reads the columns of one row into row; sets q->err when they make no sense. */
 typedef void query_reader(struct query *q, void *row);
 /** @brief The first row, of at most QUERY_ROW_MAX bytes. @retval FERRY_E_NOT_FOUND there is none */

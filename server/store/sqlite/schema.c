@@ -80,6 +80,44 @@ const char *const sq_schema_steps[] = {
     "CREATE INDEX download_open ON download (device, product, id, state) WHERE state IN (1, 2, 3);"
     "CREATE INDEX download_due ON download (due_ms, id) WHERE due_ms IS NOT NULL;"
     "CREATE INDEX download_ended ON download (ended_ms, id) WHERE ended_ms > 0;",
+
+    /* operators, and the log of what they do */
+    "ALTER TABLE token ADD COLUMN products TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE token ADD COLUMN used_ms INTEGER NOT NULL DEFAULT 0;"
+
+    "CREATE TABLE account ("
+    "  name TEXT NOT NULL PRIMARY KEY, role TEXT NOT NULL, products TEXT NOT NULL, password TEXT NOT NULL,"
+    "  created_ms INTEGER NOT NULL, changed_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE session ("
+    "  hash BLOB NOT NULL PRIMARY KEY, user TEXT NOT NULL, origin TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+    "  used_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX session_by_user ON session (user, created_ms, hash);"
+
+    "CREATE TABLE lockout ("
+    "  name TEXT NOT NULL PRIMARY KEY, failures INTEGER NOT NULL, until_ms INTEGER NOT NULL,"
+    "  updated_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+    /* The triggers are no lock: who can write to the file can drop them. They keep our own mistakes out, and make
+     * what is done by hand show (docs/operation.md). audit_head says where the log ends, also when its last
+     * records are taken away. */
+    "CREATE TABLE audit ("
+    "  seq INTEGER NOT NULL PRIMARY KEY, time_ms INTEGER NOT NULL, actor TEXT NOT NULL, origin TEXT NOT NULL,"
+    "  action TEXT NOT NULL, object TEXT NOT NULL, product TEXT NOT NULL, state_before TEXT NOT NULL,"
+    "  state_after TEXT NOT NULL, prev BLOB NOT NULL, hash BLOB NOT NULL) STRICT;"
+    "CREATE TABLE audit_head ("
+    "  one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL,"
+    "  cut INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO audit_head VALUES (1, 0, zeroblob(32), 0);"
+    "CREATE TRIGGER audit_follows BEFORE INSERT ON audit"
+    "  WHEN NOT EXISTS (SELECT 1 FROM audit_head WHERE seq = NEW.seq - 1 AND hash = NEW.prev)"
+    "  BEGIN SELECT RAISE(ABORT, 'the audit log grows only at its end'); END;"
+    "CREATE TRIGGER audit_grows AFTER INSERT ON audit"
+    "  BEGIN UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash; END;"
+    "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
+    "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
+    "CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit WHEN OLD.seq > (SELECT cut FROM audit_head)"
+    "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -92,17 +92,24 @@ static void database_of_another_program_is_refused(void **state)
 
 /* --- the real steps ---------------------------------------------------------------------------- */
 
+#define ROWS_OF_1 \
+    "INSERT INTO product VALUES ('p', 1);" \
+    "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2);" \
+    "INSERT INTO value VALUES ('url_key', x'ff');" \
+    "INSERT INTO token (name, role, hash, created_ms, expires_ms) VALUES ('admin', 'admin', zeroblob(32), 3, 0);" \
+    "INSERT INTO resource VALUES (zeroblob(16), 'p', 'fw', 7, 'aa', 'bb', 4);" \
+    "INSERT INTO deployment VALUES (zeroblob(16), 'p', zeroblob(16), 1, 0, 0, 60, 1, 1, '', 5, 6);" \
+    "INSERT INTO download VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', 1, 0, 0, '', 0, 1, 2, 3, 4, 5, 0, 2);" \
+    "INSERT INTO upload VALUES (zeroblob(16), 'p', 'd', 'log', 9, 'cc', 1, 0, 0, '', 1, 2, 0, 0, 8);" \
+    "UPDATE latest SET ms = 5;"
+
 /* What a database of each version holds, as the program of that time wrote it. A new step gets a new line. */
 static const char *const rows_of_version[] = {
-    [1] = "INSERT INTO product VALUES ('p', 1);"
-          "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2);"
-          "INSERT INTO value VALUES ('url_key', x'ff');"
-          "INSERT INTO token VALUES ('admin', 'admin', zeroblob(32), 3, 0);"
-          "INSERT INTO resource VALUES (zeroblob(16), 'p', 'fw', 7, 'aa', 'bb', 4);"
-          "INSERT INTO deployment VALUES (zeroblob(16), 'p', zeroblob(16), 1, 0, 0, 60, 1, 1, '', 5, 6);"
-          "INSERT INTO download VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', 1, 0, 0, '', 0, 1, 2, 3, 4, 5, 0, 2);"
-          "INSERT INTO upload VALUES (zeroblob(16), 'p', 'd', 'log', 9, 'cc', 1, 0, 0, '', 1, 2, 0, 0, 8);"
-          "UPDATE latest SET ms = 5;",
+    [1] = ROWS_OF_1,
+    [2] = ROWS_OF_1
+          "UPDATE token SET products = 'p', used_ms = 4;"
+          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
+          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));",
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -111,6 +118,7 @@ static void check_rows(struct sqlite_fixture *t)
     struct device device;
     struct upload_task upload;
     struct download_task download;
+    struct token token;
     uint64_t ms;
 
     ok(t->ops->device_get(t->reader, &(struct device_key){"p", "d"}, &device));
@@ -124,6 +132,8 @@ static void check_rows(struct sqlite_fixture *t)
     assert_int_equal(ms, 2);
     ok(t->ops->latest_ms(t->reader, &ms));
     assert_int_equal(ms, 5);
+    ok(t->ops->token_get(t->reader, "admin", &token));
+    assert_int_equal(token.created_ms, 3);
 }
 
 static void rows_of_every_published_version_are_kept(void **state)

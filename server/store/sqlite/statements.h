@@ -44,11 +44,7 @@
     X(DEVICE_SET_DISABLED, "UPDATE device SET disabled = ?3 WHERE product = ?1 AND name = ?2")    \
     X(DEVICE_REMOVE, "DELETE FROM device WHERE product = ? AND name = ?")                         \
     BOTH_WAYS(X, DEVICE_LIST, "SELECT " DEVICE_COLUMNS " FROM device"                             \
-                              " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name") \
-    X(TOKEN_PUT, "INSERT INTO token VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET role = excluded.role," \
-                 " hash = excluded.hash, created_ms = excluded.created_ms, expires_ms = excluded.expires_ms") \
-    X(TOKEN_FIND, "SELECT name, role, hash, created_ms, expires_ms FROM token INDEXED BY token_hash" \
-                  " WHERE hash = ? ORDER BY name LIMIT 1")
+                              " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name")
 
 #define DEVICE_COLUMNS "product, name, secret, disabled, created_ms"
 
@@ -193,6 +189,51 @@
     X(TOTALS_DONE, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_ended WHERE ended_ms > 0 AND state = 4") \
     X(TOTALS_RESOURCES, "SELECT " SUM_OF_SIZES " FROM resource")
 
+#define TOKEN_COLUMNS "name, role, hash, created_ms, expires_ms, products, used_ms"
+#define USER_COLUMNS "name, role, products, password, created_ms, changed_ms"
+#define SESSION_COLUMNS "hash, user, origin, created_ms, used_ms, expires_ms"
+
+#define OPERATOR_STATEMENTS(X)                                                                    \
+    X(TOKEN_PUT, "INSERT INTO token (" TOKEN_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET" \
+                 " role = excluded.role, hash = excluded.hash, created_ms = excluded.created_ms," \
+                 " expires_ms = excluded.expires_ms, products = excluded.products, used_ms = excluded.used_ms") \
+    X(TOKEN_FIND, "SELECT " TOKEN_COLUMNS " FROM token INDEXED BY token_hash WHERE hash = ? ORDER BY name LIMIT 1") \
+    X(TOKEN_GET, "SELECT " TOKEN_COLUMNS " FROM token WHERE name = ?")                            \
+    X(TOKEN_REMOVE, "DELETE FROM token WHERE name = ?")                                           \
+    X(TOKEN_TOUCH, "UPDATE token SET used_ms = ?2 WHERE name = ?1")                               \
+    BOTH_WAYS(X, TOKEN_LIST, "SELECT " TOKEN_COLUMNS " FROM token WHERE name >= ?1 AND name < ?2", "name") \
+    X(USER_PUT, "INSERT INTO account (" USER_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET" \
+                " role = excluded.role, products = excluded.products, password = excluded.password," \
+                " created_ms = excluded.created_ms, changed_ms = excluded.changed_ms")            \
+    X(USER_GET, "SELECT " USER_COLUMNS " FROM account WHERE name = ?")                            \
+    X(USER_REMOVE, "DELETE FROM account WHERE name = ?")                                          \
+    BOTH_WAYS(X, USER_LIST, "SELECT " USER_COLUMNS " FROM account WHERE name >= ?1 AND name < ?2", "name") \
+    X(SESSION_PUT, "INSERT OR REPLACE INTO session (" SESSION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?)") \
+    X(SESSION_FIND, "SELECT " SESSION_COLUMNS " FROM session WHERE hash = ?")                     \
+    X(SESSION_REMOVE, "DELETE FROM session WHERE hash = ?")                                       \
+    X(SESSION_TOUCH, "UPDATE session SET used_ms = ?2 WHERE hash = ?1")                           \
+    X(SESSION_TRIM, "DELETE FROM session WHERE hash IN (SELECT hash FROM session INDEXED BY session_by_user" \
+                    " WHERE user = ? ORDER BY created_ms DESC, hash DESC LIMIT -1 OFFSET ?)")     \
+    X(SESSION_PRUNE, "DELETE FROM session WHERE used_ms < ? OR expires_ms <= ?")                  \
+    X(LOCKOUT_GET, "SELECT name, failures, until_ms, updated_ms FROM lockout WHERE name = ?")     \
+    X(LOCKOUT_PUT, "INSERT OR REPLACE INTO lockout (name, failures, until_ms, updated_ms) VALUES (?, ?, ?, ?)") \
+    X(LOCKOUT_REMOVE, "DELETE FROM lockout WHERE name = ?")                                       \
+    X(LOCKOUT_TRIM, "DELETE FROM lockout WHERE name IN (SELECT name FROM lockout WHERE name NOT IN (SELECT name FROM account)" \
+                    " ORDER BY updated_ms, name LIMIT max(0, (SELECT count(*) FROM lockout) - ?))")
+
+#define AUDIT_COLUMNS                                                                             \
+    "seq, time_ms, actor, origin, action, object, product, state_before, state_after, prev, hash"
+#define AUDIT_RANGE                                                                               \
+    " FROM audit WHERE seq > ?1 AND seq < ?2" ANY_PRODUCT " AND (?5 IS NULL OR actor = ?5)"       \
+    " AND action >= ?6 AND action < ?7 AND (?8 IS NULL OR object = ?8) AND time_ms >= ?9 AND time_ms < ?10"
+
+#define AUDIT_STATEMENTS(X)                                                                       \
+    X(AUDIT_HEAD, "SELECT seq, hash, cut FROM audit_head WHERE one = 1")                          \
+    X(AUDIT_APPEND, "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+    BOTH_WAYS(X, AUDIT_LIST, "SELECT " AUDIT_COLUMNS AUDIT_RANGE, "seq")                          \
+    X(AUDIT_SET_CUT, "UPDATE audit_head SET cut = ?1 WHERE one = 1 AND seq >= ?1")                \
+    X(AUDIT_CUT, "DELETE FROM audit WHERE seq <= ?")
+
 #define TRANSACTION_STATEMENTS(X)                                                                 \
     X(TX_BEGIN, "BEGIN IMMEDIATE")                                                                \
     X(TX_COMMIT, "COMMIT")                                                                        \
@@ -208,7 +249,9 @@
     UPLOAD_STATEMENTS(X)                                                                          \
     DEPLOYMENT_STATEMENTS(X)                                                                      \
     DOWNLOAD_STATEMENTS(X)                                                                        \
-    TOTALS_STATEMENTS(X)
+    TOTALS_STATEMENTS(X)                                                                          \
+    OPERATOR_STATEMENTS(X)                                                                        \
+    AUDIT_STATEMENTS(X)
 
 typedef enum {
 #define X(name, sql) STMT_##name,

@@ -24,6 +24,8 @@ static bool may_scan(statement which, const char *detail)
 {
     if (which == STMT_DEPLOYMENT_EXPANDING)
         return strcmp(detail, "SCAN d USING INDEX deployment_expanding") == 0;
+    if (which == STMT_SESSION_PRUNE || which == STMT_LOCKOUT_TRIM) /* a few hundred rows at most */
+        return true;
     return which == STMT_TOTALS_COUNTS || which == STMT_TOTALS_STORED || which == STMT_TOTALS_RESOURCES;
 }
 

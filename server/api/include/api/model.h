@@ -36,15 +36,6 @@ struct device {
     uint64_t created_ms;
 };
 
-/** @brief An operator's API token; only the SHA-256 of its text is kept. */
-struct token {
-    char name[FERRY_IDENT_MAX + 1];
-    char role[16]; /**< "viewer", "operator", "admin" */
-    uint8_t hash[32];
-    uint64_t created_ms;
-    uint64_t expires_ms; /**< 0: never */
-};
-
 /** @brief One version of a file that the platform holds for a product. Its object's key is its id. */
 struct resource {
     ferry_id id;

@@ -22,6 +22,7 @@
 #define API_STORE_H
 
 #include "api/model.h"
+#include "api/operators.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -64,6 +65,10 @@ struct resource_filter {
 };
 struct device_filter {
     const char *product, *name_prefix;
+};
+struct audit_filter {
+    const char *product, *actor, *object, *action_prefix;
+    uint64_t since_ms, until_ms; /**< until: exclusive */
 };
 
 /** @brief Number of download tasks of one deployment in each state, by the state's number. */
@@ -207,6 +212,47 @@ struct store_ops {
      *  finished or cancelled deployments without tasks that were last changed before it. */
     ferry_err (*download_prune)(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed);
     ferry_err (*totals)(struct store_conn *c, struct store_totals *ret);
+
+    /* --- operators (token_put and token_find stand above) -------------------------------------- */
+
+    ferry_err (*token_get)(struct store_conn *c, const char *name, struct token *ret);
+    ferry_err (*token_remove)(struct store_conn *c, const char *name);
+    /** Sets used_ms. */
+    ferry_err (*token_touch)(struct store_conn *c, const char *name, uint64_t used_ms);
+    ferry_err (*token_list)(struct store_conn *c, const struct store_page *page, struct token *out, size_t *ret_count);
+
+    /** Adds or replaces by name. */
+    ferry_err (*user_put)(struct store_conn *c, const struct user *u);
+    ferry_err (*user_get)(struct store_conn *c, const char *name, struct user *ret);
+    ferry_err (*user_remove)(struct store_conn *c, const char *name);
+    ferry_err (*user_list)(struct store_conn *c, const struct store_page *page, struct user *out, size_t *ret_count);
+
+    /** Adds or replaces by hash. */
+    ferry_err (*session_put)(struct store_conn *c, const struct session *s);
+    ferry_err (*session_find)(struct store_conn *c, const uint8_t hash[32], struct session *ret);
+    ferry_err (*session_remove)(struct store_conn *c, const uint8_t hash[32]);
+    ferry_err (*session_touch)(struct store_conn *c, const uint8_t hash[32], uint64_t used_ms);
+    /** Removes the user's sessions, but for the newest of them; FERRY_OK also when there is none. */
+    ferry_err (*session_trim)(struct store_conn *c, const char *user, uint32_t keep);
+    /** Removes sessions that were last used before the first time or expire at or before the second. */
+    ferry_err (*session_prune)(struct store_conn *c, uint64_t used_before_ms, uint64_t now_ms);
+
+    ferry_err (*lockout_get)(struct store_conn *c, const char *name, struct lockout *ret);
+    /** Adds or replaces by name. Of more than cap rows, those of no user that were changed longest ago are removed. */
+    ferry_err (*lockout_put)(struct store_conn *c, const struct lockout *l, uint32_t cap);
+    ferry_err (*lockout_remove)(struct store_conn *c, const char *name);
+
+    /* --- the audit log: records are added and never changed ------------------------------------- */
+
+    /** The end of the log; zeros for an empty one. */
+    ferry_err (*audit_head)(struct store_conn *c, struct audit_head *ret);
+    /** @retval FERRY_E_STATE seq does not follow the last one, or prev is not its hash */
+    ferry_err (*audit_append)(struct store_conn *c, const struct audit_record *r);
+    /** Ordered by seq; page->after is one in decimal digits. @retval FERRY_E_ARG it is not */
+    ferry_err (*audit_list)(struct store_conn *c, const struct audit_filter *f, const struct store_page *page,
+                            struct audit_record *out, size_t *ret_count);
+    /** Removes the records up to seq, for good. @retval FERRY_E_ARG above the last one */
+    ferry_err (*audit_cut)(struct store_conn *c, uint64_t seq);
 };
 
 struct store {

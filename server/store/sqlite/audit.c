@@ -1,0 +1,131 @@
+#include "ops.h"
+#include "page.h"
+#include "query.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void get_hash(struct query *q, uint8_t hash[FERRY_CHAIN_BYTES])
+{
+    size_t len = 0;
+
+    sq_query_get_bytes(q, hash, FERRY_CHAIN_BYTES, &len);
+    if (len != FERRY_CHAIN_BYTES && q->err == FERRY_OK)
+        q->err = FERRY_E_CORRUPT;
+}
+
+static void read_head(struct query *q, void *row)
+{
+    struct audit_head *head = row;
+
+    head->seq = sq_query_get_u64(q);
+    get_hash(q, head->hash);
+    head->cut = sq_query_get_u64(q);
+}
+
+ferry_err sq_audit_head(struct store_conn *c, struct audit_head *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_AUDIT_HEAD);
+    ferry_err err = sq_query_one(&q, read_head, sizeof(*ret), ret);
+
+    return err == FERRY_E_NOT_FOUND ? FERRY_E_CORRUPT : err;
+}
+
+static ferry_err append(struct store_conn *c, const struct audit_record *r)
+{
+    struct audit_head head;
+    ferry_err err = sq_audit_head(c, &head);
+    query_auto q = sq_query_begin(c, STMT_AUDIT_APPEND);
+
+    if (err == FERRY_OK && (r->seq != head.seq + 1 || memcmp(r->prev, head.hash, sizeof(head.hash)) != 0))
+        err = FERRY_E_STATE;
+    if (err != FERRY_OK)
+        return err;
+    sq_query_u64(&q, r->seq);
+    sq_query_u64(&q, r->time_ms);
+    sq_query_text(&q, r->actor);
+    sq_query_text(&q, r->from);
+    sq_query_text(&q, r->action);
+    sq_query_text(&q, r->object);
+    sq_query_text(&q, r->product);
+    sq_query_text(&q, r->before);
+    sq_query_text(&q, r->after);
+    sq_query_bytes(&q, r->prev, sizeof(r->prev));
+    sq_query_bytes(&q, r->hash, sizeof(r->hash));
+    return sq_query_run(&q, NULL);
+}
+
+ferry_err sq_audit_append(struct store_conn *c, const struct audit_record *r)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, append(c, r));
+}
+
+static void read_record(struct query *q, void *row)
+{
+    struct audit_record *r = row;
+
+    r->seq = sq_query_get_u64(q);
+    r->time_ms = sq_query_get_u64(q);
+    sq_query_get_text(q, r->actor, sizeof(r->actor));
+    sq_query_get_text(q, r->from, sizeof(r->from));
+    sq_query_get_text(q, r->action, sizeof(r->action));
+    sq_query_get_text(q, r->object, sizeof(r->object));
+    sq_query_get_text(q, r->product, sizeof(r->product));
+    sq_query_get_text(q, r->before, sizeof(r->before));
+    sq_query_get_text(q, r->after, sizeof(r->after));
+    get_hash(q, r->prev);
+    get_hash(q, r->hash);
+}
+
+/* ?1 to ?3. The cursor's digits were checked by the caller; what is no number is refused here too. */
+static void bind_page(struct query *q, const struct store_page *page)
+{
+    char *end = NULL;
+    uint64_t after = strtoull(page->after, &end, 10);
+    bool first = page->after[0] == '\0';
+
+    if (*end != '\0' || page->after[0] == '-' || after > INT64_MAX || page->limit < 1 || page->limit > FERRY_PAGE_MAX)
+        q->err = FERRY_E_ARG;
+    sq_query_int(q, first || page->descending ? 0 : (int64_t)after);
+    sq_query_int(q, first || !page->descending ? INT64_MAX : (int64_t)after);
+    sq_query_int(q, page->limit);
+}
+
+ferry_err sq_audit_list(struct store_conn *c, const struct audit_filter *f, const struct store_page *page,
+                        struct audit_record *out, size_t *ret_count)
+{
+    struct page_names names;
+    query_auto q = sq_query_begin(c, page->descending ? STMT_AUDIT_LIST_DESC : STMT_AUDIT_LIST);
+
+    bind_page(&q, page);
+    sq_query_text(&q, f->product);
+    sq_query_text(&q, f->actor);
+    sq_page_bind_prefix(&q, f->action_prefix, &names);
+    sq_query_text(&q, f->object);
+    sq_query_bound(&q, f->since_ms);
+    sq_query_bound(&q, f->until_ms != 0 ? f->until_ms : UINT64_MAX);
+    return sq_query_many(&q, read_record, sizeof(*out), out, page->limit, ret_count);
+}
+
+static ferry_err cut(struct store_conn *c, uint64_t seq)
+{
+    query_auto set = sq_query_begin(c, STMT_AUDIT_SET_CUT);
+    query_auto cut_off = sq_query_begin(c, STMT_AUDIT_CUT);
+    ferry_err err;
+
+    sq_query_u64(&set, seq);
+    err = sq_query_run_one(&set);
+    if (err != FERRY_OK)
+        return err == FERRY_E_NOT_FOUND ? FERRY_E_ARG : err;
+    sq_query_u64(&cut_off, seq);
+    return sq_query_run(&cut_off, NULL);
+}
+
+ferry_err sq_audit_cut(struct store_conn *c, uint64_t seq)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, cut(c, seq));
+}
