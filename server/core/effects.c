@@ -81,3 +81,8 @@ ferry_err effects_count_one(struct effects *fx, size_t counter_offset)
 {
     return add(fx, (struct effect){.kind = EFFECT_COUNT_ONE, .counter_offset = counter_offset});
 }
+
+ferry_err effects_operators_changed(struct effects *fx)
+{
+    return add(fx, (struct effect){.kind = EFFECT_OPERATORS_CHANGED});
+}

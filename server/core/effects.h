@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { EFFECT_PUBLISH = 1, EFFECT_REMOVE_OBJECT, EFFECT_REMOVE_PARTIAL, EFFECT_COUNT_ONE } effect_kind;
+typedef enum { EFFECT_PUBLISH = 1, EFFECT_REMOVE_OBJECT, EFFECT_REMOVE_PARTIAL, EFFECT_COUNT_ONE,
+               EFFECT_OPERATORS_CHANGED } effect_kind;
 
 struct effect {
     effect_kind kind;
@@ -47,6 +48,7 @@ void effects_rewind(struct effects *fx, struct effects_mark mark);
 FERRY_MUST_CHECK ferry_err effects_publish(struct effects *fx, const char *topic, const void *payload, size_t len);
 FERRY_MUST_CHECK ferry_err effects_remove_object(struct effects *fx, const ferry_id *key);
 FERRY_MUST_CHECK ferry_err effects_remove_partial(struct effects *fx, const ferry_id *key);
+FERRY_MUST_CHECK ferry_err effects_operators_changed(struct effects *fx);
 FERRY_MUST_CHECK ferry_err effects_count_one(struct effects *fx, size_t counter_offset);
 
 #endif

@@ -72,6 +72,8 @@ void engine_settings_defaults(struct engine_settings *settings)
         .push_retry_first_s = FERRY_PUSH_RETRY_FIRST_S,
         .push_retry_max_s = FERRY_PUSH_RETRY_MAX_S,
         .retention_days = FERRY_RETENTION_DAYS,
+        .session_idle_s = FERRY_SESSION_IDLE_S,
+        .session_life_s = FERRY_SESSION_LIFE_S,
     };
 }
 
@@ -80,7 +82,7 @@ static bool settings_valid(const struct engine_settings *s)
     return s->inbox_max > 0 && s->batch_max > 0 && s->object_size_max > 0 && s->uploads_open_max > 0 &&
            s->uploads_open_max < ENGINE_UNFINISHED_MAX && s->url_life_s >= FERRY_URL_LIFE_MIN_S &&
            s->url_life_s <= FERRY_URL_LIFE_MAX_S && s->push_retry_first_s > 0 &&
-           s->push_retry_max_s >= s->push_retry_first_s;
+           s->push_retry_max_s >= s->push_retry_first_s && s->session_idle_s > 0 && s->session_life_s > 0;
 }
 
 static ferry_err start_time(struct engine *e)
@@ -120,6 +122,7 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
         engine_free(e);
         return err;
     }
+    audit_check_end(e);
     *ret_engine = e;
     return FERRY_OK;
 }
@@ -207,6 +210,11 @@ ferry_err engine_call(struct engine *e, struct command *cmd)
         pthread_cond_wait(&call.changed, &call.lock);
     pthread_mutex_unlock(&call.lock);
     return cmd->result;
+}
+
+uint64_t engine_operators_generation(struct engine *e)
+{
+    return atomic_load(&e->operators_generation);
 }
 
 void engine_get_stats(struct engine *e, struct engine_stats *ret_stats)

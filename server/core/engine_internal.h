@@ -45,8 +45,10 @@ struct engine {
     struct timekeeper time;
     uint64_t next_due_ms;
     uint64_t next_prune_ms;
+    uint64_t next_audit_cut_ms;
 
     _Atomic uint64_t stats[ENGINE_STATS_COUNT];
+    _Atomic uint64_t operators_generation;
     _Atomic int health; /* ferry_err of the last transaction */
 
     bool started;
@@ -84,6 +86,19 @@ ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_
 
 /* --- registry.c --------------------------------------------------------------------------------- */
 ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+
+/* --- operators.c -------------------------------------------------------------------------------- */
+ferry_err operators_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+
+/* --- audit.c ------------------------------------------------------------------------------------ */
+typedef ferry_err audit_work(struct engine *e, struct command *cmd, uint64_t now_ms);
+/** Does the work and leaves a record of it, in one transaction. */
+ferry_err audit_command(struct engine *e, struct command *cmd, uint64_t now_ms, audit_work *work);
+/** Does the list of commands say what becomes of this one? */
+bool audit_has_rule(command_kind kind);
+ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** At the start: says in the log when records are missing at the end. */
+void audit_check_end(struct engine *e);
 
 /* --- answers.c ---------------------------------------------------------------------------------- */
 /** Holds a message to a device until the commit. Drops our extensions when it would be too long for a vendor device. */

@@ -38,6 +38,14 @@ static command_handler *const command_handlers[] = {
     [CMD_UPLOAD_ACTIVE] = uploads_on_command,
     [CMD_UPLOAD_STORED] = uploads_on_command,
     [CMD_UPLOAD_REMOVE] = uploads_on_command,
+    [CMD_TOKEN_ADD] = operators_on_command,
+    [CMD_TOKEN_REMOVE] = operators_on_command,
+    [CMD_USER_ADD] = operators_on_command,
+    [CMD_USER_CHANGE] = operators_on_command,
+    [CMD_USER_REMOVE] = operators_on_command,
+    [CMD_LOGIN] = operators_on_command,
+    [CMD_LOGOUT] = operators_on_command,
+    [CMD_TOUCH] = operators_on_command,
 };
 
 static ferry_err refuse_message(struct engine *e, const struct device_message *m, ferry_result why)
@@ -69,7 +77,7 @@ static ferry_err handle_command(struct engine *e, struct command *cmd, uint64_t 
     size_t known = sizeof command_handlers / sizeof command_handlers[0];
     if ((size_t)cmd->kind >= known || command_handlers[cmd->kind] == NULL)
         return FERRY_E_UNSUPPORTED;
-    return command_handlers[cmd->kind](e, cmd, now_ms);
+    return audit_command(e, cmd, now_ms, command_handlers[cmd->kind]);
 }
 
 static ferry_err handle_item(struct engine *e, struct inbox_item item, uint64_t now_ms)
@@ -156,6 +164,7 @@ static const struct timer timers[] = {
     {"expire uploads", uploads_expire},
     {"wake downloads", downloads_wake},
     {"retention", prune},
+    {"retention of the audit log", audit_retain},
 };
 
 struct timer_call {
@@ -219,6 +228,9 @@ static void let_out_effects(struct engine *e)
             break;
         case EFFECT_COUNT_ONE:
             count_now(e, effect->counter_offset);
+            break;
+        case EFFECT_OPERATORS_CHANGED:
+            atomic_fetch_add(&e->operators_generation, 1);
             break;
         }
     }
@@ -300,6 +312,8 @@ static void plan_next(struct engine *e, ferry_err err, bool more, uint64_t now_m
     }
     if (e->settings.retention_days != 0 && due_ms > e->next_prune_ms)
         due_ms = e->next_prune_ms;
+    if (e->settings.audit_retention_days != 0 && due_ms > e->next_audit_cut_ms)
+        due_ms = e->next_audit_cut_ms;
     e->next_due_ms = more || expanding(e) ? now_ms : due_ms;
 }
 

@@ -32,6 +32,8 @@
 #define FERRY_URL_LIFE_MIN_S 60
 #define FERRY_URL_LIFE_MAX_S 86400
 #define FERRY_RETENTION_DAYS 90       /* finished tasks are kept that long (setting) */
+#define FERRY_SESSION_IDLE_S 1800     /* a console session that nobody uses ends after this (setting) */
+#define FERRY_SESSION_LIFE_S 43200    /* ... and at this age in any case (setting) */
 #define FERRY_API_BODY_MAX (1u << 20) /* bytes of a JSON body of the operator API */
 #define FERRY_PAGE_MAX 250            /* rows of one page of a list */
 #define FERRY_PAGE_DEFAULT 50

@@ -32,6 +32,9 @@ struct engine_settings {
     uint32_t push_retry_first_s;
     uint32_t push_retry_max_s;
     uint32_t retention_days;  /**< 0: finished tasks are kept for ever */
+    uint32_t audit_retention_days; /**< 0: the audit log is kept for ever */
+    uint32_t session_idle_s;  /**< a session that was not used for that long is over */
+    uint32_t session_life_s;  /**< ... and so is one of that age */
 };
 
 void engine_settings_defaults(struct engine_settings *settings);
@@ -62,6 +65,15 @@ typedef enum {
     CMD_UPLOAD_ACTIVE,     /**< id: bytes are arriving; the task is uploading and does not expire. E_NOT_FOUND, E_STATE cancelled */
     CMD_UPLOAD_STORED,     /**< id: the object is whole, verified and durable. E_NOT_FOUND, E_STATE cancelled: the caller removes the object */
     CMD_UPLOAD_REMOVE,     /**< id: task and object; an open one is cancelled first. E_NOT_FOUND */
+    CMD_TOKEN_ADD,         /**< token. E_EXISTS */
+    CMD_TOKEN_REMOVE,      /**< token.name. E_NOT_FOUND */
+    CMD_USER_ADD,          /**< user. E_EXISTS */
+    CMD_USER_CHANGE,       /**< user; what is empty stays, products count with user_scope_given. Ends the user's sessions. E_NOT_FOUND */
+    CMD_USER_REMOVE,       /**< user.name; ends the sessions. E_NOT_FOUND */
+    CMD_LOGIN,             /**< login, user.name, user.password (what was compared with), session.hash and from */
+    CMD_LOGOUT,            /**< session. E_NOT_FOUND */
+    CMD_TOUCH,             /**< token.name, or session.hash: it was used now */
+    CMD_COUNT,             /**< no command: behind the last one */
 } command_kind;
 
 /** @brief An order to deliver a resource. The arrays are the caller's until the command is done. */
@@ -78,17 +90,38 @@ struct deploy_order {
 
 enum { COMMAND_DETAIL_SIZE = 192 };
 
+/** @brief Who gives a command, for the audit log; zeros: the platform itself. */
+struct command_origin {
+    char actor[AUDIT_ACTOR_SIZE]; /**< "token/NAME", "user/NAME", "device/P/D" */
+    char from[ADDRESS_TEXT_SIZE];
+};
+
+/** @brief An attempt to log in. */
+struct login_attempt {
+    bool matched;      /**< in: the password was that of user.password */
+    bool decided;      /**< out: the rest is valid */
+    bool accepted;     /**< the session exists */
+    uint32_t failures; /**< not accepted: so many in a row */
+    uint64_t until_ms; /**< ... no attempt is looked at before */
+};
+
 /**
  * @brief One command with its result. The memory is the caller's from the beginning to done().
  */
 struct command {
     command_kind kind;
+    struct command_origin origin;
     /* in, as the kind says */
     ferry_id id;
     struct product product;
     struct device device;
     struct resource resource;
     struct deploy_order deploy;
+    struct token token;
+    struct user user;
+    bool user_scope_given;
+    struct session session;
+    struct login_attempt login;
     /* out, valid in and after done() */
     ferry_err result;                 /**< FERRY_OK: committed to disk */
     char detail[COMMAND_DETAIL_SIZE]; /**< on failure: what is wrong and what to do, one sentence */
@@ -139,6 +172,10 @@ struct bus_listener engine_bus_listener(struct engine *engine);
 /** @brief The engine's time: Unix milliseconds that never go back, whatever happens to the wall clock
  *  (URL expiry is judged by it). Any thread. */
 uint64_t engine_now_ms(struct engine *engine);
+
+/** @brief Grows after the commit of each change of tokens, users or sessions, before anybody hears of it: what was
+ *  read of them before is no longer to be trusted. Any thread. */
+uint64_t engine_operators_generation(struct engine *engine);
 
 /* --- counters ------------------------------------------------------------------------------------ */
 

@@ -1,0 +1,411 @@
+/* Who did what: which commands leave a record, what it says, and how long it is kept. */
+#include "core/audit.h"
+
+#include "audit_json.h"
+#include "engine_internal.h"
+
+#include "base/encode.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- appending -------------------------------------------------------------------------------------------- */
+
+ferry_err audit_hash(const struct audit_record *r, uint8_t ret_hash[FERRY_CHAIN_BYTES])
+{
+    char seq[24], time_ms[24];
+    const char *const fields[] = {seq,       time_ms,    r->actor,  r->from, r->action,
+                                  r->object, r->product, r->before, r->after};
+
+    (void)snprintf(seq, sizeof seq, "%llu", (unsigned long long)r->seq);
+    (void)snprintf(time_ms, sizeof time_ms, "%llu", (unsigned long long)r->time_ms);
+    return ferry_chain_next(r->prev, fields, sizeof fields / sizeof fields[0], ret_hash);
+}
+
+ferry_err audit_append(const struct store_ops *ops, struct store_conn *conn, struct audit_record *r)
+{
+    struct audit_head head;
+    ferry_err err = ops->audit_head(conn, &head);
+
+    if (err != FERRY_OK)
+        return err;
+    r->seq = head.seq + 1;
+    memcpy(r->prev, head.hash, sizeof r->prev);
+    err = audit_hash(r, r->hash);
+    return err == FERRY_OK ? ops->audit_append(conn, r) : err;
+}
+
+/* --- what a record says about a thing ----------------------------------------------------------------------- */
+
+/* object and product are set also for a thing that is not there; json is "" then. */
+struct view {
+    char object[AUDIT_OBJECT_SIZE];
+    char product[FERRY_IDENT_MAX + 1];
+    char json[AUDIT_STATE_SIZE];
+};
+
+typedef ferry_err show(struct engine *e, const struct command *cmd, struct view *v);
+
+static void name_view(struct view *v, const char *kind, const char *name, const char *product)
+{
+    (void)snprintf(v->object, sizeof v->object, "%s/%s", kind, name);
+    (void)snprintf(v->product, sizeof v->product, "%.*s", FERRY_IDENT_MAX, product);
+}
+
+static struct audit_json begin(struct view *v)
+{
+    struct audit_json j;
+
+    audit_json_begin(&j, v->json, sizeof v->json);
+    return j;
+}
+
+static ferry_err end(struct audit_json *j)
+{
+    return audit_json_end(j) ? FERRY_OK : FERRY_E_LIMIT;
+}
+
+static ferry_err show_product(struct engine *e, const struct command *cmd, struct view *v)
+{
+    struct product p;
+    ferry_err err = e->store->product_get(e->conn, cmd->product.name, &p);
+
+    name_view(v, "product", cmd->product.name, cmd->product.name);
+    if (err != FERRY_OK)
+        return err;
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "name", p.name);
+    return end(&j);
+}
+
+static ferry_err show_device(struct engine *e, const struct command *cmd, struct view *v)
+{
+    const struct device_key *key = &cmd->device.key;
+    char name[2 * FERRY_IDENT_MAX + 2];
+    struct device d;
+    ferry_err err = e->store->device_get(e->conn, key, &d);
+
+    (void)snprintf(name, sizeof name, "%s/%s", key->product, key->device);
+    name_view(v, "device", name, key->product);
+    if (err != FERRY_OK)
+        return err;
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "product", d.key.product);
+    audit_json_text(&j, "name", d.key.device);
+    audit_json_bool(&j, "disabled", d.disabled);
+    return end(&j);
+}
+
+static ferry_err show_resource(struct engine *e, const struct command *cmd, struct view *v)
+{
+    const ferry_id *id = cmd->kind == CMD_RESOURCE_ADD ? &cmd->resource.id : &cmd->id;
+    struct resource r;
+    ferry_err err = e->store->resource_get(e->conn, id, &r);
+
+    if (err != FERRY_OK)
+        return err;
+    name_view(v, "resource", r.id.text, r.product);
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "product", r.product);
+    audit_json_text(&j, "name", r.name);
+    audit_json_number(&j, "size", r.size);
+    audit_json_text(&j, "sha256", r.sha256);
+    return end(&j);
+}
+
+/* Of an order for many devices the record has the first names and their number. */
+static void show_order(struct audit_json *j, const struct deploy_order *order)
+{
+    if (order->all)
+        return;
+    audit_json_list(j, "devices", order->devices, order->device_count);
+    audit_json_number(j, "device_count", order->device_count);
+}
+
+static ferry_err show_deployment(struct engine *e, const struct command *cmd, struct view *v)
+{
+    const ferry_id *id = cmd->kind == CMD_DEPLOY ? &cmd->deployment.id : &cmd->id;
+    struct deployment d;
+    ferry_err err = id->text[0] != '\0' ? e->store->deployment_get(e->conn, id, &d) : FERRY_E_NOT_FOUND;
+
+    if (err != FERRY_OK)
+        return err;
+    name_view(v, "deployment", d.id.text, d.product);
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "product", d.product);
+    audit_json_text(&j, "resource", d.resource_name);
+    audit_json_text(&j, "resource_id", d.resource.text);
+    audit_json_text(&j, "state", deployment_state_name(d.state));
+    audit_json_bool(&j, "all", d.target_all);
+    audit_json_number(&j, "rate_per_min", d.rate_per_min);
+    audit_json_number(&j, "timeout_s", d.timeout_s);
+    if (cmd->kind == CMD_DEPLOY)
+        show_order(&j, &cmd->deploy);
+    return end(&j);
+}
+
+static ferry_err show_download(struct engine *e, const struct command *cmd, struct view *v)
+{
+    struct download_task t;
+    ferry_err err = e->store->download_get(e->conn, &cmd->id, &t);
+
+    if (err != FERRY_OK)
+        return err;
+    name_view(v, "task", t.id.text, t.device.product);
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "deployment", t.deployment.text);
+    audit_json_text(&j, "device", t.device.device);
+    audit_json_text(&j, "state", download_state_name(t.state));
+    return end(&j);
+}
+
+static ferry_err show_upload(struct engine *e, const struct command *cmd, struct view *v)
+{
+    struct upload_task t;
+    ferry_err err = e->store->upload_get(e->conn, &cmd->id, &t);
+
+    if (err != FERRY_OK)
+        return err;
+    name_view(v, "upload", t.id.text, t.device.product);
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "device", t.device.device);
+    audit_json_text(&j, "name", t.name);
+    audit_json_number(&j, "size", t.size);
+    audit_json_text(&j, "md5", t.md5);
+    audit_json_text(&j, "state", upload_state_name(t.state));
+    return end(&j);
+}
+
+/* A scope of one product makes what is done to it that product's business. */
+static const char *only_product(const char *scope)
+{
+    return strchr(scope, ',') == NULL ? scope : "";
+}
+
+static ferry_err show_token(struct engine *e, const struct command *cmd, struct view *v)
+{
+    struct token t;
+    ferry_err err = e->store->token_get(e->conn, cmd->token.name, &t);
+
+    if (err != FERRY_OK)
+        return err;
+    name_view(v, "token", t.name, only_product(t.products));
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "role", t.role);
+    audit_json_scope(&j, "products", t.products);
+    audit_json_number(&j, "expires_ms", t.expires_ms);
+    return end(&j);
+}
+
+static ferry_err show_user(struct engine *e, const struct command *cmd, struct view *v)
+{
+    struct user u;
+    ferry_err err = e->store->user_get(e->conn, cmd->user.name, &u);
+
+    if (err != FERRY_OK)
+        return err;
+    name_view(v, "user", u.name, only_product(u.products));
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "role", u.role);
+    audit_json_scope(&j, "products", u.products);
+    audit_json_number(&j, "changed_ms", u.changed_ms);
+    return end(&j);
+}
+
+/* There is nothing before; afterwards the command knows. */
+static ferry_err show_login(struct engine *e, const struct command *cmd, struct view *v)
+{
+    (void)e;
+    name_view(v, "user", cmd->user.name, "");
+    if (!cmd->login.decided)
+        return FERRY_E_NOT_FOUND;
+    struct audit_json j = begin(v);
+    audit_json_bool(&j, "accepted", cmd->login.accepted);
+    if (!cmd->login.accepted)
+        audit_json_number(&j, "failures", cmd->login.failures);
+    return end(&j);
+}
+
+static ferry_err show_logout(struct engine *e, const struct command *cmd, struct view *v)
+{
+    (void)e;
+    name_view(v, "user", cmd->session.user, "");
+    return FERRY_E_NOT_FOUND;
+}
+
+/* --- which commands leave a record --------------------------------------------------------------------------- */
+
+struct rule {
+    const char *action; /* null: no record */
+    show *show;
+    bool silent; /* on purpose without a record: work of devices, or no change that means anything */
+};
+
+static const struct rule rules[CMD_COUNT] = {
+    [CMD_PRODUCT_ADD] = {"product.add", show_product, false},
+    [CMD_PRODUCT_REMOVE] = {"product.remove", show_product, false},
+    [CMD_DEVICE_ADD] = {"device.add", show_device, false},
+    [CMD_DEVICE_REMOVE] = {"device.remove", show_device, false},
+    [CMD_DEVICE_DISABLE] = {"device.change", show_device, false},
+    [CMD_RESOURCE_ADD] = {"resource.add", show_resource, false},
+    [CMD_RESOURCE_REMOVE] = {"resource.remove", show_resource, false},
+    [CMD_DEPLOY] = {"deployment.add", show_deployment, false},
+    [CMD_DEPLOYMENT_CANCEL] = {"deployment.cancel", show_deployment, false},
+    [CMD_DEPLOYMENT_RETRY] = {"deployment.retry", show_deployment, false},
+    [CMD_DOWNLOAD_CANCEL] = {"task.cancel", show_download, false},
+    [CMD_DOWNLOAD_RETRY] = {"task.retry", show_download, false},
+    [CMD_UPLOAD_ACTIVE] = {NULL, NULL, true},
+    [CMD_UPLOAD_STORED] = {NULL, NULL, true},
+    [CMD_UPLOAD_REMOVE] = {"upload.remove", show_upload, false},
+    [CMD_TOKEN_ADD] = {"token.add", show_token, false},
+    [CMD_TOKEN_REMOVE] = {"token.remove", show_token, false},
+    [CMD_USER_ADD] = {"user.add", show_user, false},
+    [CMD_USER_CHANGE] = {"user.change", show_user, false},
+    [CMD_USER_REMOVE] = {"user.remove", show_user, false},
+    [CMD_LOGIN] = {"login", show_login, false},
+    [CMD_LOGOUT] = {"logout", show_logout, false},
+    [CMD_TOUCH] = {NULL, NULL, true},
+};
+
+bool audit_has_rule(command_kind kind)
+{
+    return (size_t)kind < CMD_COUNT && (rules[kind].silent || rules[kind].action != NULL);
+}
+
+static ferry_err look(struct engine *e, const struct rule *rule, const struct command *cmd, struct view *v)
+{
+    *v = (struct view){.json = ""};
+    ferry_err err = rule->show(e, cmd, v);
+    return err == FERRY_E_NOT_FOUND || err == FERRY_E_ARG ? FERRY_OK : err;
+}
+
+static ferry_err record(struct engine *e, const struct command *cmd, const char *action, const struct view *before,
+                        const struct view *after, uint64_t now_ms)
+{
+    const struct view *known = after->object[0] != '\0' ? after : before;
+    const char *actor = cmd->origin.actor[0] != '\0' ? cmd->origin.actor : "system";
+    struct audit_record r = {.time_ms = now_ms};
+
+    if (cmd->kind == CMD_LOGIN && !cmd->login.accepted)
+        action = "login.failed";
+    (void)snprintf(r.actor, sizeof r.actor, "%s", actor);
+    (void)snprintf(r.from, sizeof r.from, "%s", cmd->origin.from);
+    (void)snprintf(r.action, sizeof r.action, "%s", action);
+    memcpy(r.object, known->object, sizeof r.object);
+    memcpy(r.product, known->product, sizeof r.product);
+    memcpy(r.before, before->json, sizeof r.before);
+    memcpy(r.after, after->json, sizeof r.after);
+    return audit_append(e->store, e->conn, &r);
+}
+
+ferry_err audit_command(struct engine *e, struct command *cmd, uint64_t now_ms, audit_work *work)
+{
+    const struct rule *rule = (size_t)cmd->kind < CMD_COUNT ? &rules[cmd->kind] : NULL;
+    struct view before, after;
+
+    if (rule == NULL || rule->action == NULL)
+        return work(e, cmd, now_ms);
+    ferry_err err = look(e, rule, cmd, &before);
+    if (err == FERRY_OK)
+        err = work(e, cmd, now_ms);
+    if (err == FERRY_OK)
+        err = look(e, rule, cmd, &after);
+    return err == FERRY_OK ? record(e, cmd, rule->action, &before, &after, now_ms) : err;
+}
+
+/* --- retention ------------------------------------------------------------------------------------------------ */
+
+enum {
+    CUT_EVERY_MS = 24 * 3600 * 1000,
+    CUT_MAX = 10000, /* records removed in one turn */
+};
+
+static ferry_err record_at(struct engine *e, uint64_t seq, struct audit_record *ret)
+{
+    struct audit_filter all = {.product = NULL};
+    char after[24];
+    struct store_page page = {.after = after, .limit = 1};
+    size_t count = 0;
+
+    (void)snprintf(after, sizeof after, "%llu", (unsigned long long)(seq - 1));
+    ferry_err err = e->store->audit_list(e->conn, &all, &page, ret, &count);
+    return err == FERRY_OK && count == 0 ? FERRY_E_NOT_FOUND : err;
+}
+
+/* The newest record from before the time, by halving: times never go back. 0: there is none. */
+static ferry_err newest_before(struct engine *e, const struct audit_head *head, uint64_t before_ms,
+                               struct audit_record *ret)
+{
+    uint64_t low = head->cut, high = head->seq + 1;
+    ferry_err err = FERRY_OK;
+
+    ret->seq = 0;
+    while (err == FERRY_OK && high - low > 1) {
+        struct audit_record r;
+        uint64_t middle = low + (high - low) / 2;
+        err = record_at(e, middle, &r);
+        if (err == FERRY_OK && r.time_ms < before_ms) {
+            low = r.seq;
+            *ret = r;
+        } else {
+            high = middle;
+        }
+    }
+    return err;
+}
+
+/* The anchor: it stays in the chain and says which records are gone and where those that are left begin. */
+static ferry_err append_anchor(struct engine *e, const struct audit_record *last, uint64_t now_ms)
+{
+    struct audit_record r = {.time_ms = now_ms, .actor = "system", .action = "audit.cut", .object = "audit"};
+    struct audit_json j;
+    char hash[2 * FERRY_CHAIN_BYTES + 1];
+
+    ferry_hex_encode(last->hash, sizeof last->hash, hash);
+    audit_json_begin(&j, r.after, sizeof r.after);
+    audit_json_number(&j, "seq", last->seq);
+    audit_json_text(&j, "hash", hash);
+    return audit_json_end(&j) ? audit_append(e->store, e->conn, &r) : FERRY_E_LIMIT;
+}
+
+ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more)
+{
+    uint64_t keep_ms = e->settings.audit_retention_days * 24ull * 3600 * 1000;
+    struct audit_head head;
+    struct audit_record last;
+
+    *ret_more = false;
+    if (keep_ms == 0 || now_ms < keep_ms || now_ms < e->next_audit_cut_ms)
+        return FERRY_OK;
+    ferry_err err = e->store->audit_head(e->conn, &head);
+    if (err == FERRY_OK)
+        err = newest_before(e, &head, now_ms - keep_ms, &last);
+    if (err == FERRY_OK && last.seq > head.cut + CUT_MAX) {
+        *ret_more = true;
+        err = record_at(e, head.cut + CUT_MAX, &last);
+    }
+    if (err == FERRY_OK && last.seq != 0)
+        err = append_anchor(e, &last, now_ms);
+    if (err == FERRY_OK && last.seq != 0)
+        err = e->store->audit_cut(e->conn, last.seq);
+    if (!*ret_more)
+        e->next_audit_cut_ms = now_ms + CUT_EVERY_MS; /* after a failure too: damaged logs are for people */
+    return err;
+}
+
+void audit_check_end(struct engine *e)
+{
+    struct audit_head head;
+    struct audit_record last;
+    ferry_err err = e->store->audit_head(e->conn, &head);
+
+    if (err != FERRY_OK || head.seq == head.cut)
+        return;
+    err = record_at(e, head.seq, &last);
+    if (err == FERRY_OK && last.seq == head.seq && memcmp(last.hash, head.hash, sizeof head.hash) == 0)
+        return;
+    ferry_log(FERRY_LOG_ERROR, "audit",
+              "the audit log does not end with record %llu: somebody changed it. See `ferryctl audit verify`",
+              (unsigned long long)head.seq);
+}
