@@ -7,6 +7,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,9 @@ static const struct ferry_setting table[] = {
                                                                   "this, then doubling"),
     TIME("push-retry-max", push_retry_max_s, "15m", 1, 86400, "... up to this"),
     UINT("retention-days", retention_days, "90", 0, 36500, "finished tasks are kept that long; 0: for ever"),
+    UINT("audit-retention-days", audit_retention_days, "0", 0, 36500, "the audit log is kept that long; 0: for ever"),
+    TIME("session-idle", session_idle_s, "30m", 60, 86400, "a console session that nobody uses ends after this"),
+    TIME("session-life", session_life_s, "12h", 60, 30 * 86400, "... and at this age in any case"),
 };
 enum { SETTINGS = sizeof(table) / sizeof(table[0]) };
 
@@ -279,4 +283,55 @@ ferry_err config_read(int argc, char **argv, struct config *config, char reterr_
 void config_done(struct config *config)
 {
     ferry_settings_done(table, SETTINGS, config);
+}
+
+/* --- for the audit log ---------------------------------------------------------------------------------------- */
+
+enum { DESCRIBED_TEXT_MAX = 120 }; /* characters of one value: the whole must fit into a record */
+
+/* The broker's address may hold a password. */
+static json_t *text_json(const char *text)
+{
+    const char *at = strrchr(text, '@');
+    char shown[DESCRIBED_TEXT_MAX + 1];
+
+    (void)snprintf(shown, sizeof(shown), "%s%s", at != NULL ? "...@" : "", at != NULL ? at + 1 : text);
+    return json_string(shown);
+}
+
+static json_t *value_json(const struct ferry_setting *setting, const struct config *config)
+{
+    const void *field = (const char *)config + setting->offset;
+
+    switch (setting->type) {
+    case FERRY_SETTING_UINT:
+    case FERRY_SETTING_SECONDS:
+        return json_integer((json_int_t) * (const uint64_t *)field);
+    case FERRY_SETTING_BOOL:
+        return json_boolean(*(const bool *)field);
+    case FERRY_SETTING_TEXT:
+        break;
+    }
+    const char *text = *(char *const *)field;
+    return text != NULL ? text_json(text) : json_null();
+}
+
+char *config_describe(const struct config *config)
+{
+    struct config fallback = {0};
+    json_t *object = json_object();
+    bool good = object != NULL && ferry_settings_defaults(table, SETTINGS, &fallback) == FERRY_OK;
+
+    for (size_t i = 0; good && i < SETTINGS; i++) {
+        json_t *now = value_json(&table[i], config), *unset = value_json(&table[i], &fallback);
+        good = now != NULL && unset != NULL;
+        if (good && !json_equal(now, unset))
+            good = json_object_set(object, table[i].name, now) == 0;
+        json_decref(now);
+        json_decref(unset);
+    }
+    char *text = good ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    ferry_settings_done(table, SETTINGS, &fallback);
+    return text;
 }

@@ -39,7 +39,8 @@ struct config {
     uint64_t object_size_max, url_life_s, uploads_open_max;
     uint64_t inbox_max, batch_max;
     uint64_t push_retry_first_s, push_retry_max_s;
-    uint64_t retention_days;
+    uint64_t retention_days, audit_retention_days;
+    uint64_t session_idle_s, session_life_s;
     /* one-time action, not a setting */
     bool new_admin_token;
 };
@@ -59,5 +60,11 @@ FERRY_MUST_CHECK ferry_err config_read(int argc, char **argv, struct config *con
                                        char reterr_message[FERRY_SETTING_MESSAGE_SIZE]);
 
 void config_done(struct config *config);
+
+/**
+ * @brief The settings that are not the defaults, as one JSON object without secrets.
+ * Returns a new string, or null without memory.
+ */
+char *config_describe(const struct config *config);
 
 #endif

@@ -4,6 +4,7 @@
 #include "platform_internal.h"
 #include "plugin_path.h"
 #include "ready.h"
+#include "settings_log.h"
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -78,6 +79,8 @@ static ferry_err open_store(struct platform *p)
         err = p->store->ops->connect(p->store, STORE_WRITER, &conn);
     if (err == FERRY_OK)
         err = secrets_open(p->store, conn, p->token_path, p->config->new_admin_token, ferry_wall_ms(), &p->secrets);
+    if (err == FERRY_OK && !p->config->new_admin_token)
+        err = settings_log(p->config, p->store, conn, ferry_wall_ms());
     if (p->store != NULL)
         p->store->ops->disconnect(conn);
     if (err != FERRY_OK)
@@ -176,6 +179,9 @@ static ferry_err start_engine(struct platform *p)
     settings.push_retry_first_s = (uint32_t)c->push_retry_first_s;
     settings.push_retry_max_s = (uint32_t)c->push_retry_max_s;
     settings.retention_days = (uint32_t)c->retention_days;
+    settings.audit_retention_days = (uint32_t)c->audit_retention_days;
+    settings.session_idle_s = (uint32_t)c->session_idle_s;
+    settings.session_life_s = (uint32_t)c->session_life_s;
     err = engine_new(&parts, &settings, &p->engine);
     if (err == FERRY_OK)
         err = engine_start(p->engine);
@@ -202,6 +208,7 @@ static ferry_err start_planes(struct platform *p)
         .version = FERRY_VERSION,
         .speaks_tls = (p->tls_listeners & CONFIG_API) != 0,
         .certificate = p->tls,
+        .session_idle_s = (uint32_t)p->config->session_idle_s,
     };
     ferry_err err;
 

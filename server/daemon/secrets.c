@@ -4,6 +4,7 @@
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "core/audit.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -49,6 +50,17 @@ static void write_token(char out[TOKEN_SIZE])
     explicit_bzero(encoded, sizeof(encoded));
 }
 
+static ferry_err record_token(const struct store_ops *ops, struct store_conn *conn, uint64_t now_ms)
+{
+    struct audit_record r = {.time_ms = now_ms,
+                             .actor = "system",
+                             .action = "token.add",
+                             .object = "token/admin",
+                             .after = "{\"role\":\"admin\",\"products\":null,\"expires_ms\":0}"};
+
+    return audit_append(ops, conn, &r);
+}
+
 /* The file first: a token that is in the store and in no file would be lost. */
 static ferry_err make_token(const struct store_ops *ops, struct store_conn *conn, const char *path, uint64_t now_ms)
 {
@@ -65,6 +77,8 @@ static ferry_err make_token(const struct store_ops *ops, struct store_conn *conn
     explicit_bzero(line, sizeof(line));
     if (err == FERRY_OK)
         err = ops->token_put(conn, &token);
+    if (err == FERRY_OK)
+        err = record_token(ops, conn, now_ms);
     if (err == FERRY_OK)
         err = ops->value_put(conn, TOKEN_MADE, "1", 1);
     if (err == FERRY_OK)

@@ -75,6 +75,8 @@ void api_deployment_add(struct api_request *r)
 
     if (!api_body_read(r, order_fields, sizeof order_fields / sizeof order_fields[0], &body))
         return;
+    if (!api_must_see(r, body.product, "such product"))
+        return;
     if (body.all == (body.devices != NULL)) {
         api_reply_problem(r, API_INVALID_FIELD, "Give either \"devices\" or \"all\": true.");
         return;
@@ -116,10 +118,15 @@ static const char *key(const void *row)
     return ((const struct deployment *)row)->id.text;
 }
 
+static const char *product(const void *row)
+{
+    return ((const struct deployment *)row)->product;
+}
+
 void api_deployment_list(struct api_request *r)
 {
     static const struct api_list list = {
-        .row_bytes = sizeof(struct deployment), .fetch = fetch, .show = show, .key = key};
+        .row_bytes = sizeof(struct deployment), .fetch = fetch, .show = show, .key = key, .product = product};
 
     api_list_answer(r, &list);
 }
@@ -132,7 +139,8 @@ static bool find(struct api_request *r, struct deployment *ret_deployment)
         return false;
     struct store_conn *conn = api_reader(r);
     return conn != NULL &&
-           api_store_ok(r, r->shared->store->ops->deployment_get(conn, &id, ret_deployment), "such deployment");
+           api_store_ok(r, r->shared->store->ops->deployment_get(conn, &id, ret_deployment), "such deployment") &&
+           api_must_see(r, ret_deployment->product, "such deployment");
 }
 
 void api_deployment_get(struct api_request *r)
@@ -155,16 +163,24 @@ static void finish_retry(struct api_request *r)
     api_reply_json(r, MHD_HTTP_OK, json_pack("{s:I}", "retried", (json_int_t)r->command.count));
 }
 
+static void steer(struct api_request *r, command_kind kind, void (*finish)(struct api_request *r))
+{
+    struct deployment deployment;
+
+    if (!find(r, &deployment))
+        return;
+    r->command.id = deployment.id;
+    api_command(r, kind, finish);
+}
+
 void api_deployment_cancel(struct api_request *r)
 {
-    if (api_param_id(r, "deployment", "such deployment", &r->command.id))
-        api_command(r, CMD_DEPLOYMENT_CANCEL, finish_cancel);
+    steer(r, CMD_DEPLOYMENT_CANCEL, finish_cancel);
 }
 
 void api_deployment_retry(struct api_request *r)
 {
-    if (api_param_id(r, "deployment", "such deployment", &r->command.id))
-        api_command(r, CMD_DEPLOYMENT_RETRY, finish_retry);
+    steer(r, CMD_DEPLOYMENT_RETRY, finish_retry);
 }
 
 /* --- tasks -------------------------------------------------------------------------------------------- */
@@ -217,7 +233,7 @@ static bool find_task(struct api_request *r, struct download_task *ret_task)
     struct store_conn *conn = api_reader(r);
     if (conn == NULL || !api_store_ok(r, r->shared->store->ops->download_get(conn, &id, &task), "such task"))
         return false;
-    if (!ferry_id_equal(&task.deployment, &deployment)) {
+    if (!ferry_id_equal(&task.deployment, &deployment) || !api_sees(r, task.device.product)) {
         api_reply_err(r, FERRY_E_NOT_FOUND, "such task");
         return false;
     }

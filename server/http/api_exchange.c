@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+enum { SLOW_MAX = 32 }; /* requests that wait for the thread for passwords: three seconds of its work */
 enum { DRAIN_MAX = 8 << 20 }; /* bytes of a refused body that are read so that the client hears the reply */
 
 /* --- the way of a request to a worker and back ---------------------------------------------------- */
@@ -266,6 +267,20 @@ static void take_json(struct api_request *r, const char *data, size_t *size)
         api_reply_err(r, err, NULL);
 }
 
+/* Null with a reply when too many wait for the thread that looks at passwords. */
+static struct api_pool *choose_pool(struct api_request *r)
+{
+    if (r->route->stream != NULL)
+        return r->shared->writers;
+    if (!r->route->slow)
+        return r->shared->workers;
+    r->slow = true;
+    if (atomic_fetch_add(&r->shared->slow, 1) < SLOW_MAX)
+        return r->shared->passwords;
+    api_reply_problem(r, API_BUSY, "Too many are logging in at once. Try again in a second.");
+    return NULL;
+}
+
 static enum MHD_Result on_body(struct api_request *r, const char *data, size_t *size)
 {
     if (*size > 0) {
@@ -281,8 +296,8 @@ static enum MHD_Result on_body(struct api_request *r, const char *data, size_t *
     if (api_replied(r))
         return send_reply(r);
     r->phase = API_PHASE_REPLY;
-    struct api_pool *pool = r->route->stream != NULL ? r->shared->writers : r->shared->workers;
-    return hand_over(r, pool, step_answer) ? MHD_YES : send_reply(r);
+    struct api_pool *pool = choose_pool(r);
+    return pool != NULL && hand_over(r, pool, step_answer) ? MHD_YES : send_reply(r);
 }
 
 enum MHD_Result api_exchange_turn(struct api_request *r, struct MHD_Connection *connection, const char *method,

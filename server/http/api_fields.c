@@ -69,6 +69,26 @@ static bool read_ident_list(json_t *value, const struct api_field *field, void *
     return true;
 }
 
+static bool read_role(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    char name[ROLE_NAME_SIZE];
+
+    if (!ferry_text_copy(text_of(value), name, sizeof name) || operator_role_parse(name) == ROLE_NONE)
+        return wrong(fault, field, "viewer, operator or admin");
+    memcpy(out, name, sizeof name);
+    return true;
+}
+
+static bool read_password(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    ferry_text text = text_of(value);
+
+    if (text.len < field->min || !ferry_utf8_valid(text) || !ferry_text_copy(text, out, field->max + 1))
+        return api_fault_set(fault, API_INVALID_FIELD, field->name, "\"%s\" must be a text of %u to %u bytes.",
+                             field->name, field->min, field->max);
+    return true;
+}
+
 static bool read_secret(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
 {
     struct api_secret *secret = out;
@@ -88,6 +108,8 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_BOOL] = read_bool,
     [API_FIELD_UINT] = read_uint,
     [API_FIELD_SECRET] = read_secret,
+    [API_FIELD_ROLE] = read_role,
+    [API_FIELD_PASSWORD] = read_password,
     [API_FIELD_IDENT_LIST] = read_ident_list,
 };
 

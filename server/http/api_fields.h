@@ -8,6 +8,7 @@
 #include "api_problem.h"
 
 #include "api/model.h"
+#include "api/operators.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,6 +21,8 @@ typedef enum {
     API_FIELD_BOOL,       /**< bool */
     API_FIELD_UINT,       /**< uint32_t, from min to max */
     API_FIELD_SECRET,     /**< struct api_secret, from base64 */
+    API_FIELD_ROLE,       /**< char[ROLE_NAME_SIZE]: viewer, operator or admin */
+    API_FIELD_PASSWORD,   /**< char[max + 1]: UTF-8 of min to max bytes */
     API_FIELD_IDENT_LIST, /**< json_t *: a borrowed array of at most max names, each checked; null when absent */
 } api_field_type;
 

@@ -11,6 +11,9 @@ enum {
     API_DEPLOY_BODY_MAX = 8 << 20,   /**< bytes: room for a hundred thousand of the longest names */
     API_DEPLOY_DEVICES_MAX = 100000, /**< names in one order; more go with "all" or several orders */
     API_BODY_VALUES_MAX = 1024,      /**< values in any other body */
+    API_SMALL_BODY_MAX = 4096,       /**< bytes of a body from somebody who is not known yet */
+    API_SCOPE_PRODUCTS_MAX = 256,    /**< products of one token or user */
+    API_TOKEN_LIFE_MAX_S = 10 * 366 * 86400,
 };
 
 extern const struct api_stream_ops api_resource_stream;
@@ -46,6 +49,29 @@ void api_upload_list(struct api_request *r);
 void api_upload_get(struct api_request *r);
 void api_upload_content(struct api_request *r);
 void api_upload_remove(struct api_request *r);
+
+void api_session_add(struct api_request *r);
+void api_session_get(struct api_request *r);
+void api_session_remove(struct api_request *r);
+
+void api_token_add(struct api_request *r);
+void api_token_list(struct api_request *r);
+void api_token_get(struct api_request *r);
+void api_token_remove(struct api_request *r);
+
+void api_user_add(struct api_request *r);
+void api_user_list(struct api_request *r);
+void api_user_get(struct api_request *r);
+void api_user_change(struct api_request *r);
+void api_user_remove(struct api_request *r);
+
+void api_audit_list(struct api_request *r);
+void api_audit_head(struct api_request *r);
+
+/** @brief The products as a list, null for all; for answers. */
+json_t *api_json_scope(const char *scope);
+/** @brief The list (null: all) as a scope that the caller may give; false with a reply. */
+bool api_take_scope(struct api_request *r, json_t *products, char scope[SCOPE_SIZE]);
 
 void api_status_get(struct api_request *r);
 void api_metrics(struct api_request *r);

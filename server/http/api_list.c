@@ -3,57 +3,89 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Is there a row after the last one? */
-static ferry_err find_next(struct api_request *r, const struct api_list *list, struct store_conn *conn,
-                           const void *last, bool *ret_more)
-{
-    struct store_page page = {.after = list->key(last), .limit = 1, .descending = r->query.descending};
-    ferry_autofree void *row = ferry_calloc(1, list->row_bytes);
-    size_t count = 0;
+/* A page on its way. Rows that are left out do not shorten it: the next ones take their places. */
+struct filling {
+    struct api_request *r;
+    const struct api_list *list;
+    struct store_conn *conn;
+    char *rows; /* of one fetch */
+    json_t *items;
+    char cursor[API_CURSOR_SIZE]; /* behind the last row that was read */
+    char last[API_CURSOR_SIZE];   /* the last row that is shown */
+    bool more;                    /* one more could be shown */
+    bool end;                     /* the store has no more rows */
+};
 
-    if (row == NULL)
-        return FERRY_E_NOMEM;
-    ferry_err err = list->fetch(r, conn, &page, row, &count);
-    if (err == FERRY_OK)
-        *ret_more = count > 0;
+static void write_key(const struct api_list *list, const void *row, char out[API_CURSOR_SIZE])
+{
+    if (list->write_key != NULL)
+        list->write_key(row, out);
+    else
+        (void)snprintf(out, API_CURSOR_SIZE, "%s", list->key(row));
+}
+
+static bool shown(struct api_request *r, const struct api_list *list, const void *row)
+{
+    return (list->product == NULL || api_sees(r, list->product(row))) && (list->keep == NULL || list->keep(r, row));
+}
+
+static ferry_err take_row(struct filling *f, const char *row)
+{
+    if (!shown(f->r, f->list, row))
+        return FERRY_OK;
+    if (json_array_size(f->items) == f->r->query.limit) {
+        f->more = true;
+        return FERRY_OK;
+    }
+    write_key(f->list, row, f->last);
+    return json_array_append_new(f->items, f->list->show(f->r, f->conn, row)) == 0 ? FERRY_OK : FERRY_E_NOMEM;
+}
+
+/* One fetch. When the page is full and nothing is left out, the next row alone says whether there is more. */
+static ferry_err fill_some(struct filling *f)
+{
+    const struct api_query *query = &f->r->query;
+    bool probe = f->list->keep == NULL && f->r->caller.scope[0] == '\0' && json_array_size(f->items) == query->limit;
+    struct store_page page = {.after = f->cursor, .limit = probe ? 1 : query->limit, .descending = query->descending};
+    size_t count = 0;
+    ferry_err err = f->list->fetch(f->r, f->conn, &page, f->rows, &count);
+
+    for (size_t i = 0; err == FERRY_OK && i < count && !f->more; i++)
+        err = take_row(f, f->rows + i * f->list->row_bytes);
+    if (err == FERRY_OK && count > 0) {
+        char cursor[API_CURSOR_SIZE];
+        write_key(f->list, f->rows + (count - 1) * f->list->row_bytes, cursor);
+        memcpy(f->cursor, cursor, sizeof cursor);
+    }
+    f->end = count < page.limit;
     return err;
 }
 
-static ferry_err show_rows(struct api_request *r, const struct api_list *list, struct store_conn *conn,
-                           const char *rows, size_t count, json_t *items)
+static ferry_err fill(struct filling *f, json_t *answer)
 {
-    for (size_t i = 0; i < count; i++) {
-        const char *row = rows + i * list->row_bytes;
-        if (list->keep != NULL && !list->keep(r, row))
-            continue;
-        if (json_array_append_new(items, list->show(r, conn, row)) != 0)
-            return FERRY_E_NOMEM;
-    }
-    return FERRY_OK;
-}
+    ferry_autofree char *rows = ferry_calloc(f->r->query.limit, f->list->row_bytes);
+    ferry_err err = rows != NULL ? FERRY_OK : FERRY_E_NOMEM;
 
-static ferry_err fill(struct api_request *r, const struct api_list *list, struct store_conn *conn, json_t *items,
-                      json_t *answer)
-{
-    struct store_page page = api_query_page(&r->query);
-    ferry_autofree char *rows = ferry_calloc(page.limit, list->row_bytes);
-    size_t count = 0;
-    bool more = false;
-
-    if (rows == NULL)
-        return FERRY_E_NOMEM;
-    ferry_err err = list->fetch(r, conn, &page, rows, &count);
-    const char *last = count > 0 ? rows + (count - 1) * list->row_bytes : NULL;
-    if (err == FERRY_OK && count == page.limit)
-        err = find_next(r, list, conn, last, &more);
-    if (err == FERRY_OK)
-        err = show_rows(r, list, conn, rows, count, items);
-    if (err == FERRY_OK && json_object_set_new(answer, "next", more ? json_string(list->key(last)) : json_null()) != 0)
+    f->rows = rows;
+    while (err == FERRY_OK && !f->more && !f->end)
+        err = fill_some(f);
+    if (err == FERRY_OK && json_object_set_new(answer, "next", f->more ? json_string(f->last) : json_null()) != 0)
         err = FERRY_E_NOMEM;
     return err;
+}
+
+/* Who has one product only need not read past the others' rows. */
+static void narrow(struct api_request *r, const struct api_list *list)
+{
+    const char *scope = r->caller.scope;
+
+    if (list->product != NULL && (r->route->query & API_Q_PRODUCT) != 0 && scope[0] != '\0' &&
+        strchr(scope, ',') == NULL && r->query.product[0] == '\0')
+        (void)snprintf(r->query.product, sizeof r->query.product, "%.*s", FERRY_IDENT_MAX, scope);
 }
 
 void api_list_answer(struct api_request *r, const struct api_list *list)
@@ -62,9 +94,12 @@ void api_list_answer(struct api_request *r, const struct api_list *list)
 
     if (conn == NULL)
         return;
+    narrow(r, list);
     json_t *items = json_array();
     json_t *answer = json_pack("{s:o}", "items", items);
-    ferry_err err = answer != NULL ? fill(r, list, conn, items, answer) : FERRY_E_NOMEM;
+    struct filling filling = {.r = r, .list = list, .conn = conn, .items = items};
+    (void)snprintf(filling.cursor, sizeof filling.cursor, "%s", r->query.cursor);
+    ferry_err err = answer != NULL ? fill(&filling, answer) : FERRY_E_NOMEM;
     if (err != FERRY_OK) {
         json_decref(answer);
         (void)api_store_ok(r, err, NULL);

@@ -7,6 +7,8 @@
 
 #include "api_request.h"
 
+enum { API_CURSOR_SIZE = FERRY_IDENT_MAX + 1 };
+
 /** @brief What differs from list to list. */
 struct api_list {
     size_t row_bytes;
@@ -14,9 +16,12 @@ struct api_list {
                        size_t *ret_count);
     /** A new value, or null. */
     json_t *(*show)(struct api_request *r, struct store_conn *conn, const void *row);
-    /** What the page after this row begins with. */
+    /** What the page after this row begins with; or write_key, which writes it. */
     const char *(*key)(const void *row);
-    /** Leaves a row out when false; null: shows all. The page may then be shorter than its limit. */
+    void (*write_key)(const void *row, char out[API_CURSOR_SIZE]);
+    /** The product that the row belongs to: callers who have not that product do not see it. Null: keep decides. */
+    const char *(*product)(const void *row);
+    /** Leaves a row out when false; null: shows all. */
     bool (*keep)(struct api_request *r, const void *row);
 };
 

@@ -25,7 +25,10 @@
     X(API_BAD_LENGTH, "bad_length", 400, "The number of bytes is not the announced one. Nothing was kept: send them again.") \
     X(API_UNAUTHORIZED, "unauthorized", 401, "Send a valid token: Authorization: Bearer ...")     \
     X(API_TOKEN_EXPIRED, "token_expired", 401, "The token has expired. Ask for a new one.")       \
-    X(API_FORBIDDEN, "forbidden", 403, "The token's role does not allow this.")                   \
+    X(API_LOGIN_FAILED, "login_failed", 401, "There is no such user, or the password is another.") \
+    X(API_FORBIDDEN, "forbidden", 403, "The role does not allow this.")                           \
+    X(API_CSRF, "csrf", 403, "Send the session's csrf_token as X-CSRF-Token with every change.")  \
+    X(API_FOREIGN_ORIGIN, "foreign_origin", 403, "The request comes from a page of another origin.") \
     X(API_NO_ROUTE, "no_route", 404, "There is no such path. See /api/v1/openapi.yaml.")          \
     X(API_NOT_FOUND, "not_found", 404, "There is no such thing.")                                 \
     X(API_NO_CONTENT, "no_content", 404, "The platform has no complete file for this task.")      \
@@ -36,6 +39,7 @@
     X(API_URI_TOO_LONG, "uri_too_long", 414, "The path and query are too long.")                  \
     X(API_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "Send the body as application/json.") \
     X(API_RANGE_NOT_SATISFIABLE, "range_not_satisfiable", 416, "The range begins past the last byte.") \
+    X(API_TOO_MANY_ATTEMPTS, "too_many_attempts", 429, "Too many wrong passwords. Retry-After says how many seconds to wait.") \
     X(API_INTERNAL, "internal", 500, "The platform could not answer. Its log says why.")          \
     X(API_BUSY, "busy", 503, "The platform is busy. Try again in a second.")                      \
     X(API_UNAVAILABLE, "unavailable", 503, "The platform is ending or cannot reach its store. Try again soon.") \

@@ -1,9 +1,11 @@
+#define _GNU_SOURCE /* strptime, timegm */
 #include "api_query.h"
 
 #include "proto/text.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct parameter {
     enum api_query_flag flag;
@@ -111,6 +113,69 @@ static bool read_deployment_state(const char *value, struct api_query *query)
     return known;
 }
 
+static bool read_cursor_seq(const char *value, struct api_query *query)
+{
+    size_t len = strlen(value);
+
+    if (len < 1 || len > 18 || strspn(value, "0123456789") != len)
+        return false;
+    memcpy(query->cursor, value, len + 1);
+    return true;
+}
+
+static bool read_audit_text(const char *value, char *out, size_t size)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:-./";
+    size_t len = strlen(value);
+
+    if (len < 1 || len >= size || strspn(value, allowed) != len)
+        return false;
+    memcpy(out, value, len + 1);
+    return true;
+}
+
+static bool read_actor(const char *value, struct api_query *query)
+{
+    return read_audit_text(value, query->actor, sizeof query->actor);
+}
+
+static bool read_object(const char *value, struct api_query *query)
+{
+    return read_audit_text(value, query->object, sizeof query->object);
+}
+
+static bool read_action(const char *value, struct api_query *query)
+{
+    return read_audit_text(value, query->action, sizeof query->action);
+}
+
+/* "2026-01-02T03:04:05Z" or "2026-01-02" */
+static bool read_time(const char *value, uint64_t *ret_ms)
+{
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
+
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct tm tm = {.tm_mday = 1};
+        const char *end = strptime(value, forms[i], &tm);
+        time_t seconds = end != NULL && *end == '\0' ? timegm(&tm) : -1;
+        if (seconds > 0) {
+            *ret_ms = 1000ull * (uint64_t)seconds;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_since(const char *value, struct api_query *query)
+{
+    return read_time(value, &query->since_ms);
+}
+
+static bool read_until(const char *value, struct api_query *query)
+{
+    return read_time(value, &query->until_ms);
+}
+
 static bool read_counts(const char *value, struct api_query *query)
 {
     query->counts = strcmp(value, "true") == 0;
@@ -119,6 +184,8 @@ static bool read_counts(const char *value, struct api_query *query)
 
 #define IDENT_RULE "1 to 64 of A-Z a-z 0-9 _ : -"
 #define NAME_RULE "1 to 255 bytes of UTF-8 without control characters"
+
+#define TIME_RULE "a time in UTC, 2026-01-02T03:04:05Z or 2026-01-02"
 
 static const struct parameter parameters[] = {
     {API_Q_LIMIT, "limit", "a whole number from 1 to 250", read_limit},
@@ -135,6 +202,12 @@ static const struct parameter parameters[] = {
      "queued, offered, downloading, done, failed, timed_out, cancelled or rejected", read_download_state},
     {API_Q_DEPLOYMENT_STATE, "state", "active, finished or cancelled", read_deployment_state},
     {API_Q_COUNTS, "counts", "true or false", read_counts},
+    {API_Q_CURSOR_SEQ, "cursor", "the \"next\" of the page before", read_cursor_seq},
+    {API_Q_ACTOR, "actor", "as the log has it: token/NAME, user/NAME, device/P/D, system or nobody", read_actor},
+    {API_Q_OBJECT, "object", "as the log has it, for example device/P/D", read_object},
+    {API_Q_ACTION, "action", "what an action begins with, for example device.", read_action},
+    {API_Q_SINCE, "since", TIME_RULE, read_since},
+    {API_Q_UNTIL, "until", TIME_RULE, read_until},
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
 
@@ -163,7 +236,7 @@ bool api_query_read(const struct api_url *url, unsigned known, unsigned required
 {
     unsigned given = 0;
 
-    *query = (struct api_query){.limit = FERRY_PAGE_DEFAULT, .descending = (known & API_Q_CURSOR_ID) != 0};
+    *query = (struct api_query){.limit = FERRY_PAGE_DEFAULT, .descending = (known & (API_Q_CURSOR_ID | API_Q_CURSOR_SEQ)) != 0};
     for (size_t i = 0; i < url->param_count; i++) {
         const struct api_url_param *param = &url->params[i];
         const struct parameter *row = find(param->name, known);

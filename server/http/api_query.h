@@ -28,9 +28,17 @@ enum api_query_flag {
     API_Q_DOWNLOAD_STATE = 1 << 11,
     API_Q_DEPLOYMENT_STATE = 1 << 12,
     API_Q_COUNTS = 1 << 13,
+    API_Q_CURSOR_SEQ = 1 << 14, /**< the audit log: the newest first unless order=asc */
+    API_Q_ACTOR = 1 << 15,
+    API_Q_OBJECT = 1 << 16,
+    API_Q_ACTION = 1 << 17,
+    API_Q_SINCE = 1 << 18,
+    API_Q_UNTIL = 1 << 19,
 
     API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER,
     API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_ORDER,
+    API_Q_PAGE_OF_AUDIT = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_ORDER | API_Q_ACTOR | API_Q_OBJECT | API_Q_ACTION |
+                          API_Q_SINCE | API_Q_UNTIL,
 };
 
 /** @brief What was given; "" and 0 when it was not. */
@@ -39,6 +47,10 @@ struct api_query {
     bool descending;
     bool counts;
     int state; /**< of the kind that the route takes */
+    uint64_t since_ms, until_ms; /**< Unix milliseconds; 0: any */
+    char actor[AUDIT_ACTOR_SIZE];
+    char object[AUDIT_OBJECT_SIZE];
+    char action[AUDIT_ACTION_SIZE]; /**< what the action begins with */
     char cursor[FERRY_IDENT_MAX + 1];
     char product[FERRY_IDENT_MAX + 1];
     char device[FERRY_IDENT_MAX + 1];

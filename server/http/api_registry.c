@@ -27,6 +27,10 @@ void api_product_add(struct api_request *r)
 
     if (!api_body_read(r, fields, 1, &product))
         return;
+    if (!api_sees(r, product.name)) {
+        api_reply_problem(r, API_FORBIDDEN, "This needs a role for that product, or for all.");
+        return;
+    }
     r->command.product = product;
     api_command(r, CMD_PRODUCT_ADD, finish_product_add);
 }
@@ -52,7 +56,8 @@ static const char *product_key(const void *row)
 void api_product_list(struct api_request *r)
 {
     static const struct api_list list = {
-        .row_bytes = sizeof(struct product), .fetch = fetch_products, .show = show_product, .key = product_key};
+        .row_bytes = sizeof(struct product), .fetch = fetch_products, .show = show_product, .key = product_key,
+        .product = product_key};
 
     api_list_answer(r, &list);
 }
@@ -112,7 +117,8 @@ void api_device_add(struct api_request *r)
     struct new_device given = {.secret = {.len = 0}};
     struct device *device = &r->command.device;
 
-    if (!api_body_read(r, fields, sizeof fields / sizeof fields[0], &given))
+    if (!api_body_read(r, fields, sizeof fields / sizeof fields[0], &given) ||
+        !api_must_see(r, given.key.product, "such product"))
         return;
     if (given.secret.len == 0) {
         ferry_random_bytes(given.secret.bytes, NEW_SECRET_BYTES);
@@ -150,7 +156,7 @@ void api_device_list(struct api_request *r)
     struct store_conn *conn = api_reader(r);
     struct product product;
 
-    if (conn != NULL &&
+    if (conn != NULL && api_must_see(r, r->query.product, "such product") &&
         api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product"))
         api_list_answer(r, &list);
 }

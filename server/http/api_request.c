@@ -70,8 +70,23 @@ bool api_body_read(struct api_request *r, const struct api_field *fields, size_t
     return false;
 }
 
+bool api_sees(const struct api_request *r, const char *product)
+{
+    return scope_has(r->caller.scope, product);
+}
+
+bool api_must_see(struct api_request *r, const char *product, const char *what)
+{
+    if (api_sees(r, product))
+        return true;
+    api_reply_err(r, FERRY_E_NOT_FOUND, what);
+    return false;
+}
+
 void api_command(struct api_request *r, command_kind kind, void (*finish)(struct api_request *r))
 {
+    memcpy(r->command.origin.actor, r->caller.actor, sizeof r->command.origin.actor);
+    memcpy(r->command.origin.from, r->from, sizeof r->command.origin.from);
     r->command.kind = kind;
     r->command_given = true;
     r->finish = finish;
@@ -87,7 +102,12 @@ void api_request_free(struct api_request *r)
     if (r == NULL)
         return;
     api_intake_free(r);
+    if (r->slow)
+        atomic_fetch_sub(&r->shared->slow, 1);
+    explicit_bzero(r->secret, sizeof r->secret);
     json_decref(r->json);
+    if (r->body.data != NULL)
+        explicit_bzero(r->body.data, r->body.len); /* it may hold a password */
     ferry_buf_done(&r->body);
     if (r->response != NULL)
         MHD_destroy_response(r->response);

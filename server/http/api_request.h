@@ -11,6 +11,7 @@
 
 #include "api/objects.h"
 #include "api/store.h"
+#include "api_caller.h"
 #include "api_fields.h"
 #include "api_gate.h"
 #include "api_pool.h"
@@ -30,6 +31,7 @@
 struct api_readers;
 struct api_ready;
 struct api_intake;
+struct api_guard;
 
 enum { API_LOCATION_MAX = 192 };
 
@@ -45,6 +47,11 @@ struct api_context {
     struct api_readers *readers;
     struct api_pool *workers; /**< answers */
     struct api_pool *writers; /**< raw bodies: a long write must not keep others waiting */
+    struct api_pool *passwords; /**< one thread: each look at a password takes 64 MiB and a tenth of a second */
+    atomic_uint slow;         /**< requests that wait for it */
+    struct api_callers *callers;
+    struct api_guard *guard;
+    uint64_t session_idle_ms;
     atomic_uint intakes;      /**< raw bodies being taken */
     struct api_gate gate;
     struct api_ready *ready;
@@ -66,6 +73,9 @@ struct api_request {
     struct api_url url;
     const struct api_route *route;
     struct api_route_params params;
+    struct api_caller caller; /**< who asks; zeros on an open route */
+    char from[ADDRESS_TEXT_SIZE];
+    bool slow; /**< counted in shared->slow */
     struct api_query query;
     struct ferry_buf body;
     json_t *json;              /**< of the body; null for a route without */
@@ -78,6 +88,7 @@ struct api_request {
     void (*finish)(struct api_request *r);
     void (*undo)(struct api_request *r); /**< when the command failed; may be null */
     const char **devices; /**< of a deployment */
+    char secret[80]; /**< of a new token, until it is answered */
     /* the reply */
     unsigned status; /**< 0: none yet */
     struct MHD_Response *response;
@@ -131,6 +142,10 @@ bool api_body_read(struct api_request *r, const struct api_field *fields, size_t
  * worker when it is committed; a failure is answered without it.
  */
 void api_command(struct api_request *r, command_kind kind, void (*finish)(struct api_request *r));
+/** @brief May the caller know of this product? */
+bool api_sees(const struct api_request *r, const char *product);
+/** @brief The same; false with a 404 that says "There is no " and what, as for one that does not exist. */
+bool api_must_see(struct api_request *r, const char *product, const char *what);
 /** @brief A request header, or null. */
 const char *api_header(const struct api_request *r, const char *name);
 

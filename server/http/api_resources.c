@@ -20,7 +20,7 @@ static void begin_add(struct api_request *r)
     uint8_t random[FERRY_ID_RANDOM_BYTES];
     struct product product;
 
-    if (conn == NULL ||
+    if (conn == NULL || !api_must_see(r, r->query.product, "such product") ||
         !api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product"))
         return;
     ferry_random_bytes(random, sizeof random);
@@ -86,6 +86,11 @@ static const char *key(const void *row)
     return ((const struct resource *)row)->id.text;
 }
 
+static const char *product(const void *row)
+{
+    return ((const struct resource *)row)->product;
+}
+
 /* The store filters by prefix; of an exact name that leaves the longer ones to be passed over. */
 static bool has_name(struct api_request *r, const void *row)
 {
@@ -95,7 +100,7 @@ static bool has_name(struct api_request *r, const void *row)
 void api_resource_list(struct api_request *r)
 {
     static const struct api_list list = {
-        .row_bytes = sizeof(struct resource), .fetch = fetch, .show = show, .key = key, .keep = has_name};
+        .row_bytes = sizeof(struct resource), .fetch = fetch, .show = show, .key = key, .product = product, .keep = has_name};
 
     if (r->query.name[0] != '\0' && r->query.name_prefix[0] != '\0')
         api_reply_problem(r, API_INVALID_PARAMETER, "Give either \"name\" or \"name_prefix\".");
@@ -111,7 +116,8 @@ static bool find(struct api_request *r, struct resource *ret_resource)
         return false;
     struct store_conn *conn = api_reader(r);
     return conn != NULL &&
-           api_store_ok(r, r->shared->store->ops->resource_get(conn, &id, ret_resource), "such resource");
+           api_store_ok(r, r->shared->store->ops->resource_get(conn, &id, ret_resource), "such resource") &&
+           api_must_see(r, ret_resource->product, "such resource");
 }
 
 void api_resource_get(struct api_request *r)
@@ -132,6 +138,10 @@ void api_resource_content(struct api_request *r)
 
 void api_resource_remove(struct api_request *r)
 {
-    if (api_param_id(r, "resource", "such resource", &r->command.id))
-        api_command(r, CMD_RESOURCE_REMOVE, api_reply_nothing);
+    struct resource resource;
+
+    if (!find(r, &resource))
+        return;
+    r->command.id = resource.id;
+    api_command(r, CMD_RESOURCE_REMOVE, api_reply_nothing);
 }

@@ -5,6 +5,7 @@
 #ifndef HTTP_API_ROUTE_H
 #define HTTP_API_ROUTE_H
 
+#include "api/operators.h"
 #include "api_url.h"
 
 #include <stdbool.h>
@@ -12,13 +13,24 @@
 
 struct api_request;
 
-/** @brief Each role may do what the ones before it may. */
+/** @brief The least role that may use a route. A route that was forgotten lets nobody in. */
 typedef enum {
+    API_ROLE_UNSET,
+    API_ROLE_VIEWER = ROLE_VIEWER,
+    API_ROLE_OPERATOR = ROLE_OPERATOR,
+    API_ROLE_ADMIN = ROLE_ADMIN,
     API_ROLE_OPEN, /**< no token is asked for */
-    API_ROLE_VIEWER,
-    API_ROLE_OPERATOR,
-    API_ROLE_ADMIN,
 } api_role;
+
+/** @brief What a caller who has only some products meets. docs/api/openapi.yaml says the same as x-ferry-scope. */
+typedef enum {
+    API_SCOPE_UNSET,
+    API_SCOPE_NONE,     /**< nothing of any product */
+    API_SCOPE_PRODUCT,  /**< one thing of one product: another product's is not found */
+    API_SCOPE_LIST,     /**< a list: what is another product's is left out */
+    API_SCOPE_GRANT,    /**< names products itself: another one is forbidden */
+    API_SCOPE_PLATFORM, /**< about all products: forbidden */
+} api_scope;
 
 /** @brief A body that is taken as it comes, in blocks. Each call fills in a reply when it fails. */
 struct api_stream_ops {
@@ -35,11 +47,13 @@ struct api_route {
     const char *method;
     const char *pattern; /**< "/api/v1/devices/{product}/{device}" */
     api_role role;       /**< the least one that may do this */
+    api_scope scope;
     unsigned query;      /**< the parameters it takes: flags of enum api_query_flag */
     unsigned query_required;
     size_t body_max;        /**< bytes of its JSON body; 0: it takes none */
     size_t body_values_max; /**< values in it */
     const struct api_stream_ops *stream; /**< for a body that is no JSON; else null */
+    bool slow; /**< looks at passwords: on the thread for that, with a bounded queue */
     /** Does the work and fills in a reply, or gives a command to the engine. On a worker; may wait for the disk. */
     void (*run)(struct api_request *r);
 };

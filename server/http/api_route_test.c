@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <cmocka.h>
 
 static api_route_result find(const char *method, const char *target, const struct api_route **route,
@@ -147,20 +148,57 @@ static void description_has_every_code_and_no_other(void **state)
     assert_int_equal(found, API_PROBLEM_COUNT);
 }
 
-/* --- the table is sound --------------------------------------------------------------------------------- */
+/* --- the rules ------------------------------------------------------------------------------------------ */
 
-static void changes_need_an_operator_and_reads_a_viewer(void **state)
+static const char *const role_names[] = {
+    [API_ROLE_VIEWER] = "viewer", [API_ROLE_OPERATOR] = "operator", [API_ROLE_ADMIN] = "admin", [API_ROLE_OPEN] = "open"};
+static const char *const scope_names[] = {
+    [API_SCOPE_NONE] = "none",   [API_SCOPE_PRODUCT] = "product",   [API_SCOPE_LIST] = "list",
+    [API_SCOPE_GRANT] = "grant", [API_SCOPE_PLATFORM] = "platform",
+};
+
+static void every_route_has_a_rule(void **state)
 {
     (void)state;
     for (size_t i = 0; i < api_routes_count; i++) {
         const struct api_route *route = &api_routes[i];
-        bool open = strstr(route->pattern, "z") == route->pattern + strlen(route->pattern) - 1 ||
-                    strcmp(route->pattern, "/api/v1/openapi.yaml") == 0;
-        bool change = strcmp(route->method, "GET") != 0;
-        api_role least = open ? API_ROLE_OPEN : change ? API_ROLE_OPERATOR : API_ROLE_VIEWER;
-        assert_int_equal(route->role, least);
+        if (route->role == API_ROLE_UNSET || route->scope == API_SCOPE_UNSET)
+            fail_msg("%s %s has no role or no scope", route->method, route->pattern);
+        if (strcmp(route->method, "GET") != 0 && route->scope != API_SCOPE_NONE && route->role < API_ROLE_OPERATOR)
+            fail_msg("%s %s lets a viewer change something", route->method, route->pattern);
         assert_non_null(route->run);
     }
+}
+
+/* The rules stand right below the method, in both files. */
+static void description_names_the_same_rules(void **state)
+{
+    char line[LINE_MAX_BYTES], path[LINE_MAX_BYTES] = "", method[16] = "", role[32], scope[32];
+    FILE *file = fopen(FERRY_OPENAPI_YAML, "r");
+    size_t found = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "  /%500[^:]:", path + 1) == 1 && line[2] == '/')
+            path[0] = '/';
+        else if (strncmp(line, "    ", 4) == 0 && line[4] != ' ')
+            (void)sscanf(line, "    %15[a-z]:", method);
+        else if (sscanf(line, "      x-ferry-role: %31s", role) == 1) {
+            assert_non_null(fgets(line, sizeof line, file));
+            assert_int_equal(sscanf(line, "      x-ferry-scope: %31s", scope), 1);
+            for (size_t i = 0; i < api_routes_count; i++) {
+                if (strcasecmp(api_routes[i].method, method) != 0 || strcmp(api_routes[i].pattern, path) != 0)
+                    continue;
+                if (strcmp(role_names[api_routes[i].role], role) != 0 ||
+                    strcmp(scope_names[api_routes[i].scope], scope) != 0)
+                    fail_msg("%s %s: the description says %s, %s", method, path, role, scope);
+                found++;
+            }
+        }
+    }
+    (void)fclose(file);
+    assert_int_equal(found, api_routes_count);
 }
 
 int main(void)
@@ -172,7 +210,8 @@ int main(void)
         cmocka_unit_test(other_paths_are_not_found),
         cmocka_unit_test(description_has_every_route_and_no_other),
         cmocka_unit_test(description_has_every_code_and_no_other),
-        cmocka_unit_test(changes_need_an_operator_and_reads_a_viewer),
+        cmocka_unit_test(every_route_has_a_rule),
+        cmocka_unit_test(description_names_the_same_rules),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

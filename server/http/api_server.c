@@ -1,6 +1,8 @@
 #include "http/api_server.h"
 
 #include "api_exchange.h"
+#include "api_guard.h"
+#include "api_password.h"
 #include "api_readers.h"
 #include "api_request.h"
 #include "api_status.h"
@@ -18,6 +20,7 @@ enum {
     HTTP_THREADS = 2,
     WORKERS = 4,
     WRITERS = 2,
+    PASSWORDS = 1,
     CONNECTIONS_MAX = 1200, /* a thousand silent clients leave room for an operator */
     CONNECTION_TIMEOUT_S = 30,
     CONNECTION_MEMORY = 16384, /* bytes: the longest head that is read */
@@ -132,6 +135,9 @@ static void free_server(struct api_server *server)
 {
     api_pool_free(server->context.workers);
     api_pool_free(server->context.writers);
+    api_pool_free(server->context.passwords);
+    api_callers_free(server->context.callers);
+    api_guard_free(server->context.guard);
     api_readers_free(server->context.readers);
     api_ready_free(server->context.ready);
     api_gate_done(&server->context.gate);
@@ -140,7 +146,7 @@ static void free_server(struct api_server *server)
 
 static ferry_err start_parts(struct api_context *context)
 {
-    ferry_err err = api_readers_new(context->store, HTTP_THREADS + WORKERS + WRITERS, &context->readers);
+    ferry_err err = api_readers_new(context->store, HTTP_THREADS + WORKERS + WRITERS + PASSWORDS, &context->readers);
 
     if (err == FERRY_OK)
         err = api_ready_new(&context->ready);
@@ -148,6 +154,14 @@ static ferry_err start_parts(struct api_context *context)
         err = api_pool_new(WORKERS, &context->workers);
     if (err == FERRY_OK)
         err = api_pool_new(WRITERS, &context->writers);
+    if (err == FERRY_OK)
+        err = api_pool_new(PASSWORDS, &context->passwords);
+    if (err == FERRY_OK)
+        err = api_callers_new(&context->callers);
+    if (err == FERRY_OK)
+        err = api_guard_new(&context->guard);
+    if (err == FERRY_OK)
+        err = api_password_init();
     return err;
 }
 
@@ -167,6 +181,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .version = config->version,
         .certificate = config->certificate,
         .started_ms = ferry_mono_ms(),
+        .session_idle_ms = 1000ull * (config->session_idle_s != 0 ? config->session_idle_s : FERRY_SESSION_IDLE_S),
     };
     server->tls = config->speaks_tls ? config->certificate : NULL;
     api_gate_init(&server->context.gate);

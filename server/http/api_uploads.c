@@ -31,10 +31,15 @@ static const char *key(const void *row)
     return ((const struct upload_task *)row)->id.text;
 }
 
+static const char *product(const void *row)
+{
+    return ((const struct upload_task *)row)->device.product;
+}
+
 void api_upload_list(struct api_request *r)
 {
     static const struct api_list list = {
-        .row_bytes = sizeof(struct upload_task), .fetch = fetch, .show = show, .key = key};
+        .row_bytes = sizeof(struct upload_task), .fetch = fetch, .show = show, .key = key, .product = product};
 
     if (r->query.device[0] != '\0' && r->query.product[0] == '\0')
         api_reply_problem(r, API_MISSING_PARAMETER, "\"device\" needs \"product\" beside it.");
@@ -49,7 +54,8 @@ static bool find(struct api_request *r, struct upload_task *ret_task)
     if (!api_param_id(r, "upload", "such upload", &id))
         return false;
     struct store_conn *conn = api_reader(r);
-    return conn != NULL && api_store_ok(r, r->shared->store->ops->upload_get(conn, &id, ret_task), "such upload");
+    return conn != NULL && api_store_ok(r, r->shared->store->ops->upload_get(conn, &id, ret_task), "such upload") &&
+           api_must_see(r, ret_task->device.product, "such upload");
 }
 
 void api_upload_get(struct api_request *r)
@@ -70,6 +76,10 @@ void api_upload_content(struct api_request *r)
 
 void api_upload_remove(struct api_request *r)
 {
-    if (api_param_id(r, "upload", "such upload", &r->command.id))
-        api_command(r, CMD_UPLOAD_REMOVE, api_reply_nothing);
+    struct upload_task task;
+
+    if (!find(r, &task))
+        return;
+    r->command.id = task.id;
+    api_command(r, CMD_UPLOAD_REMOVE, api_reply_nothing);
 }

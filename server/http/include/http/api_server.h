@@ -26,6 +26,7 @@ struct api_server_config {
     struct store *store;
     struct objects *objects;
     uint64_t object_size_max; /**< bytes of a resource; 0: FERRY_OBJECT_SIZE_MAX */
+    uint32_t session_idle_s;  /**< as the engine has it; 0: FERRY_SESSION_IDLE_S */
     const char *version;      /**< of the program, for /status and /metrics; must outlive the server */
     bool speaks_tls;              /**< else plain HTTP */
     struct http_tls *certificate; /**< of the platform, for TLS and to tell when it expires; null: it has none */

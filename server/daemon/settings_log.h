@@ -1,0 +1,16 @@
+/**
+ * @file settings_log.h
+ * @brief Leaves a record in the audit log when ferryd starts with other settings than the last time.
+ */
+#ifndef DAEMON_SETTINGS_LOG_H
+#define DAEMON_SETTINGS_LOG_H
+
+#include "config.h"
+
+#include "api/store.h"
+
+/** @brief Over the writer, no transaction open. Errors: those of the store. */
+FERRY_MUST_CHECK ferry_err settings_log(const struct config *config, struct store *store, struct store_conn *conn,
+                                        uint64_t now_ms);
+
+#endif

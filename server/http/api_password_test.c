@@ -1,0 +1,61 @@
+#include "api_password.h"
+
+#include "base/system.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void password_is_known_by_its_hash_alone(void **state)
+{
+    char hash[PASSWORD_HASH_SIZE], again[PASSWORD_HASH_SIZE];
+
+    (void)state;
+    assert_int_equal(api_password_init(), FERRY_OK);
+    assert_int_equal(api_password_hash("correct horse", hash), FERRY_OK);
+    assert_int_equal(api_password_hash("correct horse", again), FERRY_OK);
+    assert_string_not_equal(hash, again);
+    assert_memory_equal(hash, "$argon2id$v=19$m=65536,t=3,p=1$", 31);
+    assert_true(api_password_check("correct horse", hash));
+    assert_false(api_password_check("correct horse ", hash));
+    assert_false(api_password_check("", hash));
+    assert_false(api_password_check("correct horse", ""));
+    assert_false(api_password_check("correct horse", "no hash"));
+}
+
+static uint64_t duration_ms(const char *hash)
+{
+    uint64_t best = UINT64_MAX;
+
+    for (int i = 0; i < 5; i++) {
+        uint64_t start = ferry_mono_ms();
+        assert_false(api_password_check("wrong", hash));
+        uint64_t took = ferry_mono_ms() - start;
+        best = took < best ? took : best;
+    }
+    return best;
+}
+
+static void stranger_takes_as_long_as_a_user(void **state)
+{
+    char hash[PASSWORD_HASH_SIZE];
+
+    (void)state;
+    assert_int_equal(api_password_hash("correct horse", hash), FERRY_OK);
+    uint64_t user_ms = duration_ms(hash), stranger_ms = duration_ms(NULL);
+    assert_true(stranger_ms * 3 >= user_ms * 2 && user_ms * 3 >= stranger_ms * 2);
+    assert_true(user_ms >= 10); /* it is slow on purpose */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(password_is_known_by_its_hash_alone),
+        cmocka_unit_test(stranger_takes_as_long_as_a_user),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
