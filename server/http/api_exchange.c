@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SLOW_MAX = 32 }; /* requests that wait for the thread for passwords: three seconds of its work */
+enum { SLOW_MAX = 16 }; /* requests that wait for the thread for passwords: two seconds of its work */
 enum { DRAIN_MAX = 8 << 20 }; /* bytes of a refused body that are read so that the client hears the reply */
 
 /* --- the way of a request to a worker and back ---------------------------------------------------- */

@@ -11,7 +11,7 @@
 
 enum {
     API_GUARD_ADDRESSES = 1024, /**< the one that was heard of longest ago gives way */
-    API_GUARD_FREE = 20,        /**< failures of an address that cost nothing: an office has one */
+    API_GUARD_FREE = 10,        /**< failures of an address that cost nothing: an office has one */
 };
 
 struct api_guard;

@@ -13,7 +13,7 @@
 enum {
     API_PASSWORD_MIN = 10,  /**< bytes of a new password */
     API_PASSWORD_MAX = 256, /**< bytes of any */
-    API_PASSWORD_PASSES = 3,
+    API_PASSWORD_PASSES = 2, /**< with the memory below: libsodium's advice for people who wait */
     API_PASSWORD_MEMORY = 64 << 20, /**< bytes that one look at a password takes */
 };
 

@@ -106,7 +106,7 @@ class OpenApi:
                 self.validate(wanted, value[name], f"{where}.{name}")
 
     def _judge_items(self, wanted, value, where, _schema):
-        for number, item in enumerate(value):
+        for number, item in enumerate(value if isinstance(value, list) else ()):
             self.validate(wanted, item, f"{where}[{number}]")
 
     def _judge_minItems(self, wanted, value, where, _schema):
