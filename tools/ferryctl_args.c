@@ -30,9 +30,19 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_WAIT, 0, "wait", NULL, "wait until it has ended and show how it goes"},
     {CTL_O_STATE, 0, "state", "STATE", "only those in that state"},
     {CTL_O_PREFIX, 0, "prefix", "TEXT", "only those whose name begins so"},
+    {CTL_O_ROLE, 0, "role", "ROLE", "viewer (looks), operator (changes) or admin (also tokens, users, audit)"},
+    {CTL_O_PRODUCT, 0, "product", "P", "only for this product; may be given more than once"},
+    {CTL_O_EXPIRES, 0, "expires", "TIME", "life of the token, 90d or 12h; without it, for ever"},
+    {CTL_O_ACTOR, 0, "actor", "WHO", "only what this one did: user/NAME, token/NAME, system"},
+    {CTL_O_OBJECT, 0, "object", "WHAT", "only what was done to this: device/P/D, user/NAME, resource/ID"},
+    {CTL_O_ACTION, 0, "action", "TEXT", "only actions that begin so: device., login"},
+    {CTL_O_SINCE, 0, "since", "TIME", "only since then, UTC: 2026-01-02 or 2026-01-02T03:04:05Z"},
+    {CTL_O_ANCHOR, 0, "anchor", "FILE", "the log must still have the record named here; then holds the last one"},
     {CTL_O_LIMIT, 'n', "limit", "N", "at most so many rows"},
 };
 const size_t ctl_option_count = sizeof ctl_option_infos / sizeof ctl_option_infos[0];
+
+enum { LIFE_MIN_S = 60, LIFE_MAX_S = 10 * 366 * 86400 }; /* of a token */
 
 /* --- values ------------------------------------------------------------------------------------------- */
 
@@ -64,7 +74,7 @@ bool ctl_parse_rate(const char *text, uint32_t *ret_per_min)
     return true;
 }
 
-bool ctl_parse_timeout(const char *text, uint32_t *ret_seconds)
+static bool parse_seconds(const char *text, uint64_t min, uint64_t max, uint32_t *ret_seconds)
 {
     static const struct {
         const char *suffix;
@@ -73,18 +83,28 @@ bool ctl_parse_timeout(const char *text, uint32_t *ret_seconds)
     uint64_t number;
     const char *rest;
 
-    if (!parse_number(text, &number, &rest) || number > FERRY_DEPLOY_TIMEOUT_MAX_S)
+    if (!parse_number(text, &number, &rest) || number > max)
         return false;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         uint64_t seconds = number * units[i].factor;
         if (strcmp(rest, units[i].suffix) != 0)
             continue;
-        if (seconds < FERRY_DEPLOY_TIMEOUT_MIN_S || seconds > FERRY_DEPLOY_TIMEOUT_MAX_S)
+        if (seconds < min || seconds > max)
             return false;
         *ret_seconds = (uint32_t)seconds;
         return true;
     }
     return false;
+}
+
+bool ctl_parse_timeout(const char *text, uint32_t *ret_seconds)
+{
+    return parse_seconds(text, FERRY_DEPLOY_TIMEOUT_MIN_S, FERRY_DEPLOY_TIMEOUT_MAX_S, ret_seconds);
+}
+
+bool ctl_parse_life(const char *text, uint32_t *ret_seconds)
+{
+    return parse_seconds(text, LIFE_MIN_S, LIFE_MAX_S, ret_seconds);
 }
 
 static bool parse_limit(const char *text, uint64_t *ret_limit)
@@ -94,14 +114,14 @@ static bool parse_limit(const char *text, uint64_t *ret_limit)
     return parse_number(text, ret_limit, &rest) && *rest == '\0' && *ret_limit > 0;
 }
 
-static bool add_device(struct ctl_options *o, const char *value)
+static bool add_name(const char ***names, size_t *count, const char *value)
 {
-    const char **devices = ferry_realloc(o->devices, (o->device_count + 1) * sizeof devices[0]);
+    const char **more = value[0] != '\0' ? ferry_realloc(*names, (*count + 1) * sizeof more[0]) : NULL;
 
-    if (devices == NULL)
+    if (more == NULL)
         return false;
-    devices[o->device_count++] = value;
-    o->devices = devices;
+    more[(*count)++] = value;
+    *names = more;
     return true;
 }
 
@@ -117,7 +137,9 @@ static bool set_text(struct ctl_options *o, enum ctl_option_flag flag, const cha
         {CTL_O_CA_FILE, &o->ca_file},
         {CTL_O_NAME, &o->name},     {CTL_O_DEVICE_INFO, &o->device_info}, {CTL_O_OUTPUT, &o->output},
         {CTL_O_STATE, &o->state},   {CTL_O_DEVICES_FILE, &o->devices_file}, {CTL_O_PREFIX, &o->prefix},
-        {CTL_O_SECRET_FILE, &o->secret_file},
+        {CTL_O_SECRET_FILE, &o->secret_file}, {CTL_O_ROLE, &o->role},     {CTL_O_ACTOR, &o->actor},
+        {CTL_O_OBJECT, &o->object}, {CTL_O_ACTION, &o->action},           {CTL_O_SINCE, &o->since},
+        {CTL_O_ANCHOR, &o->anchor},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -137,8 +159,12 @@ static bool set_value(struct ctl_options *o, enum ctl_option_flag flag, const ch
         return ctl_parse_timeout(value, &o->timeout_s);
     if (flag == CTL_O_LIMIT)
         return parse_limit(value, &o->limit);
+    if (flag == CTL_O_EXPIRES)
+        return ctl_parse_life(value, &o->expires_s);
     if (flag == CTL_O_DEVICE)
-        return value[0] != '\0' && add_device(o, value);
+        return add_name(&o->devices, &o->device_count, value);
+    if (flag == CTL_O_PRODUCT)
+        return add_name(&o->products, &o->product_count, value);
     return set_text(o, flag, value);
 }
 
@@ -248,4 +274,6 @@ void ctl_args_done(struct ctl_args *args)
 {
     free(args->options.devices);
     args->options.devices = NULL;
+    free(args->options.products);
+    args->options.products = NULL;
 }

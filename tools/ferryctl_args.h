@@ -20,6 +20,10 @@ struct ctl_options {
     uint64_t limit;     /**< 0: no limit */
     const char **devices; /**< of every --device, in order; freed by ctl_args_done() */
     size_t device_count;
+    const char *role, *actor, *object, *action, *since, *anchor;
+    const char **products; /**< of every --product, in order; freed by ctl_args_done() */
+    size_t product_count;
+    uint32_t expires_s; /**< 0: never */
 };
 
 /** @brief Options; a command names those that it takes. The first five are everybody's. */
@@ -45,7 +49,15 @@ enum ctl_option_flag {
     CTL_O_PREFIX = 1 << 19,
     CTL_O_LIMIT = 1 << 20,
     CTL_O_SECRET_FILE = 1 << 21,
-    CTL_O_CA_FILE = 1 << 22,
+    CTL_O_ROLE = 1 << 22,
+    CTL_O_PRODUCT = 1 << 23,
+    CTL_O_EXPIRES = 1 << 24,
+    CTL_O_ACTOR = 1 << 25,
+    CTL_O_OBJECT = 1 << 26,
+    CTL_O_ACTION = 1 << 27,
+    CTL_O_SINCE = 1 << 28,
+    CTL_O_ANCHOR = 1 << 29,
+    CTL_O_CA_FILE = 1 << 30,
 
     CTL_O_COMMON = CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION,
 };
@@ -81,6 +93,8 @@ void ctl_args_done(struct ctl_args *args);
 
 /** @brief "100/min" or "100": 1 to FERRY_DEPLOY_RATE_MAX. */
 bool ctl_parse_rate(const char *text, uint32_t *ret_per_min);
+/** @brief "90d", "12h": 60 seconds to ten years. */
+bool ctl_parse_life(const char *text, uint32_t *ret_seconds);
 /** @brief "90", "90s", "15m", "2h", "7d": FERRY_DEPLOY_TIMEOUT_MIN_S to FERRY_DEPLOY_TIMEOUT_MAX_S. */
 bool ctl_parse_timeout(const char *text, uint32_t *ret_seconds);
 

@@ -42,6 +42,22 @@ const struct ctl_command ctl_commands[] = {
     {"upload", "get", "ID", 1, 1, CTL_O_OUTPUT, "fetch the file and verify it", ctl_upload_get},
     {"upload", "rm", "ID", 1, 1, 0, "remove the file and the task", ctl_upload_rm},
 
+    {"token", "add", "NAME", 1, 1, CTL_O_ROLE | CTL_O_PRODUCT | CTL_O_EXPIRES | CTL_O_OUTPUT,
+     "make a token; it is shown this once", ctl_token_add},
+    {"token", "list", "", 0, 0, LIST, "the tokens and when they were last used", ctl_token_list},
+    {"token", "rm", "NAME", 1, 1, 0, "revoke a token, at once", ctl_token_rm},
+
+    {"user", "add", "NAME", 1, 1, CTL_O_ROLE | CTL_O_PRODUCT, "let somebody log in; the password is asked for",
+     ctl_user_add},
+    {"user", "list", "", 0, 0, LIST, "who may log in", ctl_user_list},
+    {"user", "passwd", "NAME", 1, 1, 0, "give a new password and end the sessions", ctl_user_passwd},
+    {"user", "rm", "NAME", 1, 1, 0, "remove a user and end the sessions", ctl_user_rm},
+
+    {"audit", "list", "", 0, 0, LIST | CTL_O_PRODUCT | CTL_O_ACTOR | CTL_O_OBJECT | CTL_O_ACTION | CTL_O_SINCE,
+     "who did what, the newest first", ctl_audit_list},
+    {"audit", "verify", "[FILE]", 0, 1, CTL_O_ANCHOR,
+     "show that no record was changed or taken away; FILE: a kept output of --json audit list", ctl_audit_verify},
+
     {"status", NULL, "", 0, 0, 0, "how the platform is", ctl_status},
 };
 const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];

@@ -58,6 +58,18 @@ enum ctl_exit ctl_upload_show(struct ctl *ctl);
 enum ctl_exit ctl_upload_get(struct ctl *ctl);
 enum ctl_exit ctl_upload_rm(struct ctl *ctl);
 
+enum ctl_exit ctl_token_add(struct ctl *ctl);
+enum ctl_exit ctl_token_list(struct ctl *ctl);
+enum ctl_exit ctl_token_rm(struct ctl *ctl);
+
+enum ctl_exit ctl_user_add(struct ctl *ctl);
+enum ctl_exit ctl_user_list(struct ctl *ctl);
+enum ctl_exit ctl_user_passwd(struct ctl *ctl);
+enum ctl_exit ctl_user_rm(struct ctl *ctl);
+
+enum ctl_exit ctl_audit_list(struct ctl *ctl);
+enum ctl_exit ctl_audit_verify(struct ctl *ctl);
+
 enum ctl_exit ctl_status(struct ctl *ctl);
 
 /** @brief Fetches the bytes of an upload or resource ("uploads", "resources") to --output. */

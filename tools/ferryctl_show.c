@@ -19,6 +19,13 @@ static const json_t *member(const json_t *row, const char *key)
     return json_object_get(json_object_get(row, outer), dot + 1);
 }
 
+static json_t *member_object(const json_t *row, const char *key)
+{
+    json_t *value = json_object_get(row, key);
+
+    return json_is_object(value) ? value : NULL;
+}
+
 static const char *text_of(const json_t *row, const char *key)
 {
     const char *text = json_string_value(member(row, key));
@@ -57,6 +64,51 @@ static void put_counts(const json_t *row, char *out)
                        (long long)number_of(row, "counts.total"));
 }
 
+static void append(char *out, const char *text)
+{
+    size_t len = strlen(out);
+
+    (void)snprintf(out + len, CTL_CELL_SIZE - len, "%s", text);
+}
+
+static void put_list(const json_t *list, char *out)
+{
+    (void)snprintf(out, CTL_CELL_SIZE, "%s", json_is_null(list) ? "all" : "");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        append(out, i > 0 ? " " : "");
+        append(out, text != NULL ? text : "");
+    }
+}
+
+static void append_value(char *out, const json_t *value)
+{
+    ferry_autofree char *text = value != NULL ? ctl_check(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY)) : NULL;
+
+    append(out, text != NULL ? text : "nothing");
+}
+
+/* "disabled: false > true" */
+static void put_change(const json_t *row, char *out)
+{
+    json_t *before = member_object(row, "before"), *after = member_object(row, "after"), *value;
+    const char *name;
+
+    out[0] = '\0';
+    json_object_foreach(after, name, value)
+    {
+        const json_t *old = json_object_get(before, name);
+        if (before == NULL || json_equal(old, value))
+            continue;
+        append(out, out[0] != '\0' ? ", " : "");
+        append(out, name);
+        append(out, ": ");
+        append_value(out, old);
+        append(out, " > ");
+        append_value(out, value);
+    }
+}
+
 static void put_number(ctl_kind kind, json_int_t number, char *out)
 {
     char text[PROGRESS_TEXT_SIZE];
@@ -92,6 +144,12 @@ const char *ctl_field_text(const struct ctl_field *field, const json_t *row, cha
         break;
     case CTL_KIND_NAME:
         (void)snprintf(out, CTL_CELL_SIZE, "%s/%s", text_of(row, "product"), text_of(row, "name"));
+        break;
+    case CTL_KIND_LIST:
+        put_list(member(row, field->key), out);
+        break;
+    case CTL_KIND_CHANGE:
+        put_change(row, out);
         break;
     case CTL_KIND_RESULT:
         put_result(row, out);

@@ -25,6 +25,8 @@ typedef enum {
     CTL_KIND_DEVICE,  /**< product/device, of two members */
     CTL_KIND_NAME,    /**< product/name, of two members */
     CTL_KIND_RESULT,  /**< what went wrong, of result_code and result_msg */
+    CTL_KIND_LIST,    /**< "a b", of a list; "all" for null */
+    CTL_KIND_CHANGE,  /**< what is different in after from before */
     CTL_KIND_COUNTS,  /**< "3 of 10", of counts */
 } ctl_kind;
 
