@@ -33,7 +33,43 @@ ferry_err audit_append(const struct store_ops *ops, struct store_conn *conn, str
     r->seq = head.seq + 1;
     memcpy(r->prev, head.hash, sizeof r->prev);
     err = audit_hash(r, r->hash);
-    return err == FERRY_OK ? ops->audit_append(conn, r) : err;
+    if (err == FERRY_OK)
+        err = ops->audit_append(conn, r);
+    if (err != FERRY_E_EXISTS)
+        return err;
+    ferry_log(FERRY_LOG_ERROR, "audit",
+              "the audit log has a record %llu that the platform did not write. Nothing can be changed: a change without "
+              "a record is not made. Restore the database from a backup", (unsigned long long)r->seq);
+    return FERRY_E_CORRUPT;
+}
+
+static ferry_err record_at(const struct store_ops *ops, struct store_conn *conn, uint64_t seq, struct audit_record *ret)
+{
+    struct audit_filter all = {.product = NULL};
+    char after[24];
+    struct store_page page = {.after = after, .limit = 1};
+    size_t count = 0;
+
+    (void)snprintf(after, sizeof after, "%llu", (unsigned long long)(seq - 1));
+    ferry_err err = ops->audit_list(conn, &all, &page, ret, &count);
+    return err == FERRY_OK && count == 0 ? FERRY_E_NOT_FOUND : err;
+}
+
+bool audit_check_end(const struct store_ops *ops, struct store_conn *conn)
+{
+    struct audit_head head;
+    struct audit_record last;
+    ferry_err err = ops->audit_head(conn, &head);
+
+    if (err != FERRY_OK || head.seq == head.cut)
+        return true; /* trouble with the store is said elsewhere */
+    err = record_at(ops, conn, head.seq, &last);
+    if (err == FERRY_OK && last.seq == head.seq && memcmp(last.hash, head.hash, sizeof head.hash) == 0)
+        return true;
+    ferry_log(FERRY_LOG_ERROR, "audit",
+              "the audit log does not end with record %llu as it was written: somebody changed it. See `ferryctl audit "
+              "verify`", (unsigned long long)head.seq);
+    return false;
 }
 
 /* --- what a record says about a thing ----------------------------------------------------------------------- */
@@ -321,18 +357,6 @@ enum {
     CUT_MAX = 10000, /* records removed in one turn */
 };
 
-static ferry_err record_at(struct engine *e, uint64_t seq, struct audit_record *ret)
-{
-    struct audit_filter all = {.product = NULL};
-    char after[24];
-    struct store_page page = {.after = after, .limit = 1};
-    size_t count = 0;
-
-    (void)snprintf(after, sizeof after, "%llu", (unsigned long long)(seq - 1));
-    ferry_err err = e->store->audit_list(e->conn, &all, &page, ret, &count);
-    return err == FERRY_OK && count == 0 ? FERRY_E_NOT_FOUND : err;
-}
-
 /* The newest record from before the time, by halving: times never go back. 0: there is none. */
 static ferry_err newest_before(struct engine *e, const struct audit_head *head, uint64_t before_ms,
                                struct audit_record *ret)
@@ -344,7 +368,7 @@ static ferry_err newest_before(struct engine *e, const struct audit_head *head, 
     while (err == FERRY_OK && high - low > 1) {
         struct audit_record r;
         uint64_t middle = low + (high - low) / 2;
-        err = record_at(e, middle, &r);
+        err = record_at(e->store, e->conn, middle, &r);
         if (err == FERRY_OK && r.time_ms < before_ms) {
             low = r.seq;
             *ret = r;
@@ -383,7 +407,7 @@ ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more)
         err = newest_before(e, &head, now_ms - keep_ms, &last);
     if (err == FERRY_OK && last.seq > head.cut + CUT_MAX) {
         *ret_more = true;
-        err = record_at(e, head.cut + CUT_MAX, &last);
+        err = record_at(e->store, e->conn, head.cut + CUT_MAX, &last);
     }
     if (err == FERRY_OK && last.seq != 0)
         err = append_anchor(e, &last, now_ms);
@@ -392,20 +416,4 @@ ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (!*ret_more)
         e->next_audit_cut_ms = now_ms + CUT_EVERY_MS; /* after a failure too: damaged logs are for people */
     return err;
-}
-
-void audit_check_end(struct engine *e)
-{
-    struct audit_head head;
-    struct audit_record last;
-    ferry_err err = e->store->audit_head(e->conn, &head);
-
-    if (err != FERRY_OK || head.seq == head.cut)
-        return;
-    err = record_at(e, head.seq, &last);
-    if (err == FERRY_OK && last.seq == head.seq && memcmp(last.hash, head.hash, sizeof head.hash) == 0)
-        return;
-    ferry_log(FERRY_LOG_ERROR, "audit",
-              "the audit log does not end with record %llu: somebody changed it. See `ferryctl audit verify`",
-              (unsigned long long)head.seq);
 }

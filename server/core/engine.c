@@ -122,7 +122,6 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
         engine_free(e);
         return err;
     }
-    audit_check_end(e);
     *ret_engine = e;
     return FERRY_OK;
 }

@@ -97,8 +97,6 @@ ferry_err audit_command(struct engine *e, struct command *cmd, uint64_t now_ms, 
 /** Does the list of commands say what becomes of this one? */
 bool audit_has_rule(command_kind kind);
 ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
-/** At the start: says in the log when records are missing at the end. */
-void audit_check_end(struct engine *e);
 
 /* --- answers.c ---------------------------------------------------------------------------------- */
 /** Holds a message to a device until the commit. Drops our extensions when it would be too long for a vendor device. */

@@ -13,6 +13,7 @@
 #include "base/system.h"
 #include "base/wait.h"
 #include "clock/system.h"
+#include "core/audit.h"
 #include "objects/local.h"
 #include "proto/limits.h"
 #include "store/sqlite.h"
@@ -77,6 +78,8 @@ static ferry_err open_store(struct platform *p)
 
     if (err == FERRY_OK)
         err = p->store->ops->connect(p->store, STORE_WRITER, &conn);
+    if (err == FERRY_OK)
+        (void)audit_check_end(p->store->ops, conn);
     if (err == FERRY_OK)
         err = secrets_open(p->store, conn, p->token_path, p->config->new_admin_token, ferry_wall_ms(), &p->secrets);
     if (err == FERRY_OK && !p->config->new_admin_token)

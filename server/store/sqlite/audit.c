@@ -31,6 +31,15 @@ ferry_err sq_audit_head(struct store_conn *c, struct audit_head *ret)
     return err == FERRY_E_NOT_FOUND ? FERRY_E_CORRUPT : err;
 }
 
+static ferry_err set_head(struct store_conn *c, const struct audit_record *last)
+{
+    query_auto q = sq_query_begin(c, STMT_AUDIT_SET_HEAD);
+
+    sq_query_u64(&q, last->seq);
+    sq_query_bytes(&q, last->hash, sizeof(last->hash));
+    return sq_query_run_one(&q);
+}
+
 static ferry_err append(struct store_conn *c, const struct audit_record *r)
 {
     struct audit_head head;
@@ -52,7 +61,8 @@ static ferry_err append(struct store_conn *c, const struct audit_record *r)
     sq_query_text(&q, r->after);
     sq_query_bytes(&q, r->prev, sizeof(r->prev));
     sq_query_bytes(&q, r->hash, sizeof(r->hash));
-    return sq_query_run(&q, NULL);
+    err = sq_query_run(&q, NULL);
+    return err == FERRY_OK ? set_head(c, r) : err;
 }
 
 ferry_err sq_audit_append(struct store_conn *c, const struct audit_record *r)

@@ -112,8 +112,6 @@ const char *const sq_schema_steps[] = {
     "CREATE TRIGGER audit_follows BEFORE INSERT ON audit"
     "  WHEN NOT EXISTS (SELECT 1 FROM audit_head WHERE seq = NEW.seq - 1 AND hash = NEW.prev)"
     "  BEGIN SELECT RAISE(ABORT, 'the audit log grows only at its end'); END;"
-    "CREATE TRIGGER audit_grows AFTER INSERT ON audit"
-    "  BEGIN UPDATE audit_head SET seq = NEW.seq, hash = NEW.hash; END;"
     "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
     "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
     "CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit WHEN OLD.seq > (SELECT cut FROM audit_head)"

@@ -230,6 +230,7 @@
 #define AUDIT_STATEMENTS(X)                                                                       \
     X(AUDIT_HEAD, "SELECT seq, hash, cut FROM audit_head WHERE one = 1")                          \
     X(AUDIT_APPEND, "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+    X(AUDIT_SET_HEAD, "UPDATE audit_head SET seq = ?, hash = ? WHERE one = 1")                    \
     BOTH_WAYS(X, AUDIT_LIST, "SELECT " AUDIT_COLUMNS AUDIT_RANGE, "seq")                          \
     X(AUDIT_SET_CUT, "UPDATE audit_head SET cut = ?1 WHERE one = 1 AND seq >= ?1")                \
     X(AUDIT_CUT, "DELETE FROM audit WHERE seq <= ?")

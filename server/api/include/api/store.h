@@ -246,7 +246,8 @@ struct store_ops {
 
     /** The end of the log; zeros for an empty one. */
     ferry_err (*audit_head)(struct store_conn *c, struct audit_head *ret);
-    /** @retval FERRY_E_STATE seq does not follow the last one, or prev is not its hash */
+    /** @retval FERRY_E_STATE seq does not follow the last one, or prev is not its hash | FERRY_E_EXISTS somebody
+     *  else has put a record there */
     ferry_err (*audit_append)(struct store_conn *c, const struct audit_record *r);
     /** Ordered by seq; page->after is one in decimal digits. @retval FERRY_E_ARG it is not */
     ferry_err (*audit_list)(struct store_conn *c, const struct audit_filter *f, const struct store_page *page,

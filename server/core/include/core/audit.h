@@ -17,6 +17,9 @@
  */
 FERRY_MUST_CHECK ferry_err audit_append(const struct store_ops *ops, struct store_conn *conn, struct audit_record *r);
 
+/** @brief Before anything is added: false, and said in the log, when the last record is not the one that was written. */
+bool audit_check_end(const struct store_ops *ops, struct store_conn *conn);
+
 /** @brief The hash that the record should have. Pure. @retval FERRY_E_NOMEM */
 FERRY_MUST_CHECK ferry_err audit_hash(const struct audit_record *r, uint8_t ret_hash[FERRY_CHAIN_BYTES]);
 
