@@ -13,6 +13,9 @@ _ferryctl() {
     ['deployment list']='--limit -n --state' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
     ['deployment cancel']='--device' ['deployment retry']='--device'
     ['upload list']='--limit -n --state --prefix' ['upload show']='' ['upload get']='--output -o' ['upload rm']=''
+    ['token add']='--role --product --expires --output -o' ['token list']='--limit -n' ['token rm']=''
+    ['user add']='--role --product' ['user list']='--limit -n' ['user passwd']='' ['user rm']=''
+    ['audit list']='--limit -n --product --actor --object --action --since' ['audit verify']='--anchor'
     ['status']=''
   )
   local -a words plain
@@ -41,11 +44,14 @@ _ferryctl() {
   COMPREPLY=()
   case $option in
     '') ;;
-    --token-file | --ca-file | --device-info | --secret-file | --output | -o | --devices-file)
+    --token-file | --ca-file | --device-info | --secret-file | --output | -o | --devices-file | --anchor)
       compopt -o default
       return ;;
     --data)
       compopt -o dirnames
+      return ;;
+    --role)
+      mapfile -t COMPREPLY < <(compgen -W 'viewer operator admin' -- "$current")
       return ;;
     --state)
       case $name in
@@ -67,7 +73,7 @@ _ferryctl() {
     for key in "${!options[@]}"; do
       [[ $key != "${plain[0]} $current"* ]] || COMPREPLY+=("${key#* }")
     done
-  elif [[ $name == 'resource add' ]] && ((${#plain[@]} == 3)); then
+  elif [[ $name == 'resource add' ]] && ((${#plain[@]} == 3)) || [[ $name == 'audit verify' ]]; then
     compopt -o default
   fi
 }

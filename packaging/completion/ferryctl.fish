@@ -27,12 +27,16 @@ function __ferryctl_count
 end
 
 complete -c ferryctl -f
-complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload status'
+complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload token user audit status'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add list show rm disable enable'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add list show get rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch cancel retry'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at upload' -a 'list show get rm'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at token' -a 'add list rm'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at user' -a 'add list passwd rm'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at audit' -a 'list verify'
+complete -c ferryctl -n '__ferryctl_count 2; and __ferryctl_at audit verify' -F
 complete -c ferryctl -n '__ferryctl_count 3; and __ferryctl_at resource add' -F
 
 complete -c ferryctl -l api -x -d 'Address of the operator API'
@@ -43,7 +47,7 @@ complete -c ferryctl -l json -d 'Print JSON and nothing else'
 complete -c ferryctl -s h -l help -d 'This text, or that of one command'
 complete -c ferryctl -s V -l version -d 'The version'
 
-complete -c ferryctl -n '__ferryctl_at product,device,resource,deployment,upload list; or __ferryctl_at deployment show' -s n -l limit -x -d 'At most so many rows'
+complete -c ferryctl -n '__ferryctl_at product,device,resource,deployment,upload,token,user,audit list; or __ferryctl_at deployment show' -s n -l limit -x -d 'At most so many rows'
 complete -c ferryctl -n '__ferryctl_at device,resource,upload list' -l prefix -x -d 'Only those whose name begins so'
 complete -c ferryctl -n '__ferryctl_at upload list' -l state -x -a 'created uploading stored done failed expired cancelled' -d 'Only those in that state'
 complete -c ferryctl -n '__ferryctl_at deployment list' -l state -x -a 'active finished cancelled' -d 'Only those in that state'
@@ -51,7 +55,15 @@ complete -c ferryctl -n '__ferryctl_at deployment show' -l state -x -a 'queued o
 complete -c ferryctl -n '__ferryctl_at device add' -l device-info -rF -d 'Write the vendor\'s device_info.json there'
 complete -c ferryctl -n '__ferryctl_at device add' -l secret-file -rF -d 'File with the secret that it has already'
 complete -c ferryctl -n '__ferryctl_at resource add' -l name -x -d 'Name of the resource'
-complete -c ferryctl -n '__ferryctl_at resource,upload get' -s o -l output -rF -d 'Where the file goes'
+complete -c ferryctl -n '__ferryctl_at token,user add' -l role -x -a 'viewer operator admin' -d 'What the holder may do'
+complete -c ferryctl -n '__ferryctl_at token,user add; or __ferryctl_at audit list' -l product -x -d 'Only for this product'
+complete -c ferryctl -n '__ferryctl_at token add' -l expires -x -d 'Life of the token'
+complete -c ferryctl -n '__ferryctl_at audit list' -l actor -x -d 'Only what this one did'
+complete -c ferryctl -n '__ferryctl_at audit list' -l object -x -d 'Only what was done to this'
+complete -c ferryctl -n '__ferryctl_at audit list' -l action -x -d 'Only actions that begin so'
+complete -c ferryctl -n '__ferryctl_at audit list' -l since -x -d 'Only since then, UTC'
+complete -c ferryctl -n '__ferryctl_at audit verify' -l anchor -rF -d 'File with number and hash of a record'
+complete -c ferryctl -n '__ferryctl_at resource,upload get; or __ferryctl_at token add' -s o -l output -rF -d 'Where the file goes'
 complete -c ferryctl -n '__ferryctl_at resource rm' -l all-versions -d 'Every version of that name'
 complete -c ferryctl -n '__ferryctl_at deploy; or __ferryctl_at deployment show,cancel,retry' -l device -x -d 'A device'
 complete -c ferryctl -n '__ferryctl_at deploy' -l devices-file -rF -d 'File with one device per line'

@@ -11,7 +11,7 @@ enum {
     API_DEPLOY_BODY_MAX = 8 << 20,   /**< bytes: room for a hundred thousand of the longest names */
     API_DEPLOY_DEVICES_MAX = 100000, /**< names in one order; more go with "all" or several orders */
     API_BODY_VALUES_MAX = 1024,      /**< values in any other body */
-    API_SMALL_BODY_MAX = 4096,       /**< bytes of a body from somebody who is not known yet */
+    API_SMALL_BODY_MAX = 16384,      /**< bytes of a body from somebody who is not known yet */
     API_SCOPE_PRODUCTS_MAX = 256,    /**< products of one token or user */
     API_TOKEN_LIFE_MAX_S = 10 * 366 * 86400,
 };

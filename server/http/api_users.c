@@ -144,7 +144,7 @@ void api_user_change(struct api_request *r)
     struct user_body body = {.products = NULL};
     struct user now;
 
-    if (find(r, &now) && api_body_read(r, fields, sizeof fields / sizeof fields[0], &body) && take_change(r, &body)) {
+    if (api_body_read(r, fields, sizeof fields / sizeof fields[0], &body) && find(r, &now) && take_change(r, &body)) {
         memcpy(r->command.user.name, now.name, sizeof now.name);
         api_command(r, CMD_USER_CHANGE, finish_change);
     }
