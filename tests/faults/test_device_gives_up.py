@@ -78,7 +78,7 @@ UP |= {f"always {code}": Case(set=http(Status(code)), status=status, word=str(co
 UP |= {"always 409": Case(set=http(Status(409)), word="409", asked=(3, 7), **LATER),
        "always 400": Case(set=http(Status(400)), status=FAILED, word="MD5", asked=(4, 4), told=(("a.bin", "fail", -4),),
                           seconds=RESTARTS_S),
-       "large, damaged each time": Case(set={"faults": Turns([None, Status(460)])}, status=FAILED, word="MD5", asked=(8, 8), size=MIB,
+       "large, damaged each time": Case(set={"faults": Turns([None, Status(400)])}, status=FAILED, word="MD5", asked=(8, 8), size=MIB,
                                         told=(("a.bin", "fail", -4),), seconds=RESTARTS_S),
        "large, no tus, always 500": Case(set=http(Status(403), Status(500)), word="500", asked=(3, 7), size=MIB, **LATER),
        "always cut": Case(set=http(Cut(0)), word="broke off", asked=(3, 7), **LATER),

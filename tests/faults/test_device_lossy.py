@@ -68,7 +68,7 @@ def lossy():
         namespace.remove()
         pytest.skip(f"the packet filter cannot drop by chance here: {getattr(error, 'stderr', error)}")
     try:
-        with Platform("--listen", namespace.host) as platform:
+        with Platform("--listen", namespace.host, "--allow-plain", "mqtt,objects") as platform:
             yield namespace, platform
     finally:
         namespace.remove()

@@ -91,7 +91,7 @@ def test_a_busy_store_is_left_alone_as_long_as_it_says(device, fake):
 
 def test_a_file_that_the_store_finds_damaged_is_read_and_sent_again(device, fake):
     file = make_file(device)
-    fake.faults.extend([None, Status(460)])
+    fake.faults.extend([None, Status(400)])
     assert device.upload(file).returncode == DONE
     assert fake.uploaded("a.bin") == file.read_bytes()
 

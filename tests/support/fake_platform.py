@@ -189,7 +189,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if len(entry["part"]) == entry["size"]:
             if md5(bytes(entry["part"])) != entry["md5"]:
                 entry["part"] = bytearray()
-                self._answer(460)
+                self._answer(400)
                 return
             entry["body"] = bytes(entry["part"])
         self._answer(204, {"Tus-Resumable": "1.0.0", "Upload-Offset": len(entry["part"])})
