@@ -16,7 +16,7 @@ static json_t *make_log(void)
 {
     json_t *log = json_array();
     uint8_t prev[FERRY_CHAIN_BYTES] = {0}, hash[FERRY_CHAIN_BYTES];
-    char prev_text[65], hash_text[65], seq[8];
+    char prev_text[65], hash_text[65], seq[16];
 
     for (int i = 1; i <= RECORDS; i++) {
         const char *const fields[] = {seq, "7", "token/t", "::1", "device.change", "device/p/d", "p", "", "{\"a\":[1,\"\xc3\xa9\"]}"};
