@@ -14,6 +14,7 @@ import pytest
 
 from ferry import (PATIENCE, SANITIZED, SOURCE_DIR, Platform, VendorDevice, build_dir, process_exists, program,
                    sanitizer_preload, unique_name, wait_for)
+from operators import Caller, add_user
 
 PLANES = ("mqtt", "objects", "api")
 MIB = 1 << 20
@@ -190,6 +191,15 @@ def test_object_urls_are_https_and_curl_gets_ranges(tls_platform, tmp_path):
     assert run(*get).returncode == 0 and (tmp_path / "part").read_bytes() == data
     assert run(*get, "-r", "70000-70099").returncode == 0 and (tmp_path / "part").read_bytes() == data[70000:70100]
     assert run(*get, "-r", "0-").returncode == 0 and (tmp_path / "part").read_bytes() == data
+
+
+def test_the_cookie_of_a_session_goes_over_tls_alone(tls_platform):
+    browser = Caller(tls_platform)
+    browser.session.verify = str(tls_platform.ca)
+    answer = browser.log_in(add_user(tls_platform, "operator"))
+    assert answer.status_code == 200 and "; Secure" in answer.headers["Set-Cookie"]
+    own = {"Origin": tls_platform.api_url, "Sec-Fetch-Site": "same-origin"}
+    assert browser("POST", "/products", json={"name": unique_name("p")}, headers=own).status_code == 201
 
 
 def test_many_fetch_the_same_object_at_once(tls_platform):
