@@ -87,11 +87,12 @@ static const struct ferry_setting table[] = {
 enum { SETTINGS = sizeof(table) / sizeof(table[0]) };
 
 /* Keys of argp: settings by their index, behind every character; then what is no setting. */
-enum { KEY_SETTING = 1000, KEY_CONFIG = KEY_SETTING + SETTINGS, KEY_NEW_ADMIN_TOKEN, KEY_VERSION };
+enum { KEY_SETTING = 1000, KEY_CONFIG = KEY_SETTING + SETTINGS, KEY_NEW_ADMIN_TOKEN, KEY_NEW_URL_KEY, KEY_VERSION };
 
 struct flags {
     const char *config_path;
     bool new_admin_token;
+    url_key_wish url_key;
     char *values[SETTINGS]; /* as given, null when not; they outlive argp */
 };
 
@@ -122,6 +123,10 @@ static error_t take_flag(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NEW_ADMIN_TOKEN:
         flags->new_admin_token = true;
+        return 0;
+    case KEY_NEW_URL_KEY:
+        if (url_key_wish_parse(arg, &flags->url_key) != FERRY_OK)
+            argp_error(state, "--new-url-key: write overlap or at-once, not '%s'", arg);
         return 0;
     case KEY_VERSION:
         version(stdout, state);
@@ -179,7 +184,7 @@ static bool make_options(struct argp_option *options, char *docs[SETTINGS])
 
 static void parse_flags(int argc, char **argv, struct flags *flags)
 {
-    struct argp_option options[SETTINGS + 4] = {{0}};
+    struct argp_option options[SETTINGS + 5] = {{0}};
     char *docs[SETTINGS] = {NULL};
     const struct argp argp = {
         .options = options,
@@ -195,7 +200,11 @@ static void parse_flags(int argc, char **argv, struct flags *flags)
     options[SETTINGS + 1] = (struct argp_option){
         .name = "new-admin-token", .key = KEY_NEW_ADMIN_TOKEN,
         .doc = "replace the operator's first token, write it to admin.token, and end", .group = -1};
-    options[SETTINGS + 2] =
+    options[SETTINGS + 2] = (struct argp_option){
+        .name = "new-url-key", .key = KEY_NEW_URL_KEY, .arg = "WHEN",
+        .doc = "make a new key that signs object URLs, and end. WHEN: overlap (URLs that were given out stay good "
+               "until they expire) or at-once (they are refused)", .group = -1};
+    options[SETTINGS + 3] =
         (struct argp_option){.name = "version", .key = KEY_VERSION, .doc = "print the version", .group = -1};
     argp_err_exit_status = CONFIG_EXIT_USAGE;
     if (!make_options(options, docs)) {
@@ -275,6 +284,7 @@ ferry_err config_read(int argc, char **argv, struct config *config, char reterr_
     else
         err = apply_all(&flags, config, reterr_message);
     config->new_admin_token = flags.new_admin_token;
+    config->url_key = flags.url_key;
     for (size_t i = 0; i < SETTINGS; i++)
         free(flags.values[i]);
     return err;

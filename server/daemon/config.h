@@ -5,6 +5,8 @@
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H
 
+#include "url_keys.h"
+
 #include "base/error.h"
 #include "base/settings.h"
 
@@ -41,8 +43,9 @@ struct config {
     uint64_t push_retry_first_s, push_retry_max_s;
     uint64_t retention_days, audit_retention_days;
     uint64_t session_idle_s, session_life_s;
-    /* one-time action, not a setting */
+    /* one-time actions, not settings */
     bool new_admin_token;
+    url_key_wish url_key;
 };
 
 /** What a broken command line ends with. */

@@ -84,6 +84,8 @@ static ferry_err open_store(struct platform *p)
         err = secrets_open(p->store, conn, p->token_path, p->config->new_admin_token, ferry_wall_ms(), &p->secrets);
     if (err == FERRY_OK && !p->config->new_admin_token)
         err = settings_log(p->config, p->store, conn, ferry_wall_ms());
+    if (err == FERRY_OK)
+        err = url_keys_open(p->store, conn, p->config->url_key, ferry_wall_ms(), p->config->url_life_s, &p->url_keys);
     if (p->store != NULL)
         p->store->ops->disconnect(conn);
     if (err != FERRY_OK)
@@ -156,7 +158,9 @@ static ferry_err open_objects(struct platform *p)
     ferry_err err;
 
     cfg.public_url = p->public_url;
-    memcpy(cfg.key, p->secrets.url_key, sizeof(cfg.key));
+    memcpy(cfg.key, p->url_keys.key, sizeof(cfg.key));
+    memcpy(cfg.old_keys, p->url_keys.old, sizeof(cfg.old_keys));
+    cfg.old_keys_count = p->url_keys.old_count;
     err = objects_local_open(&cfg, &p->objects);
     explicit_bzero(&cfg, sizeof(cfg));
     if (err != FERRY_OK)
@@ -316,7 +320,7 @@ ferry_err platform_start(const struct config *config, struct platform **ret_plat
     return run_steps(config, sizeof(start_steps) / sizeof(start_steps[0]), ret_platform);
 }
 
-ferry_err platform_new_admin_token(const struct config *config)
+ferry_err platform_change_secrets(const struct config *config)
 {
     enum { AS_FAR_AS_THE_STORE = 3 };
     struct platform *p = NULL;

@@ -19,8 +19,9 @@ struct platform;
  */
 FERRY_MUST_CHECK ferry_err platform_start(const struct config *config, struct platform **ret_platform);
 
-/** @brief Replaces the operator's first token and writes its file; nothing else is started. Errors are logged. */
-FERRY_MUST_CHECK ferry_err platform_new_admin_token(const struct config *config);
+/** @brief Replaces what the configuration wants replaced: the operator's first token, the key of object URLs; nothing
+ *  else is started. Errors are logged. */
+FERRY_MUST_CHECK ferry_err platform_change_secrets(const struct config *config);
 
 /**
  * @brief Has every listener take the certificates that are on the disk now; what is under way goes on. What is wrong

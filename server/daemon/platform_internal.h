@@ -11,6 +11,7 @@
 #include "managed_broker.h"
 #include "secrets.h"
 #include "tls_pem.h"
+#include "url_keys.h"
 
 #include "core/engine.h"
 #include "http/api_server.h"
@@ -30,6 +31,7 @@ struct platform {
     char *public_url;
     struct store *store;
     struct secrets secrets;
+    struct url_keys url_keys;
     struct {
         char *cert, *key, *ca, *device_ca, *device_crl; /* null: there is none */
     } tls_paths;

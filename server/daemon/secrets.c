@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define URL_KEY "url_key"
 #define INSTALLATION "installation"
 #define TOKEN_MADE "admin_token_made"
 #define TOKEN_PREFIX "ferry_"
@@ -130,9 +129,7 @@ ferry_err secrets_open(struct store *store, struct store_conn *conn, const char 
 
     if (err != FERRY_OK)
         return err;
-    err = value_or_chance(ops, conn, URL_KEY, secrets.url_key, sizeof(secrets.url_key));
-    if (err == FERRY_OK)
-        err = value_or_chance(ops, conn, INSTALLATION, installation, sizeof(installation));
+    err = value_or_chance(ops, conn, INSTALLATION, installation, sizeof(installation));
     if (err == FERRY_OK)
         err = ensure_token(ops, conn, token_path, new_token, now_ms);
     if (err != FERRY_OK) {

@@ -1,7 +1,6 @@
 /**
  * @file secrets.h
- * @brief What ferryd makes by chance and keeps: the key of object URLs, the operator's first token, the
- * password of its own account at the broker.
+ * @brief What ferryd makes by chance and keeps: the operator's first token, its name and password at the broker.
  */
 #ifndef DAEMON_SECRETS_H
 #define DAEMON_SECRETS_H
@@ -12,14 +11,12 @@
 #include <stdint.h>
 
 enum {
-    SECRETS_URL_KEY_BYTES = 32,
     SECRETS_CLIENT_ID_SIZE = 32,
     SECRETS_PASSWORD_SIZE = 65, /* 32 bytes in hexadecimal */
 };
 
 /** @brief Made at the first start, kept in the store. */
 struct secrets {
-    uint8_t url_key[SECRETS_URL_KEY_BYTES];
     char client_id[SECRETS_CLIENT_ID_SIZE]; /**< of this installation at any broker */
 };
 

@@ -219,33 +219,6 @@ static void task_removed_while_its_bytes_arrive_is_404_and_leaves_no_object(void
 
 /* --- who may ---------------------------------------------------------------------------------------- */
 
-static void no_character_of_a_url_can_be_changed(void **state)
-{
-    struct world *w = *state;
-    char path[WORLD_URL_MAX];
-    world_get_path(w, &w->small_download, path);
-    int fd = client_connect(w);
-    size_t len = strlen(path);
-    for (size_t at = 1; at < len; at++) {
-        static const char others[] = "0aZ-_z.9&=%/";
-        for (size_t i = 0; i < sizeof others - 1; i++) {
-            char kept = path[at];
-            if (others[i] == kept)
-                continue;
-            path[at] = others[i];
-            client_say(fd, "GET %s HTTP/1.1\r\nHost: h\r\n" UA "\r\n", path);
-            struct http_answer answer = client_read(fd, false, 0);
-            if (answer.status != 403 && answer.status != 404)
-                fail_msg("%d for %s", answer.status, path);
-            answer_done(&answer);
-            path[at] = kept;
-        }
-    }
-    client_say(fd, "GET %s HTTP/1.1\r\nHost: h\r\n" UA "\r\n", path);
-    answer_expect(client_read(fd, false, 0), 200, "");
-    close(fd);
-}
-
 static void url_lives_until_its_second(void **state)
 {
     struct world *w = *state;
@@ -274,16 +247,6 @@ static void other_methods_are_403_on_a_good_url(void **state)
         answer_expect(http(w, on_download[i], get_path, UA "Tus-Resumable: 1.0.0\r\n", NULL, 0), 403, "AccessDenied");
         answer_expect(http(w, on_upload[i], put_path, "Content-Length: 3\r\n", "abc", 3), 403, "AccessDenied");
     }
-}
-
-static void signature_of_the_other_method_is_worth_nothing(void **state)
-{
-    struct world *w = *state;
-    char path[WORLD_URL_MAX];
-    world_path(w, OBJECT_PUT, &w->download, engine_now_ms(w->engine) / 1000 + 100, path);
-    answer_expect(http(w, "GET", path, UA, NULL, 0), 403, "SignatureDoesNotMatch");
-    world_path(w, OBJECT_GET, &w->upload, engine_now_ms(w->engine) / 1000 + 100, path);
-    answer_expect(http(w, "PUT", path, UA "Content-Length: 3\r\n", "abc", 3), 403, "SignatureDoesNotMatch");
 }
 
 static void unknown_and_cancelled_tasks_are_404(void **state)
@@ -525,10 +488,8 @@ int main(void)
         RULE(put_that_breaks_off_leaves_nothing),
         RULE(full_disk_is_507_and_leaves_nothing),
         RULE(task_removed_while_its_bytes_arrive_is_404_and_leaves_no_object),
-        RULE(no_character_of_a_url_can_be_changed),
         RULE(url_lives_until_its_second),
         RULE(other_methods_are_403_on_a_good_url),
-        RULE(signature_of_the_other_method_is_worth_nothing),
         RULE(unknown_and_cancelled_tasks_are_404),
         RULE(refused_put_lives_to_see_its_answer),
         RULE(refused_put_without_end_is_answered_in_the_middle),

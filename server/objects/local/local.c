@@ -175,7 +175,7 @@ static void local_close(struct objects *o)
     if (store->root_fd >= 0)
         (void)close(store->root_fd);
     (void)pthread_mutex_destroy(&store->partials_mutex);
-    explicit_bzero(store->signer.key, sizeof store->signer.key);
+    explicit_bzero(&store->signer, sizeof store->signer);
     free(store);
 }
 
@@ -224,6 +224,8 @@ ferry_err objects_local_open(const struct objects_local_config *cfg, struct obje
 {
     struct signed_url_signer signer;
     ferry_err err = signed_url_init(&signer, cfg->public_url, cfg->key);
+    for (size_t i = 0; err == FERRY_OK && i < cfg->old_keys_count; i++)
+        err = signed_url_accept(&signer, &cfg->old_keys[i]);
     if (err == FERRY_OK)
         err = ferry_dir_make(cfg->dir, folder_mode);
     if (err != FERRY_OK)

@@ -19,15 +19,14 @@ static size_t signed_text(const struct object_url *url, char out[SIGNED_TEXT_MAX
     return (size_t)len;
 }
 
-static ferry_err make_signature(const struct signed_url_signer *signer, const struct object_url *url,
+static ferry_err make_signature(const uint8_t key[SIGNED_URL_KEY_SIZE], const struct object_url *url,
                                 char out[SIGNED_URL_SIGNATURE_LEN + 1])
 {
     char text[SIGNED_TEXT_MAX];
     size_t text_len = signed_text(url, text);
     uint8_t mac[32];
     unsigned int mac_len = sizeof mac;
-    if (HMAC(EVP_sha256(), signer->key, sizeof signer->key, (const unsigned char *)text, text_len, mac, &mac_len) ==
-        NULL)
+    if (HMAC(EVP_sha256(), key, SIGNED_URL_KEY_SIZE, (const unsigned char *)text, text_len, mac, &mac_len) == NULL)
         return FERRY_E_NOMEM;
     char padded[FERRY_BASE64_SIZE(sizeof mac)];
     ferry_base64_encode(mac, sizeof mac, padded);
@@ -66,13 +65,22 @@ ferry_err signed_url_init(struct signed_url_signer *signer, const char *public_u
     memcpy(signer->base, public_url, len);
     signer->base[len] = '\0';
     memcpy(signer->key, key, sizeof signer->key);
+    signer->old_count = 0;
+    return FERRY_OK;
+}
+
+ferry_err signed_url_accept(struct signed_url_signer *signer, const struct signed_url_old_key *old_key)
+{
+    if (signer->old_count == SIGNED_URL_OLD_KEYS_MAX)
+        return FERRY_E_LIMIT;
+    signer->old_keys[signer->old_count++] = *old_key;
     return FERRY_OK;
 }
 
 ferry_err signed_url_make(const struct signed_url_signer *signer, const struct object_url *url, char *out, size_t cap)
 {
     char signature[SIGNED_URL_SIGNATURE_LEN + 1];
-    ferry_err err = make_signature(signer, url, signature);
+    ferry_err err = make_signature(signer->key, url, signature);
     if (err != FERRY_OK)
         return err;
     char text[SIGNED_URL_MAX + 1];
@@ -84,14 +92,31 @@ ferry_err signed_url_make(const struct signed_url_signer *signer, const struct o
     return FERRY_OK;
 }
 
+/* In constant time: only the length, which is no secret, shortens it. */
+static ferry_err compare(const uint8_t key[SIGNED_URL_KEY_SIZE], const struct object_url *url, const char *signature,
+                         bool *ret_equal)
+{
+    char expected[SIGNED_URL_SIGNATURE_LEN + 1];
+    ferry_err err = make_signature(key, url, expected);
+    if (err == FERRY_OK)
+        *ret_equal = ferry_equal_constant_time(expected, signature, SIGNED_URL_SIGNATURE_LEN);
+    return err;
+}
+
+/* All keys are tried, also after one that fits: the time does not tell which one it was. */
 ferry_err signed_url_check(const struct signed_url_signer *signer, const struct object_url *url, const char *signature,
                            size_t len)
 {
-    char expected[SIGNED_URL_SIGNATURE_LEN + 1];
-    ferry_err err = make_signature(signer, url, expected);
+    if (len != SIGNED_URL_SIGNATURE_LEN)
+        return FERRY_E_DENIED;
+    bool good = false;
+    ferry_err err = compare(signer->key, url, signature, &good);
+    for (size_t i = 0; err == FERRY_OK && i < signer->old_count; i++) {
+        bool equal = false;
+        err = compare(signer->old_keys[i].key, url, signature, &equal);
+        good |= equal & (url->expires_s <= signer->old_keys[i].until_s);
+    }
     if (err != FERRY_OK)
         return err;
-    if (len != SIGNED_URL_SIGNATURE_LEN || !ferry_equal_constant_time(expected, signature, len))
-        return FERRY_E_DENIED;
-    return FERRY_OK;
+    return good ? FERRY_OK : FERRY_E_DENIED;
 }

@@ -86,6 +86,47 @@ static void signature_covers_method_task_expiry_size_and_md5(void **state)
     assert_int_equal(signed_url_check(&stranger, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_E_DENIED);
 }
 
+static void key_of_before_vouches_for_nothing_that_outlives_its_time(void **state)
+{
+    (void)state;
+    struct signed_url_signer before = signer(), now = signer();
+    struct object_url url = example();
+    char text[SIGNED_URL_MAX + 1];
+    struct signed_url_old_key old = {.until_s = url.expires_s};
+    memcpy(old.key, before.key, sizeof old.key);
+    memset(now.key, 8, sizeof now.key);
+    assert_int_equal(signed_url_make(&before, &url, text, sizeof text), FERRY_OK);
+    const char *signature = strstr(text, "&s=") + 3;
+    assert_int_equal(signed_url_check(&now, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_E_DENIED);
+    assert_int_equal(signed_url_accept(&now, &old), FERRY_OK);
+    assert_int_equal(signed_url_check(&now, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_OK);
+    url.expires_s++;
+    assert_int_equal(signed_url_make(&before, &url, text, sizeof text), FERRY_OK);
+    assert_int_equal(signed_url_check(&now, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_E_DENIED);
+    assert_int_equal(signed_url_make(&now, &url, text, sizeof text), FERRY_OK);
+    assert_int_equal(signed_url_check(&now, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_OK);
+}
+
+static void each_of_the_old_keys_vouches_and_there_is_a_limit(void **state)
+{
+    (void)state;
+    struct signed_url_signer now = signer();
+    struct object_url url = example();
+    char text[SIGNED_URL_MAX + 1];
+    for (uint8_t i = 0; i <= SIGNED_URL_OLD_KEYS_MAX; i++) {
+        struct signed_url_old_key old = {.until_s = url.expires_s};
+        memset(old.key, 20 + i, sizeof old.key);
+        assert_int_equal(signed_url_accept(&now, &old), i < SIGNED_URL_OLD_KEYS_MAX ? FERRY_OK : FERRY_E_LIMIT);
+    }
+    for (uint8_t i = 0; i <= SIGNED_URL_OLD_KEYS_MAX; i++) {
+        struct signed_url_signer before = signer();
+        memset(before.key, 20 + i, sizeof before.key);
+        assert_int_equal(signed_url_make(&before, &url, text, sizeof text), FERRY_OK);
+        assert_int_equal(signed_url_check(&now, &url, strstr(text, "&s=") + 3, SIGNED_URL_SIGNATURE_LEN),
+                         i < SIGNED_URL_OLD_KEYS_MAX ? FERRY_OK : FERRY_E_DENIED);
+    }
+}
+
 static void longest_url_fits_in_its_limit(void **state)
 {
     (void)state;
@@ -156,6 +197,8 @@ int main(void)
         cmocka_unit_test(url_has_the_published_form),
         cmocka_unit_test(signature_is_accepted_as_made_and_in_no_other_spelling),
         cmocka_unit_test(signature_covers_method_task_expiry_size_and_md5),
+        cmocka_unit_test(key_of_before_vouches_for_nothing_that_outlives_its_time),
+        cmocka_unit_test(each_of_the_old_keys_vouches_and_there_is_a_limit),
         cmocka_unit_test(longest_url_fits_in_its_limit),
         cmocka_unit_test(public_url_must_be_plain_http),
         cmocka_unit_test(slash_at_the_end_of_the_public_url_is_not_doubled),

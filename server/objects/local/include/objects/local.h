@@ -13,11 +13,14 @@
 #define OBJECTS_LOCAL_H
 
 #include "api/objects.h"
+#include "objects/signed_url.h"
 
 struct objects_local_config {
     const char *dir;        /**< made when it is missing */
     const char *public_url; /**< where devices reach the object plane: "http://host[:port]" */
     uint8_t key[32];        /**< signs object URLs */
+    struct signed_url_old_key old_keys[SIGNED_URL_OLD_KEYS_MAX]; /**< what they signed is accepted, too */
+    size_t old_keys_count;
 };
 
 /**

@@ -4,6 +4,8 @@
  *
  * The signature is HMAC-SHA256 over method class, task, expiry, size and MD5, in base64url without
  * padding. There is exactly one text for a signature, so no single character of a URL can be changed.
+ * One key signs. Keys of before vouch for what they signed until the last of it has expired, for nothing that
+ * lives longer: whoever got hold of an old key cannot make a URL that outlives it.
  * Pure; any thread.
  */
 #ifndef OBJECTS_SIGNED_URL_H
@@ -16,12 +18,21 @@ enum {
     SIGNED_URL_BASE_MAX = 157,     /**< characters of the public URL, so that the whole fits */
     SIGNED_URL_SIGNATURE_LEN = 43, /**< characters: 32 bytes in base64url without padding */
     SIGNED_URL_KEY_SIZE = 32,
+    SIGNED_URL_OLD_KEYS_MAX = 3,
 };
 
-/** @brief Where objects are reached and the key that vouches for it. */
+/** @brief A key that signs no more. */
+struct signed_url_old_key {
+    uint8_t key[SIGNED_URL_KEY_SIZE];
+    uint64_t until_s; /**< Unix seconds: what it signed is good if it expires no later than this */
+};
+
+/** @brief Where objects are reached and the keys that vouch for it. */
 struct signed_url_signer {
     char base[SIGNED_URL_BASE_MAX + 1]; /**< without a slash at the end */
     uint8_t key[SIGNED_URL_KEY_SIZE];
+    struct signed_url_old_key old_keys[SIGNED_URL_OLD_KEYS_MAX];
+    size_t old_count;
 };
 
 /**
@@ -33,11 +44,15 @@ FERRY_MUST_CHECK
 ferry_err signed_url_init(struct signed_url_signer *signer, const char *public_url,
                           const uint8_t key[SIGNED_URL_KEY_SIZE]);
 
+/** @brief Also accepts what a key of before signed. @retval FERRY_OK | FERRY_E_LIMIT there are OLD_KEYS_MAX already */
+FERRY_MUST_CHECK
+ferry_err signed_url_accept(struct signed_url_signer *signer, const struct signed_url_old_key *old_key);
+
 /** @brief Writes the URL with its NUL. @retval FERRY_E_LIMIT it does not fit in cap | FERRY_E_NOMEM */
 FERRY_MUST_CHECK
 ferry_err signed_url_make(const struct signed_url_signer *signer, const struct object_url *url, char *out, size_t cap);
 
-/** @brief Judges a signature in constant time. @retval FERRY_E_DENIED | FERRY_E_NOMEM */
+/** @brief Judges a signature in constant time, whichever key made it. @retval FERRY_E_DENIED | FERRY_E_NOMEM */
 FERRY_MUST_CHECK
 ferry_err signed_url_check(const struct signed_url_signer *signer, const struct object_url *url, const char *signature,
                            size_t len);
