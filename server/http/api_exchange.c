@@ -141,6 +141,9 @@ static enum MHD_Result send_reply(struct api_request *r)
 {
     if (r->response == NULL)
         return MHD_NO;
+    if (r->framing != FRAMING_GOOD &&
+        MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES)
+        return MHD_NO;
     ferry_log(FERRY_LOG_DEBUG, "api", "%s %s -> %u", r->route != NULL ? r->route->method : "?",
               r->route != NULL ? r->route->pattern : "no route", r->status);
     return MHD_queue_response(r->connection, r->status, r->response);
@@ -155,13 +158,13 @@ static uint64_t announced_bytes(const struct api_request *r)
     return api_header(r, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL ? UINT64_MAX : 0;
 }
 
-/* A reply that is ready before the body was read. A client that waits for "100 Continue" hears it at once;
+/* A reply that is ready before the body was read. Of a body that is not well framed nobody knows the end. A client that waits for "100 Continue" hears it at once;
    others first send a short body, or their connection is cut. */
 static enum MHD_Result refuse(struct api_request *r)
 {
     uint64_t bytes = announced_bytes(r);
 
-    if (bytes == 0 || bytes > DRAIN_MAX || api_header(r, MHD_HTTP_HEADER_EXPECT) != NULL)
+    if (r->framing != FRAMING_GOOD || bytes == 0 || bytes > DRAIN_MAX || api_header(r, MHD_HTTP_HEADER_EXPECT) != NULL)
         return send_reply(r);
     r->phase = API_PHASE_DRAIN;
     return MHD_YES;
@@ -225,9 +228,16 @@ static bool read_query(struct api_request *r)
     return false;
 }
 
+static bool well_framed(struct api_request *r)
+{
+    if (r->framing != FRAMING_GOOD)
+        api_reply_problem(r, API_BAD_REQUEST, framing_text(r->framing));
+    return r->framing == FRAMING_GOOD;
+}
+
 static bool judge_head(struct api_request *r, const char *method)
 {
-    if (!find_route(r, method) || !api_auth_check(r) || !read_query(r) || !check_body_head(r))
+    if (!well_framed(r) || !find_route(r, method) || !api_auth_check(r) || !read_query(r) || !check_body_head(r))
         return false;
     r->body = FERRY_BUF_INIT(r->route->body_max);
     if (r->route->stream != NULL)

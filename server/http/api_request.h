@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "core/engine.h"
 #include "http/tls.h"
+#include "http_framing.h"
 #include "http_mhd.h"
 
 #include <jansson.h>
@@ -69,6 +70,7 @@ struct api_request {
     struct api_context *shared;
     struct MHD_Connection *connection;
     api_phase phase;
+    framing_verdict framing;
     ferry_err url_err;
     struct api_url url;
     const struct api_route *route;

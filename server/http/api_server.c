@@ -52,10 +52,15 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 static enum MHD_Result on_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
                                  const char *version, const char *data, size_t *size, void **req_cls)
 {
+    struct api_request *r = *req_cls;
+
     (void)cls;
     (void)url;
-    (void)version;
-    return *req_cls != NULL ? api_exchange_turn(*req_cls, connection, method, data, size) : MHD_NO;
+    if (r == NULL)
+        return MHD_NO;
+    if (r->phase == API_PHASE_HEAD)
+        r->framing = framing_of(connection, version);
+    return api_exchange_turn(r, connection, method, data, size);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **req_cls,

@@ -85,7 +85,7 @@ static bool finish_answer(struct object_request *r)
         return false;
     if (r->response_is_shared)
         return true; /* queued before the body could come, which closes the connection for a vendor */
-    bool close = r->vendor || atomic_load(&r->plane->stopping) || object_connection_is_extra(r->connection);
+    bool close = r->vendor || !r->well_framed || atomic_load(&r->plane->stopping) || object_connection_is_extra(r->connection);
     return (!close || object_answer_header(r, MHD_HTTP_HEADER_CONNECTION, "close")) && add_tus(r);
 }
 

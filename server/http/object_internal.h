@@ -72,6 +72,7 @@ struct object_request {
     object_step step;
     bool vendor; /* no User-Agent: close after the answer */
     bool has_body;
+    bool well_framed;
     bool expects_continue;
     bool tus; /* Tus-Resumable is given */
     struct object_target target;

@@ -1,4 +1,5 @@
 /* The HTTP server of the object plane: its life, and the steps of one request. */
+#include "http_framing.h"
 #include "object_internal.h"
 
 #include "base/alloc.h"
@@ -67,7 +68,8 @@ static object_request_method method_of(const char *name)
     return METHOD_OTHER;
 }
 
-static void read_head(struct object_request *r, struct MHD_Connection *connection, const char *method)
+static void read_head(struct object_request *r, struct MHD_Connection *connection, const char *method,
+                      const char *version)
 {
     char texts[3][OBJECT_HEADER_SIZE];
     const char *override = object_request_header(connection, "X-HTTP-Method-Override", texts[0]);
@@ -77,34 +79,11 @@ static void read_head(struct object_request *r, struct MHD_Connection *connectio
     if (r->tus && override != NULL && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
         method = override;
     r->method = method_of(method);
+    r->well_framed = framing_of(connection, version) == FRAMING_GOOD;
     r->vendor = !object_request_has(connection, MHD_HTTP_HEADER_USER_AGENT);
     r->has_body = object_request_has(connection, MHD_HTTP_HEADER_TRANSFER_ENCODING) ||
                   (length != NULL && length[strspn(length, "0")] != '\0');
     r->expects_continue = expect != NULL && strcasecmp(expect, "100-continue") == 0;
-}
-
-struct length_count {
-    const char *first;
-    bool differ;
-};
-
-static enum MHD_Result count_length(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
-{
-    struct length_count *count = cls;
-    (void)kind;
-    if (strcasecmp(key, MHD_HTTP_HEADER_CONTENT_LENGTH) != 0 || value == NULL)
-        return MHD_YES;
-    count->differ = count->differ || (count->first != NULL && strcmp(count->first, value) != 0);
-    count->first = value;
-    return MHD_YES;
-}
-
-/* A proxy before us could count the body otherwise than we do. */
-static bool lengths_differ(struct MHD_Connection *connection)
-{
-    struct length_count count = {NULL, false};
-    (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_length, &count);
-    return count.differ;
 }
 
 static size_t head_bytes(struct MHD_Connection *connection)
@@ -121,8 +100,8 @@ static object_refusal judge(struct object_request *r, struct MHD_Connection *con
         return REFUSED_UNAVAILABLE;
     if (head_bytes(connection) > r->plane->cfg.limits.head_bytes_max)
         return REFUSED_HEAD_SIZE;
-    if (lengths_differ(connection))
-        return REFUSED_BAD_LENGTH;
+    if (!r->well_framed)
+        return REFUSED_FRAMING;
     return object_gate(r);
 }
 
@@ -143,7 +122,8 @@ static enum MHD_Result serve_head(struct object_request *r, struct MHD_Connectio
         object_download(r, connection);
     if (r->step == STEP_WAIT)
         return MHD_YES;
-    if (r->step == STEP_ANSWER && (!r->has_body || r->expects_continue))
+    /* where a body ends that is not well framed, nobody knows */
+    if (r->step == STEP_ANSWER && (!r->has_body || r->expects_continue || !r->well_framed))
         return object_answer_queue(r, connection);
     if (r->step == STEP_ANSWER)
         r->step = STEP_DISCARD;
@@ -154,10 +134,11 @@ static enum MHD_Result serve_head(struct object_request *r, struct MHD_Connectio
 
 /* libmicrohttpd closes the connection after an answer that is given before it asked for the body. That is right
  * for a vendor device, and for others it is a waste when there is no body. */
-static enum MHD_Result on_head(struct object_request *r, struct MHD_Connection *connection, const char *method)
+static enum MHD_Result on_head(struct object_request *r, struct MHD_Connection *connection, const char *method,
+                               const char *version)
 {
-    read_head(r, connection, method);
-    if (r->vendor || r->has_body)
+    read_head(r, connection, method, version);
+    if (r->vendor || r->has_body || !r->well_framed)
         return serve_head(r, connection);
     r->step = STEP_BODILESS;
     return MHD_YES;
@@ -188,11 +169,12 @@ static enum MHD_Result on_bytes(struct object_request *r, struct MHD_Connection 
     return MHD_YES;
 }
 
-static enum MHD_Result on_call(struct object_request *r, struct MHD_Connection *connection, const char *method)
+static enum MHD_Result on_call(struct object_request *r, struct MHD_Connection *connection, const char *method,
+                               const char *version)
 {
     switch (r->step) {
     case STEP_NEW:
-        return on_head(r, connection, method);
+        return on_head(r, connection, method, version);
     case STEP_BODILESS:
         return serve_head(r, connection);
     case STEP_TAKE:
@@ -217,11 +199,10 @@ static enum MHD_Result mhd_request(void *cls, struct MHD_Connection *connection,
     struct object_request *r = *request;
     (void)cls;
     (void)url;
-    (void)version;
     if (r == NULL)
         return MHD_NO;
     if (*len == 0)
-        return on_call(r, connection, method);
+        return on_call(r, connection, method, version);
     size_t taken = *len;
     *len = 0;
     return on_bytes(r, connection, bytes, taken);

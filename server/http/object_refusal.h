@@ -24,6 +24,7 @@
     X(REFUSED_GONE, 404, "NoSuchKey", "The object is not there.")                                             \
     X(REFUSED_NOT_NOW, 404, "NoSuchKey", "The object cannot be given now: ask again later.")                  \
     X(REFUSED_HEAD_SIZE, 431, "RequestHeaderSectionTooLarge", "The head of the request is too long.")         \
+    X(REFUSED_FRAMING, 400, "InvalidRequest", "The head of the request can be read in more than one way.")    \
     X(REFUSED_NO_LENGTH, 411, "MissingContentLength", "Content-Length is required.")                          \
     X(REFUSED_LENGTH, 400, "IncompleteBody", "Content-Length is less than the announced size.")               \
     X(REFUSED_BAD_LENGTH, 400, "InvalidArgument", "Content-Length is not one plain number.")                  \

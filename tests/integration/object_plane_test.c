@@ -156,7 +156,7 @@ static void put_needs_one_plain_content_length(void **state)
     answer_expect(http(w, "PUT", path, UA "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", 15), 411,
                   "MissingContentLength");
     answer_expect(http(w, "PUT", path, UA "Content-Length: 5\r\nContent-Length: 1000\r\n", "hello", 5), 400,
-                  "InvalidArgument");
+                  "InvalidRequest");
     answer_expect(http(w, "PUT", path, UA "Content-Length: 01000\r\n", w->upload_bytes, WORLD_SMALL_BYTES), 400,
                   "InvalidArgument");
     nothing_is_left(w, &w->small_upload);
