@@ -74,6 +74,7 @@ void engine_settings_defaults(struct engine_settings *settings)
         .retention_days = FERRY_RETENTION_DAYS,
         .session_idle_s = FERRY_SESSION_IDLE_S,
         .session_life_s = FERRY_SESSION_LIFE_S,
+        .device_requests_per_min = FERRY_DEVICE_REQUESTS_PER_MIN,
     };
 }
 
@@ -112,6 +113,8 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
     ferry_err err = inbox_init(&e->inbox, settings->inbox_max);
     if (err == FERRY_OK && e->batch == NULL)
         err = FERRY_E_NOMEM;
+    if (err == FERRY_OK)
+        err = ferry_rate_new(settings->device_requests_per_min, FERRY_RATE_DEVICES, &e->device_rate);
     if (err == FERRY_OK)
         err = e->store->connect(parts->store, STORE_WRITER, &e->conn);
     if (err == FERRY_OK)
@@ -168,6 +171,7 @@ void engine_free(struct engine *e)
     e->store->disconnect(e->conn);
     inbox_done(&e->inbox);
     effects_done(&e->effects);
+    ferry_rate_free(e->device_rate);
     pthread_mutex_destroy(&e->time_lock);
     free(e->batch);
     free(e);

@@ -7,6 +7,7 @@
 #define CORE_ENGINE_INTERNAL_H
 
 #include "core/engine.h"
+#include "base/rate.h"
 #include "effects.h"
 #include "inbox.h"
 #include "proto/message.h"
@@ -40,6 +41,7 @@ struct engine {
     struct inbox inbox;
     struct inbox_item *batch; /* settings.batch_max items */
     struct effects effects;
+    struct ferry_rate *device_rate; /* of messages */
 
     pthread_mutex_t time_lock; /* guards time */
     struct timekeeper time;

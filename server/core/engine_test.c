@@ -377,6 +377,31 @@ static void a_full_inbox_says_busy(void **state)
     assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
 }
 
+static void a_device_that_asks_too_much_is_told_so_and_nobody_else_is(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    struct engine_stats stats;
+    f->settings.device_requests_per_min = 3;
+    fixture_crash(f);
+    fixture_add_device(f, "D2");
+    for (unsigned i = 0; i < 5; i++) {
+        fixture_say(f, "D1", CREATE_HELLO);
+        fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+        assert_int_equal(a.msg.has & FERRY_HAS_RESULT_CODE ? a.msg.result_code : 0, i < 3 ? 0 : FERRY_RESULT_BUSY);
+    }
+    fixture_say(f, "D1", "no JSON"); /* has no answer, counts all the same */
+    fixture_say(f, "D2", CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
+    engine_get_stats(f->engine, &stats);
+    assert_int_equal(stats.messages_limited_total, 2);
+    clock_manual_advance(f->parts.clock, 20000);
+    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
+}
+
 static void an_answer_waits_for_a_broken_link(void **state)
 {
     struct fixture *f = *state;
@@ -648,6 +673,7 @@ int main(void)
         PLATFORM_TEST(nobody_is_told_what_was_not_committed),
         PLATFORM_TEST(one_bad_command_fails_alone),
         PLATFORM_TEST(a_full_inbox_says_busy),
+        PLATFORM_TEST(a_device_that_asks_too_much_is_told_so_and_nobody_else_is),
         PLATFORM_TEST(an_answer_waits_for_a_broken_link),
         PLATFORM_TEST(an_object_whose_word_was_lost_is_adopted),
         PLATFORM_TEST(time_does_not_stop_when_the_clock_is_set_back),

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,15 +27,15 @@ static bool is_request(ferry_msg_type type)
            type == FERRY_MSG_GET_DOWNLOAD_TASK || type == FERRY_MSG_REPORT_DOWNLOAD_PROGRESS;
 }
 
-/* The inbox is full: say so, without the engine. */
-static void answer_busy(struct engine *e, const struct device_message *m)
+/* Says that it is too much, without the engine. */
+static void answer_busy(struct engine *e, const struct device_message *m, size_t stat)
 {
     char topic[FERRY_TOPIC_SIZE];
     char payload[FERRY_DOWN_PACKET_MAX + 1];
     size_t len = 0;
     struct bus *bus = e->parts.bus;
     ferry_msg refusal = answers_refusal(&m->msg, FERRY_RESULT_BUSY);
-    count_now(e, ENGINE_STAT(messages_busy_total));
+    count_now(e, stat);
     if (refusal.type == FERRY_MSG_NONE)
         return; /* a question that has no refusal on the wire */
     if (answers_encode(&m->device, &refusal, topic, payload, sizeof payload, &len) == FERRY_OK &&
@@ -50,6 +51,15 @@ static bool parse_device(const char *topic, struct device_key *ret_device)
         return false;
     return ferry_text_copy(product, ret_device->product, sizeof ret_device->product) &&
            ferry_text_copy(device, ret_device->device, sizeof ret_device->device);
+}
+
+/* The broker vouches for the device, so nobody can use up another's share. */
+static bool may_ask(struct engine *e, const struct device_key *device)
+{
+    char text[FERRY_IDENT_MAX + 1 + FERRY_IDENT_MAX + 1];
+    struct clock *clock = e->parts.clock;
+    int len = snprintf(text, sizeof text, "%s/%s", device->product, device->device);
+    return ferry_rate_take(e->device_rate, text, (size_t)len, clock->ops->mono_ms(clock));
 }
 
 static void on_message(void *arg, const char *topic, const void *payload, size_t len)
@@ -75,8 +85,11 @@ static void on_message(void *arg, const char *topic, const void *payload, size_t
         free(m);
         return;
     }
-    if (inbox_put(&e->inbox, (struct inbox_item){.message = m}) != FERRY_OK) {
-        answer_busy(e, m);
+    if (!may_ask(e, &device)) {
+        answer_busy(e, m, ENGINE_STAT(messages_limited_total));
+        free(m);
+    } else if (inbox_put(&e->inbox, (struct inbox_item){.message = m}) != FERRY_OK) {
+        answer_busy(e, m, ENGINE_STAT(messages_busy_total));
         free(m);
     }
 }

@@ -3,6 +3,7 @@
 #include "config_check.h"
 
 #include "base/alloc.h"
+#include "base/rate.h"
 #include "proto/limits.h"
 
 #include <argp.h>
@@ -69,7 +70,23 @@ static const struct ferry_setting table[] = {
          "open connections to the objects listener"),
     UINT("objects-per-address-max", objects_per_address_max, "0", 0, 1000000,
          "... of one address; 0: no limit (a proxy has one address)"),
+    UINT("objects-requests-per-minute", objects_requests_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
+         "requests of one address to it, evenly or at once; 0: no limit"),
     UINT("objects-uploads-max", objects_uploads_max, "1024", 1, 1000000, "uploads whose bytes are arriving at a time"),
+
+    UINT("api-connections-max", api_connections_max, "1200", 1, 1000000, "open connections to the operator API"),
+    UINT("api-per-address-max", api_per_address_max, "0", 0, 1000000, "... of one address; 0: no limit"),
+    UINT("api-requests-per-minute", api_requests_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
+         "requests of one address to it, evenly or at once; 0: no limit"),
+
+    UINT("device-requests-per-minute", device_requests_per_min, "600", 0, FERRY_RATE_PER_MINUTE_MAX,
+         "MQTT requests of one device, evenly or at once; more are answered with busy; 0: no limit"),
+    UINT("device-transfers-per-minute", device_transfers_per_min, "6000", 0, FERRY_RATE_PER_MINUTE_MAX,
+         "HTTP requests with URLs of one device; 0: no limit"),
+    UINT("device-transfers-max", device_transfers_max, "32", 0, 1000000,
+         "... of these at a time; 0: no limit"),
+    UINT("device-bytes-in-flight-max", device_bytes_max, "10G", 0, UINT64_MAX / 2,
+         "bytes of the files that these carry; one file may always; 0: no limit"),
 
     UINT("object-size-max", object_size_max, "5G", 1, UINT64_MAX / 2, "bytes of one file"),
     TIME("url-life", url_life_s, "1h", FERRY_URL_LIFE_MIN_S, FERRY_URL_LIFE_MAX_S, "life of an object URL"),

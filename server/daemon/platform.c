@@ -189,12 +189,33 @@ static ferry_err start_engine(struct platform *p)
     settings.audit_retention_days = (uint32_t)c->audit_retention_days;
     settings.session_idle_s = (uint32_t)c->session_idle_s;
     settings.session_life_s = (uint32_t)c->session_life_s;
+    settings.device_requests_per_min = (uint32_t)c->device_requests_per_min;
     err = engine_new(&parts, &settings, &p->engine);
     if (err == FERRY_OK)
         err = engine_start(p->engine);
     if (err != FERRY_OK)
         ferry_log(FERRY_LOG_ERROR, "engine", "cannot start: %s", ferry_err_text(err));
     return err;
+}
+
+static void limit_objects(const struct config *c, struct object_plane_config *objects)
+{
+    object_plane_limits_defaults(&objects->limits);
+    objects->limits.connections_max = (uint32_t)c->objects_connections_max;
+    objects->limits.per_address_max = (uint32_t)c->objects_per_address_max;
+    objects->limits.address_requests_per_min = (uint32_t)c->objects_requests_per_min;
+    objects->limits.device_requests_per_min = (uint32_t)c->device_transfers_per_min;
+    objects->limits.device_transfers_max = (uint32_t)c->device_transfers_max;
+    objects->limits.uploads_max = (uint32_t)c->objects_uploads_max;
+    objects->device_bytes_max = c->device_bytes_max;
+}
+
+static void limit_api(const struct config *c, struct api_server_limits *limits)
+{
+    api_server_limits_defaults(limits);
+    limits->connections_max = (uint32_t)c->api_connections_max;
+    limits->per_address_max = (uint32_t)c->api_per_address_max;
+    limits->address_requests_per_min = (uint32_t)c->api_requests_per_min;
 }
 
 static ferry_err start_planes(struct platform *p)
@@ -219,10 +240,8 @@ static ferry_err start_planes(struct platform *p)
     };
     ferry_err err;
 
-    object_plane_limits_defaults(&objects.limits);
-    objects.limits.connections_max = (uint32_t)p->config->objects_connections_max;
-    objects.limits.per_address_max = (uint32_t)p->config->objects_per_address_max;
-    objects.limits.uploads_max = (uint32_t)p->config->objects_uploads_max;
+    limit_objects(p->config, &objects);
+    limit_api(p->config, &api.limits);
     err = object_plane_start(&objects, &p->object_plane);
     if (err == FERRY_OK) {
         p->objects_fd = -1; /* the plane's now */

@@ -3,9 +3,11 @@
 #include "api_auth.h"
 #include "api_readers.h"
 #include "api_routes.h"
+#include "http_address_rate.h"
 #include "api_intake.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/system.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,14 @@
 
 enum { SLOW_MAX = 16 }; /* requests that wait for the thread for passwords: two seconds of its work */
 enum { DRAIN_MAX = 8 << 20 }; /* bytes of a refused body that are read so that the client hears the reply */
+
+/* What the client owes now: a phase that goes on is not begun again. */
+static void set_pace(struct api_request *r, pace_phase pace)
+{
+    if (r->pace != pace)
+        object_connection_phase(r->watched, pace);
+    r->pace = pace;
+}
 
 /* --- the way of a request to a worker and back ---------------------------------------------------- */
 
@@ -93,6 +103,7 @@ static bool hand_over(struct api_request *r, struct api_pool *pool, void (*step)
         api_reply_err(r, FERRY_E_CLOSED, NULL);
         return false;
     }
+    set_pace(r, PACE_OURS);
     MHD_suspend_connection(r->connection);
     r->step = step;
     r->job.run = run_job;
@@ -137,15 +148,21 @@ static void step_write(struct api_request *r)
 
 /* --- the HTTP thread -------------------------------------------------------------------------------- */
 
+static bool must_close(const struct api_request *r)
+{
+    return r->framing != FRAMING_GOOD || object_connection_is_extra(r->watched);
+}
+
 static enum MHD_Result send_reply(struct api_request *r)
 {
     if (r->response == NULL)
         return MHD_NO;
-    if (r->framing != FRAMING_GOOD &&
+    if (must_close(r) &&
         MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES)
         return MHD_NO;
     ferry_log(FERRY_LOG_DEBUG, "api", "%s %s -> %u", r->route != NULL ? r->route->method : "?",
               r->route != NULL ? r->route->pattern : "no route", r->status);
+    set_pace(r, PACE_ANSWER);
     return MHD_queue_response(r->connection, r->status, r->response);
 }
 
@@ -164,9 +181,10 @@ static enum MHD_Result refuse(struct api_request *r)
 {
     uint64_t bytes = announced_bytes(r);
 
-    if (r->framing != FRAMING_GOOD || bytes == 0 || bytes > DRAIN_MAX || api_header(r, MHD_HTTP_HEADER_EXPECT) != NULL)
+    if (must_close(r) || bytes == 0 || bytes > DRAIN_MAX || api_header(r, MHD_HTTP_HEADER_EXPECT) != NULL)
         return send_reply(r);
     r->phase = API_PHASE_DRAIN;
+    set_pace(r, PACE_BODY);
     return MHD_YES;
 }
 
@@ -235,9 +253,20 @@ static bool well_framed(struct api_request *r)
     return r->framing == FRAMING_GOOD;
 }
 
+static bool within_limits(struct api_request *r)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (object_connection_is_extra(r->watched))
+        api_reply_problem(r, API_BUSY, "There are too many connections. Try again when some are closed.");
+    else if (!address_rate_take(r->shared->address_rate, info != NULL ? info->client_addr : NULL, ferry_mono_ms()))
+        api_reply_problem(r, API_TOO_MANY, NULL);
+    return !api_replied(r);
+}
+
 static bool judge_head(struct api_request *r, const char *method)
 {
-    if (!well_framed(r) || !find_route(r, method) || !api_auth_check(r) || !read_query(r) || !check_body_head(r))
+    if (!well_framed(r) || !within_limits(r) || !find_route(r, method) || !api_auth_check(r) || !read_query(r) || !check_body_head(r))
         return false;
     r->body = FERRY_BUF_INIT(r->route->body_max);
     if (r->route->stream != NULL)
@@ -253,6 +282,7 @@ static enum MHD_Result on_head(struct api_request *r, struct MHD_Connection *con
     if (!go_on)
         return refuse(r);
     r->phase = API_PHASE_BODY;
+    set_pace(r, PACE_BODY);
     return MHD_YES;
 }
 
@@ -293,6 +323,7 @@ static struct api_pool *choose_pool(struct api_request *r)
 
 static enum MHD_Result on_body(struct api_request *r, const char *data, size_t *size)
 {
+    set_pace(r, PACE_BODY);
     if (*size > 0) {
         /* After a failure the rest is read and forgotten: the library sends no reply before the end. */
         if (api_replied(r))

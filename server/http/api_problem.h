@@ -40,6 +40,7 @@
     X(API_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "Send the body as application/json.") \
     X(API_RANGE_NOT_SATISFIABLE, "range_not_satisfiable", 416, "The range begins past the last byte.") \
     X(API_TOO_MANY_ATTEMPTS, "too_many_attempts", 429, "Too many wrong passwords. Retry-After says how many seconds to wait.") \
+    X(API_TOO_MANY, "too_many_requests", 429, "Too many requests in a minute. Try again in some seconds.") \
     X(API_INTERNAL, "internal", 500, "The platform could not answer. Its log says why.")          \
     X(API_BUSY, "busy", 503, "The platform is busy. Try again in a second.")                      \
     X(API_UNAVAILABLE, "unavailable", 503, "The platform is ending or cannot reach its store. Try again soon.") \

@@ -106,7 +106,7 @@ void api_reply_fault(struct api_request *r, const struct api_fault *fault)
     if (body != NULL && fault->field[0] != '\0')
         (void)json_object_set_new(body, "field", json_string(fault->field));
     send_json(r, info->status, "application/problem+json", body);
-    if (r->response != NULL && info->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+    if (r->response != NULL && (info->status == MHD_HTTP_SERVICE_UNAVAILABLE || info->status == MHD_HTTP_TOO_MANY_REQUESTS))
         (void)add_header(r->response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_S);
     if (r->response != NULL && info->status == MHD_HTTP_UNAUTHORIZED)
         (void)add_header(r->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"ferry\"");

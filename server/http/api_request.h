@@ -24,6 +24,7 @@
 #include "http/tls.h"
 #include "http_framing.h"
 #include "http_mhd.h"
+#include "object_watch.h"
 
 #include <jansson.h>
 #include <stdatomic.h>
@@ -55,6 +56,8 @@ struct api_context {
     uint64_t session_idle_ms;
     atomic_uint intakes;      /**< raw bodies being taken */
     struct api_gate gate;
+    struct object_watch *watch;
+    struct ferry_rate *address_rate;
     struct api_ready *ready;
 };
 
@@ -71,6 +74,8 @@ struct api_request {
     struct MHD_Connection *connection;
     api_phase phase;
     framing_verdict framing;
+    struct object_connection *watched; /**< null: no memory for it */
+    pace_phase pace;
     ferry_err url_err;
     struct api_url url;
     const struct api_route *route;

@@ -8,6 +8,7 @@
 #include "api_status.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/rate.h"
 #include "base/system.h"
 #include "http_handshake.h"
 
@@ -21,8 +22,7 @@ enum {
     WORKERS = 4,
     WRITERS = 2,
     PASSWORDS = 1,
-    CONNECTIONS_MAX = 1200, /* a thousand silent clients leave room for an operator */
-    CONNECTION_TIMEOUT_S = 30,
+    CONNECTIONS_MORE = 64, /* over the limit: to be told so */
     CONNECTION_MEMORY = 16384, /* bytes: the longest head that is read */
     STOP_GRACE_S = 2,
 };
@@ -30,8 +30,16 @@ enum {
 struct api_server {
     struct api_context context;
     struct http_tls *tls; /* null: plain HTTP */
+    struct api_server_limits limits;
     struct MHD_Daemon *daemon;
 };
+
+void api_server_limits_defaults(struct api_server_limits *limits)
+{
+#define X(name, value, help) limits->name = (value);
+    API_SERVER_LIMITS(X)
+#undef X
+}
 
 /* --- callbacks of libmicrohttpd ------------------------------------------------------------------------ */
 
@@ -40,10 +48,12 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     struct api_server *server = cls;
     struct api_request *r = ferry_calloc(1, sizeof *r);
 
-    (void)connection;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
     if (r == NULL)
         return NULL;
     r->shared = &server->context;
+    r->watched = info != NULL ? info->socket_context : NULL;
     r->url_err = api_url_parse(target, &r->url);
     api_gate_request_begun(&server->context.gate);
     return r;
@@ -72,7 +82,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
     (void)code;
     if (*req_cls == NULL)
         return;
-    api_request_free(*req_cls);
+    struct api_request *r = *req_cls;
+    object_connection_phase(r->watched, PACE_HEAD);
+    api_request_free(r);
     *req_cls = NULL;
     api_gate_request_ended(&server->context.gate);
 }
@@ -80,20 +92,30 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
-    (void)connection;
-    *context = what == MHD_CONNECTION_NOTIFY_STARTED ? cls : NULL;
+    struct api_server *server = cls;
+    const union MHD_ConnectionInfo *fd, *address;
+
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        object_watch_closed(server->context.watch, *context);
+        *context = NULL;
+        return;
+    }
+    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (fd != NULL && address != NULL)
+        *context = object_watch_opened(server->context.watch, fd->connect_fd, address->client_addr);
 }
 
 static int on_handshake(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
                         unsigned *count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
                         unsigned *flags)
 {
-    const struct api_server *server = http_handshake_context(session);
+    const struct object_connection *connection = http_handshake_context(session);
 
     (void)info;
     (void)ocsp;
     (void)ocsp_count;
-    return http_handshake_answer(server != NULL ? server->tls : NULL, certs, count, key, flags);
+    return http_handshake_answer(object_connection_tls(connection), certs, count, key, flags);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format, va_list args)
@@ -122,8 +144,8 @@ static ferry_err start_daemon(struct api_server *server, int listen_fd)
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(server->limits.connections_max + CONNECTIONS_MORE),
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, /* the watch does that: it counts more than the last byte */
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
@@ -145,8 +167,30 @@ static void free_server(struct api_server *server)
     api_guard_free(server->context.guard);
     api_readers_free(server->context.readers);
     api_ready_free(server->context.ready);
+    object_watch_free(server->context.watch);
+    ferry_rate_free(server->context.address_rate);
     api_gate_done(&server->context.gate);
     free(server);
+}
+
+static void on_tick(void *arg)
+{
+    (void)arg;
+}
+
+static ferry_err start_limits(struct api_context *context, const struct api_server_limits *limits,
+                              struct http_tls *tls)
+{
+    struct object_watch_config watch = {
+        .pace = {limits->head_ms, limits->idle_ms, limits->rate_window_ms, limits->rate_min_bytes},
+        .connections_max = limits->connections_max,
+        .per_address_max = limits->per_address_max,
+        .tls = tls,
+        .tick = on_tick,
+    };
+    ferry_err err = ferry_rate_new(limits->address_requests_per_min, FERRY_RATE_DEVICES, &context->address_rate);
+
+    return err == FERRY_OK ? object_watch_new(&watch, &context->watch) : err;
 }
 
 static ferry_err start_parts(struct api_context *context)
@@ -173,7 +217,8 @@ static ferry_err start_parts(struct api_context *context)
 ferry_err api_server_start(const struct api_server_config *config, struct api_server **ret)
 {
     if (config->engine == NULL || config->store == NULL || config->objects == NULL || config->version == NULL ||
-        (config->speaks_tls && config->certificate == NULL))
+        (config->speaks_tls && config->certificate == NULL) || config->limits.connections_max == 0 ||
+        config->limits.head_ms == 0 || config->limits.idle_ms == 0 || config->limits.rate_window_ms == 0)
         return FERRY_E_ARG;
     struct api_server *server = ferry_calloc(1, sizeof *server);
     if (server == NULL)
@@ -189,8 +234,11 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .session_idle_ms = 1000ull * (config->session_idle_s != 0 ? config->session_idle_s : FERRY_SESSION_IDLE_S),
     };
     server->tls = config->speaks_tls ? config->certificate : NULL;
+    server->limits = config->limits;
     api_gate_init(&server->context.gate);
     ferry_err err = start_parts(&server->context);
+    if (err == FERRY_OK)
+        err = start_limits(&server->context, &server->limits, server->tls);
     if (err == FERRY_OK)
         err = start_daemon(server, config->listen_fd);
     if (err != FERRY_OK) {

@@ -30,6 +30,7 @@ static ferry_err find_upload(const struct store_ops *ops, struct store_conn *con
         return err;
     memset(ret, 0, sizeof *ret);
     ret->target.upload = true;
+    ret->target.device = task.device;
     ret->target.task = task.id;
     ret->target.key = task.id;
     ret->target.size = task.size;
@@ -47,6 +48,7 @@ static ferry_err find_download(const struct store_ops *ops, struct store_conn *c
     if (err != FERRY_OK)
         return err;
     memset(ret, 0, sizeof *ret);
+    ret->target.device = task.device;
     ret->target.task = task.id;
     ret->target.key = task.resource;
     ret->target.size = task.size;

@@ -7,6 +7,7 @@
 #include "http/object_plane.h"
 #include "http_mhd.h"
 #include "object_address.h"
+#include "object_admission.h"
 #include "object_cache.h"
 #include "object_refusal.h"
 #include "object_tus.h"
@@ -23,6 +24,7 @@ struct object_plane {
     struct MHD_Daemon *daemon;
     struct object_watch *watch;
     struct object_cache *cache;
+    struct object_admission *admission;
     struct api_readers *readers;
     struct api_pool *finishers;
     atomic_uint uploads;   /* whose writers are open */
@@ -45,6 +47,7 @@ typedef enum {
 /* The task behind a URL, as it was when the request came. */
 struct object_target {
     bool upload; /* else a download */
+    struct device_key device;
     ferry_id task, key;
     uint64_t size;
     char md5[FERRY_MD5_HEX + 1];
@@ -76,6 +79,7 @@ struct object_request {
     bool expects_continue;
     bool tus; /* Tus-Resumable is given */
     struct object_target target;
+    bool admitted; /* the device's share has it, until the request is over */
 
     /* the answer: a refusal, or a response with its status */
     object_refusal refusal;

@@ -92,6 +92,24 @@ static size_t head_bytes(struct MHD_Connection *connection)
     return info != NULL ? info->header_size : 0;
 }
 
+static const struct sockaddr *address_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info != NULL ? info->client_addr : NULL;
+}
+
+/* After the gate: nobody but who has a good URL can use up a device's share. */
+static object_refusal admit(struct object_request *r)
+{
+    const struct object_target *target = &r->target;
+    if (!object_admission_device(r->plane->admission, &target->device, ferry_mono_ms()))
+        return REFUSED_RATE;
+    if (r->method != METHOD_PUT && r->method != METHOD_PATCH && r->method != METHOD_GET)
+        return REFUSED_NOT;
+    r->admitted = object_admission_begin(r->plane->admission, &target->device, target->size);
+    return r->admitted ? REFUSED_NOT : REFUSED_SHARE;
+}
+
 static object_refusal judge(struct object_request *r, struct MHD_Connection *connection)
 {
     if (object_connection_is_extra(r->connection))
@@ -102,7 +120,10 @@ static object_refusal judge(struct object_request *r, struct MHD_Connection *con
         return REFUSED_HEAD_SIZE;
     if (!r->well_framed)
         return REFUSED_FRAMING;
-    return object_gate(r);
+    if (!object_admission_address(r->plane->admission, address_of(connection), ferry_mono_ms()))
+        return REFUSED_RATE;
+    object_refusal refusal = object_gate(r);
+    return refusal == REFUSED_NOT ? admit(r) : refusal;
 }
 
 static void start_discarding(struct object_request *r)
@@ -233,6 +254,8 @@ static void mhd_completed(void *cls, struct MHD_Connection *connection, void **r
         return;
     *request = NULL;
     object_upload_drop(r);
+    if (r->admitted)
+        object_admission_end(r->plane->admission, &r->target.device, r->target.size);
     if (r->response != NULL && !r->response_is_shared)
         MHD_destroy_response(r->response);
     object_entry_release(r->entry);
@@ -329,7 +352,11 @@ static ferry_err parts_new(struct object_plane *plane)
         .tick = on_tick,
         .arg = plane,
     };
+    struct object_admission_limits admission = {limits->address_requests_per_min, limits->device_requests_per_min,
+                                                limits->device_transfers_max, plane->cfg.device_bytes_max};
     ferry_err err = api_readers_new(plane->cfg.store, threads_of(limits), &plane->readers);
+    if (err == FERRY_OK)
+        err = object_admission_new(&admission, &plane->admission);
     if (err == FERRY_OK)
         err = object_cache_new(&cache, &plane->cache);
     if (err == FERRY_OK)
@@ -344,6 +371,7 @@ static void plane_free(struct object_plane *plane)
 {
     object_watch_free(plane->watch);
     api_pool_free(plane->finishers);
+    object_admission_free(plane->admission);
     object_cache_free(plane->cache);
     api_readers_free(plane->readers);
     (void)pthread_cond_destroy(&plane->resumed);

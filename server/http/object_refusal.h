@@ -33,6 +33,8 @@
     X(REFUSED_MD5, 400, "BadDigest", "The MD5 is not the announced one.")                                     \
     X(REFUSED_FULL, 507, "InsufficientStorage", "There is no space left: try again later.")                   \
     X(REFUSED_BUSY, 503, "SlowDown", "Too much at once: try again later.")                                    \
+    X(REFUSED_RATE, 503, "SlowDown", "Too many requests in a minute: try again later.")                       \
+    X(REFUSED_SHARE, 503, "SlowDown", "This device has too much under way: try again when some of it is done.") \
     X(REFUSED_UNAVAILABLE, 503, "ServiceUnavailable", "The platform cannot do this now: try again later.")    \
     X(REFUSED_TUS_VERSION, 412, "PreconditionFailed", "Tus-Resumable must be 1.0.0.")                         \
     X(REFUSED_TUS_FORM, 400, "InvalidArgument", "Upload-Offset and Content-Length must be numbers.")          \

@@ -156,6 +156,9 @@ static void a_thousand_slow_connections_stop_nobody(void **state)
     struct world *w = *state;
     char put_path[WORLD_URL_MAX], get_path[WORLD_URL_MAX];
     int *crowd = calloc(CROWD, sizeof *crowd);
+    struct object_plane_limits limits = w->limits;
+    limits.device_transfers_max = 0; /* the crowd has a good URL of the one device here */
+    restart_with(w, &limits);
     world_put_path(w, &w->upload, put_path);
     world_get_path(w, &w->download, get_path);
     for (unsigned i = 0; i < CROWD; i++) {
@@ -259,6 +262,87 @@ static void uploads_over_the_limit_are_told_to_come_again(void **state)
     assert_int_equal(answer.status, 200);
 }
 
+/* Holds a device's whole share, looks at who is refused, and lets go. */
+static void expect_share(struct world *w, unsigned holders, const ferry_id *next, int status)
+{
+    char path[WORLD_URL_MAX];
+    int held[2];
+    for (unsigned i = 0; i < holders; i++) {
+        world_put_path(w, i == 0 ? &w->upload : &w->upload2, path);
+        held[i] = client_connect(w);
+        client_say(held[i], "PUT %s HTTP/1.1\r\nHost: h\r\n" UA "Content-Length: %d\r\n\r\nx", path, WORLD_UPLOAD_BYTES);
+        for (unsigned turn = 0; turn < 300 && world_temporary_files(w) <= i; turn++)
+            usleep(10 * 1000);
+        assert_int_equal(world_temporary_files(w), i + 1);
+    }
+    world_put_path(w, next, path);
+    struct http_answer answer = http(w, "PUT", path, UA "Content-Length: 1000\r\n", w->upload_bytes, WORLD_SMALL_BYTES);
+    if (status == 503)
+        assert_non_null(answer_header(&answer, "Retry-After"));
+    answer_expect(answer, status, status == 503 ? "SlowDown" : "");
+    for (unsigned i = 0; i < holders; i++)
+        close(held[i]);
+    for (unsigned turn = 0; turn < 300 && world_temporary_files(w) > 0; turn++)
+        usleep(10 * 1000);
+    assert_int_equal(world_temporary_files(w), 0);
+}
+
+static void transfers_of_one_device_at_a_time_are_bounded(void **state)
+{
+    struct world *w = *state;
+    struct object_plane_limits limits = w->limits;
+    limits.device_transfers_max = 2;
+    restart_with(w, &limits);
+    expect_share(w, 2, &w->small_upload, 503);
+    expect_share(w, 1, &w->small_upload, 200); /* what has ended counts no more */
+}
+
+static void bytes_of_one_device_under_way_are_bounded_but_one_file_may_always(void **state)
+{
+    struct world *w = *state;
+    struct object_plane_limits limits = w->limits;
+    w->device_bytes_max = WORLD_UPLOAD_BYTES + WORLD_SMALL_BYTES;
+    restart_with(w, &limits);
+    expect_share(w, 1, &w->small_upload, 200);
+    w->device_bytes_max = WORLD_UPLOAD_BYTES + WORLD_SMALL_BYTES - 1;
+    restart_with(w, &limits);
+    expect_share(w, 1, &w->small_upload, 503);
+    w->device_bytes_max = 1;
+    restart_with(w, &limits);
+    expect_share(w, 0, &w->small_upload, 200);
+}
+
+static void expect_rate(struct world *w, const char *path, unsigned may)
+{
+    for (unsigned i = 0; i < may; i++)
+        expect(http(w, "GET", path, UA, NULL, 0), 200);
+    struct http_answer answer = http(w, "GET", path, UA, NULL, 0);
+    assert_non_null(answer_header(&answer, "Retry-After"));
+    answer_expect(answer, 503, "SlowDown");
+    answer_expect(http(w, "GET", path, "", NULL, 0), 404, "NoSuchKey"); /* a vendor device would hang at 503 */
+}
+
+static void requests_of_one_device_and_of_one_address_in_a_minute_are_bounded(void **state)
+{
+    struct world *w = *state;
+    char path[WORLD_URL_MAX], bad[WORLD_URL_MAX];
+    struct object_plane_limits limits = w->limits;
+    world_get_path(w, &w->small_download, path);
+    memcpy(bad, path, sizeof bad);
+    bad[strlen(bad) - 1] ^= 4;
+    limits.device_requests_per_min = 3;
+    restart_with(w, &limits);
+    for (unsigned i = 0; i < 5; i++) /* costs the device nothing */
+        expect(http(w, "GET", bad, UA, NULL, 0), 403);
+    expect_rate(w, path, 3);
+    limits.device_requests_per_min = 0;
+    limits.address_requests_per_min = 5;
+    restart_with(w, &limits);
+    expect(http(w, "GET", bad, UA, NULL, 0), 403);
+    expect(http(w, "GET", "/", UA, NULL, 0), 404);
+    expect_rate(w, path, 3);
+}
+
 static void head_of_the_request_is_bounded(void **state)
 {
     struct world *w = *state;
@@ -285,7 +369,8 @@ static void limits_that_cannot_work_are_refused(void **state)
 {
     struct world *w = *state;
     struct object_plane *plane = NULL;
-    struct object_plane_config cfg = {-1, w->engine, w->store, &w->objects, NULL, w->limits};
+    struct object_plane_config cfg = {
+        .listen_fd = -1, .engine = w->engine, .store = w->store, .objects = &w->objects, .limits = w->limits};
     cfg.limits.finishers = 0;
     assert_int_equal(object_plane_start(&cfg, &plane), FERRY_E_ARG);
     cfg.limits = w->limits;
@@ -440,6 +525,9 @@ int main(void)
         RULE(a_thousand_slow_connections_stop_nobody),
         RULE(connections_over_the_limit_are_told_to_come_again),
         RULE(uploads_over_the_limit_are_told_to_come_again),
+        RULE(transfers_of_one_device_at_a_time_are_bounded),
+        RULE(bytes_of_one_device_under_way_are_bounded_but_one_file_may_always),
+        RULE(requests_of_one_device_and_of_one_address_in_a_minute_are_bounded),
         RULE(head_of_the_request_is_bounded),
         RULE(limits_that_cannot_work_are_refused),
         RULE(slow_disk_at_the_end_of_uploads_stops_nobody_else),

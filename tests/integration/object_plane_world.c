@@ -271,7 +271,12 @@ void world_plane_start(struct world *w)
     assert_int_equal(listen(fd, 1024), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     w->port = ntohs(address.sin_port);
-    struct object_plane_config cfg = {fd, w->engine, w->store, &w->objects, NULL, w->limits};
+    struct object_plane_config cfg = {.listen_fd = fd,
+                                      .engine = w->engine,
+                                      .store = w->store,
+                                      .objects = &w->objects,
+                                      .limits = w->limits,
+                                      .device_bytes_max = w->device_bytes_max};
     assert_int_equal(object_plane_start(&cfg, &w->plane), FERRY_OK);
 }
 

@@ -35,6 +35,7 @@ struct engine_settings {
     uint32_t audit_retention_days; /**< 0: the audit log is kept for ever */
     uint32_t session_idle_s;  /**< a session that was not used for that long is over */
     uint32_t session_life_s;  /**< ... and so is one of that age */
+    uint32_t device_requests_per_min; /**< of one device, evenly or at once; 0: no limit */
 };
 
 void engine_settings_defaults(struct engine_settings *settings);
@@ -165,7 +166,7 @@ FERRY_MUST_CHECK ferry_err engine_call(struct engine *engine, struct command *co
 
 /**
  * @brief The listener to give to bus start: parses device messages and puts them into the inbox; when it is
- * full, answers "busy" at once. arg is the engine.
+ * full, or a device sends more than its share, answers "busy" at once. arg is the engine.
  */
 struct bus_listener engine_bus_listener(struct engine *engine);
 
@@ -184,6 +185,7 @@ uint64_t engine_operators_generation(struct engine *engine);
     X(messages_total, "device messages taken in")                                                 \
     X(messages_ignored_total, "device messages that are no JSON object or have no known type")    \
     X(messages_busy_total, "device messages answered with busy because the inbox was full")       \
+    X(messages_limited_total, "device messages refused because the device sent too many")           \
     X(messages_unknown_device_total, "device messages from devices that are not registered or disabled") \
     X(commands_total, "commands of the HTTP side")                                                \
     X(commands_failed_total, "commands that were undone alone")                                   \

@@ -19,6 +19,26 @@
 
 struct api_server;
 
+/* name, default, what it bounds */
+#define API_SERVER_LIMITS(X)                                                                          \
+    X(connections_max, 1200, "open connections: a thousand silent clients leave room for an operator") \
+    X(per_address_max, 0, "... of one address; 0: no limit (a proxy has one address)")                 \
+    X(address_requests_per_min, 0, "requests of one address, evenly or at once; 0: no limit")          \
+    X(head_ms, 10000, "time for the head of a request, from the connection or from its first byte")    \
+    X(idle_ms, 30000, "time that a connection may rest between two requests")                          \
+    X(rate_window_ms, 20000, "bytes are counted over this time; also the grace at the beginning")      \
+    X(rate_min_bytes, 10240, "a body or a reply must move that many bytes in each window")
+
+/** @brief Every limit of the server. */
+struct api_server_limits {
+#define X(name, value, help) uint32_t name;
+    API_SERVER_LIMITS(X)
+#undef X
+};
+
+/** @brief Fills in the defaults above. */
+void api_server_limits_defaults(struct api_server_limits *limits);
+
 /** @brief What the server works with. All must outlive it; it closes none of them. */
 struct api_server_config {
     int listen_fd; /**< bound and listening; stays the caller's, who closes it after api_server_stop() */
@@ -30,12 +50,13 @@ struct api_server_config {
     const char *version;      /**< of the program, for /status and /metrics; must outlive the server */
     bool speaks_tls;              /**< else plain HTTP */
     struct http_tls *certificate; /**< of the platform, for TLS and to tell when it expires; null: it has none */
+    struct api_server_limits limits;
 };
 
 /**
  * @brief Starts the server's threads and returns; requests are answered from now on.
  * @param[out] ret  written only on FERRY_OK; ends with api_server_stop()
- * @retval FERRY_E_ARG a part is missing | FERRY_E_NOMEM | FERRY_E_IO no thread, descriptor or epoll to be had
+ * @retval FERRY_E_ARG a part is missing, or a limit cannot work | FERRY_E_NOMEM | FERRY_E_IO no thread, descriptor or epoll to be had
  * Blocking: for the start of the threads.   Threads: any.
  */
 FERRY_MUST_CHECK ferry_err api_server_start(const struct api_server_config *config, struct api_server **ret);

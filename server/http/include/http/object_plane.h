@@ -25,6 +25,9 @@ struct object_plane;
     X(finishers, 16, "threads that make uploads durable; many of them share one write of the disk's journal")      \
     X(connections_max, 2048, "open connections; more are answered 503 or wait to be accepted")                     \
     X(per_address_max, 0, "open connections of one address; 0: no limit (a proxy has one address)")                \
+    X(address_requests_per_min, 0, "requests of one address, evenly or at once; 0: no limit")                         \
+    X(device_requests_per_min, FERRY_DEVICE_TRANSFERS_PER_MIN, "requests with URLs of one device; 0: no limit")        \
+    X(device_transfers_max, FERRY_DEVICE_TRANSFERS_MAX, "transfers of one device at a time; 0: no limit")              \
     X(uploads_max, 1024, "uploads whose bytes are arriving")                                                       \
     X(head_bytes_max, 8192, "bytes of a request's head")                                                           \
     X(connection_memory_bytes, 32768, "buffer of one connection")                                                  \
@@ -56,6 +59,7 @@ struct object_plane_config {
     struct objects *objects; /**< its url_check must not be null */
     struct http_tls *tls; /**< null: plain HTTP; must outlive the plane */
     struct object_plane_limits limits;
+    uint64_t device_bytes_max; /**< of the files that one device transfers at a time; one may always; 0: no limit */
 };
 
 /**
