@@ -42,6 +42,12 @@ const struct ctl_command ctl_commands[] = {
     {"upload", "get", "ID", 1, 1, CTL_O_OUTPUT, "fetch the file and verify it", ctl_upload_get},
     {"upload", "rm", "ID", 1, 1, 0, "remove the file and the task", ctl_upload_rm},
 
+    {"quota", "list", "", 0, 0, LIST, "what products may keep and do keep", ctl_quota_list},
+    {"quota", "show", "P | P/D", 1, 1, 0, "limits and use of a product, or of a device", ctl_quota_show},
+    {"quota", "set", "P BYTES FILES DEVICE-BYTES DEVICE-FILES", 5, 5, 0,
+     "limits of a product's own: all its files, those of each device; 0 is none, k M G T are taken", ctl_quota_set},
+    {"quota", "reset", "P", 1, 1, 0, "the limits of ferryd's settings again", ctl_quota_reset},
+
     {"token", "add", "NAME", 1, 1, CTL_O_ROLE | CTL_O_PRODUCT | CTL_O_EXPIRES | CTL_O_OUTPUT,
      "make a token; it is shown this once", ctl_token_add},
     {"token", "list", "", 0, 0, LIST, "the tokens and when they were last used", ctl_token_list},

@@ -58,6 +58,11 @@ enum ctl_exit ctl_upload_show(struct ctl *ctl);
 enum ctl_exit ctl_upload_get(struct ctl *ctl);
 enum ctl_exit ctl_upload_rm(struct ctl *ctl);
 
+enum ctl_exit ctl_quota_list(struct ctl *ctl);
+enum ctl_exit ctl_quota_show(struct ctl *ctl);
+enum ctl_exit ctl_quota_set(struct ctl *ctl);
+enum ctl_exit ctl_quota_reset(struct ctl *ctl);
+
 enum ctl_exit ctl_token_add(struct ctl *ctl);
 enum ctl_exit ctl_token_list(struct ctl *ctl);
 enum ctl_exit ctl_token_rm(struct ctl *ctl);

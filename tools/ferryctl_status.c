@@ -8,6 +8,26 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+enum { NEARLY_FULL_PERCENT = 90 };
+
+static void warn_of(const json_t *quota, const char *limit_key, const char *used_key, const char *what)
+{
+    double limit = json_number_value(json_object_get(json_object_get(quota, "limits"), limit_key));
+    double used = json_number_value(json_object_get(json_object_get(quota, "used"), used_key));
+
+    if (limit > 0 && 100 * used >= NEARLY_FULL_PERCENT * limit)
+        (void)printf("Quota of %s: %.0f %% of its %s\n", json_string_value(json_object_get(quota, "product")),
+                     100 * used / limit, what);
+}
+
+static enum ctl_exit warn_of_quota(void *arg, json_t *quota)
+{
+    (void)arg;
+    warn_of(quota, "product_bytes", "bytes", "bytes");
+    warn_of(quota, "product_files", "files", "files");
+    return CTL_DONE;
+}
+
 enum ctl_exit ctl_status(struct ctl *ctl)
 {
     static const struct ctl_field fields[] = {
@@ -36,5 +56,5 @@ enum ctl_exit ctl_status(struct ctl *ctl)
     if (!ctl->options->json)
         (void)printf("Platform at %s\n", ctl->api.url);
     ctl_print_object(ctl->options->json, status, fields, COUNT(fields));
-    return CTL_DONE;
+    return ctl->options->json ? CTL_DONE : ctl_api_each(&ctl->api, "/api/v1/quota", 0, warn_of_quota, NULL, NULL);
 }

@@ -115,6 +115,23 @@ static ferry_err show_product(struct engine *e, const struct command *cmd, struc
     return end(&j);
 }
 
+/* None: the product has the limits of the settings. */
+static ferry_err show_quota(struct engine *e, const struct command *cmd, struct view *v)
+{
+    struct quota q;
+    ferry_err err = e->store->quota_get(e->conn, cmd->quota.product, &q);
+
+    name_view(v, "quota", cmd->quota.product, cmd->quota.product);
+    if (err != FERRY_OK)
+        return err;
+    struct audit_json j = begin(v);
+    audit_json_number(&j, "product_bytes", q.limits.product_bytes);
+    audit_json_number(&j, "product_files", q.limits.product_files);
+    audit_json_number(&j, "device_bytes", q.limits.device_bytes);
+    audit_json_number(&j, "device_files", q.limits.device_files);
+    return end(&j);
+}
+
 static ferry_err show_device(struct engine *e, const struct command *cmd, struct view *v)
 {
     const struct device_key *key = &cmd->device.key;
@@ -294,6 +311,8 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_UPLOAD_ACTIVE] = {NULL, NULL, true},
     [CMD_UPLOAD_STORED] = {NULL, NULL, true},
     [CMD_UPLOAD_REMOVE] = {"upload.remove", show_upload, false},
+    [CMD_QUOTA_SET] = {"quota.set", show_quota, false},
+    [CMD_QUOTA_RESET] = {"quota.reset", show_quota, false},
     [CMD_TOKEN_ADD] = {"token.add", show_token, false},
     [CMD_TOKEN_REMOVE] = {"token.remove", show_token, false},
     [CMD_USER_ADD] = {"user.add", show_user, false},

@@ -12,6 +12,7 @@
 #include "inbox.h"
 #include "proto/message.h"
 #include "proto/topic.h"
+#include "quota_rules.h"
 #include "timekeeper.h"
 
 #include <pthread.h>
@@ -99,6 +100,12 @@ ferry_err audit_command(struct engine *e, struct command *cmd, uint64_t now_ms, 
 /** Does the list of commands say what becomes of this one? */
 bool audit_has_rule(command_kind kind);
 ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
+
+/* --- quotas.c ----------------------------------------------------------------------------------- */
+/** May the product (and its device, unless null) keep one more file? giving_way (may be null): counts no more. */
+ferry_err quotas_ask(struct engine *e, const char *product, const char *device, uint64_t size,
+                     const struct upload_task *giving_way, quota_verdict *ret_verdict);
+ferry_err quotas_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
 
 /* --- answers.c ---------------------------------------------------------------------------------- */
 /** Holds a message to a device until the commit. Drops our extensions when it would be too long for a vendor device. */

@@ -402,6 +402,41 @@ static void a_device_that_asks_too_much_is_told_so_and_nobody_else_is(void **sta
     assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
 }
 
+static int32_t create_result(struct fixture *f, const char *json)
+{
+    struct answer a;
+    fixture_say(f, "D1", json);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    return a.msg.has & FERRY_HAS_RESULT_CODE ? a.msg.result_code : 0;
+}
+
+#define CREATE(name, size, digit) \
+    "{\"type\":\"create_upload_task\",\"size\":" #size ",\"name\":\"" name "\",\"md5sum\":\"" digit \
+    "d41402abc4b2a76b9719d911017c592\"}"
+
+static void a_quota_counts_what_was_granted_and_what_replaces_it(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.quota = (struct quota_limits){.device_bytes = 10};
+    fixture_crash(f);
+    assert_int_equal(create_result(f, CREATE("a", 6, "1")), 0);
+    assert_int_equal(create_result(f, CREATE("b", 5, "1")), FERRY_RESULT_QUOTA);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a").state, UPLOAD_CREATED);
+    assert_int_equal(create_result(f, CREATE("a", 11, "2")), FERRY_RESULT_QUOTA);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a").state, UPLOAD_CREATED); /* a refusal replaces nothing */
+    assert_int_equal(create_result(f, CREATE("a", 10, "3")), 0);
+    struct command reset = {.kind = CMD_QUOTA_RESET, .quota = {.product = "P"}};
+    struct command set = {.kind = CMD_QUOTA_SET, .quota = {.product = "P", .limits = {.product_files = 2}}};
+    struct command stranger = {.kind = CMD_QUOTA_SET, .quota = {.product = "nobody"}};
+    assert_int_equal(fixture_command(f, &reset), FERRY_E_NOT_FOUND);
+    assert_int_equal(fixture_command(f, &stranger), FERRY_E_NOT_FOUND);
+    assert_int_equal(fixture_command(f, &set), FERRY_OK);
+    assert_int_equal(create_result(f, CREATE("b", 5000, "1")), 0); /* its own limits, in place of the settings' */
+    assert_int_equal(create_result(f, CREATE("c", 1, "1")), FERRY_RESULT_QUOTA);
+    assert_int_equal(fixture_command(f, &reset), FERRY_OK);
+    assert_int_equal(create_result(f, CREATE("c", 1, "1")), FERRY_RESULT_QUOTA);
+}
+
 static void an_answer_waits_for_a_broken_link(void **state)
 {
     struct fixture *f = *state;
@@ -674,6 +709,7 @@ int main(void)
         PLATFORM_TEST(one_bad_command_fails_alone),
         PLATFORM_TEST(a_full_inbox_says_busy),
         PLATFORM_TEST(a_device_that_asks_too_much_is_told_so_and_nobody_else_is),
+        PLATFORM_TEST(a_quota_counts_what_was_granted_and_what_replaces_it),
         PLATFORM_TEST(an_answer_waits_for_a_broken_link),
         PLATFORM_TEST(an_object_whose_word_was_lost_is_adopted),
         PLATFORM_TEST(time_does_not_stop_when_the_clock_is_set_back),

@@ -59,8 +59,14 @@ static ferry_err device_disable(struct engine *e, struct command *cmd, uint64_t 
 
 static ferry_err resource_add(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
+    quota_verdict verdict = QUOTA_FITS;
     cmd->resource.created_ms = now_ms;
-    ferry_err err = e->store->resource_add(e->conn, &cmd->resource);
+    ferry_err err = quotas_ask(e, cmd->resource.product, NULL, cmd->resource.size, NULL, &verdict);
+    if (err == FERRY_OK && verdict != QUOTA_FITS)
+        return engine_fail(cmd, FERRY_E_QUOTA, "the quota is used up: %s. Remove files, or raise it",
+                           quota_verdict_text(verdict));
+    if (err == FERRY_OK)
+        err = e->store->resource_add(e->conn, &cmd->resource);
     if (err == FERRY_E_NOT_FOUND)
         return engine_fail(cmd, err, "there is no product %s: add it first", cmd->resource.product);
     return err;

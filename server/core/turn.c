@@ -46,6 +46,8 @@ static command_handler *const command_handlers[] = {
     [CMD_LOGIN] = operators_on_command,
     [CMD_LOGOUT] = operators_on_command,
     [CMD_TOUCH] = operators_on_command,
+    [CMD_QUOTA_SET] = quotas_on_command,
+    [CMD_QUOTA_RESET] = quotas_on_command,
 };
 
 static ferry_err refuse_message(struct engine *e, const struct device_message *m, ferry_result why)

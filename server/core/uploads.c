@@ -135,7 +135,12 @@ static ferry_err on_valid_create(struct engine *e, const struct device_message *
         if (giving_way == NULL)
             return refuse(e, m, FERRY_RESULT_TOO_MANY_TASKS);
     }
-    if (giving_way != NULL)
+    quota_verdict verdict = QUOTA_FITS;
+    if (plan.same == NULL)
+        err = quotas_ask(e, m->device.product, m->device.device, m->msg.size, giving_way, &verdict);
+    if (err == FERRY_OK && verdict != QUOTA_FITS)
+        return refuse(e, m, FERRY_RESULT_QUOTA);
+    if (err == FERRY_OK && giving_way != NULL)
         err = cancel_replaced(e, giving_way, now_ms);
     if (err != FERRY_OK)
         return err;
@@ -249,7 +254,14 @@ static ferry_err on_bytes(struct engine *e, struct command *cmd, const struct up
         .kind = cmd->kind == CMD_UPLOAD_STORED ? UPLOAD_EV_STORED : UPLOAD_EV_ACTIVE,
     };
     ferry_result answer;
-    ferry_err err = apply(e, task, &event, now_ms, &cmd->upload, &answer);
+    quota_verdict verdict = QUOTA_FITS;
+    ferry_err err = FERRY_OK;
+    if (task->state == UPLOAD_FAILED || task->state == UPLOAD_EXPIRED) /* gave its room back, and wants it again */
+        err = quotas_ask(e, task->device.product, task->device.device, task->size, NULL, &verdict);
+    if (err == FERRY_OK && verdict != QUOTA_FITS)
+        return engine_fail(cmd, FERRY_E_QUOTA, "upload task %s does not fit into the quota any more", task->id.text);
+    if (err == FERRY_OK)
+        err = apply(e, task, &event, now_ms, &cmd->upload, &answer);
     if (err != FERRY_OK || answer == FERRY_RESULT_OK)
         return err;
     return engine_fail(cmd, FERRY_E_STATE, "upload task %s was cancelled: ask for a new one", task->id.text);

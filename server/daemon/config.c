@@ -88,6 +88,14 @@ static const struct ferry_setting table[] = {
     UINT("device-bytes-in-flight-max", device_bytes_max, "10G", 0, UINT64_MAX / 2,
          "bytes of the files that these carry; one file may always; 0: no limit"),
 
+    UINT("quota-product-bytes", quota.product_bytes, "0", 0, INT64_MAX,
+         "bytes that a product may keep: resources and uploads of all its devices; 0: no limit. A product may have "
+         "limits of its own (ferryctl quota set)"),
+    UINT("quota-product-files", quota.product_files, "0", 0, INT64_MAX, "... files; 0: no limit"),
+    UINT("quota-device-bytes", quota.device_bytes, "0", 0, INT64_MAX,
+         "bytes that the uploads of one device may take; 0: no limit"),
+    UINT("quota-device-files", quota.device_files, "0", 0, INT64_MAX, "... files; 0: no limit"),
+
     UINT("object-size-max", object_size_max, "5G", 1, UINT64_MAX / 2, "bytes of one file"),
     TIME("url-life", url_life_s, "1h", FERRY_URL_LIFE_MIN_S, FERRY_URL_LIFE_MAX_S, "life of an object URL"),
     UINT("uploads-open-max", uploads_open_max, "16", 1, 1000, "unfinished uploads of one device"),

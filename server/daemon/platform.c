@@ -189,6 +189,7 @@ static ferry_err start_engine(struct platform *p)
     settings.audit_retention_days = (uint32_t)c->audit_retention_days;
     settings.session_idle_s = (uint32_t)c->session_idle_s;
     settings.session_life_s = (uint32_t)c->session_life_s;
+    settings.quota = c->quota;
     settings.device_requests_per_min = (uint32_t)c->device_requests_per_min;
     err = engine_new(&parts, &settings, &p->engine);
     if (err == FERRY_OK)
@@ -233,6 +234,7 @@ static ferry_err start_planes(struct platform *p)
         .store = p->store,
         .objects = p->objects,
         .object_size_max = p->config->object_size_max,
+        .quota = p->config->quota,
         .version = FERRY_VERSION,
         .speaks_tls = (p->tls_listeners & CONFIG_API) != 0,
         .certificate = p->tls,

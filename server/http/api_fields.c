@@ -53,6 +53,14 @@ static bool read_uint(json_t *value, const struct api_field *field, void *out, s
     return true;
 }
 
+static bool read_uint64(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return wrong(fault, field, "a whole number from 0 to 9223372036854775807");
+    *(uint64_t *)out = (uint64_t)json_integer_value(value);
+    return true;
+}
+
 static bool read_ident_list(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
 {
     size_t count = json_array_size(value);
@@ -107,6 +115,7 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_NAME] = read_name,
     [API_FIELD_BOOL] = read_bool,
     [API_FIELD_UINT] = read_uint,
+    [API_FIELD_UINT64] = read_uint64,
     [API_FIELD_SECRET] = read_secret,
     [API_FIELD_ROLE] = read_role,
     [API_FIELD_PASSWORD] = read_password,

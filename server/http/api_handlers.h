@@ -20,6 +20,12 @@ extern const struct api_stream_ops api_resource_stream;
 
 void api_product_add(struct api_request *r);
 void api_product_list(struct api_request *r);
+void api_quota_list(struct api_request *r);
+void api_quota_get(struct api_request *r);
+void api_quota_set(struct api_request *r);
+void api_quota_reset(struct api_request *r);
+void api_quota_device(struct api_request *r);
+
 void api_product_get(struct api_request *r);
 void api_product_remove(struct api_request *r);
 

@@ -79,6 +79,8 @@ api_problem api_problem_of(ferry_err err)
     case FERRY_E_STATE:
     case FERRY_E_EXPIRED:
         return API_CONFLICT;
+    case FERRY_E_QUOTA:
+        return API_QUOTA;
     case FERRY_E_FULL:
         return API_STORAGE_FULL;
     case FERRY_E_BUSY:

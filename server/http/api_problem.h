@@ -44,6 +44,7 @@
     X(API_INTERNAL, "internal", 500, "The platform could not answer. Its log says why.")          \
     X(API_BUSY, "busy", 503, "The platform is busy. Try again in a second.")                      \
     X(API_UNAVAILABLE, "unavailable", 503, "The platform is ending or cannot reach its store. Try again soon.") \
+    X(API_QUOTA, "quota_exceeded", 507, "The quota of the product is used up.")                   \
     X(API_STORAGE_FULL, "storage_full", 507, "There is no space left on the platform.")
 
 typedef enum {

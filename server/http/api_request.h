@@ -43,6 +43,7 @@ struct api_context {
     struct store *store;
     struct objects *objects;
     uint64_t object_size_max;
+    struct quota_limits quota;
     const char *version;
     struct http_tls *certificate; /**< null: the platform has none */
     uint64_t started_ms; /**< ferry_mono_ms() */

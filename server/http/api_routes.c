@@ -76,6 +76,12 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/audit", ADMIN, A_LIST, .query = API_Q_PAGE_OF_AUDIT | API_Q_PRODUCT, .run = api_audit_list},
     {"GET", V1 "/audit/head", ADMIN, OF_ALL, .run = api_audit_head},
 
+    {"GET", V1 "/quota", READ, OF_ALL, .query = API_Q_PAGE_BY_NAME, .run = api_quota_list},
+    {"GET", V1 "/quota/{product}", READ, OF_PRODUCT, .run = api_quota_get},
+    {"PUT", V1 "/quota/{product}", ADMIN, OF_ALL, JSON_BODY, .run = api_quota_set}, /* not by whom it binds */
+    {"DELETE", V1 "/quota/{product}", ADMIN, OF_ALL, .run = api_quota_reset},
+    {"GET", V1 "/quota/{product}/{device}", READ, OF_PRODUCT, .run = api_quota_device},
+
     {"GET", V1 "/status", READ, OF_ALL, .run = api_status_get},
     {"GET", V1 "/openapi.yaml", OPEN, .run = api_openapi},
     {"GET", "/metrics", READ, OF_ALL, .run = api_metrics},

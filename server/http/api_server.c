@@ -228,6 +228,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .store = config->store,
         .objects = config->objects,
         .object_size_max = config->object_size_max != 0 ? config->object_size_max : FERRY_OBJECT_SIZE_MAX,
+        .quota = config->quota,
         .version = config->version,
         .certificate = config->certificate,
         .started_ms = ferry_mono_ms(),

@@ -31,6 +31,8 @@ object_refusal object_refusal_of_upload(ferry_err err)
         return REFUSED_FULL;
     case FERRY_E_BUSY:
         return REFUSED_BUSY;
+    case FERRY_E_QUOTA:
+        return REFUSED_QUOTA;
     case FERRY_E_NOMEM:
     case FERRY_E_ARG:
     case FERRY_E_IO:

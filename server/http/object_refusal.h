@@ -32,6 +32,7 @@
     X(REFUSED_MD5_FORM, 400, "InvalidDigest", "Content-MD5 is not the base64 form of 16 bytes.")              \
     X(REFUSED_MD5, 400, "BadDigest", "The MD5 is not the announced one.")                                     \
     X(REFUSED_FULL, 507, "InsufficientStorage", "There is no space left: try again later.")                   \
+    X(REFUSED_QUOTA, 507, "QuotaExceeded", "The quota is used up: remove files or ask the operator.")         \
     X(REFUSED_BUSY, 503, "SlowDown", "Too much at once: try again later.")                                    \
     X(REFUSED_RATE, 503, "SlowDown", "Too many requests in a minute: try again later.")                       \
     X(REFUSED_SHARE, 503, "SlowDown", "This device has too much under way: try again when some of it is done.") \

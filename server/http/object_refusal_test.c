@@ -54,6 +54,7 @@ static void each_error_has_its_answer(void **state)
         {FERRY_E_STATE, 404, 503},    {FERRY_E_FULL, 507, 503},  {FERRY_E_BUSY, 503, 503},
         {FERRY_E_READONLY, 503, 503}, {FERRY_E_IO, 503, 503},    {FERRY_E_NOMEM, 503, 503},
         {FERRY_E_CLOSED, 503, 503},   {FERRY_E_LIMIT, 503, 503}, {FERRY_E_DENIED, 503, 503},
+        {FERRY_E_QUOTA, 507, 503},
     };
     assert_int_equal(object_refusal_of_upload(FERRY_OK), REFUSED_NOT);
     assert_int_equal(object_refusal_of_download(FERRY_OK), REFUSED_NOT);

@@ -49,12 +49,18 @@ static void upload_unref(struct object_upload *u)
         free(u);
 }
 
+/* The task is gone, takes no bytes any more, or does not fit into its quota. */
+static bool is_unwanted(ferry_err err)
+{
+    return err == FERRY_E_NOT_FOUND || err == FERRY_E_STATE || err == FERRY_E_QUOTA;
+}
+
 /* --- on the engine's thread ----------------------------------------------------------------------- */
 
 static void active_done(struct command *command, void *arg)
 {
     struct object_upload *u = arg;
-    if (command->result == FERRY_E_NOT_FOUND || command->result == FERRY_E_STATE)
+    if (is_unwanted(command->result))
         atomic_store(&u->revoked, true);
     atomic_store(&u->active_busy, false);
     upload_unref(u);
@@ -81,7 +87,7 @@ static void stored_done(struct command *command, void *arg)
 {
     struct object_upload *u = arg;
     u->result = command->result;
-    if (command->result == FERRY_E_NOT_FOUND || command->result == FERRY_E_STATE)
+    if (is_unwanted(command->result))
         give_to_finisher(u, END_UNDO);
     else
         give_back(u, command->result);

@@ -222,6 +222,7 @@ static void check_uploads(struct run *r, const struct model *m, struct store_con
     size_t cap = 1 + pick(r, UPLOADS), count = 0;
     bool descending = pick(r, 2) != 0;
     struct upload_task out[UPLOADS];
+    struct usage usage, counted = {0};
     struct wanted open = {0}, due = {0}, ended = {0}, list = {0}, latest = {0};
 
     for (unsigned i = 0; i < UPLOADS; i++) {
@@ -230,6 +231,8 @@ static void check_uploads(struct run *r, const struct model *m, struct store_con
         if (!m->has_upload[i])
             continue;
         if (device_key_equal(&t->device, &key)) {
+            counted.files += t->state <= UPLOAD_DONE;
+            counted.bytes += t->state <= UPLOAD_DONE ? t->size : 0;
             want(&list, 0, i);
             if (t->state <= UPLOAD_STORED)
                 want(&open, 0, i);
@@ -241,6 +244,9 @@ static void check_uploads(struct run *r, const struct model *m, struct store_con
         if (t->state > UPLOAD_STORED && t->ended_ms < time)
             want(&ended, t->ended_ms, i);
     }
+    ok(ops->usage_get(c, key.product, key.device, &usage));
+    assert_int_equal(usage.files, counted.files);
+    assert_int_equal(usage.bytes, counted.bytes);
     ok(ops->upload_open(c, &key, out, cap, &count));
     assert_uploads(&open, m, out, count, cap, true);
     ok(ops->upload_due(c, time, out, cap, &count));

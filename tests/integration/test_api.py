@@ -101,6 +101,8 @@ def walk(api, path, **query):
 # --- who may what ---------------------------------------------------------------------------------------------
 
 
+
+
 def any_url(path):
     for name in ("product", "device", "token", "user"):
         path = path.replace("{%s}" % name, "nobody")
@@ -448,6 +450,7 @@ JSON_ROUTES = {
     ("POST", "/api/v1/users"): {"name": "fresh", "role": "viewer", "password": "correct horse"},
     ("PATCH", "/api/v1/users/{user}"): {"role": "viewer"},
     ("POST", "/api/v1/deployments"): {"product": "PRODUCT", "resource": "r", "devices": ["d"]},
+    ("PUT", "/api/v1/quota/{product}"): {"product_bytes": 0, "product_files": 0, "device_bytes": 0, "device_files": 0},
 }
 VALUES = [None, True, False, 0, 1, 59, 60, 604800, 604801, 1000000, 1000001, -1, 1.5, 2**31, 2**40, "", "x", "a b", "é",
           "x" * 64, "x" * 65, "x" * 255, "x" * 256, "a\nb", "\u0000", [], {}, ["d"], [1], [None], ["a b"], [["d"]], {"a": 1}]

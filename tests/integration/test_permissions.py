@@ -60,6 +60,11 @@ class World:
         (task,) = self.api.uploads(self.mine, credential.device)
         return task["id"]
 
+    def with_quota(self):
+        limits = dict.fromkeys(("product_bytes", "product_files", "device_bytes", "device_files"), 0)
+        self.api.call("PUT", f"/quota/{self.mine}", json=limits)
+        return self.mine
+
     def token(self):
         return add_token(self.platform, "viewer", [self.mine])[0]
 
@@ -125,6 +130,12 @@ REQUESTS = {
     ("DELETE", "/api/v1/users/{user}"): lambda w: (f"/users/{w.user()}", {}),
     ("GET", "/api/v1/audit"): lambda w: ("/audit", {}),
     ("GET", "/api/v1/audit/head"): lambda w: ("/audit/head", {}),
+    ("GET", "/api/v1/quota"): lambda w: ("/quota", {}),
+    ("GET", "/api/v1/quota/{product}"): lambda w: (f"/quota/{w.mine}", {}),
+    ("PUT", "/api/v1/quota/{product}"): lambda w: (f"/quota/{w.mine}", json_body(
+        product_bytes=0, product_files=0, device_bytes=0, device_files=0)),
+    ("DELETE", "/api/v1/quota/{product}"): lambda w: (f"/quota/{w.with_quota()}", {}),
+    ("GET", "/api/v1/quota/{product}/{device}"): lambda w: (f"/quota/{w.mine}/d", {}),
     ("GET", "/api/v1/status"): lambda w: ("/status", {}),
     ("GET", "/api/v1/openapi.yaml"): lambda w: ("/api/v1/openapi.yaml", {}),
     ("GET", "/metrics"): lambda w: ("/metrics", {}),

@@ -30,7 +30,8 @@
     X(FERRY_E_TIMEOUT, 18, "time ran out")                                                        \
     X(FERRY_E_NETWORK, 19, "the network failed")                                                  \
     X(FERRY_E_UNSUPPORTED, 20, "not supported")                                                   \
-    X(FERRY_E_VERSION, 21, "made by a newer version of the program")
+    X(FERRY_E_VERSION, 21, "made by a newer version of the program")                              \
+    X(FERRY_E_QUOTA, 22, "the quota is used up")
 
 typedef enum {
 #define X(name, number, text) name = (number),

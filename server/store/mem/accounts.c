@@ -91,12 +91,21 @@ static bool product_is_used(const struct smem_db *db, const char *name)
 ferry_err smem_product_remove(struct store_conn *c, const char *name)
 {
     struct product probe = {.created_ms = 0};
+    struct quota quota = {.limits.product_bytes = 0};
+    ferry_err err;
 
     if (!smem_set_text(probe.name, sizeof(probe.name), name))
         return FERRY_E_NOT_FOUND;
     if (c->mode == STORE_WRITER && product_exists(&c->store->db, name) && product_is_used(&c->store->db, name))
         return FERRY_E_STATE;
-    return smem_change_remove(c, SMEM_PRODUCTS, &probe);
+    err = smem_change_begin(c);
+    if (err != FERRY_OK)
+        return err;
+    err = smem_remove(&c->store->db, SMEM_PRODUCTS, &probe);
+    (void)smem_set_text(quota.product, sizeof(quota.product), name);
+    if (err == FERRY_OK && smem_find(&c->store->db, SMEM_WORK, SMEM_QUOTAS, &quota) != NULL)
+        err = smem_remove(&c->store->db, SMEM_QUOTAS, &quota);
+    return smem_change_end(c, err);
 }
 
 ferry_err smem_product_list(struct store_conn *c, const struct store_page *page, struct product *out,

@@ -187,6 +187,10 @@ static const struct store_ops mem_ops = {
     .audit_append = smem_audit_append,
     .audit_list = smem_audit_list,
     .audit_cut = smem_audit_cut,
+    .quota_put = smem_quota_put,
+    .quota_get = smem_quota_get,
+    .quota_remove = smem_quota_remove,
+    .usage_get = smem_usage_get,
 };
 
 ferry_err store_mem_open(struct store **ret_store)

@@ -101,4 +101,10 @@ ferry_err smem_audit_list(struct store_conn *c, const struct audit_filter *f, co
                          struct audit_record *out, size_t *ret_count);
 ferry_err smem_audit_cut(struct store_conn *c, uint64_t seq);
 
+/* quotas.c */
+ferry_err smem_quota_put(struct store_conn *c, const struct quota *q);
+ferry_err smem_quota_get(struct store_conn *c, const char *product, struct quota *ret);
+ferry_err smem_quota_remove(struct store_conn *c, const char *product);
+ferry_err smem_usage_get(struct store_conn *c, const char *product, const char *device, struct usage *ret);
+
 #endif

@@ -147,6 +147,11 @@ static const struct smem_index download_indexes[] = {
     [DOWNLOAD_ENDED] = {{U64(struct row_download, task.ended_ms), T(id)}, 2, download_has_ended},
 };
 
+static const struct smem_index quota_indexes[] = {
+    {{TEXT(struct quota, product)}, 1, NULL},
+};
+
+#define Q_AT(member) AT(struct quota, limits.member)
 #define U_AT(member) AT(struct upload_task, member)
 #define P_AT(member) AT(struct deployment, member)
 #define T_AT(member) AT(struct row_download, task.member)
@@ -181,4 +186,7 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
                         {T_AT(release_ms), T_AT(wake_ms), T_AT(deadline_ms), T_AT(created_ms), T_AT(updated_ms),
                          T_AT(ended_ms)},
                         INDEXES(download_indexes)},
+    [SMEM_QUOTAS] = {sizeof(struct quota), {0},
+                     {Q_AT(product_bytes), Q_AT(product_files), Q_AT(device_bytes), Q_AT(device_files)},
+                     INDEXES(quota_indexes)},
 };

@@ -57,6 +57,7 @@ typedef enum {
     SMEM_LOCKOUTS,
     SMEM_AUDIT,
     SMEM_AUDIT_HEAD,
+    SMEM_QUOTAS,
     SMEM_TABLES
 } smem_table_id;
 

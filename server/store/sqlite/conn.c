@@ -113,6 +113,7 @@ static ferry_err set_up_writer(struct store_conn *c)
         long number;
     } numbers[] = {
         {"synchronous", 2 /* FULL: every commit is on disk before it returns */},
+        {"recursive_triggers", 1 /* or REPLACE would not tell the triggers what it removes */},
         {"temp_store", 2 /* MEMORY: undo information of savepoints */},
         {"cache_size", -WRITER_CACHE_KIB},
         {"wal_autocheckpoint", WAL_CHECKPOINT_PAGES},

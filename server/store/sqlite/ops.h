@@ -98,4 +98,10 @@ ferry_err sq_audit_list(struct store_conn *c, const struct audit_filter *f, cons
                          struct audit_record *out, size_t *ret_count);
 ferry_err sq_audit_cut(struct store_conn *c, uint64_t seq);
 
+/* quotas.c */
+ferry_err sq_quota_put(struct store_conn *c, const struct quota *q);
+ferry_err sq_quota_get(struct store_conn *c, const char *product, struct quota *ret);
+ferry_err sq_quota_remove(struct store_conn *c, const char *product);
+ferry_err sq_usage_get(struct store_conn *c, const char *product, const char *device, struct usage *ret);
+
 #endif

@@ -8,6 +8,16 @@
 /* "Fery": tells our files from those of other programs (PRAGMA application_id). */
 enum { APPLICATION_ID = 0x46657279 };
 
+#define USAGE_TRIGGER(name, when, what) "CREATE TRIGGER usage_" name " " when " BEGIN " what "END;"
+#define USAGE_MORE(device)                                                                                 \
+    "INSERT INTO usage VALUES (NEW.product, " device ", 1, NEW.size >> 32, NEW.size & 4294967295)"         \
+    " ON CONFLICT (product, device) DO UPDATE SET files = files + 1, high = high + excluded.high,"         \
+    " low = low + excluded.low; "
+#define USAGE_LESS(device)                                                                                 \
+    "UPDATE usage SET files = files - 1, high = high - (OLD.size >> 32), low = low - (OLD.size & 4294967295)" \
+    " WHERE product = OLD.product AND device = " device ";"                                                \
+    " DELETE FROM usage WHERE product = OLD.product AND device = " device " AND files = 0; "
+
 /*
  * Tables are WITHOUT ROWID: rows lie in the order of their key, and a lookup is one descent, not two. Identifiers
  * are 16-byte blobs (id_bytes.h) and begin with the time, so that new rows go to the end of the trees.
@@ -116,6 +126,29 @@ const char *const sq_schema_steps[] = {
     "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
     "CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit WHEN OLD.seq > (SELECT cut FROM audit_head)"
     "  BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
+
+    /* Quotas. usage has a row for each device and one for each product (device ''). Triggers keep it, so that no
+     * statement can forget to; sizes are summed in halves because their sum may pass 2^63. States 1 to 4 count. */
+    "CREATE TABLE quota ("
+    "  product TEXT NOT NULL PRIMARY KEY, product_bytes INTEGER NOT NULL, product_files INTEGER NOT NULL,"
+    "  device_bytes INTEGER NOT NULL, device_files INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE usage ("
+    "  product TEXT NOT NULL, device TEXT NOT NULL, files INTEGER NOT NULL, high INTEGER NOT NULL,"
+    "  low INTEGER NOT NULL, PRIMARY KEY (product, device)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO usage SELECT product, device, count(*), sum(size >> 32), sum(size & 4294967295)"
+    "  FROM upload WHERE state <= 4 GROUP BY product, device;"
+    "INSERT INTO usage SELECT product, '', count(*), sum(size >> 32), sum(size & 4294967295) FROM"
+    "  (SELECT product, size FROM upload WHERE state <= 4 UNION ALL SELECT product, size FROM resource)"
+    "  GROUP BY product;"
+    USAGE_TRIGGER("upload_begins", "AFTER INSERT ON upload WHEN NEW.state <= 4", USAGE_MORE("NEW.device") USAGE_MORE("''"))
+    USAGE_TRIGGER("upload_counts", "AFTER UPDATE OF state ON upload WHEN NEW.state <= 4 AND OLD.state > 4",
+                  USAGE_MORE("NEW.device") USAGE_MORE("''"))
+    USAGE_TRIGGER("upload_ends", "AFTER UPDATE OF state ON upload WHEN NEW.state > 4 AND OLD.state <= 4",
+                  USAGE_LESS("OLD.device") USAGE_LESS("''"))
+    USAGE_TRIGGER("upload_goes", "AFTER DELETE ON upload WHEN OLD.state <= 4", USAGE_LESS("OLD.device") USAGE_LESS("''"))
+    USAGE_TRIGGER("resource_comes", "AFTER INSERT ON resource", USAGE_MORE("''"))
+    USAGE_TRIGGER("resource_goes", "AFTER DELETE ON resource", USAGE_LESS("''"))
+    "CREATE TRIGGER quota_goes AFTER DELETE ON product BEGIN DELETE FROM quota WHERE product = OLD.name; END;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

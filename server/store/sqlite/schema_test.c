@@ -110,6 +110,11 @@ static const char *const rows_of_version[] = {
           "UPDATE token SET products = 'p', used_ms = 4;"
           "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));",
+    [3] = ROWS_OF_1
+          "UPDATE token SET products = 'p', used_ms = 4;"
+          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
+          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
+          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -119,6 +124,7 @@ static void check_rows(struct sqlite_fixture *t)
     struct upload_task upload;
     struct download_task download;
     struct token token;
+    struct usage usage;
     uint64_t ms;
 
     ok(t->ops->device_get(t->reader, &(struct device_key){"p", "d"}, &device));
@@ -128,6 +134,11 @@ static void check_rows(struct sqlite_fixture *t)
     ok(t->ops->download_get(t->reader, &id, &download));
     assert_int_equal(download.size, 7);
     assert_string_equal(download.name, "fw");
+    ok(t->ops->usage_get(t->reader, "p", NULL, &usage)); /* an older database is counted once, by the step */
+    assert_int_equal(usage.files, 2);
+    assert_int_equal(usage.bytes, 16);
+    ok(t->ops->usage_get(t->reader, "p", "d", &usage));
+    assert_int_equal(usage.bytes, 9);
     ok(t->ops->next_due_ms(t->reader, &ms));
     assert_int_equal(ms, 2);
     ok(t->ops->latest_ms(t->reader, &ms));

@@ -142,6 +142,10 @@ static const struct store_ops sqlite_ops = {
     .audit_append = sq_audit_append,
     .audit_list = sq_audit_list,
     .audit_cut = sq_audit_cut,
+    .quota_put = sq_quota_put,
+    .quota_get = sq_quota_get,
+    .quota_remove = sq_quota_remove,
+    .usage_get = sq_usage_get,
 };
 
 ferry_err store_sqlite_open(const struct store_sqlite_config *cfg, struct store **ret_store)

@@ -243,6 +243,13 @@
     X(MARK_RELEASE, "RELEASE mark")                                                               \
     X(MARK_REWIND, "ROLLBACK TO mark")
 
+#define QUOTA_STATEMENTS(X)                                                                       \
+    X(QUOTA_PUT, "INSERT OR REPLACE INTO quota SELECT name, ?2, ?3, ?4, ?5 FROM product WHERE name = ?1") \
+    X(QUOTA_GET, "SELECT product, product_bytes, product_files, device_bytes, device_files FROM quota" \
+                 " WHERE product = ?")                                                            \
+    X(QUOTA_REMOVE, "DELETE FROM quota WHERE product = ?")                                        \
+    X(USAGE_GET, "SELECT files, high, low FROM usage WHERE product = ? AND device = ?")
+
 #define STATEMENT_LIST(X)                                                                         \
     TRANSACTION_STATEMENTS(X)                                                                     \
     ACCOUNT_STATEMENTS(X)                                                                         \
@@ -252,7 +259,8 @@
     DOWNLOAD_STATEMENTS(X)                                                                        \
     TOTALS_STATEMENTS(X)                                                                          \
     OPERATOR_STATEMENTS(X)                                                                        \
-    AUDIT_STATEMENTS(X)
+    AUDIT_STATEMENTS(X)                                                                           \
+    QUOTA_STATEMENTS(X)
 
 typedef enum {
 #define X(name, sql) STMT_##name,

@@ -23,6 +23,7 @@
 
 #include "api/model.h"
 #include "api/operators.h"
+#include "api/quota.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -254,6 +255,17 @@ struct store_ops {
                             struct audit_record *out, size_t *ret_count);
     /** Removes the records up to seq, for good. @retval FERRY_E_ARG above the last one */
     ferry_err (*audit_cut)(struct store_conn *c, uint64_t seq);
+    /* --- quotas (quota.h) --------------------------------------------------------------------- */
+
+    /** Adds or replaces a product's own limits. @retval FERRY_E_NOT_FOUND no such product */
+    ferry_err (*quota_put)(struct store_conn *c, const struct quota *q);
+    /** @retval FERRY_E_NOT_FOUND it has none of its own */
+    ferry_err (*quota_get)(struct store_conn *c, const char *product, struct quota *ret);
+    /** They also go with their product. */
+    ferry_err (*quota_remove)(struct store_conn *c, const char *product);
+    /** What counts for a device, or (null) for the whole product; zeros when there is no such thing. Kept up to date by
+     *  every change, never counted anew: one look-up. */
+    ferry_err (*usage_get)(struct store_conn *c, const char *product, const char *device, struct usage *ret);
 };
 
 struct store {

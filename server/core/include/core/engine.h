@@ -35,6 +35,7 @@ struct engine_settings {
     uint32_t audit_retention_days; /**< 0: the audit log is kept for ever */
     uint32_t session_idle_s;  /**< a session that was not used for that long is over */
     uint32_t session_life_s;  /**< ... and so is one of that age */
+    struct quota_limits quota; /**< of every product that has none of its own */
     uint32_t device_requests_per_min; /**< of one device, evenly or at once; 0: no limit */
 };
 
@@ -56,15 +57,19 @@ typedef enum {
     CMD_DEVICE_ADD,        /**< device (secret given). E_EXISTS, E_NOT_FOUND product */
     CMD_DEVICE_REMOVE,     /**< device.key; its open tasks are cancelled. E_NOT_FOUND */
     CMD_DEVICE_DISABLE,    /**< device.key, device.disabled. E_NOT_FOUND */
-    CMD_RESOURCE_ADD,      /**< resource; its object is there already. E_NOT_FOUND product */
+    CMD_RESOURCE_ADD,      /**< resource; its object is there already. E_NOT_FOUND product, E_QUOTA the quota */
     CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */
     CMD_DEPLOY,            /**< deploy in, deployment out. E_NOT_FOUND, E_ARG (detail says which device) */
     CMD_DEPLOYMENT_CANCEL, /**< id. Cancels every open task. E_NOT_FOUND, E_STATE ended already */
     CMD_DEPLOYMENT_RETRY,  /**< id: failed, timed_out and rejected tasks are queued again; count out. E_NOT_FOUND */
     CMD_DOWNLOAD_CANCEL,   /**< id: one device's task. E_NOT_FOUND, E_STATE ended already */
     CMD_DOWNLOAD_RETRY,    /**< id: one device's ended task is queued again. E_NOT_FOUND, E_STATE it is open or done */
-    CMD_UPLOAD_ACTIVE,     /**< id: bytes are arriving; the task is uploading and does not expire. E_NOT_FOUND, E_STATE cancelled */
-    CMD_UPLOAD_STORED,     /**< id: the object is whole, verified and durable. E_NOT_FOUND, E_STATE cancelled: the caller removes the object */
+    CMD_UPLOAD_ACTIVE,     /**< id: bytes are arriving; the task is uploading and does not expire. E_NOT_FOUND, E_STATE cancelled, E_QUOTA
+                                the quota: a task that had ended must fit in anew */
+    CMD_UPLOAD_STORED,     /**< id: the object is whole, verified and durable. E_NOT_FOUND, E_STATE cancelled, E_QUOTA
+                                the quota: the caller removes the object */
+    CMD_QUOTA_SET,         /**< quota. E_NOT_FOUND product, E_ARG a number above 2^63-1 */
+    CMD_QUOTA_RESET,       /**< quota.product: the settings' limits again. E_NOT_FOUND it has none of its own */
     CMD_UPLOAD_REMOVE,     /**< id: task and object; an open one is cancelled first. E_NOT_FOUND */
     CMD_TOKEN_ADD,         /**< token. E_EXISTS */
     CMD_TOKEN_REMOVE,      /**< token.name. E_NOT_FOUND */
@@ -117,6 +122,7 @@ struct command {
     struct product product;
     struct device device;
     struct resource resource;
+    struct quota quota;
     struct deploy_order deploy;
     struct token token;
     struct user user;

@@ -47,6 +47,7 @@ struct api_server_config {
     struct objects *objects;
     uint64_t object_size_max; /**< bytes of a resource; 0: FERRY_OBJECT_SIZE_MAX */
     uint32_t session_idle_s;  /**< as the engine has it; 0: FERRY_SESSION_IDLE_S */
+    struct quota_limits quota; /**< of products that have none of their own; the engine has the same */
     const char *version;      /**< of the program, for /status and /metrics; must outlive the server */
     bool speaks_tls;              /**< else plain HTTP */
     struct http_tls *certificate; /**< of the platform, for TLS and to tell when it expires; null: it has none */

@@ -1,0 +1,74 @@
+/* Quotas, and what counts against them: the triggers of schema.c keep that. */
+#include "ops.h"
+#include "query.h"
+
+ferry_err sq_quota_put(struct store_conn *c, const struct quota *q)
+{
+    query_auto query = sq_query_begin(c, STMT_QUOTA_PUT);
+    int changes = 0;
+    ferry_err err;
+
+    sq_query_text(&query, q->product);
+    sq_query_u64(&query, q->limits.product_bytes);
+    sq_query_u64(&query, q->limits.product_files);
+    sq_query_u64(&query, q->limits.device_bytes);
+    sq_query_u64(&query, q->limits.device_files);
+    err = sq_query_run(&query, &changes);
+    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
+}
+
+static void read_quota(struct query *query, void *row)
+{
+    struct quota *q = row;
+
+    sq_query_get_text(query, q->product, sizeof(q->product));
+    q->limits.product_bytes = sq_query_get_u64(query);
+    q->limits.product_files = sq_query_get_u64(query);
+    q->limits.device_bytes = sq_query_get_u64(query);
+    q->limits.device_files = sq_query_get_u64(query);
+}
+
+ferry_err sq_quota_get(struct store_conn *c, const char *product, struct quota *ret)
+{
+    query_auto query = sq_query_begin(c, STMT_QUOTA_GET);
+
+    sq_query_text(&query, product);
+    return sq_query_one(&query, read_quota, sizeof(*ret), ret);
+}
+
+ferry_err sq_quota_remove(struct store_conn *c, const char *product)
+{
+    query_auto query = sq_query_begin(c, STMT_QUOTA_REMOVE);
+    int changes = 0;
+    ferry_err err;
+
+    sq_query_text(&query, product);
+    err = sq_query_run(&query, &changes);
+    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
+}
+
+static void read_usage(struct query *query, void *row)
+{
+    struct usage *usage = row;
+    uint64_t high, low;
+
+    usage->files = sq_query_get_u64(query);
+    high = sq_query_get_u64(query);
+    low = sq_query_get_u64(query);
+    usage->bytes = high > (UINT64_MAX - low) >> 32 ? UINT64_MAX : (high << 32) + low;
+}
+
+ferry_err sq_usage_get(struct store_conn *c, const char *product, const char *device, struct usage *ret)
+{
+    query_auto query = sq_query_begin(c, STMT_USAGE_GET);
+    struct usage usage = {.bytes = 0};
+    ferry_err err;
+
+    sq_query_text(&query, product);
+    sq_query_text(&query, device != NULL ? device : "");
+    err = sq_query_one(&query, read_usage, sizeof(usage), &usage);
+    if (err != FERRY_OK && err != FERRY_E_NOT_FOUND)
+        return err;
+    *ret = usage;
+    return FERRY_OK;
+}
