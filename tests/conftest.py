@@ -4,6 +4,7 @@ import os
 import pytest
 
 from ferry import Platform, VendorDevice
+from secret_watch import WATCH
 
 
 def pytest_collection_modifyitems(items):
@@ -23,6 +24,15 @@ def pytest_runtest_makereport(item, call):
         for name, value in getattr(item, "funcargs", {}).items():
             if isinstance(value, Platform):
                 report.sections.append((f"ferryd's log ({name})", value.log_tail()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_is_anywhere_it_could_be_read():
+    """Around all other fixtures: every log of every platform was looked at when it ends."""
+    WATCH.start()
+    yield
+    found = WATCH.finish()
+    assert not found, "secrets were found:\n" + "\n".join(found[:20])
 
 
 @pytest.fixture(scope="session")

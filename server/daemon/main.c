@@ -1,4 +1,5 @@
 #include "config.h"
+#include "least_privilege.h"
 #include "platform.h"
 #include "signals.h"
 #include "tls_command.h"
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "tls") == 0)
         return tls_command(argc - 1, argv + 1);
     signals_block();
+    least_privilege();
     if (config_read(argc, argv, &config, message) != FERRY_OK) {
         (void)fprintf(stderr, "ferryd: %s\n", message);
     } else {

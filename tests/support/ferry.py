@@ -22,6 +22,7 @@ import threading
 import time
 
 from operator_api import ApiError, OperatorApi
+from secret_watch import WATCH
 from vendor_device import DeviceCredential, VendorDevice, vendor_username, vendor_password
 from vendor_http import HttpAnswer, vendor_get, vendor_put
 
@@ -193,6 +194,7 @@ class Platform:
         if (self.data / "broker" / "mosquitto.pid").exists(): # not with somebody else's broker
             self._broker_pids.add(self.broker_pid)
         self._descriptors_at_start = self.descriptors()
+        WATCH.know_data(self.data)
 
     def stop(self, *, check=True):
         """Ends ferryd as an operator would (SIGTERM) and asserts that nothing is left."""
@@ -257,6 +259,9 @@ class Platform:
             if pid in self._known_brokers():
                 os.kill(pid, signal.SIGKILL)
         _live.discard(self)
+        WATCH.know_data(self.data)
+        for folder in {self._root, self.data}:
+            WATCH.look_at_folder(folder, "a platform")
         shutil.rmtree(self._root, ignore_errors=True)
 
     def __enter__(self):

@@ -3,6 +3,8 @@ import time
 
 import requests
 
+from secret_watch import WATCH
+
 TIMEOUT_S = 30
 
 
@@ -69,7 +71,9 @@ class OperatorApi:
         return self.call("POST", "/products", json={"name": name})
 
     def device_add(self, product, name, **more):
-        return self.call("POST", "/devices", json={"product": product, "name": name, **more})
+        device = self.call("POST", "/devices", json={"product": product, "name": name, **more})
+        WATCH.know(device["secret"], "a device's secret")
+        return device
 
     def device_remove(self, product, name):
         return self.call("DELETE", f"/devices/{product}/{name}")
