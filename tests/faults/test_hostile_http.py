@@ -135,8 +135,9 @@ BROKEN = {
 def test_what_is_broken_is_refused_and_what_follows_is_no_request(listener, form):
     headers, body = BROKEN[form]
     answer = listener.exchange(listener.request(headers, body) + SMUGGLED)
-    # libmicrohttpd 0.9.75 may say its own refusal twice before it closes; nobody may be served
-    assert statuses(answer) and all(400 <= status < 500 for status in statuses(answer)), answer
+    # libmicrohttpd 0.9.75 may say its own refusal twice before it closes, or close with bytes unread, which takes the
+    # answer away from us; nobody may be served
+    assert all(400 <= status < 500 for status in statuses(answer)), answer
     assert b"no_route" not in answer and answer.count(b"NoSuchKey") == 0
     assert not listener.changed()
 
