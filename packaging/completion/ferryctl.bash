@@ -13,6 +13,7 @@ _ferryctl() {
     ['deployment list']='--limit -n --state' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
     ['deployment cancel']='--device' ['deployment retry']='--device'
     ['upload list']='--limit -n --state --prefix' ['upload show']='' ['upload get']='--output -o' ['upload rm']=''
+    ['quota list']='--limit -n' ['quota show']='' ['quota set']='' ['quota reset']=''
     ['token add']='--role --product --expires --output -o' ['token list']='--limit -n' ['token rm']=''
     ['user add']='--role --product' ['user list']='--limit -n' ['user passwd']='' ['user rm']=''
     ['audit list']='--limit -n --product --actor --object --action --since' ['audit verify']='--anchor'

@@ -27,12 +27,13 @@ function __ferryctl_count
 end
 
 complete -c ferryctl -f
-complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload token user audit status'
+complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit status'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add list show rm disable enable'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add list show get rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch cancel retry'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at upload' -a 'list show get rm'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at quota' -a 'list show set reset'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at token' -a 'add list rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at user' -a 'add list passwd rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at audit' -a 'list verify'
@@ -47,7 +48,7 @@ complete -c ferryctl -l json -d 'Print JSON and nothing else'
 complete -c ferryctl -s h -l help -d 'This text, or that of one command'
 complete -c ferryctl -s V -l version -d 'The version'
 
-complete -c ferryctl -n '__ferryctl_at product,device,resource,deployment,upload,token,user,audit list; or __ferryctl_at deployment show' -s n -l limit -x -d 'At most so many rows'
+complete -c ferryctl -n '__ferryctl_at product,device,resource,deployment,upload,quota,token,user,audit list; or __ferryctl_at deployment show' -s n -l limit -x -d 'At most so many rows'
 complete -c ferryctl -n '__ferryctl_at device,resource,upload list' -l prefix -x -d 'Only those whose name begins so'
 complete -c ferryctl -n '__ferryctl_at upload list' -l state -x -a 'created uploading stored done failed expired cancelled' -d 'Only those in that state'
 complete -c ferryctl -n '__ferryctl_at deployment list' -l state -x -a 'active finished cancelled' -d 'Only those in that state'
