@@ -18,7 +18,7 @@ from fault_proxy import BlackHole, Cut as LinkCut, MqttProxy, Refuse, always
 from ferry import PATIENCE
 
 MIB = 1 << 20
-GIVE_UP_S, LAST_ATTEMPT_S = 4, 2
+GIVE_UP_S, LAST_ATTEMPT_S = 4, 5
 RESTARTS_S = 9  # a beginning from zero has its own count: three, with growing pauses
 AT_ONCE = 32
 

@@ -277,9 +277,10 @@ def test_one_that_ends_the_device_each_time_is_given_up(device, fake, hook):
 
 
 def test_the_end_of_the_agent_waits_for_it(device, fake, hook, tmp_path):
-    hook.write(f'sleep 1; echo done >"{tmp_path}/done"')
+    hook.write(f'sleep 3; echo done >"{tmp_path}/done"')
     process = start(device, hook)
     deliver(device, fake, "a", "b")
+    wait_for(lambda: len(waiting(device)) == 2, what="b behind a")
     hook.wait(1)
     assert device.stop(process).returncode == DONE
     assert (tmp_path / "done").exists()
