@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo run test test-long bench install clean help
+.PHONY: build demo run test test-long bench bench-device install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -23,10 +23,15 @@ test-long: ## the same with the long kill tests and real waiting times
 	@scripts/install-deps test
 	@scripts/run-tests --long
 
-bench: ## first measurements against a broker that only echoes
+bench: ## first measurements: against a broker that only echoes, and against curl
 	@scripts/install-deps test
 	@scripts/build release all
 	@bench/run build/release
+
+bench-device: ## only the device's command against curl
+	@scripts/install-deps test
+	@scripts/build release programs
+	@bench/device build/release
 
 install: ## build for release and install (PREFIX, DESTDIR)
 	@scripts/install-deps build
@@ -37,4 +42,4 @@ clean: ## remove everything that was built
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
