@@ -192,7 +192,7 @@ static ferry_err load(struct bench *b)
     if (err == FERRY_OK)
         err = b->ops->product_add(b->c, &product);
     for (unsigned i = 0; err == FERRY_OK && i < b->devices; i++) {
-        struct device d = {.secret_len = 32};
+        struct device d = {.secret.len = 32 + SEAL_OVERHEAD, .secret_no = 1};
 
         (void)snprintf(d.key.product, sizeof(d.key.product), "PRODTEST01");
         (void)snprintf(d.key.device, sizeof(d.key.device), "device-%06u", i);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { FIRST_SLOTS = 64 };
 
@@ -11,10 +12,35 @@ void clients_init(struct clients *table)
     *table = (struct clients){.slots = NULL};
 }
 
+static void client_free(struct client *client)
+{
+    if (client == NULL)
+        return;
+    explicit_bzero(&client->who, sizeof(client->who));
+    free(client->client_id);
+    free(client);
+}
+
+static struct client *client_new(const void *address, const struct principal *who, const char *client_id)
+{
+    struct client *copy = ferry_malloc(sizeof(*copy));
+
+    if (copy == NULL)
+        return NULL;
+    copy->address = address;
+    copy->who = *who;
+    copy->client_id = ferry_strdup(client_id);
+    if (copy->client_id == NULL) {
+        free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
 void clients_done(struct clients *table)
 {
     for (size_t i = 0; i < table->slot_count; i++)
-        free(table->slots[i]);
+        client_free(table->slots[i]);
     free(table->slots);
     clients_init(table);
 }
@@ -52,12 +78,21 @@ static ferry_err grow(struct clients *table)
     return FERRY_OK;
 }
 
-const struct client *clients_find(const struct clients *table, const void *address)
+struct client *clients_find(const struct clients *table, const void *address)
 {
     return table->slot_count == 0 ? NULL : table->slots[seek(table->slots, table->slot_count, address)];
 }
 
-ferry_err clients_put(struct clients *table, const struct client *client)
+struct client *clients_next(const struct clients *table, const struct client *previous)
+{
+    size_t at = previous == NULL ? 0 : seek(table->slots, table->slot_count, previous->address) + 1;
+
+    while (at < table->slot_count && table->slots[at] == NULL)
+        at++;
+    return at < table->slot_count ? table->slots[at] : NULL;
+}
+
+ferry_err clients_put(struct clients *table, const void *address, const struct principal *who, const char *client_id)
 {
     struct client *copy;
     size_t at;
@@ -68,19 +103,15 @@ ferry_err clients_put(struct clients *table, const struct client *client)
         if (err != FERRY_OK)
             return err;
     }
-    at = seek(table->slots, table->slot_count, client->address);
-    if (table->slots[at] != NULL) {
-        *table->slots[at] = *client;
-        return FERRY_OK;
-    }
-    if (table->used >= CLIENTS_MAX)
+    at = seek(table->slots, table->slot_count, address);
+    if (table->slots[at] == NULL && table->used >= CLIENTS_MAX)
         return FERRY_E_LIMIT;
-    copy = ferry_malloc(sizeof(*copy));
+    copy = client_new(address, who, client_id);
     if (copy == NULL)
         return FERRY_E_NOMEM;
-    *copy = *client;
+    table->used += table->slots[at] == NULL;
+    client_free(table->slots[at]);
     table->slots[at] = copy;
-    table->used++;
     return FERRY_OK;
 }
 
@@ -109,7 +140,7 @@ void clients_remove(struct clients *table, const void *address)
     at = seek(table->slots, table->slot_count, address);
     if (table->slots[at] == NULL)
         return;
-    free(table->slots[at]);
+    client_free(table->slots[at]);
     table->slots[at] = NULL;
     table->used--;
     close_hole(table, at);

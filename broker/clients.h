@@ -7,20 +7,19 @@
 #ifndef BROKER_CLIENTS_H
 #define BROKER_CLIENTS_H
 
-#include "api/model.h"
+#include "access/auth.h"
 #include "base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CLIENTS_MAX = 1 << 20, CLIENT_CREDENTIAL_BYTES = 32 };
+enum { CLIENTS_MAX = 1 << 20 };
 
 struct client {
     const void *address;
-    bool service;          /**< the platform; else a device */
-    struct device_key key; /**< of the device */
-    uint8_t credential[CLIENT_CREDENTIAL_BYTES]; /**< digest of the user name and password that proved it */
+    struct principal who;
+    char *client_id; /**< of the table's entry: its own copy */
 };
 
 struct clients {
@@ -32,9 +31,12 @@ struct clients {
 void clients_init(struct clients *table);
 void clients_done(struct clients *table);
 /** @brief Null when there is none. Valid until the next change of the table. */
-const struct client *clients_find(const struct clients *table, const void *address);
+struct client *clients_find(const struct clients *table, const void *address);
+/** @brief Walks over all: null begins, null ends. The table must not change meanwhile. */
+struct client *clients_next(const struct clients *table, const struct client *previous);
 /** @brief Adds, or replaces the one with that address. @retval FERRY_E_LIMIT full | FERRY_E_NOMEM: nothing changed */
-FERRY_MUST_CHECK ferry_err clients_put(struct clients *table, const struct client *client);
+FERRY_MUST_CHECK ferry_err clients_put(struct clients *table, const void *address, const struct principal *who,
+                                       const char *client_id);
 /** @brief Removes; nothing happens when there is none. */
 void clients_remove(struct clients *table, const void *address);
 

@@ -22,19 +22,19 @@ static const void *address(unsigned i)
     return &memory[(size_t)i * 16];
 }
 
-static struct client client_number(unsigned i)
+static struct principal client_number(unsigned i)
 {
-    struct client client = {.address = address(i), .key = {.product = "p"}};
+    struct principal who = {.key = {.product = "p"}};
 
-    (void)snprintf(client.key.device, sizeof(client.key.device), "%u", i);
-    return client;
+    (void)snprintf(who.key.device, sizeof(who.key.device), "%u", i);
+    return who;
 }
 
 static void put(struct clients *table, unsigned i)
 {
-    struct client client = client_number(i);
+    struct principal who = client_number(i);
 
-    assert_int_equal(clients_put(table, &client), FERRY_OK);
+    assert_int_equal(clients_put(table, address(i), &who, "id"), FERRY_OK);
 }
 
 static void expect(const struct clients *table, unsigned i, bool there)
@@ -43,7 +43,7 @@ static void expect(const struct clients *table, unsigned i, bool there)
 
     assert_int_equal(found != NULL, there);
     if (there)
-        assert_true(strtoul(found->key.device, NULL, 10) == i);
+        assert_true(strtoul(found->who.key.device, NULL, 10) == i);
 }
 
 static void an_empty_table_has_nobody(void **state)
@@ -89,30 +89,49 @@ static void clients_are_found_until_they_are_removed(void **state)
 static void a_new_connection_at_an_old_address_replaces_who_was_there(void **state)
 {
     struct clients table;
-    struct client other = client_number(7);
+    struct principal other = client_number(7);
 
     (void)state;
     clients_init(&table);
     put(&table, 3);
-    other.address = address(3);
-    assert_int_equal(clients_put(&table, &other), FERRY_OK);
-    assert_string_equal(clients_find(&table, address(3))->key.device, "7");
+    assert_int_equal(clients_put(&table, address(3), &other, "other"), FERRY_OK);
+    assert_string_equal(clients_find(&table, address(3))->client_id, "other");
+    assert_string_equal(clients_find(&table, address(3))->who.key.device, "7");
     assert_int_equal(table.used, 1);
+    clients_done(&table);
+}
+
+static void a_walk_meets_everybody_once(void **state)
+{
+    struct clients table;
+    unsigned met[100] = {0};
+
+    (void)state;
+    clients_init(&table);
+    assert_null(clients_next(&table, NULL));
+    for (unsigned i = 0; i < 100; i++)
+        put(&table, i);
+    for (struct client *c = clients_next(&table, NULL); c != NULL; c = clients_next(&table, c))
+        met[strtoul(c->who.key.device, NULL, 10)]++;
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(met[i], 1);
     clients_done(&table);
 }
 
 static void a_lack_of_memory_changes_nothing(void **state)
 {
     struct clients table;
-    struct client first = client_number(0), late = client_number(1);
+    struct principal first = client_number(0), late = client_number(1);
 
     (void)state;
     clients_init(&table);
     ferry_alloc_fail_at(1);
-    assert_int_equal(clients_put(&table, &first), FERRY_E_NOMEM);
+    assert_int_equal(clients_put(&table, address(0), &first, "id"), FERRY_E_NOMEM);
     put(&table, 0);
-    ferry_alloc_fail_at(1);
-    assert_int_equal(clients_put(&table, &late), FERRY_E_NOMEM);
+    for (unsigned allocation = 1; allocation <= 2; allocation++) {
+        ferry_alloc_fail_at(allocation);
+        assert_int_equal(clients_put(&table, address(1), &late, "id"), FERRY_E_NOMEM);
+    }
     expect(&table, 0, true);
     expect(&table, 1, false);
     clients_done(&table);
@@ -124,6 +143,7 @@ int main(void)
         cmocka_unit_test(an_empty_table_has_nobody),
         cmocka_unit_test(clients_are_found_until_they_are_removed),
         cmocka_unit_test(a_new_connection_at_an_old_address_replaces_who_was_there),
+        cmocka_unit_test(a_walk_meets_everybody_once),
         cmocka_unit_test(a_lack_of_memory_changes_nothing),
     };
 

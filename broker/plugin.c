@@ -1,16 +1,20 @@
 /* ferry_auth.so: what Mosquitto asks, answered from the platform's own database. */
-#include "acl.h"
-#include "auth.h"
+#include "certificate.h"
 #include "clients.h"
-#include "identity.h"
 
+#include "access/acl.h"
+#include "access/auth.h"
+#include "access/identity.h"
+#include "api/bus.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/system.h"
 #include "store/sqlite.h"
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,15 +28,28 @@ enum {
     LOG_WINDOW_S = 10,    /* ... this time: a device that tries for ever does not fill the disk */
 };
 
+/* What all listeners share. Mosquitto is one thread. */
 struct plugin {
-    mosquitto_plugin_id_t *id;
+    unsigned listeners;
     struct auth auth;
     struct clients clients;
     char *store_path;
     char *service_hash_path;
+    char *secrets_key_path;
     time_t log_window_s;
     unsigned log_lines, log_unsaid;
 };
+
+/* With per_listener_settings, Mosquitto makes the plugin once for each listener: that is how it is known whether
+ * a client has come over TLS, which Mosquitto does not tell. */
+struct listener {
+    mosquitto_plugin_id_t *id;
+    struct plugin *plugin;
+    bool plain_secret_ok;
+};
+
+/* Mosquitto gives its calls for several listeners nothing in common, so that the first one leaves it here. */
+static struct plugin *shared;
 
 /* --- the log ---------------------------------------------------------------------------------------------- */
 
@@ -78,29 +95,45 @@ static void log_refused_topic(struct plugin *p, const struct mosquitto *client, 
                              quote(mosquitto_client_id(client), id), what, quote(topic, quoted));
 }
 
-/* --- events ----------------------------------------------------------------------------------------------- */
+/* --- who comes in ----------------------------------------------------------------------------------------- */
+
+/* Null: no certificate. */
+static const char *read_certificate(const struct mosquitto *client, char name[CERTIFICATE_NAME_SIZE])
+{
+    X509 *x509 = mosquitto_client_certificate(client);
+
+    if (x509 == NULL)
+        return NULL;
+    (void)certificate_name(x509, name); /* an empty name is refused */
+    X509_free(x509);
+    return name;
+}
 
 static int on_basic_auth(int event, void *data, void *user_data)
 {
     static const int answers[] = {
         [AUTH_ACCEPTED] = MOSQ_ERR_SUCCESS, [AUTH_REFUSED] = MOSQ_ERR_AUTH, [AUTH_UNAVAILABLE] = MOSQ_ERR_UNKNOWN};
-    struct plugin *p = user_data;
+    const struct listener *listener = user_data;
+    struct plugin *p = listener->plugin;
     const struct mosquitto_evt_basic_auth *asked = data;
+    const struct client *known = clients_find(&p->clients, asked->client);
+    char certificate[CERTIFICATE_NAME_SIZE];
     struct auth_request request = {
         .username = ferry_text_of(asked->username),
         .password = ferry_text_of(asked->password),
         .client_id = ferry_text_of(mosquitto_client_id(asked->client)),
-        .now_s = (uint64_t)time(NULL),
-        .known = clients_find(&p->clients, asked->client),
+        .certificate = ferry_text_of(read_certificate(asked->client, certificate)),
+        .plain_secret_ok = listener->plain_secret_ok,
+        .now_ms = ferry_wall_ms(),
+        .known = known != NULL ? &known->who : NULL,
     };
-    struct client client;
+    struct principal who;
     const char *why = NULL;
-    auth_verdict verdict = auth_judge(&p->auth, &request, &client, &why);
+    auth_verdict verdict = auth_judge(&p->auth, &request, &who, &why);
 
     (void)event;
     if (verdict == AUTH_ACCEPTED) {
-        client.address = asked->client;
-        if (clients_put(&p->clients, &client) == FERRY_OK)
+        if (clients_put(&p->clients, asked->client, &who, request.client_id.ptr) == FERRY_OK)
             return MOSQ_ERR_SUCCESS;
         verdict = AUTH_UNAVAILABLE;
         why = "too many clients, or no memory left";
@@ -109,6 +142,8 @@ static int on_basic_auth(int event, void *data, void *user_data)
     log_refused_connect(p, asked->client, asked->username, why);
     return answers[verdict];
 }
+
+/* --- who uses which topic --------------------------------------------------------------------------------- */
 
 static bool acl_access_of(int mosquitto_access, acl_access *ret_access, const char **ret_what)
 {
@@ -141,57 +176,124 @@ static bool is_absent_service(const struct mosquitto *client, acl_access access)
     return access == ACL_RECEIVE && username != NULL && strcmp(username, IDENTITY_SERVICE_USER) == 0;
 }
 
+static bool allowed(const struct plugin *p, const struct mosquitto_evt_acl_check *asked, acl_access access)
+{
+    const struct client *client = clients_find(&p->clients, asked->client);
+
+    if (client == NULL)
+        return is_absent_service(asked->client, access) && acl_service_allows(access, asked->topic, asked->retain);
+    if (client->who.until_ms != 0 && auth_is_over(&client->who, ferry_wall_ms()))
+        return false;
+    return acl_allows(&client->who, access, asked->topic, asked->retain);
+}
+
 static int on_acl_check(int event, void *data, void *user_data)
 {
-    struct plugin *p = user_data;
+    const struct listener *listener = user_data;
     const struct mosquitto_evt_acl_check *asked = data;
-    const struct client *client = clients_find(&p->clients, asked->client);
     const char *what = "use";
     acl_access access;
-    bool allowed = false;
 
     (void)event;
-    if (asked->topic != NULL && acl_access_of(asked->access, &access, &what)) {
-        if (client != NULL ? client->service : is_absent_service(asked->client, access))
-            allowed = acl_service_allows(access, asked->topic, asked->retain);
-        else if (client != NULL)
-            allowed = acl_device_allows(&client->key, access, asked->topic, asked->retain);
-    }
-    if (allowed)
+    if (asked->topic != NULL && acl_access_of(asked->access, &access, &what) &&
+        allowed(listener->plugin, asked, access))
         return MOSQ_ERR_SUCCESS;
     if (asked->access != MOSQ_ACL_READ)
-        log_refused_topic(p, asked->client, what, asked->topic);
+        log_refused_topic(listener->plugin, asked->client, what, asked->topic);
     return MOSQ_ERR_ACL_DENIED;
+}
+
+/* --- who must go ------------------------------------------------------------------------------------------ */
+
+/* Is the client meant by the text "product/device"? An empty one means everybody. */
+static bool is_meant(const struct client *client, ferry_text text)
+{
+    struct user_name name = identity_parse_user(text);
+
+    if (client->who.service)
+        return false;
+    return text.len == 0 || (name.kind == USER_PLAIN &&
+                             ferry_text_equal(name.product, ferry_text_of(client->who.key.product)) &&
+                             ferry_text_equal(name.device, ferry_text_of(client->who.key.device)));
+}
+
+/* Client ids of those who may not stay. Copies, because ending a connection changes the table. */
+static size_t choose(struct plugin *p, ferry_text text, char **ids, size_t cap)
+{
+    uint64_t now_ms = ferry_wall_ms();
+    size_t count = 0;
+
+    for (struct client *c = clients_next(&p->clients, NULL); c != NULL && count < cap; c = clients_next(&p->clients, c)) {
+        const char *why;
+
+        if (!is_meant(c, text) || auth_may_stay(&p->auth, &c->who, now_ms, &why))
+            continue;
+        ids[count] = ferry_strdup(c->client_id);
+        if (ids[count] == NULL)
+            break;
+        if (may_log(p))
+            mosquitto_log_printf(MOSQ_LOG_NOTICE, "ferry: ending the connection of %s/%s: %s", c->who.key.product,
+                                 c->who.key.device, why);
+        count++;
+    }
+    return count;
+}
+
+/* The platform has changed something about a device, or about several. */
+static int on_control(int event, void *data, void *user_data)
+{
+    const struct listener *listener = user_data;
+    struct plugin *p = listener->plugin;
+    const struct mosquitto_evt_control *told = data;
+    const struct client *client = clients_find(&p->clients, told->client);
+    size_t count, cap = p->clients.used;
+    char **ids;
+
+    (void)event;
+    if (client == NULL || !client->who.service || told->payloadlen > IDENTITY_TEXT_MAX)
+        return MOSQ_ERR_ACL_DENIED;
+    ids = ferry_calloc(cap + 1, sizeof(*ids));
+    if (ids == NULL)
+        return MOSQ_ERR_NOMEM;
+    count = choose(p, (ferry_text){told->payload, told->payloadlen}, ids, cap);
+    for (size_t i = 0; i < count; i++) {
+        (void)mosquitto_kick_client_by_clientid(ids[i], false); /* gone already: as good */
+        free(ids[i]);
+    }
+    free(ids);
+    return MOSQ_ERR_SUCCESS;
 }
 
 static int on_disconnect(int event, void *data, void *user_data)
 {
     const struct mosquitto_evt_disconnect *gone = data;
-    struct plugin *p = user_data;
+    const struct listener *listener = user_data;
 
     (void)event;
-    clients_remove(&p->clients, gone->client);
+    clients_remove(&listener->plugin->clients, gone->client);
     return MOSQ_ERR_SUCCESS;
 }
 
 static int on_reload(int event, void *data, void *user_data)
 {
-    struct plugin *p = user_data;
+    const struct listener *listener = user_data;
 
     (void)event;
     (void)data;
-    directory_close(&p->auth.directory);
+    auth_done(&listener->plugin->auth); /* both are read again when they are needed */
     return MOSQ_ERR_SUCCESS;
 }
 
 static const struct {
     int event;
     MOSQ_FUNC_generic_callback callback;
+    const char *topic;
 } callbacks[] = {
-    {MOSQ_EVT_BASIC_AUTH, on_basic_auth},
-    {MOSQ_EVT_ACL_CHECK, on_acl_check},
-    {MOSQ_EVT_DISCONNECT, on_disconnect},
-    {MOSQ_EVT_RELOAD, on_reload},
+    {MOSQ_EVT_BASIC_AUTH, on_basic_auth, NULL},
+    {MOSQ_EVT_ACL_CHECK, on_acl_check, NULL},
+    {MOSQ_EVT_DISCONNECT, on_disconnect, NULL},
+    {MOSQ_EVT_RELOAD, on_reload, NULL},
+    {MOSQ_EVT_CONTROL, on_control, BUS_CONTROL_TOPIC},
 };
 
 /* --- life ------------------------------------------------------------------------------------------------- */
@@ -204,55 +306,97 @@ static ferry_err open_store(void *arg, struct store **ret_store)
     return store_sqlite_open(&cfg, ret_store);
 }
 
-static void plugin_free(struct plugin *p)
+static void plugin_unref(struct plugin *p)
 {
-    directory_close(&p->auth.directory);
+    if (p == NULL || --p->listeners > 0)
+        return;
+    auth_done(&p->auth);
     clients_done(&p->clients);
     free(p->store_path);
     free(p->service_hash_path);
+    free(p->secrets_key_path);
     free(p);
+    shared = NULL;
 }
 
-/* plugin_opt_store, plugin_opt_service_hash, plugin_opt_allow_plain_secret */
-static int take_option(struct plugin *p, const struct mosquitto_opt *option)
+static struct plugin *plugin_ref(void)
 {
-    char **text = strcmp(option->key, "store") == 0          ? &p->store_path
-                  : strcmp(option->key, "service_hash") == 0 ? &p->service_hash_path
-                                                             : NULL;
-
-    if (text != NULL && option->value != NULL) {
-        free(*text);
-        *text = ferry_strdup(option->value);
-        return *text != NULL ? MOSQ_ERR_SUCCESS : MOSQ_ERR_NOMEM;
+    if (shared == NULL) {
+        shared = ferry_calloc(1, sizeof(*shared));
+        if (shared == NULL)
+            return NULL;
+        shared->auth.directory.open = open_store;
+        shared->auth.directory.arg = shared;
+        clients_init(&shared->clients);
     }
+    shared->listeners++;
+    return shared;
+}
+
+/* A path is the same for all listeners. */
+static int take_path(char **path, const struct mosquitto_opt *option)
+{
+    if (*path != NULL && strcmp(*path, option->value) == 0)
+        return MOSQ_ERR_SUCCESS;
+    if (*path != NULL) {
+        mosquitto_log_printf(MOSQ_LOG_ERR, "ferry: plugin_opt_%s must be the same for all listeners", option->key);
+        return MOSQ_ERR_INVAL;
+    }
+    *path = ferry_strdup(option->value);
+    return *path != NULL ? MOSQ_ERR_SUCCESS : MOSQ_ERR_NOMEM;
+}
+
+/* plugin_opt_store, plugin_opt_service_hash, plugin_opt_secrets_key, plugin_opt_allow_plain_secret */
+static int take_option(struct listener *listener, const struct mosquitto_opt *option)
+{
+    struct plugin *p = listener->plugin;
+    const struct {
+        const char *key;
+        char **path;
+    } paths[] = {{"store", &p->store_path},
+                 {"service_hash", &p->service_hash_path},
+                 {"secrets_key", &p->secrets_key_path}};
+
+    for (size_t i = 0; option->value != NULL && i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (strcmp(option->key, paths[i].key) == 0)
+            return take_path(paths[i].path, option);
     if (strcmp(option->key, "allow_plain_secret") == 0 && option->value != NULL) {
-        p->auth.allow_plain_secret = strcmp(option->value, "true") == 0;
+        listener->plain_secret_ok = strcmp(option->value, "true") == 0;
         return MOSQ_ERR_SUCCESS;
     }
     mosquitto_log_printf(MOSQ_LOG_ERR, "ferry: there is no option plugin_opt_%s, or it has no value", option->key);
     return MOSQ_ERR_INVAL;
 }
 
-static int take_options(struct plugin *p, const struct mosquitto_opt *options, int count)
+static int take_options(struct listener *listener, const struct mosquitto_opt *options, int count)
 {
+    struct plugin *p = listener->plugin;
+
     for (int i = 0; i < count; i++) {
-        int rc = take_option(p, &options[i]);
+        int rc = take_option(listener, &options[i]);
 
         if (rc != MOSQ_ERR_SUCCESS)
             return rc;
     }
-    if (p->store_path == NULL) {
-        mosquitto_log_printf(MOSQ_LOG_ERR, "ferry: plugin_opt_store is missing: the path of the platform's database");
+    if (p->store_path == NULL || p->secrets_key_path == NULL) {
+        mosquitto_log_printf(MOSQ_LOG_ERR, "ferry: plugin_opt_store or plugin_opt_secrets_key is missing: the paths of "
+                                           "the platform's database and of the key of its secrets");
         return MOSQ_ERR_INVAL;
     }
     p->auth.service_hash_path = p->service_hash_path;
+    p->auth.keys_path = p->secrets_key_path;
     return MOSQ_ERR_SUCCESS;
 }
 
-static void unregister(const struct plugin *p)
+static void listener_free(struct listener *listener)
 {
+    if (listener == NULL)
+        return;
     for (size_t i = 0; i < sizeof(callbacks) / sizeof(callbacks[0]); i++)
-        (void)mosquitto_callback_unregister(p->id, callbacks[i].event, callbacks[i].callback, NULL);
+        (void)mosquitto_callback_unregister(listener->id, callbacks[i].event, callbacks[i].callback,
+                                            callbacks[i].topic);
+    plugin_unref(listener->plugin);
+    free(listener);
 }
 
 EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
@@ -266,36 +410,30 @@ EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supp
 EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata, struct mosquitto_opt *options,
                                  int option_count)
 {
-    struct plugin *p = ferry_calloc(1, sizeof(*p));
-    int rc;
+    struct listener *listener = ferry_calloc(1, sizeof(*listener));
+    int rc = MOSQ_ERR_NOMEM;
 
-    if (p == NULL)
-        return MOSQ_ERR_NOMEM;
-    p->id = identifier;
-    p->auth.directory.open = open_store;
-    p->auth.directory.arg = p;
-    clients_init(&p->clients);
-    rc = take_options(p, options, option_count);
+    if (listener == NULL)
+        return rc;
+    listener->id = identifier;
+    listener->plugin = plugin_ref();
+    if (listener->plugin != NULL)
+        rc = take_options(listener, options, option_count);
     for (size_t i = 0; rc == MOSQ_ERR_SUCCESS && i < sizeof(callbacks) / sizeof(callbacks[0]); i++)
-        rc = mosquitto_callback_register(identifier, callbacks[i].event, callbacks[i].callback, NULL, p);
+        rc = mosquitto_callback_register(identifier, callbacks[i].event, callbacks[i].callback, callbacks[i].topic,
+                                         listener);
     if (rc != MOSQ_ERR_SUCCESS) {
-        unregister(p);
-        plugin_free(p);
+        listener_free(listener);
         return rc;
     }
-    *userdata = p;
+    *userdata = listener;
     return MOSQ_ERR_SUCCESS;
 }
 
 EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options, int option_count)
 {
-    struct plugin *p = userdata;
-
     (void)options;
     (void)option_count;
-    if (p != NULL) {
-        unregister(p);
-        plugin_free(p);
-    }
+    listener_free(userdata);
     return MOSQ_ERR_SUCCESS;
 }

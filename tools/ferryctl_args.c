@@ -19,6 +19,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_NAME, 0, "name", "NAME", "name of the resource, if not that of the file"},
     {CTL_O_DEVICE_INFO, 0, "device-info", "FILE", "write the vendor's device_info.json there (mode 0600)"},
     {CTL_O_SECRET_FILE, 0, "secret-file", "FILE", "file with the base64 secret that the device has already; - is standard input"},
+    {CTL_O_OVERLAP, 0, "overlap", "TIME", "the old secret is good that long besides: 0s to 90d, default 0s"},
     {CTL_O_OUTPUT, 'o', "output", "FILE", "where the file goes; - is standard output"},
     {CTL_O_DEVICE, 0, "device", "D", "a device; may be given more than once"},
     {CTL_O_DEVICES_FILE, 0, "devices-file", "FILE", "file with one device per line; - is standard input"},
@@ -107,6 +108,11 @@ bool ctl_parse_life(const char *text, uint32_t *ret_seconds)
     return parse_seconds(text, LIFE_MIN_S, LIFE_MAX_S, ret_seconds);
 }
 
+bool ctl_parse_overlap(const char *text, uint32_t *ret_seconds)
+{
+    return parse_seconds(text, 0, FERRY_SECRET_OVERLAP_MAX_S, ret_seconds);
+}
+
 static bool parse_limit(const char *text, uint64_t *ret_limit)
 {
     const char *rest;
@@ -157,6 +163,8 @@ static bool set_value(struct ctl_options *o, enum ctl_option_flag flag, const ch
         return ctl_parse_rate(value, &o->rate_per_min);
     if (flag == CTL_O_TIMEOUT)
         return ctl_parse_timeout(value, &o->timeout_s);
+    if (flag == CTL_O_OVERLAP)
+        return ctl_parse_overlap(value, &o->overlap_s);
     if (flag == CTL_O_LIMIT)
         return parse_limit(value, &o->limit);
     if (flag == CTL_O_EXPIRES)

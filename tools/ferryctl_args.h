@@ -17,6 +17,7 @@ struct ctl_options {
     bool all, all_versions, force, wait;
     uint32_t rate_per_min;
     uint32_t timeout_s; /**< 0: the platform's default */
+    uint32_t overlap_s; /**< 0: none */
     uint64_t limit;     /**< 0: no limit */
     const char **devices; /**< of every --device, in order; freed by ctl_args_done() */
     size_t device_count;
@@ -58,6 +59,7 @@ enum ctl_option_flag {
     CTL_O_SINCE = 1 << 28,
     CTL_O_ANCHOR = 1 << 29,
     CTL_O_CA_FILE = 1 << 30,
+    CTL_O_OVERLAP = 1 << 0, /* the last one that was free */
 
     CTL_O_COMMON = CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION,
 };
@@ -97,5 +99,7 @@ bool ctl_parse_rate(const char *text, uint32_t *ret_per_min);
 bool ctl_parse_life(const char *text, uint32_t *ret_seconds);
 /** @brief "90", "90s", "15m", "2h", "7d": FERRY_DEPLOY_TIMEOUT_MIN_S to FERRY_DEPLOY_TIMEOUT_MAX_S. */
 bool ctl_parse_timeout(const char *text, uint32_t *ret_seconds);
+/** @brief The same, 0s to 90d. */
+bool ctl_parse_overlap(const char *text, uint32_t *ret_seconds);
 
 #endif

@@ -138,6 +138,10 @@ static void rates_and_times_at_their_limits(void **state)
     assert_true(ctl_parse_timeout("168h", &value) && value == 604800);
     assert_false(ctl_parse_timeout("604801s", &value));
     assert_false(ctl_parse_timeout("18446744073709551617", &value));
+    assert_true(ctl_parse_overlap("0s", &value) && value == 0);
+    assert_true(ctl_parse_overlap("90d", &value) && value == 7776000);
+    assert_false(ctl_parse_overlap("91d", &value));
+    assert_false(ctl_parse_overlap("soon", &value));
     assert_false(ctl_parse_rate("", &value));
     assert_false(ctl_parse_rate("+5", &value));
 }

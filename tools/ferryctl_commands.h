@@ -32,6 +32,8 @@ extern const size_t ctl_command_count;
 enum ctl_exit ctl_product_add(struct ctl *ctl);
 enum ctl_exit ctl_product_list(struct ctl *ctl);
 enum ctl_exit ctl_product_rm(struct ctl *ctl);
+enum ctl_exit ctl_product_open(struct ctl *ctl);
+enum ctl_exit ctl_product_close(struct ctl *ctl);
 
 enum ctl_exit ctl_device_add(struct ctl *ctl);
 enum ctl_exit ctl_device_list(struct ctl *ctl);
@@ -39,6 +41,7 @@ enum ctl_exit ctl_device_show(struct ctl *ctl);
 enum ctl_exit ctl_device_rm(struct ctl *ctl);
 enum ctl_exit ctl_device_disable(struct ctl *ctl);
 enum ctl_exit ctl_device_enable(struct ctl *ctl);
+enum ctl_exit ctl_device_rotate(struct ctl *ctl);
 
 enum ctl_exit ctl_resource_add(struct ctl *ctl);
 enum ctl_exit ctl_resource_list(struct ctl *ctl);

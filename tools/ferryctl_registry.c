@@ -57,6 +57,40 @@ enum ctl_exit ctl_product_rm(struct ctl *ctl)
     return remove_at(ctl, ctl_path("/api/v1/products/%s", ctl->words[0]));
 }
 
+/* Shows what comes with a secret. */
+static enum ctl_exit show_secret(struct ctl *ctl, const json_t *object, const struct ctl_field *fields, size_t count)
+{
+    if (json_string_value(json_object_get(object, "secret")) == NULL)
+        return ctl_fail(CTL_NETWORK, "the platform gave no secret");
+    ctl_print_object(ctl->options->json, object, fields, count);
+    if (!ctl->options->json)
+        (void)fputs("Keep the secret: it is not shown again.\n", stderr);
+    return CTL_DONE;
+}
+
+enum ctl_exit ctl_product_open(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"Product", "name", CTL_KIND_TEXT},
+        {"Secret", "secret", CTL_KIND_TEXT},
+    };
+    ferry_autofree char *path = ctl_path("/api/v1/products/%s/secret", ctl->words[0]);
+    ctl_autojson *product = NULL;
+    enum ctl_exit status = ctl_api_call(&ctl->api, "POST", path, NULL, &product);
+
+    return status == CTL_DONE ? show_secret(ctl, product, fields, COUNT(fields)) : status;
+}
+
+enum ctl_exit ctl_product_close(struct ctl *ctl)
+{
+    ferry_autofree char *path = ctl_path("/api/v1/products/%s/secret", ctl->words[0]);
+    enum ctl_exit status = ctl_api_call(&ctl->api, "DELETE", path, NULL, NULL);
+
+    if (status == CTL_DONE)
+        ctl_print_done(ctl->options->json, "closed", ctl->words[0], "closed: its devices cannot register themselves");
+    return status;
+}
+
 /* --- devices ------------------------------------------------------------------------------------------ */
 
 bool ctl_device_name(const char *text, struct ctl_device_name *ret_name)
@@ -97,7 +131,7 @@ static enum ctl_exit write_device_info(const char *path, const struct ctl_device
 
     if (err == FERRY_OK)
         return CTL_DONE;
-    return ctl_fail(CTL_FAILED, "cannot write %s: %s. The device is registered and its secret is shown above", path,
+    return ctl_fail(CTL_FAILED, "cannot write %s: %s. The device has its secret, which is shown above", path,
                     ferry_err_text(err));
 }
 
@@ -120,34 +154,50 @@ static enum ctl_exit add_secret(const char *file, json_t *body)
     return CTL_DONE;
 }
 
-enum ctl_exit ctl_device_add(struct ctl *ctl)
+/* Sends the order, shows the secret of the answer, and writes the device's file when it is wanted. */
+static enum ctl_exit order_secret(struct ctl *ctl, const char *path, json_t *body, const struct ctl_device_name *name)
 {
     static const struct ctl_field fields[] = {
         {"Device", NULL, CTL_KIND_NAME},
         {"Secret", "secret", CTL_KIND_TEXT},
+        {"Old secret until (UTC)", "old_secret_until", CTL_KIND_TIME},
     };
+    ctl_autojson *device = NULL;
+    enum ctl_exit status = CTL_DONE;
+
+    if (ctl->options->secret_file != NULL)
+        status = add_secret(ctl->options->secret_file, body);
+    if (status == CTL_DONE)
+        status = ctl_api_call(&ctl->api, "POST", path, body, &device);
+    if (status != CTL_DONE)
+        return status;
+    bool overlaps = json_is_string(json_object_get(device, "old_secret_until"));
+    status = show_secret(ctl, device, fields, COUNT(fields) - !overlaps);
+    if (status == CTL_DONE && ctl->options->device_info != NULL)
+        status = write_device_info(ctl->options->device_info, name,
+                                   json_string_value(json_object_get(device, "secret")));
+    return status;
+}
+
+enum ctl_exit ctl_device_add(struct ctl *ctl)
+{
     struct ctl_device_name name;
 
     if (!ctl_device_name(ctl->words[0], &name))
         return CTL_USAGE;
     ctl_autojson *body = ctl_check(json_pack("{s:s, s:s}", "product", name.product, "name", name.device));
-    ctl_autojson *device = NULL;
-    enum ctl_exit status = CTL_DONE;
-    if (ctl->options->secret_file != NULL)
-        status = add_secret(ctl->options->secret_file, body);
-    if (status == CTL_DONE)
-        status = ctl_api_call(&ctl->api, "POST", "/api/v1/devices", body, &device);
-    if (status != CTL_DONE)
-        return status;
-    const char *secret = json_string_value(json_object_get(device, "secret"));
-    if (secret == NULL)
-        return ctl_fail(CTL_NETWORK, "the platform gave the device no secret");
-    ctl_print_object(ctl->options->json, device, fields, COUNT(fields));
-    if (!ctl->options->json)
-        (void)fputs("Keep the secret: it is not shown again.\n", stderr);
-    if (ctl->options->device_info != NULL)
-        return write_device_info(ctl->options->device_info, &name, secret);
-    return CTL_DONE;
+    return order_secret(ctl, "/api/v1/devices", body, &name);
+}
+
+enum ctl_exit ctl_device_rotate(struct ctl *ctl)
+{
+    struct ctl_device_name name;
+
+    if (!ctl_device_name(ctl->words[0], &name))
+        return CTL_USAGE;
+    ferry_autofree char *path = ctl_path("/api/v1/devices/%s/%s/secret", name.product, name.device);
+    ctl_autojson *body = ctl_check(json_pack("{s:I}", "overlap_s", (json_int_t)ctl->options->overlap_s));
+    return order_secret(ctl, path, body, &name);
 }
 
 struct product_names {

@@ -112,6 +112,7 @@ static ferry_err show_product(struct engine *e, const struct command *cmd, struc
         return err;
     struct audit_json j = begin(v);
     audit_json_text(&j, "name", p.name);
+    audit_json_bool(&j, "registration", p.secret.len > 0);
     return end(&j);
 }
 
@@ -147,6 +148,9 @@ static ferry_err show_device(struct engine *e, const struct command *cmd, struct
     audit_json_text(&j, "product", d.key.product);
     audit_json_text(&j, "name", d.key.device);
     audit_json_bool(&j, "disabled", d.disabled);
+    audit_json_number(&j, "secret_no", d.secret_no);
+    if (d.old_secret.len > 0)
+        audit_json_number(&j, "old_secret_until_ms", d.old_until_ms);
     return end(&j);
 }
 
@@ -301,6 +305,9 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_DEVICE_ADD] = {"device.add", show_device, false},
     [CMD_DEVICE_REMOVE] = {"device.remove", show_device, false},
     [CMD_DEVICE_DISABLE] = {"device.change", show_device, false},
+    [CMD_DEVICE_ROTATE] = {"device.rotate", show_device, false},
+    [CMD_DEVICE_REGISTER] = {"device.register", show_device, false},
+    [CMD_PRODUCT_SECRET] = {"product.secret", show_product, false},
     [CMD_RESOURCE_ADD] = {"resource.add", show_resource, false},
     [CMD_RESOURCE_REMOVE] = {"resource.remove", show_resource, false},
     [CMD_DEPLOY] = {"deployment.add", show_deployment, false},

@@ -216,7 +216,7 @@ static ferry_err on_cancel(struct engine *e, struct command *cmd, struct deploym
     for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++)
         err = for_each_in_state(e, d, order[i], cancel_one, now_ms, &cmd->count);
     cmd->deployment = *d;
-    return err;
+    return err == FERRY_OK ? engine_revoked(e) : err;
 }
 
 static ferry_err make_active(struct engine *e, struct deployment *d, uint64_t now_ms)
@@ -254,7 +254,9 @@ static ferry_err on_task(struct engine *e, struct command *cmd, uint64_t now_ms)
     if (err == FERRY_E_STATE)
         return engine_fail(cmd, err, "download task %s is %s: it cannot be %s", task.id.text,
                            download_state_name(task.state), retry ? "repeated" : "cancelled");
-    return err == FERRY_OK && retry ? make_active(e, &d, now_ms) : err;
+    if (err != FERRY_OK)
+        return err;
+    return retry ? make_active(e, &d, now_ms) : engine_revoked(e);
 }
 
 ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t now_ms)

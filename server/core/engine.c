@@ -26,6 +26,11 @@ ferry_err engine_count(struct engine *e, size_t stat)
     return effects_count_one(&e->effects, stat);
 }
 
+ferry_err engine_revoked(struct engine *e)
+{
+    return engine_count(e, ENGINE_STAT(revocations_total));
+}
+
 ferry_err engine_fail(struct command *cmd, ferry_err err, const char *format, ...)
 {
     va_list args;

@@ -135,7 +135,7 @@ void fixture_add_device(struct fixture *f, const char *name)
     struct command product = {.kind = CMD_PRODUCT_ADD, .product = {.name = "P"}};
     ferry_err err = fixture_command(f, &product);
     assert_true(err == FERRY_OK || err == FERRY_E_EXISTS);
-    struct command device = {.kind = CMD_DEVICE_ADD, .device = {.secret = "secret", .secret_len = 6}};
+    struct command device = {.kind = CMD_DEVICE_ADD, .device = {.secret = {.len = 6, .bytes = "secret"}}};
     assert_true(device_key_make("P", name, &device.device.key));
     assert_int_equal(fixture_command(f, &device), FERRY_OK);
 }

@@ -130,6 +130,8 @@ void recovery_note_clean_end(struct engine *e);
 /* --- engine.c ----------------------------------------------------------------------------------- */
 ferry_id engine_new_id(struct engine *e, uint64_t now_ms);
 ferry_err engine_count(struct engine *e, size_t stat); /* counted only if the batch commits */
+/** Transfers under way are looked at again, once the batch is committed: some may have lost their right. */
+ferry_err engine_revoked(struct engine *e);
 /** A command's failure with its sentence. */
 ferry_err engine_fail(struct command *cmd, ferry_err err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -97,7 +97,11 @@ static void on_message(void *arg, const char *topic, const void *payload, size_t
 static void on_link(void *arg, bool up)
 {
     struct engine *e = arg;
+    struct bus *bus = e->parts.bus;
     atomic_store(&e->stats[ENGINE_STAT(link_up_now)], up);
+    /* what the broker was to be told while it was away is lost: it looks at everybody */
+    if (up && e->settings.broker_is_ours)
+        (void)bus->ops->publish(bus, BUS_CONTROL_TOPIC, "", 0);
 }
 
 struct bus_listener engine_bus_listener(struct engine *engine)

@@ -89,8 +89,8 @@ static void record_says_who_what_when_where_and_both_states(void **state)
     assert_string_equal(r->action, "device.change");
     assert_string_equal(r->object, "device/P/d");
     assert_string_equal(r->product, "P");
-    assert_string_equal(r->before, "{\"product\":\"P\",\"name\":\"d\",\"disabled\":false}");
-    assert_string_equal(r->after, "{\"product\":\"P\",\"name\":\"d\",\"disabled\":true}");
+    assert_string_equal(r->before, "{\"product\":\"P\",\"name\":\"d\",\"disabled\":false,\"secret_no\":1}");
+    assert_string_equal(r->after, "{\"product\":\"P\",\"name\":\"d\",\"disabled\":true,\"secret_no\":1}");
     assert_true(r->time_ms >= FIXTURE_START_MS);
     cmd = command(CMD_DEVICE_REMOVE);
     assert_true(device_key_make("P", "d", &cmd.device.key));

@@ -1,6 +1,7 @@
 /* Products, devices and resources: the operator's commands. */
 #include "engine_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static ferry_err product_add(struct engine *e, struct command *cmd, uint64_t now_ms)
@@ -8,6 +9,15 @@ static ferry_err product_add(struct engine *e, struct command *cmd, uint64_t now
     cmd->product.created_ms = now_ms;
     ferry_err err = e->store->product_add(e->conn, &cmd->product);
     return err == FERRY_E_EXISTS ? engine_fail(cmd, err, "product %s exists already", cmd->product.name) : err;
+}
+
+static ferry_err product_secret(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    (void)now_ms;
+    ferry_err err = e->store->product_set_secret(e->conn, cmd->product.name, &cmd->product.secret);
+    if (err == FERRY_E_NOT_FOUND)
+        return engine_fail(cmd, err, "there is no product %s", cmd->product.name);
+    return err == FERRY_OK ? e->store->product_get(e->conn, cmd->product.name, &cmd->product) : err;
 }
 
 static ferry_err product_remove(struct engine *e, struct command *cmd, uint64_t now_ms)
@@ -26,6 +36,7 @@ static ferry_err device_add(struct engine *e, struct command *cmd, uint64_t now_
 {
     const struct device_key *key = &cmd->device.key;
     cmd->device.created_ms = now_ms;
+    cmd->device.secret_no = 1;
     ferry_err err = e->store->device_add(e->conn, &cmd->device);
     if (err == FERRY_E_EXISTS)
         return engine_fail(cmd, err, "device %s/%s exists already", key->product, key->device);
@@ -42,19 +53,62 @@ static ferry_err no_device(struct command *cmd, ferry_err err)
     return err;
 }
 
+/* Our broker's plugin looks whether the device may stay connected. */
+static ferry_err tell_broker(struct engine *e, const struct device_key *key)
+{
+    char name[2 * FERRY_IDENT_MAX + 2];
+    int len = snprintf(name, sizeof name, "%s/%s", key->product, key->device);
+    return e->settings.broker_is_ours ? effects_publish(&e->effects, BUS_CONTROL_TOPIC, name, (size_t)len) : FERRY_OK;
+}
+
 static ferry_err device_remove(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     ferry_err err = e->store->device_remove(e->conn, &cmd->device.key);
     if (err != FERRY_OK)
         return no_device(cmd, err);
     err = uploads_cancel_device(e, &cmd->device.key, now_ms);
-    return err == FERRY_OK ? downloads_cancel_device(e, &cmd->device.key, now_ms) : err;
+    if (err == FERRY_OK)
+        err = downloads_cancel_device(e, &cmd->device.key, now_ms);
+    if (err == FERRY_OK)
+        err = engine_revoked(e);
+    return err == FERRY_OK ? tell_broker(e, &cmd->device.key) : err;
 }
 
 static ferry_err device_disable(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     (void)now_ms;
-    return no_device(cmd, e->store->device_set_disabled(e->conn, &cmd->device.key, cmd->device.disabled));
+    ferry_err err = e->store->device_set_disabled(e->conn, &cmd->device.key, cmd->device.disabled);
+    if (err != FERRY_OK || !cmd->device.disabled)
+        return no_device(cmd, err);
+    err = engine_revoked(e);
+    return err == FERRY_OK ? tell_broker(e, &cmd->device.key) : err;
+}
+
+static ferry_err device_rotate(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    const struct sealed secret = cmd->device.secret;
+    uint64_t overlap_ms = cmd->device.old_until_ms;
+    struct device *d = &cmd->device;
+    ferry_err err = e->store->device_get(e->conn, &d->key, d);
+    if (err != FERRY_OK)
+        return no_device(cmd, err);
+    d->old_secret = d->secret;
+    d->old_until_ms = now_ms + overlap_ms;
+    if (overlap_ms == 0)
+        d->old_secret.len = 0;
+    d->secret = secret;
+    d->secret_no++;
+    err = e->store->device_set_secrets(e->conn, d);
+    return err == FERRY_OK ? tell_broker(e, &d->key) : err;
+}
+
+static ferry_err device_register(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    struct product product;
+    ferry_err err = e->store->product_get(e->conn, cmd->device.key.product, &product);
+    if (err == FERRY_E_NOT_FOUND || (err == FERRY_OK && product.secret.len == 0))
+        return engine_fail(cmd, FERRY_E_DENIED, "devices of product %s cannot register themselves", cmd->device.key.product);
+    return err == FERRY_OK ? device_add(e, cmd, now_ms) : err;
 }
 
 static ferry_err resource_add(struct engine *e, struct command *cmd, uint64_t now_ms)
@@ -91,6 +145,8 @@ ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t no
         [CMD_DEVICE_ADD] = device_add,         [CMD_DEVICE_REMOVE] = device_remove,
         [CMD_DEVICE_DISABLE] = device_disable, [CMD_RESOURCE_ADD] = resource_add,
         [CMD_RESOURCE_REMOVE] = resource_remove,
+        [CMD_DEVICE_ROTATE] = device_rotate,   [CMD_DEVICE_REGISTER] = device_register,
+        [CMD_PRODUCT_SECRET] = product_secret,
     };
     return handlers[cmd->kind](e, cmd, now_ms);
 }

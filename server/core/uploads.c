@@ -93,6 +93,8 @@ static ferry_err cancel_replaced(struct engine *e, const struct upload_task *tas
     struct upload_task after;
     ferry_result ignored;
     ferry_err err = apply(e, task, &cancel, now_ms, &after, &ignored);
+    if (err == FERRY_OK)
+        err = engine_revoked(e);
     return err == FERRY_OK ? effects_remove_partial(&e->effects, &task->id) : err;
 }
 
@@ -253,9 +255,15 @@ static ferry_err on_bytes(struct engine *e, struct command *cmd, const struct up
     struct upload_event event = {
         .kind = cmd->kind == CMD_UPLOAD_STORED ? UPLOAD_EV_STORED : UPLOAD_EV_ACTIVE,
     };
+    struct device device;
     ferry_result answer;
+    ferry_err err = e->store->device_get(e->conn, &task->device, &device);
+    if (err == FERRY_OK && device.disabled)
+        return engine_fail(cmd, FERRY_E_STATE, "device %s/%s is disabled", task->device.product, task->device.device);
+    if (err != FERRY_OK && err != FERRY_E_NOT_FOUND) /* of a removed device every task is cancelled */
+        return err;
     quota_verdict verdict = QUOTA_FITS;
-    ferry_err err = FERRY_OK;
+    err = FERRY_OK;
     if (task->state == UPLOAD_FAILED || task->state == UPLOAD_EXPIRED) /* gave its room back, and wants it again */
         err = quotas_ask(e, task->device.product, task->device.device, task->size, NULL, &verdict);
     if (err == FERRY_OK && verdict != QUOTA_FITS)
@@ -288,6 +296,8 @@ static ferry_err on_remove(struct engine *e, const struct upload_task *task)
         err = e->store->upload_remove(e->conn, &task->id);
     if (err == FERRY_OK)
         err = effects_remove_partial(&e->effects, &task->id);
+    if (err == FERRY_OK)
+        err = engine_revoked(e);
     return err == FERRY_OK ? effects_remove_object(&e->effects, &task->id) : err;
 }
 

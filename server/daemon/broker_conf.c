@@ -20,13 +20,7 @@ enum { MEMORY_FACTOR = 4 }; /* the queue of ferryd is that part of all the memor
 static const char head[] =
     "# Written by ferryd %s at each start; changes are lost. The settings are those of ferryd.\n"
     "# plugin: %s\n"
-    "per_listener_settings false\n"
-    "allow_anonymous false\n"
-    "allow_zero_length_clientid false\n"
-    "plugin %s\n"
-    "plugin_opt_store %s\n"
-    "plugin_opt_service_hash %s/service.hash\n"
-    "plugin_opt_allow_plain_secret %s\n"
+    "per_listener_settings true\n"
     "set_tcp_nodelay true\n"
     "max_inflight_messages 1000\n"
     "max_queued_messages 100000\n"
@@ -48,6 +42,18 @@ static const char head[] =
     "log_type notice\n"
     "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n"
     "connection_messages false\n";
+
+/* Each listener has a plugin of its own, which so knows whether its clients come over TLS. */
+static const char listener_head[] =
+    "listener %u %s\n"
+    "max_connections %" PRIu64 "\n"
+    "allow_anonymous false\n"
+    "allow_zero_length_clientid false\n"
+    "plugin %s\n"
+    "plugin_opt_store %s\n"
+    "plugin_opt_secrets_key %s\n"
+    "plugin_opt_service_hash %s/service.hash\n"
+    "plugin_opt_allow_plain_secret %s\n";
 
 /*
  * tls_version names the oldest one. Forward secrecy and authenticated encryption, as on the other listeners
@@ -76,17 +82,18 @@ static ferry_err write_tls(const struct broker_conf *conf, bool devices_prove, s
 static ferry_err write_listener(const struct broker_conf *conf, int which, struct ferry_buf *out)
 {
     const struct broker_listener *listener = &conf->listeners[which];
-    ferry_err err = ferry_buf_printf(out, "listener %u %s\nmax_connections %" PRIu64 "\n", listener->port, listener->ip,
-                                     conf->connections_max);
+    bool plain_secret_ok = which != BROKER_PLAIN || conf->allow_plain_secret;
+    ferry_err err = ferry_buf_printf(out, listener_head, listener->port, listener->ip, conf->connections_max, conf->plugin,
+                                     conf->store, conf->secrets_key, conf->folder, plain_secret_ok ? "true" : "false");
 
     return err == FERRY_OK && which != BROKER_PLAIN ? write_tls(conf, which == BROKER_CERT, out) : err;
 }
 
 ferry_err broker_conf_write(const struct broker_conf *conf, struct ferry_buf *out)
 {
-    ferry_err err = ferry_buf_printf(out, head, conf->version, conf->plugin_stamp, conf->plugin, conf->store,
-                                     conf->folder, conf->allow_plain_secret ? "true" : "false", conf->queue_bytes,
-                                     MEMORY_FACTOR * conf->queue_bytes, conf->folder, conf->folder, conf->folder);
+    ferry_err err =
+        ferry_buf_printf(out, head, conf->version, conf->plugin_stamp, conf->queue_bytes,
+                         MEMORY_FACTOR * conf->queue_bytes, conf->folder, conf->folder, conf->folder);
 
     if (err == FERRY_OK && conf->user != NULL)
         err = ferry_buf_printf(out, "user %s\n", conf->user);

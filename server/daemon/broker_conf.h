@@ -39,6 +39,7 @@ struct broker_conf {
     const char *plugin;       /**< path of ferry_auth.so */
     const char *plugin_stamp; /**< changes when the plugin's file does */
     const char *store;        /**< path of the database */
+    const char *secrets_key;  /**< path of the key that opens the secrets in it */
     const char *user;         /**< null unless root starts it: then it must not become anybody else */
     bool allow_plain_secret;
     uint64_t queue_bytes;

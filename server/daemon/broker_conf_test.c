@@ -17,6 +17,7 @@ static const struct broker_conf sample = {
     .plugin = "/lib/ferry_auth.so",
     .plugin_stamp = "stamp",
     .store = "/data/ferry.db",
+    .secrets_key = "/data/secrets.key",
     .queue_bytes = 1000,
     .connections_max = 77,
 };
@@ -27,6 +28,7 @@ static void the_configuration_has_what_devices_need(void **state)
         "allow_anonymous false",
         "plugin /lib/ferry_auth.so",
         "plugin_opt_store /data/ferry.db",
+        "plugin_opt_secrets_key /data/secrets.key",
         "plugin_opt_service_hash /data/with space/broker/service.hash",
         "plugin_opt_allow_plain_secret false",
         "set_tcp_nodelay true",

@@ -112,11 +112,18 @@ static const struct ferry_setting table[] = {
 enum { SETTINGS = sizeof(table) / sizeof(table[0]) };
 
 /* Keys of argp: settings by their index, behind every character; then what is no setting. */
-enum { KEY_SETTING = 1000, KEY_CONFIG = KEY_SETTING + SETTINGS, KEY_NEW_ADMIN_TOKEN, KEY_NEW_URL_KEY, KEY_VERSION };
+enum {
+    KEY_SETTING = 1000,
+    KEY_CONFIG = KEY_SETTING + SETTINGS,
+    KEY_NEW_ADMIN_TOKEN,
+    KEY_NEW_URL_KEY,
+    KEY_ROTATE_SECRETS_KEY,
+    KEY_VERSION
+};
 
 struct flags {
     const char *config_path;
-    bool new_admin_token;
+    bool new_admin_token, rotate_secrets_key;
     url_key_wish url_key;
     char *values[SETTINGS]; /* as given, null when not; they outlive argp */
 };
@@ -152,6 +159,9 @@ static error_t take_flag(int key, char *arg, struct argp_state *state)
     case KEY_NEW_URL_KEY:
         if (url_key_wish_parse(arg, &flags->url_key) != FERRY_OK)
             argp_error(state, "--new-url-key: write overlap or at-once, not '%s'", arg);
+        return 0;
+    case KEY_ROTATE_SECRETS_KEY:
+        flags->rotate_secrets_key = true;
         return 0;
     case KEY_VERSION:
         version(stdout, state);
@@ -229,7 +239,10 @@ static void parse_flags(int argc, char **argv, struct flags *flags)
         .name = "new-url-key", .key = KEY_NEW_URL_KEY, .arg = "WHEN",
         .doc = "make a new key that signs object URLs, and end. WHEN: overlap (URLs that were given out stay good "
                "until they expire) or at-once (they are refused)", .group = -1};
-    options[SETTINGS + 3] =
+    options[SETTINGS + 3] = (struct argp_option){
+        .name = "rotate-secrets-key", .key = KEY_ROTATE_SECRETS_KEY,
+        .doc = "seal all secrets with a new key, write it to secrets.key, and end", .group = -1};
+    options[SETTINGS + 4] =
         (struct argp_option){.name = "version", .key = KEY_VERSION, .doc = "print the version", .group = -1};
     argp_err_exit_status = CONFIG_EXIT_USAGE;
     if (!make_options(options, docs)) {
@@ -310,6 +323,7 @@ ferry_err config_read(int argc, char **argv, struct config *config, char reterr_
         err = apply_all(&flags, config, reterr_message);
     config->new_admin_token = flags.new_admin_token;
     config->url_key = flags.url_key;
+    config->rotate_secrets_key = flags.rotate_secrets_key;
     for (size_t i = 0; i < SETTINGS; i++)
         free(flags.values[i]);
     return err;

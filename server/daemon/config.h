@@ -48,6 +48,7 @@ struct config {
     uint64_t retention_days, audit_retention_days;
     uint64_t session_idle_s, session_life_s;
     /* one-time actions, not settings */
+    bool rotate_secrets_key;
     bool new_admin_token;
     url_key_wish url_key;
 };

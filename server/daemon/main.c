@@ -31,7 +31,7 @@ static int run(const struct config *config)
     struct platform *platform;
     int got;
 
-    if (config->new_admin_token || config->url_key != URL_KEY_KEEP)
+    if (config->new_admin_token || config->rotate_secrets_key || config->url_key != URL_KEY_KEEP)
         return platform_change_secrets(config) == FERRY_OK ? EXIT_SUCCESS : EXIT_FAILURE;
     if (platform_start(config, &platform) != FERRY_OK)
         return EXIT_FAILURE;

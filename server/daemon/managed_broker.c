@@ -58,6 +58,7 @@ static ferry_err write_conf(const struct managed_broker *b, struct ferry_buf *ou
         .plugin = b->config.plugin,
         .plugin_stamp = stamp,
         .store = b->config.store_path,
+        .secrets_key = b->config.secrets_key_path,
         .user = geteuid() == 0 ? "root" : NULL,
         .allow_plain_secret = b->config.allow_plain_secret,
         .queue_bytes = b->config.queue_bytes,

@@ -25,6 +25,7 @@ struct managed_broker_config {
     const char *program;    /**< name or path of mosquitto */
     const char *plugin;     /**< path of ferry_auth.so */
     const char *store_path; /**< of the database */
+    const char *secrets_key_path; /**< of the key that opens the secrets in it */
     /** len 0: there is no such listener. Port 0: any free one, the same for as long as the broker lives */
     struct address listeners[BROKER_LISTENERS];
     struct broker_tls tls;

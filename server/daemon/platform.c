@@ -56,13 +56,15 @@ static ferry_err name_paths(struct platform *p)
     p->store_path = path_of(p, p->config->store, "ferry.db");
     p->objects_path = path_of(p, p->config->objects, "objects");
     p->token_path = data_folder_file(&p->folder, "admin.token");
+    p->secrets_key_path = data_folder_file(&p->folder, "secrets.key");
     p->broker_folder = data_folder_file(&p->folder, "broker");
     p->hash_path = data_folder_file(&p->folder, "broker/service.hash");
     p->ready_path = data_folder_file(&p->folder, "run/ferryd.json");
     p->ca_path = data_folder_file(&p->folder, "run/ca.pem");
     p->plugin_path = plugin_path_find(p->config->broker_plugin);
-    if (p->store_path != NULL && p->objects_path != NULL && p->token_path != NULL && p->broker_folder != NULL &&
-        p->hash_path != NULL && p->ready_path != NULL && p->ca_path != NULL && p->plugin_path != NULL) {
+    if (p->store_path != NULL && p->objects_path != NULL && p->token_path != NULL && p->secrets_key_path != NULL &&
+        p->broker_folder != NULL && p->hash_path != NULL && p->ready_path != NULL && p->ca_path != NULL &&
+        p->plugin_path != NULL) {
         (void)unlink(p->ready_path); /* of a ferryd that died */
         return FERRY_OK;
     }
@@ -73,6 +75,7 @@ static ferry_err name_paths(struct platform *p)
 static ferry_err open_store(struct platform *p)
 {
     struct store_sqlite_config cfg = {.path = p->store_path, .busy_ms = STORE_BUSY_MS};
+    char problem[SEALING_PROBLEM_SIZE] = "";
     struct store_conn *conn = NULL;
     ferry_err err = store_sqlite_open(&cfg, &p->store);
 
@@ -81,14 +84,19 @@ static ferry_err open_store(struct platform *p)
     if (err == FERRY_OK)
         (void)audit_check_end(p->store->ops, conn);
     if (err == FERRY_OK)
+        err = sealing_open(p->store, conn, p->secrets_key_path, p->config->rotate_secrets_key, &p->seal_keys, problem);
+    if (err == FERRY_OK)
         err = secrets_open(p->store, conn, p->token_path, p->config->new_admin_token, ferry_wall_ms(), &p->secrets);
-    if (err == FERRY_OK && !p->config->new_admin_token)
+    if (err == FERRY_OK && !p->config->new_admin_token && !p->config->rotate_secrets_key)
         err = settings_log(p->config, p->store, conn, ferry_wall_ms());
     if (err == FERRY_OK)
-        err = url_keys_open(p->store, conn, p->config->url_key, ferry_wall_ms(), p->config->url_life_s, &p->url_keys);
+        err = url_keys_open(p->store, conn, &p->seal_keys, p->config->url_key, ferry_wall_ms(), p->config->url_life_s,
+                            &p->url_keys);
     if (p->store != NULL)
         p->store->ops->disconnect(conn);
-    if (err != FERRY_OK)
+    if (err != FERRY_OK && problem[0] != '\0')
+        ferry_log(FERRY_LOG_ERROR, "data", "%s", problem);
+    else if (err != FERRY_OK)
         ferry_log(FERRY_LOG_ERROR, "store", "cannot use the database %s: %s", p->store_path, ferry_err_text(err));
     return err;
 }
@@ -191,6 +199,7 @@ static ferry_err start_engine(struct platform *p)
     settings.session_life_s = (uint32_t)c->session_life_s;
     settings.quota = c->quota;
     settings.device_requests_per_min = (uint32_t)c->device_requests_per_min;
+    settings.broker_is_ours = config_broker_is_managed(c);
     err = engine_new(&parts, &settings, &p->engine);
     if (err == FERRY_OK)
         err = engine_start(p->engine);
@@ -235,6 +244,7 @@ static ferry_err start_planes(struct platform *p)
         .objects = p->objects,
         .object_size_max = p->config->object_size_max,
         .quota = p->config->quota,
+        .seal_keys = &p->seal_keys,
         .version = FERRY_VERSION,
         .speaks_tls = (p->tls_listeners & CONFIG_API) != 0,
         .certificate = p->tls,
@@ -354,8 +364,8 @@ ferry_err platform_change_secrets(const struct config *config)
 
 static void free_parts(struct platform *p)
 {
-    char *texts[] = {p->store_path, p->objects_path,  p->token_path,    p->broker_folder, p->hash_path,
-                     p->ready_path, p->ca_path,       p->plugin_path,   p->notify_socket, p->public_url};
+    char *texts[] = {p->store_path, p->objects_path, p->token_path,  p->secrets_key_path, p->broker_folder, p->hash_path,
+                     p->ready_path, p->ca_path,      p->plugin_path, p->notify_socket,    p->public_url};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);

@@ -19,8 +19,8 @@ struct platform;
  */
 FERRY_MUST_CHECK ferry_err platform_start(const struct config *config, struct platform **ret_platform);
 
-/** @brief Replaces what the configuration wants replaced: the operator's first token, the key of object URLs; nothing
- *  else is started. Errors are logged. */
+/** @brief Replaces what the configuration wants replaced: the operator's first token, the key of object URLs, the key of
+ *  the secrets; nothing else is started. Errors are logged. */
 FERRY_MUST_CHECK ferry_err platform_change_secrets(const struct config *config);
 
 /**

@@ -98,8 +98,6 @@ static ferry_err place_listeners(struct platform *p, struct managed_broker_confi
     cfg->listeners[BROKER_TLS] = address_with_port(&at, (uint16_t)c->mqtts_port);
     if (p->tls_paths.device_ca != NULL)
         cfg->listeners[BROKER_CERT] = address_with_port(&at, (uint16_t)c->device_cert_port);
-    /* what comes in from the network is encrypted: then the secret itself may be the password */
-    cfg->allow_plain_secret = cfg->allow_plain_secret || address_is_loopback(&cfg->listeners[BROKER_PLAIN]);
     return name_tls(p, &cfg->tls);
 }
 
@@ -111,6 +109,7 @@ static ferry_err start_managed(struct platform *p)
         .program = p->config->mosquitto,
         .plugin = p->plugin_path,
         .store_path = p->store_path,
+        .secrets_key_path = p->secrets_key_path,
         .allow_plain_secret = p->config->allow_plain_secret,
         .queue_bytes = p->config->broker_queue_bytes,
         .connections_max = connections_possible(p->config->broker_connections_max),

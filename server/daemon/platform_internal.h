@@ -9,6 +9,7 @@
 #include "config.h"
 #include "data_folder.h"
 #include "managed_broker.h"
+#include "sealing.h"
 #include "secrets.h"
 #include "tls_pem.h"
 #include "url_keys.h"
@@ -26,11 +27,13 @@ enum { TLS_STAMP_SIZE = 65 };
 struct platform {
     const struct config *config;
     struct data_folder folder;
-    char *store_path, *objects_path, *token_path, *broker_folder, *hash_path, *ready_path, *ca_path, *plugin_path;
+    char *store_path, *objects_path, *token_path, *secrets_key_path, *broker_folder, *hash_path, *ready_path, *ca_path,
+        *plugin_path;
     char *notify_socket;
     char *public_url;
     struct store *store;
     struct secrets secrets;
+    struct seal_keys seal_keys;
     struct url_keys url_keys;
     struct {
         char *cert, *key, *ca, *device_ca, *device_crl; /* null: there is none */

@@ -5,6 +5,7 @@
 #ifndef DAEMON_URL_KEYS_H
 #define DAEMON_URL_KEYS_H
 
+#include "access/seal.h"
 #include "api/store.h"
 #include "base/error.h"
 #include "objects/signed_url.h"
@@ -27,12 +28,14 @@ FERRY_MUST_CHECK ferry_err url_key_wish_parse(const char *text, url_key_wish *re
 /**
  * @brief Reads the keys, or makes the first one, and changes it when that is wished: in one transaction.
  * @param[in] conn    the writer, no transaction open
+ * @param[in] seal    seals them in the store
  * @param[in] now_ms  Unix milliseconds; never judged to be before what the store has seen
  * @param[in] life_s  the life of URLs that the old key has signed
  * @retval FERRY_OK | those of the store | FERRY_E_CORRUPT
  * Ownership: the caller wipes *ret_keys after use.
  */
-FERRY_MUST_CHECK ferry_err url_keys_open(struct store *store, struct store_conn *conn, url_key_wish wish,
-                                         uint64_t now_ms, uint64_t life_s, struct url_keys *ret_keys);
+FERRY_MUST_CHECK ferry_err url_keys_open(struct store *store, struct store_conn *conn, const struct seal_keys *seal,
+                                         url_key_wish wish, uint64_t now_ms, uint64_t life_s,
+                                         struct url_keys *ret_keys);
 
 #endif

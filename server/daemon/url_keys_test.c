@@ -17,6 +17,7 @@ enum { LIFE_S = 3600 };
 struct world {
     struct store *store;
     struct store_conn *conn;
+    struct seal_keys seal;
 };
 
 static int set_up(void **state)
@@ -25,6 +26,7 @@ static int set_up(void **state)
 
     assert_int_equal(store_mem_open(&w->store), FERRY_OK);
     assert_int_equal(w->store->ops->connect(w->store, STORE_WRITER, &w->conn), FERRY_OK);
+    seal_keys_push(&w->seal);
     *state = w;
     return 0;
 }
@@ -43,7 +45,7 @@ static struct url_keys opened(struct world *w, url_key_wish wish, uint64_t now_m
 {
     struct url_keys keys;
 
-    assert_int_equal(url_keys_open(w->store, w->conn, wish, now_ms, LIFE_S, &keys), FERRY_OK);
+    assert_int_equal(url_keys_open(w->store, w->conn, &w->seal, wish, now_ms, LIFE_S, &keys), FERRY_OK);
     return keys;
 }
 
@@ -115,11 +117,28 @@ static void damaged_keys_are_said(void **state)
     struct world *w = *state;
     struct url_keys keys = opened(w, URL_KEY_NEW, NOW_MS);
 
-    assert_int_equal(w->store->ops->value_put(w->conn, "url_keys_old", "short", 5), FERRY_OK);
-    assert_int_equal(url_keys_open(w->store, w->conn, URL_KEY_KEEP, NOW_MS, LIFE_S, &keys), FERRY_E_CORRUPT);
-    assert_int_equal(w->store->ops->value_put(w->conn, "url_keys_old", NULL, 0), FERRY_OK);
+    assert_int_equal(w->store->ops->value_put(w->conn, "url_key_old_1", "short", 5), FERRY_OK);
+    assert_int_equal(url_keys_open(w->store, w->conn, &w->seal, URL_KEY_KEEP, NOW_MS, LIFE_S, &keys), FERRY_E_CORRUPT);
+    assert_int_equal(w->store->ops->value_put(w->conn, "url_key_old_1", NULL, 0), FERRY_OK);
     assert_int_equal(w->store->ops->value_put(w->conn, "url_key", "short", 5), FERRY_OK);
-    assert_int_equal(url_keys_open(w->store, w->conn, URL_KEY_KEEP, NOW_MS, LIFE_S, &keys), FERRY_E_CORRUPT);
+    assert_int_equal(url_keys_open(w->store, w->conn, &w->seal, URL_KEY_KEEP, NOW_MS, LIFE_S, &keys), FERRY_E_CORRUPT);
+}
+
+static void no_key_is_in_the_store_as_it_is(void **state)
+{
+    struct world *w = *state;
+    struct url_keys keys = opened(w, URL_KEY_NEW, NOW_MS);
+    static const char *const names[] = {"url_key", "url_key_old_1"};
+    const uint8_t *plain[] = {keys.key, keys.old[0].key};
+    uint8_t bytes[STORE_VALUE_MAX];
+    size_t len = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(w->store->ops->value_get(w->conn, names[i], bytes, sizeof(bytes), &len), FERRY_OK);
+        assert_true(len > SIGNED_URL_KEY_SIZE);
+        for (size_t at = 0; at + SIGNED_URL_KEY_SIZE <= len; at++)
+            assert_memory_not_equal(bytes + at, plain[i], SIGNED_URL_KEY_SIZE);
+    }
 }
 
 static void wish_is_one_of_two_words(void **state)
@@ -146,6 +165,7 @@ int main(void)
         RULE(replaced_key_and_those_before_it_vouch_for_nothing),
         RULE(time_of_the_store_counts_when_the_clock_is_behind),
         RULE(damaged_keys_are_said),
+        RULE(no_key_is_in_the_store_as_it_is),
         cmocka_unit_test(wish_is_one_of_two_words),
     };
     return cmocka_run_group_tests(rules, NULL, NULL);

@@ -35,6 +35,10 @@ void api_device_get(struct api_request *r);
 void api_device_change(struct api_request *r);
 void api_device_remove(struct api_request *r);
 
+void api_device_rotate(struct api_request *r);
+void api_product_secret_new(struct api_request *r);
+void api_product_secret_remove(struct api_request *r);
+
 void api_resource_add(struct api_request *r);
 void api_resource_list(struct api_request *r);
 void api_resource_get(struct api_request *r);

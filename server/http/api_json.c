@@ -18,13 +18,15 @@ json_t *api_json_time(uint64_t unix_ms)
 
 json_t *api_json_product(const struct product *p)
 {
-    return json_pack("{s:s, s:o}", "name", p->name, "created_at", api_json_time(p->created_ms));
+    return json_pack("{s:s, s:o, s:b}", "name", p->name, "created_at", api_json_time(p->created_ms), "registration",
+                     (int)(p->secret.len > 0));
 }
 
 json_t *api_json_device(const struct device *d)
 {
-    return json_pack("{s:s, s:s, s:b, s:o}", "product", d->key.product, "name", d->key.device, "disabled",
-                     (int)d->disabled, "created_at", api_json_time(d->created_ms));
+    return json_pack("{s:s, s:s, s:b, s:o, s:o}", "product", d->key.product, "name", d->key.device, "disabled",
+                     (int)d->disabled, "created_at", api_json_time(d->created_ms), "old_secret_until",
+                     api_json_time(d->old_secret.len > 0 ? d->old_until_ms : 0));
 }
 
 json_t *api_json_resource(const struct resource *r)

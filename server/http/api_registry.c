@@ -3,8 +3,7 @@
 
 #include "api_json.h"
 #include "api_list.h"
-#include "base/encode.h"
-#include "base/system.h"
+#include "api_secret.h"
 #include "proto/text.h"
 
 #include <string.h>
@@ -84,21 +83,14 @@ void api_product_remove(struct api_request *r)
 
 /* --- devices ------------------------------------------------------------------------------------------ */
 
-enum { NEW_SECRET_BYTES = 32 };
-
-/* The only time that the secret is shown. */
 static void finish_device_add(struct api_request *r)
 {
     const struct device *device = &r->command.device;
-    char secret[FERRY_BASE64_SIZE(DEVICE_SECRET_MAX)];
-    json_t *answer = api_json_device(device);
+    char context[SEAL_CONTEXT_SIZE];
 
-    ferry_base64_encode(device->secret, device->secret_len, secret);
-    if (answer != NULL && json_object_set_new(answer, "secret", json_string(secret)) != 0) {
-        json_decref(answer);
-        answer = NULL;
-    }
-    api_reply_created(r, answer, "/devices/%s/%s", device->key.product, device->key.device);
+    api_reply_created(r, api_secret_show(r, api_json_device(device), seal_context_device(&device->key, context),
+                                         &device->secret),
+                      "/devices/%s/%s", device->key.product, device->key.device);
 }
 
 struct new_device {
@@ -116,17 +108,14 @@ void api_device_add(struct api_request *r)
     };
     struct new_device given = {.secret = {.len = 0}};
     struct device *device = &r->command.device;
+    char context[SEAL_CONTEXT_SIZE];
 
     if (!api_body_read(r, fields, sizeof fields / sizeof fields[0], &given) ||
         !api_must_see(r, given.key.product, "such product"))
         return;
-    if (given.secret.len == 0) {
-        ferry_random_bytes(given.secret.bytes, NEW_SECRET_BYTES);
-        given.secret.len = NEW_SECRET_BYTES;
-    }
-    *device = (struct device){.key = given.key, .secret_len = (uint32_t)given.secret.len};
-    memcpy(device->secret, given.secret.bytes, sizeof device->secret);
-    api_command(r, CMD_DEVICE_ADD, finish_device_add);
+    *device = (struct device){.key = given.key};
+    if (api_secret_seal(r, seal_context_device(&given.key, context), &given.secret, &device->secret))
+        api_command(r, CMD_DEVICE_ADD, finish_device_add);
 }
 
 static ferry_err fetch_devices(struct api_request *r, struct store_conn *conn, const struct store_page *page,
@@ -189,7 +178,7 @@ void api_device_change(struct api_request *r)
     static const struct api_field fields[] = {
         {"disabled", API_FIELD_BOOL, offsetof(struct device, disabled), true, 0, 0},
     };
-    struct device device = {.secret_len = 0};
+    struct device device = {.disabled = false};
 
     if (!api_param_device(r, &device.key) || !api_body_read(r, fields, 1, &device))
         return;

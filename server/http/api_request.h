@@ -42,6 +42,7 @@ struct api_context {
     struct engine *engine;
     struct store *store;
     struct objects *objects;
+    const struct seal_keys *seal_keys;
     uint64_t object_size_max;
     struct quota_limits quota;
     const char *version;

@@ -20,6 +20,9 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/products/{product}", READ, OF_PRODUCT, .run = api_product_get},
     {"DELETE", V1 "/products/{product}", CHANGE, OF_PRODUCT, .run = api_product_remove},
 
+    {"POST", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, .run = api_product_secret_new},
+    {"DELETE", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, .run = api_product_secret_remove},
+
     {"GET", V1 "/devices", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_NAME | API_Q_DEVICE_PREFIX,
      .query_required = API_Q_PRODUCT,
      .run = api_device_list},
@@ -27,6 +30,7 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/devices/{product}/{device}", READ, OF_PRODUCT, .run = api_device_get},
     {"PATCH", V1 "/devices/{product}/{device}", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_device_change},
     {"DELETE", V1 "/devices/{product}/{device}", CHANGE, OF_PRODUCT, .run = api_device_remove},
+    {"POST", V1 "/devices/{product}/{device}/secret", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_device_rotate},
 
     {"GET", V1 "/resources", READ, A_LIST, .query = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_NAME | API_Q_NAME_PREFIX,
      .run = api_resource_list},

@@ -216,9 +216,10 @@ static ferry_err start_parts(struct api_context *context)
 
 ferry_err api_server_start(const struct api_server_config *config, struct api_server **ret)
 {
-    if (config->engine == NULL || config->store == NULL || config->objects == NULL || config->version == NULL ||
-        (config->speaks_tls && config->certificate == NULL) || config->limits.connections_max == 0 ||
-        config->limits.head_ms == 0 || config->limits.idle_ms == 0 || config->limits.rate_window_ms == 0)
+    if (config->engine == NULL || config->store == NULL || config->objects == NULL || config->seal_keys == NULL ||
+        config->version == NULL || (config->speaks_tls && config->certificate == NULL) ||
+        config->limits.connections_max == 0 || config->limits.head_ms == 0 || config->limits.idle_ms == 0 ||
+        config->limits.rate_window_ms == 0)
         return FERRY_E_ARG;
     struct api_server *server = ferry_calloc(1, sizeof *server);
     if (server == NULL)
@@ -227,6 +228,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .engine = config->engine,
         .store = config->store,
         .objects = config->objects,
+        .seal_keys = config->seal_keys,
         .object_size_max = config->object_size_max != 0 ? config->object_size_max : FERRY_OBJECT_SIZE_MAX,
         .quota = config->quota,
         .version = config->version,

@@ -33,6 +33,7 @@ static ferry_err find_upload(const struct store_ops *ops, struct store_conn *con
     ret->target.device = task.device;
     ret->target.task = task.id;
     ret->target.key = task.id;
+    ret->target.device = task.device;
     ret->target.size = task.size;
     memcpy(ret->target.md5, task.md5, sizeof ret->target.md5);
     ret->target.stored = task.stored_ms != 0;
@@ -51,13 +52,24 @@ static ferry_err find_download(const struct store_ops *ops, struct store_conn *c
     ret->target.device = task.device;
     ret->target.task = task.id;
     ret->target.key = task.resource;
+    ret->target.device = task.device;
     ret->target.size = task.size;
     memcpy(ret->target.md5, task.md5, sizeof ret->target.md5);
     ret->open = download_may_go(task.state);
     return FERRY_OK;
 }
 
-/* One point query in the usual case; the kind that the method suggests is tried first. */
+/* A disabled device has no open tasks, whatever their state: it may be enabled again. */
+static ferry_err judge_device(const struct store_ops *ops, struct store_conn *conn, struct found *found)
+{
+    struct device device;
+    ferry_err err = ops->device_get(conn, &found->target.device, &device);
+    if (err == FERRY_E_NOT_FOUND || (err == FERRY_OK && device.disabled))
+        found->open = false;
+    return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
+}
+
+/* Two point queries in the usual case; the kind that the method suggests is tried first. */
 static ferry_err find(struct object_request *r, struct found *ret)
 {
     typedef ferry_err (*find_func)(const struct store_ops *, struct store_conn *, const ferry_id *, struct found *);
@@ -73,8 +85,27 @@ static ferry_err find(struct object_request *r, struct found *ret)
     err = FERRY_E_NOT_FOUND;
     for (size_t i = 0; i < 2 && err == FERRY_E_NOT_FOUND; i++)
         err = order[i](plane->cfg.store->ops, conn, &r->address.task, ret);
+    if (err == FERRY_OK)
+        err = judge_device(plane->cfg.store->ops, conn, ret);
     api_readers_give_back(plane->readers, conn, err == FERRY_OK || err == FERRY_E_NOT_FOUND);
     return err;
+}
+
+bool object_gate_may_go_on(struct object_plane *plane, const ferry_id *task)
+{
+    const struct store_ops *ops = plane->cfg.store->ops;
+    struct store_conn *conn = NULL;
+    struct found found;
+    ferry_err err = api_readers_borrow(plane->readers, &conn);
+    if (err != FERRY_OK)
+        return true;
+    err = find_download(ops, conn, task, &found);
+    if (err == FERRY_E_NOT_FOUND)
+        err = find_upload(ops, conn, task, &found);
+    if (err == FERRY_OK)
+        err = judge_device(ops, conn, &found);
+    api_readers_give_back(plane->readers, conn, err == FERRY_OK || err == FERRY_E_NOT_FOUND);
+    return err == FERRY_OK ? found.open : err != FERRY_E_NOT_FOUND;
 }
 
 static ferry_err check_signature(struct object_request *r, const struct object_target *target)

@@ -29,6 +29,7 @@ struct object_plane {
     struct api_pool *finishers;
     atomic_uint uploads;   /* whose writers are open */
     atomic_bool stopping;  /* no new requests */
+    uint64_t revocations;  /* as the engine had counted when running transfers were last looked at; of the watch */
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t resumed;
     uint32_t suspended; /* connections that wait for a finisher or the engine */
@@ -95,6 +96,8 @@ struct object_request {
 
 /* object_gate.c: who may do what. REFUSED_NOT: go on, the target is filled in. */
 object_refusal object_gate(struct object_request *r);
+/* May a transfer go on that was let in before? When that cannot be found out: yes. */
+bool object_gate_may_go_on(struct object_plane *plane, const ferry_id *task);
 
 /* object_answer.c */
 enum MHD_Result object_answer_queue(struct object_request *r, struct MHD_Connection *connection);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
@@ -135,6 +136,8 @@ static void start_discarding(struct object_request *r)
 /* The head is known: what follows? */
 static enum MHD_Result serve_head(struct object_request *r, struct MHD_Connection *connection)
 {
+    if (r->address_verdict == OBJECT_ADDRESS_GOOD)
+        object_connection_serves(r->plane->watch, r->connection, &r->address.task);
     r->refusal = judge(r, connection);
     r->step = STEP_ANSWER;
     if (r->refusal == REFUSED_NOT && r->target.upload)
@@ -259,6 +262,7 @@ static void mhd_completed(void *cls, struct MHD_Connection *connection, void **r
     if (r->response != NULL && !r->response_is_shared)
         MHD_destroy_response(r->response);
     object_entry_release(r->entry);
+    object_connection_serves(r->plane->watch, r->connection, NULL);
     object_connection_phase(r->connection, PACE_HEAD);
     free(r);
 }
@@ -302,9 +306,28 @@ __attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char 
 
 /* --- life ----------------------------------------------------------------------------------------- */
 
+/* The engine has taken rights away: who is served without one is cut. */
+static void cut_revoked(struct object_plane *plane)
+{
+    size_t cap = object_watch_tasks(plane->watch, NULL, 0);
+    ferry_id *tasks = ferry_calloc(cap + 1, sizeof *tasks);
+    if (tasks == NULL)
+        return;
+    size_t count = cap > 0 ? object_watch_tasks(plane->watch, tasks, cap) : 0;
+    for (size_t i = 0; i < count; i++)
+        if (!object_gate_may_go_on(plane, &tasks[i]))
+            object_watch_cut_task(plane->watch, &tasks[i]);
+    free(tasks);
+}
+
 static void on_tick(void *arg)
 {
     struct object_plane *plane = arg;
+    struct engine_stats stats;
+    engine_get_stats(plane->cfg.engine, &stats);
+    if (stats.revocations_total != plane->revocations)
+        cut_revoked(plane);
+    plane->revocations = stats.revocations_total;
     object_cache_tick(plane->cache);
 }
 

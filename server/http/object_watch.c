@@ -21,6 +21,7 @@ struct object_connection {
     bool cut;
     struct in6_addr address;
     ferry_id writes;
+    ferry_id serves;
     struct pace pace;
     atomic_uint phase; /* pace_phase and, above it, the turn: written by the serving thread, read by the watch */
 };
@@ -31,7 +32,7 @@ enum { STATE_CLOSE_WAIT = 8 }; /* TCP_CLOSE_WAIT of tcp(7): the header that name
 struct object_watch {
     struct object_watch_config cfg;
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards everything below and the links, writes and descriptors of connections */
+    pthread_mutex_t mutex; /* guards everything below and the links, writes, serves and descriptors of connections */
     pthread_cond_t wake;
     struct object_connection *first;
     uint32_t count;
@@ -137,6 +138,42 @@ void object_watch_cut_writer(struct object_watch *watch, const ferry_id *key)
     pthread_mutex_lock(&watch->mutex);
     for (struct object_connection *c = watch->first; c != NULL; c = c->next)
         if (ferry_id_equal(&c->writes, key))
+            cut(c);
+    pthread_mutex_unlock(&watch->mutex);
+}
+
+void object_connection_serves(struct object_watch *watch, struct object_connection *c, const ferry_id *task)
+{
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&watch->mutex);
+    if (task != NULL)
+        c->serves = *task;
+    else
+        memset(&c->serves, 0, sizeof c->serves);
+    pthread_mutex_unlock(&watch->mutex);
+}
+
+size_t object_watch_tasks(struct object_watch *watch, ferry_id *out, size_t cap)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&watch->mutex);
+    for (const struct object_connection *c = watch->first; c != NULL; c = c->next) {
+        if (c->serves.text[0] == '\0')
+            continue;
+        if (count < cap)
+            out[count] = c->serves;
+        count++;
+    }
+    pthread_mutex_unlock(&watch->mutex);
+    return cap == 0 || count < cap ? count : cap;
+}
+
+void object_watch_cut_task(struct object_watch *watch, const ferry_id *task)
+{
+    pthread_mutex_lock(&watch->mutex);
+    for (struct object_connection *c = watch->first; c != NULL; c = c->next)
+        if (ferry_id_equal(&c->serves, task))
             cut(c);
     pthread_mutex_unlock(&watch->mutex);
 }

@@ -52,6 +52,15 @@ bool object_connection_is_extra(const struct object_connection *connection);
 /** @brief The upload whose partial object it writes; null: none any more. */
 void object_connection_writes(struct object_watch *watch, struct object_connection *connection, const ferry_id *key);
 
+/** @brief The task that its request is about; null: none any more. Said before the right to it is looked up, so that
+ *  no loss of the right is missed. */
+void object_connection_serves(struct object_watch *watch, struct object_connection *connection, const ferry_id *task);
+
+/** @brief The tasks that are served now, at most cap of them; also the size that they need, for cap 0. */
+size_t object_watch_tasks(struct object_watch *watch, ferry_id *out, size_t cap);
+/** @brief Cuts the connections that serve the task: it has lost its right. */
+void object_watch_cut_task(struct object_watch *watch, const ferry_id *task);
+
 /** @brief Cuts the connection that writes the partial object: its device has come back on another one. */
 void object_watch_cut_writer(struct object_watch *watch, const ferry_id *key);
 /** @brief Connections with a request under way; with bodies, also those whose body is still coming. */

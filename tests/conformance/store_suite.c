@@ -122,7 +122,7 @@ void add_product(struct fixture *f, const char *name)
 
 void add_device(struct fixture *f, const char *product, const char *name)
 {
-    const struct device d = {.key = key_of(product, name), .secret = {1, 2, 3}, .secret_len = 3, .created_ms = 2};
+    const struct device d = {.key = key_of(product, name), .secret = {3, {1, 2, 3}}, .secret_no = 1, .created_ms = 2};
 
     ok(DO(f, device_add, &d));
 }

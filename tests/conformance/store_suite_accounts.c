@@ -170,12 +170,20 @@ static void page_limits_are_checked(void **state)
 
 /* --- devices ----------------------------------------------------------------------------------- */
 
+static void assert_sealed_equal(const struct sealed *a, const struct sealed *b)
+{
+    assert_int_equal(a->len, b->len);
+    assert_memory_equal(a->bytes, b->bytes, a->len);
+}
+
 static void assert_device_equal(const struct device *a, const struct device *b)
 {
     assert_string_equal(a->key.product, b->key.product);
     assert_string_equal(a->key.device, b->key.device);
-    assert_int_equal(a->secret_len, b->secret_len);
-    assert_memory_equal(a->secret, b->secret, a->secret_len);
+    assert_sealed_equal(&a->secret, &b->secret);
+    assert_sealed_equal(&a->old_secret, &b->old_secret);
+    assert_int_equal(a->old_until_ms, b->old_until_ms);
+    assert_int_equal(a->secret_no, b->secret_no);
     assert_int_equal(a->disabled, b->disabled);
     assert_int_equal(a->created_ms, b->created_ms);
 }
@@ -183,10 +191,10 @@ static void assert_device_equal(const struct device *a, const struct device *b)
 static void device_needs_its_product_and_is_added_once(void **state)
 {
     struct fixture *f = *state;
-    struct device d = {.key = {"p", "d"}, .secret_len = 32, .created_ms = 77, .disabled = true}, got;
+    struct device d = {.key = {"p", "d"}, .secret.len = 32, .created_ms = 77, .disabled = true, .secret_no = 1}, got;
 
-    for (unsigned i = 0; i < d.secret_len; i++)
-        d.secret[i] = (uint8_t)(i * 9); /* begins with a NUL */
+    for (unsigned i = 0; i < d.secret.len; i++)
+        d.secret.bytes[i] = (uint8_t)(i * 9); /* begins with a NUL */
     expect(FERRY_E_NOT_FOUND, DO(f, device_add, &d));
     add_product(f, "p");
     expect(FERRY_E_NOT_FOUND, SEE(f, device_get, &d.key, &got));
@@ -194,7 +202,10 @@ static void device_needs_its_product_and_is_added_once(void **state)
     expect(FERRY_E_EXISTS, DO(f, device_add, &d));
     ok(SEE(f, device_get, &d.key, &got));
     assert_device_equal(&got, &d);
-    d.secret_len = DEVICE_SECRET_MAX + 1;
+    d.secret.len = SEALED_MAX + 1;
+    expect(FERRY_E_ARG, DO(f, device_add, &d));
+    d.secret.len = 1;
+    d.old_secret.len = SEALED_MAX + 1;
     expect(FERRY_E_ARG, DO(f, device_add, &d));
 }
 
@@ -226,13 +237,16 @@ static void device_names_are_texts_whatever_they_look_like(void **state)
 static void longest_names_and_secrets_fit(void **state)
 {
     struct fixture *f = *state;
-    struct device d = {.secret_len = DEVICE_SECRET_MAX, .created_ms = 1}, got;
+    struct device d = {.secret.len = SEALED_MAX, .old_secret.len = SEALED_MAX, .created_ms = 1}, got;
     char joined[2 * FERRY_IDENT_MAX + 1];
     size_t count;
 
     memset(d.key.product, 'P', FERRY_IDENT_MAX);
     memset(d.key.device, 'D', FERRY_IDENT_MAX);
-    memset(d.secret, 0xfe, sizeof(d.secret));
+    memset(d.secret.bytes, 0xfe, sizeof(d.secret.bytes));
+    memset(d.old_secret.bytes, 0xfd, sizeof(d.old_secret.bytes));
+    d.old_until_ms = INT64_MAX;
+    d.secret_no = UINT32_MAX;
     add_product(f, d.key.product);
     ok(DO(f, device_add, &d));
     ok(SEE(f, device_get, &d.key, &got));
@@ -243,10 +257,10 @@ static void longest_names_and_secrets_fit(void **state)
     assert_device_equal(&got, &d);
     (void)memset(&d.key.device, 0, sizeof(d.key.device));
     memset(d.key.device, 'E', FERRY_IDENT_MAX);
-    d.secret_len = 0;
+    d.secret.len = d.old_secret.len = 0;
     ok(DO(f, device_add, &d));
     ok(SEE(f, device_get, &d.key, &got));
-    assert_int_equal(got.secret_len, 0);
+    assert_device_equal(&got, &d);
 }
 
 static void joined_name_finds_every_device_that_reads_so(void **state)
@@ -296,7 +310,7 @@ static void device_is_disabled_and_removed_without_its_tasks(void **state)
     ok(DO(f, device_set_disabled, &key, true));
     ok(SEE(f, device_get, &key, &got));
     assert_true(got.disabled);
-    assert_int_equal(got.secret_len, 3);
+    assert_int_equal(got.secret.len, 3);
     ok(DO(f, device_set_disabled, &key, false));
     ok(SEE(f, device_get, &key, &got));
     assert_false(got.disabled);
@@ -304,6 +318,60 @@ static void device_is_disabled_and_removed_without_its_tasks(void **state)
     expect(FERRY_E_NOT_FOUND, SEE(f, device_get, &key, &got));
     ok(SEE(f, upload_open, &key, &t, 1, &count));
     assert_int_equal(count, 1);
+}
+
+static void secrets_of_a_device_are_replaced_together(void **state)
+{
+    struct fixture *f = *state;
+    struct device d = {.key = {"p", "d"}, .secret = {3, {7, 8, 9}}, .old_secret = {2, {5, 6}}, .old_until_ms = 99,
+                       .secret_no = 2}, got;
+
+    add_product(f, "p");
+    expect(FERRY_E_NOT_FOUND, DO(f, device_set_secrets, &d));
+    add_device(f, "p", "d");
+    ok(DO(f, device_set_disabled, &d.key, true));
+    ok(SEE(f, device_get, &d.key, &got));
+    d.created_ms = got.created_ms;
+    d.disabled = true; /* stays */
+    ok(DO(f, device_set_secrets, &d));
+    ok(SEE(f, device_get, &d.key, &got));
+    assert_device_equal(&got, &d);
+    d.secret.len = SEALED_MAX + 1;
+    expect(FERRY_E_ARG, DO(f, device_set_secrets, &d));
+    d.secret.len = 0;
+    d.old_secret.len = SEALED_MAX + 1;
+    expect(FERRY_E_ARG, DO(f, device_set_secrets, &d));
+    d.old_secret.len = 0;
+    d.old_until_ms = 0;
+    ok(DO(f, device_set_secrets, &d));
+    ok(SEE(f, device_get, &d.key, &got));
+    assert_device_equal(&got, &d);
+}
+
+static void secret_of_a_product_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+    struct product p = {.name = "p", .created_ms = 4, .secret = {2, {1, 2}}}, got, listed;
+    struct sealed secret = {.len = SEALED_MAX};
+    size_t count;
+
+    expect(FERRY_E_NOT_FOUND, DO(f, product_set_secret, "p", &secret));
+    ok(DO(f, product_add, &p));
+    ok(SEE(f, product_get, "p", &got));
+    assert_sealed_equal(&got.secret, &p.secret);
+    memset(secret.bytes, 0xee, sizeof(secret.bytes));
+    ok(DO(f, product_set_secret, "p", &secret));
+    ok(SEE(f, product_get, "p", &got));
+    assert_sealed_equal(&got.secret, &secret);
+    assert_int_equal(got.created_ms, 4);
+    ok(SEE(f, product_list, PAGE(1), &listed, &count));
+    assert_sealed_equal(&listed.secret, &secret);
+    secret.len = SEALED_MAX + 1;
+    expect(FERRY_E_ARG, DO(f, product_set_secret, "p", &secret));
+    secret.len = 0;
+    ok(DO(f, product_set_secret, "p", &secret));
+    ok(SEE(f, product_get, "p", &got));
+    assert_int_equal(got.secret.len, 0);
 }
 
 static void devices_are_listed_by_name_within_their_product(void **state)
@@ -387,6 +455,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(longest_names_and_secrets_fit),
     cmocka_unit_test(joined_name_finds_every_device_that_reads_so),
     cmocka_unit_test(device_is_disabled_and_removed_without_its_tasks),
+    cmocka_unit_test(secrets_of_a_device_are_replaced_together),
+    cmocka_unit_test(secret_of_a_product_is_replaced),
     cmocka_unit_test(devices_are_listed_by_name_within_their_product),
     cmocka_unit_test(tokens_are_found_by_hash_and_replaced_by_name),
 };

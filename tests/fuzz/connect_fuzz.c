@@ -1,8 +1,8 @@
 /* What a CONNECT may carry: user name, password and client id, and then a topic; parted by line feeds. */
 #include "fuzz.h"
 
-#include "acl.h"
-#include "identity.h"
+#include "access/acl.h"
+#include "access/identity.h"
 
 #include <string.h>
 

@@ -201,7 +201,7 @@ static void fill_store(struct world *w)
 {
     struct store_conn *c = NULL;
     struct product p = {.name = "P", .created_ms = 1};
-    struct device d = {.secret = {1}, .secret_len = 32, .created_ms = 1};
+    struct device d = {.secret = {32, {1}}, .secret_no = 1, .created_ms = 1};
     assert_true(device_key_make("P", "d", &d.key));
     assert_int_equal(w->store->ops->connect(w->store, STORE_WRITER, &c), FERRY_OK);
     assert_int_equal(w->store->ops->begin(c), FERRY_OK);

@@ -445,6 +445,7 @@ JSON_ROUTES = {
     ("POST", "/api/v1/products"): {"name": "fresh"},
     ("POST", "/api/v1/devices"): {"product": "PRODUCT", "name": "fresh"},
     ("PATCH", "/api/v1/devices/{product}/{device}"): {"disabled": False},
+    ("POST", "/api/v1/devices/{product}/{device}/secret"): {"overlap_s": 60},
     ("POST", "/api/v1/session"): {"user": "nobody", "password": "wrong password"},
     ("POST", "/api/v1/tokens"): {"name": "fresh", "role": "viewer"},
     ("POST", "/api/v1/users"): {"name": "fresh", "role": "viewer", "password": "correct horse"},

@@ -39,7 +39,7 @@ def test_help_names_every_setting_with_its_default():
     assert done.returncode == 0 and done.stderr == ""
     for words in ("--config=FILE", "--data=DIR", "--listen=ADDR", "--mqtt-port=N", "[1883]", "--objects-port=N",
                   "--api-port=N", "--public-url=URL", "--broker=URL", "--store=URL", "--objects=URL",
-                  "--object-size-max=N", "--url-life=TIME", "--retention-days=N", "--new-admin-token"):
+                  "--object-size-max=N", "--url-life=TIME", "--retention-days=N", "--new-admin-token", "--rotate-secrets-key"):
         assert words in done.stdout
 
 
@@ -384,7 +384,7 @@ def test_a_foreign_broker_over_tls_must_show_the_right_certificate(make_platform
 def test_every_setting_is_documented():
     documented = (SOURCE_DIR / "docs" / "operation.md").read_text()
     flags = set(re.findall(r"^ +(?:-., )?--([a-z-]+)", ferryd("--help").stdout, re.MULTILINE))
-    flags -= {"config", "help", "usage", "version", "new-admin-token", "new-url-key"}
+    flags -= {"config", "help", "usage", "version", "new-admin-token", "new-url-key", "rotate-secrets-key"}
     assert len(flags) > 20
     missing = {flag for flag in flags if f"\n| `{flag}` | " not in documented}
     assert not missing, "write them into the table of docs/operation.md"

@@ -81,6 +81,16 @@ class OperatorApi:
     def device_disable(self, product, name, disabled=True):
         return self.call("PATCH", f"/devices/{product}/{name}", json={"disabled": disabled})
 
+    def device_rotate(self, product, name, overlap_s=0, **more):
+        """Gives the new secret with the device."""
+        return self.call("POST", f"/devices/{product}/{name}/secret", json={"overlap_s": overlap_s, **more})
+
+    def product_open(self, name):
+        return self.call("POST", f"/products/{name}/secret")
+
+    def product_close(self, name):
+        return self.call("DELETE", f"/products/{name}/secret")
+
     # --- resources and deployments -------------------------------------------------------------------
 
     def resource_add(self, product, name, data):

@@ -46,6 +46,7 @@
 #define FERRY_DEPLOY_TIMEOUT_MIN_S 60
 #define FERRY_DEPLOY_TIMEOUT_MAX_S (7u * 86400u)
 #define FERRY_DEPLOY_RATE_MAX 1000000 /* devices a minute */
+#define FERRY_SECRET_OVERLAP_MAX_S (90u * 86400u) /* a replaced secret is good that long at most */
 #define FERRY_PUSH_RETRY_FIRST_S 15   /* a push without a sign of life is repeated after this, doubling */
 #define FERRY_PUSH_RETRY_MAX_S 900    /* ... up to this */
 

@@ -46,6 +46,8 @@ static bool product_exists(const struct smem_db *db, const char *name)
 
 ferry_err smem_product_add(struct store_conn *c, const struct product *p)
 {
+    if (p->secret.len > sizeof(p->secret.bytes))
+        return FERRY_E_ARG;
     if (c->mode == STORE_WRITER && product_exists(&c->store->db, p->name))
         return FERRY_E_EXISTS;
     return smem_change_put(c, SMEM_PRODUCTS, p);
@@ -58,6 +60,20 @@ ferry_err smem_product_get(struct store_conn *c, const char *name, struct produc
     if (!smem_set_text(probe.name, sizeof(probe.name), name))
         return FERRY_E_NOT_FOUND;
     return smem_get(c, SMEM_PRODUCTS, &probe, ret, sizeof(*ret));
+}
+
+ferry_err smem_product_set_secret(struct store_conn *c, const char *name, const struct sealed *secret)
+{
+    struct product row;
+    ferry_err err;
+
+    if (secret->len > sizeof(secret->bytes))
+        return FERRY_E_ARG;
+    err = smem_product_get(c, name, &row);
+    if (err != FERRY_OK)
+        return err;
+    row.secret = *secret;
+    return smem_change_put(c, SMEM_PRODUCTS, &row);
 }
 
 /* True when some row of the table, whose index begins with the product, belongs to it. */
@@ -128,7 +144,7 @@ ferry_err smem_device_add(struct store_conn *c, const struct device *d)
     struct row_device row = {.device = *d};
     size_t product_len = strlen(d->key.product);
 
-    if (d->secret_len > sizeof(d->secret))
+    if (d->secret.len > sizeof(d->secret.bytes) || d->old_secret.len > sizeof(d->old_secret.bytes))
         return FERRY_E_ARG;
     memcpy(row.joined, d->key.product, product_len);
     memcpy(row.joined + product_len, d->key.device, strlen(d->key.device) + 1);
@@ -168,6 +184,23 @@ ferry_err smem_device_set_disabled(struct store_conn *c, const struct device_key
     if (err != FERRY_OK)
         return err;
     row.device.disabled = disabled;
+    return smem_change_put(c, SMEM_DEVICES, &row);
+}
+
+ferry_err smem_device_set_secrets(struct store_conn *c, const struct device *d)
+{
+    struct row_device row = {.device.key = d->key};
+    ferry_err err;
+
+    if (d->secret.len > sizeof(d->secret.bytes) || d->old_secret.len > sizeof(d->old_secret.bytes))
+        return FERRY_E_ARG;
+    err = smem_get(c, SMEM_DEVICES, &row, &row, sizeof(row));
+    if (err != FERRY_OK)
+        return err;
+    row.device.secret = d->secret;
+    row.device.old_secret = d->old_secret;
+    row.device.old_until_ms = d->old_until_ms;
+    row.device.secret_no = d->secret_no;
     return smem_change_put(c, SMEM_DEVICES, &row);
 }
 

@@ -15,11 +15,13 @@ ferry_err smem_product_get(struct store_conn *c, const char *name, struct produc
 ferry_err smem_product_remove(struct store_conn *c, const char *name);
 ferry_err smem_product_list(struct store_conn *c, const struct store_page *page, struct product *out,
                             size_t *ret_count);
+ferry_err smem_product_set_secret(struct store_conn *c, const char *name, const struct sealed *secret);
 ferry_err smem_device_add(struct store_conn *c, const struct device *d);
 ferry_err smem_device_get(struct store_conn *c, const struct device_key *key, struct device *ret);
 ferry_err smem_device_find_joined(struct store_conn *c, const char *text, struct device *out, size_t cap,
                                   size_t *ret_count);
 ferry_err smem_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled);
+ferry_err smem_device_set_secrets(struct store_conn *c, const struct device *d);
 ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key);
 ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                            struct device *out, size_t *ret_count);

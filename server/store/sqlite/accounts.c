@@ -58,12 +58,31 @@ ferry_err sq_value_put(struct store_conn *c, const char *key, const void *bytes,
 
 /* --- products ---------------------------------------------------------------------------------- */
 
+static void read_sealed(struct query *q, struct sealed *sealed)
+{
+    size_t len = 0;
+
+    sq_query_get_bytes(q, sealed->bytes, sizeof(sealed->bytes), &len);
+    sealed->len = (uint32_t)len;
+}
+
+static void bind_sealed(struct query *q, const struct sealed *sealed)
+{
+    sq_query_bytes(q, sealed->bytes, sealed->len);
+}
+
+static bool sealed_fits(const struct sealed *sealed)
+{
+    return sealed->len <= sizeof(sealed->bytes);
+}
+
 static void read_product(struct query *q, void *row)
 {
     struct product *p = row;
 
     sq_query_get_text(q, p->name, sizeof(p->name));
     p->created_ms = sq_query_get_u64(q);
+    read_sealed(q, &p->secret);
 }
 
 static ferry_err add_product(struct store_conn *c, const struct product *p)
@@ -72,13 +91,17 @@ static ferry_err add_product(struct store_conn *c, const struct product *p)
 
     sq_query_text(&q, p->name);
     sq_query_u64(&q, p->created_ms);
+    bind_sealed(&q, &p->secret);
     return sq_query_run(&q, NULL);
 }
 
 ferry_err sq_product_add(struct store_conn *c, const struct product *p)
 {
-    ferry_err err = sq_conn_change_begin(c);
+    ferry_err err;
 
+    if (!sealed_fits(&p->secret))
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
     return err != FERRY_OK ? err : sq_conn_change_end(c, add_product(c, p));
 }
 
@@ -88,6 +111,25 @@ ferry_err sq_product_get(struct store_conn *c, const char *name, struct product 
 
     sq_query_text(&q, name);
     return sq_query_one(&q, read_product, sizeof(*ret), ret);
+}
+
+static ferry_err set_product_secret(struct store_conn *c, const char *name, const struct sealed *secret)
+{
+    query_auto q = sq_query_begin(c, STMT_PRODUCT_SET_SECRET);
+
+    sq_query_text(&q, name);
+    bind_sealed(&q, secret);
+    return sq_query_run_one(&q);
+}
+
+ferry_err sq_product_set_secret(struct store_conn *c, const char *name, const struct sealed *secret)
+{
+    ferry_err err;
+
+    if (!sealed_fits(secret))
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
+    return err != FERRY_OK ? err : sq_conn_change_end(c, set_product_secret(c, name, secret));
 }
 
 static ferry_err remove_product(struct store_conn *c, const char *name)
@@ -124,14 +166,15 @@ ferry_err sq_product_list(struct store_conn *c, const struct store_page *page, s
 static void read_device(struct query *q, void *row)
 {
     struct device *d = row;
-    size_t secret_len = 0;
 
     sq_query_get_text(q, d->key.product, sizeof(d->key.product));
     sq_query_get_text(q, d->key.device, sizeof(d->key.device));
-    sq_query_get_bytes(q, d->secret, sizeof(d->secret), &secret_len);
-    d->secret_len = (uint32_t)secret_len;
+    read_sealed(q, &d->secret);
     d->disabled = sq_query_get_bool(q);
     d->created_ms = sq_query_get_u64(q);
+    read_sealed(q, &d->old_secret);
+    d->old_until_ms = sq_query_get_u64(q);
+    d->secret_no = sq_query_get_u32(q);
 }
 
 static void bind_key(struct query *q, const struct device_key *key)
@@ -145,9 +188,12 @@ static ferry_err add_device(struct store_conn *c, const struct device *d)
     query_auto q = sq_query_begin(c, STMT_DEVICE_ADD);
 
     bind_key(&q, &d->key);
-    sq_query_bytes(&q, d->secret, d->secret_len);
+    bind_sealed(&q, &d->secret);
     sq_query_int(&q, d->disabled);
     sq_query_u64(&q, d->created_ms);
+    bind_sealed(&q, &d->old_secret);
+    sq_query_u64(&q, d->old_until_ms);
+    sq_query_int(&q, d->secret_no);
     return sq_query_run_one(&q); /* nothing is inserted when there is no such product */
 }
 
@@ -155,10 +201,32 @@ ferry_err sq_device_add(struct store_conn *c, const struct device *d)
 {
     ferry_err err;
 
-    if (d->secret_len > sizeof(d->secret))
+    if (!sealed_fits(&d->secret) || !sealed_fits(&d->old_secret))
         return FERRY_E_ARG;
     err = sq_conn_change_begin(c);
     return err != FERRY_OK ? err : sq_conn_change_end(c, add_device(c, d));
+}
+
+static ferry_err set_device_secrets(struct store_conn *c, const struct device *d)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_SET_SECRETS);
+
+    bind_key(&q, &d->key);
+    bind_sealed(&q, &d->secret);
+    bind_sealed(&q, &d->old_secret);
+    sq_query_u64(&q, d->old_until_ms);
+    sq_query_int(&q, d->secret_no);
+    return sq_query_run_one(&q);
+}
+
+ferry_err sq_device_set_secrets(struct store_conn *c, const struct device *d)
+{
+    ferry_err err;
+
+    if (!sealed_fits(&d->secret) || !sealed_fits(&d->old_secret))
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
+    return err != FERRY_OK ? err : sq_conn_change_end(c, set_device_secrets(c, d));
 }
 
 ferry_err sq_device_get(struct store_conn *c, const struct device_key *key, struct device *ret)

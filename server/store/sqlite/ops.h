@@ -14,11 +14,13 @@ ferry_err sq_product_add(struct store_conn *c, const struct product *p);
 ferry_err sq_product_get(struct store_conn *c, const char *name, struct product *ret);
 ferry_err sq_product_remove(struct store_conn *c, const char *name);
 ferry_err sq_product_list(struct store_conn *c, const struct store_page *page, struct product *out, size_t *ret_count);
+ferry_err sq_product_set_secret(struct store_conn *c, const char *name, const struct sealed *secret);
 ferry_err sq_device_add(struct store_conn *c, const struct device *d);
 ferry_err sq_device_get(struct store_conn *c, const struct device_key *key, struct device *ret);
 ferry_err sq_device_find_joined(struct store_conn *c, const char *text, struct device *out, size_t cap,
                              size_t *ret_count);
 ferry_err sq_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled);
+ferry_err sq_device_set_secrets(struct store_conn *c, const struct device *d);
 ferry_err sq_device_remove(struct store_conn *c, const struct device_key *key);
 ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                       struct device *out, size_t *ret_count);

@@ -149,6 +149,12 @@ const char *const sq_schema_steps[] = {
     USAGE_TRIGGER("resource_comes", "AFTER INSERT ON resource", USAGE_MORE("''"))
     USAGE_TRIGGER("resource_goes", "AFTER DELETE ON resource", USAGE_LESS("''"))
     "CREATE TRIGGER quota_goes AFTER DELETE ON product BEGIN DELETE FROM quota WHERE product = OLD.name; END;",
+
+    /* secrets are sealed from here on: ferryd seals those that are there (daemon/sealing) */
+    "ALTER TABLE device ADD COLUMN old_secret BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE device ADD COLUMN old_until_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE device ADD COLUMN secret_no INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE product ADD COLUMN secret BLOB NOT NULL DEFAULT x'';",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

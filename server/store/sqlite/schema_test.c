@@ -95,6 +95,14 @@ static void database_of_another_program_is_refused(void **state)
 #define ROWS_OF_1 \
     "INSERT INTO product VALUES ('p', 1);" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2);" \
+    ROWS_OF_ALL
+
+#define ROWS_OF_4 \
+    "INSERT INTO product VALUES ('p', 1, x'');" \
+    "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1);" \
+    ROWS_OF_ALL
+
+#define ROWS_OF_ALL \
     "INSERT INTO value VALUES ('url_key', x'ff');" \
     "INSERT INTO token (name, role, hash, created_ms, expires_ms) VALUES ('admin', 'admin', zeroblob(32), 3, 0);" \
     "INSERT INTO resource VALUES (zeroblob(16), 'p', 'fw', 7, 'aa', 'bb', 4);" \
@@ -115,6 +123,11 @@ static const char *const rows_of_version[] = {
           "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
           "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
+    [4] = ROWS_OF_4
+          "UPDATE token SET products = 'p', used_ms = 4;"
+          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
+          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
+          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -128,7 +141,8 @@ static void check_rows(struct sqlite_fixture *t)
     uint64_t ms;
 
     ok(t->ops->device_get(t->reader, &(struct device_key){"p", "d"}, &device));
-    assert_int_equal(device.secret_len, 3);
+    assert_int_equal(device.secret.len, 3);
+    assert_int_equal(device.secret_no, 1);
     ok(t->ops->upload_get(t->reader, &id, &upload));
     assert_int_equal(upload.size, 9);
     ok(t->ops->download_get(t->reader, &id, &download));

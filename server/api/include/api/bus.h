@@ -30,6 +30,10 @@ struct bus_listener {
 /** An answer that is older than this comes too late for anybody. */
 #define BUS_KEEP_MS 60000u
 
+/** @brief Where our own broker's plugin is told that a device lost its right to be connected: the payload is
+ *  product/device, or empty for "look at all". */
+#define BUS_CONTROL_TOPIC "$CONTROL/ferry/v1"
+
 struct bus_ops {
     const char *name;
 

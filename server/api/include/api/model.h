@@ -21,19 +21,32 @@ struct device_key {
     char device[FERRY_IDENT_MAX + 1];
 };
 
+enum {
+    DEVICE_SECRET_MAX = 64, /**< bytes of a secret before base64; ours have 32 */
+    SEAL_OVERHEAD = 45,     /**< bytes that sealing adds */
+    SEALED_MAX = DEVICE_SECRET_MAX + SEAL_OVERHEAD,
+};
+
+/** @brief A secret as it is kept: nobody can read it without the key file (access/seal.h). len 0: there is none. */
+struct sealed {
+    uint32_t len;
+    uint8_t bytes[SEALED_MAX];
+};
+
 struct product {
     char name[FERRY_IDENT_MAX + 1];
     uint64_t created_ms;
+    struct sealed secret;  /**< with it, devices of the product may register themselves; none: they may not */
 };
-
-enum { DEVICE_SECRET_MAX = 64 }; /**< bytes of a device secret before base64; ours have 32 */
 
 struct device {
     struct device_key key;
-    uint8_t secret[DEVICE_SECRET_MAX];
-    uint32_t secret_len;
+    struct sealed secret;
     bool disabled;
     uint64_t created_ms;
+    struct sealed old_secret; /**< the one before: good until old_until_ms */
+    uint64_t old_until_ms;
+    uint32_t secret_no;       /**< 1, and one more with each new secret */
 };
 
 /** @brief One version of a file that the platform holds for a product. Its object's key is its id. */

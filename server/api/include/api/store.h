@@ -122,12 +122,14 @@ struct store_ops {
     /** @retval FERRY_E_EXISTS */
     ferry_err (*product_add)(struct store_conn *c, const struct product *p);
     ferry_err (*product_get)(struct store_conn *c, const char *name, struct product *ret);
+    /** Replaces its secret; of length 0: none. @retval FERRY_E_ARG too long */
+    ferry_err (*product_set_secret)(struct store_conn *c, const char *name, const struct sealed *secret);
     /** @retval FERRY_E_NOT_FOUND | FERRY_E_STATE it still has devices, resources, deployments or tasks */
     ferry_err (*product_remove)(struct store_conn *c, const char *name);
     ferry_err (*product_list)(struct store_conn *c, const struct store_page *page, struct product *out,
                               size_t *ret_count);
 
-    /** @retval FERRY_E_EXISTS | FERRY_E_NOT_FOUND no such product */
+    /** @retval FERRY_E_EXISTS | FERRY_E_NOT_FOUND no such product | FERRY_E_ARG a secret is too long */
     ferry_err (*device_add)(struct store_conn *c, const struct device *d);
     ferry_err (*device_get)(struct store_conn *c, const struct device_key *key, struct device *ret);
     /** Every device whose product and name, written one after the other, are text (the vendor's user names
@@ -135,6 +137,8 @@ struct store_ops {
     ferry_err (*device_find_joined)(struct store_conn *c, const char *text, struct device *out, size_t cap,
                                     size_t *ret_count);
     ferry_err (*device_set_disabled)(struct store_conn *c, const struct device_key *key, bool disabled);
+    /** Replaces secret, old_secret, old_until_ms and secret_no of the device with that key. @retval FERRY_E_ARG too long */
+    ferry_err (*device_set_secrets)(struct store_conn *c, const struct device *d);
     /** Removes the device, not its tasks. */
     ferry_err (*device_remove)(struct store_conn *c, const struct device_key *key);
     /** Needs filter->product. Ordered by device name. */

@@ -37,6 +37,7 @@ struct engine_settings {
     uint32_t session_life_s;  /**< ... and so is one of that age */
     struct quota_limits quota; /**< of every product that has none of its own */
     uint32_t device_requests_per_min; /**< of one device, evenly or at once; 0: no limit */
+    bool broker_is_ours;      /**< it has our plugin: it is told of devices that may have lost their right to connect */
 };
 
 void engine_settings_defaults(struct engine_settings *settings);
@@ -57,6 +58,10 @@ typedef enum {
     CMD_DEVICE_ADD,        /**< device (secret given). E_EXISTS, E_NOT_FOUND product */
     CMD_DEVICE_REMOVE,     /**< device.key; its open tasks are cancelled. E_NOT_FOUND */
     CMD_DEVICE_DISABLE,    /**< device.key, device.disabled. E_NOT_FOUND */
+    CMD_DEVICE_ROTATE,     /**< device.key, its new device.secret; device.old_until_ms: how long the present one is good
+                                besides, in ms. device out. E_NOT_FOUND */
+    CMD_DEVICE_REGISTER,   /**< as CMD_DEVICE_ADD, of a product that has a secret. E_DENIED it has none */
+    CMD_PRODUCT_SECRET,    /**< product.name, product.secret (none: length 0). E_NOT_FOUND */
     CMD_RESOURCE_ADD,      /**< resource; its object is there already. E_NOT_FOUND product, E_QUOTA the quota */
     CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */
     CMD_DEPLOY,            /**< deploy in, deployment out. E_NOT_FOUND, E_ARG (detail says which device) */
@@ -203,6 +208,7 @@ uint64_t engine_operators_generation(struct engine *engine);
     X(uploads_stored_total, "uploads verified and stored")                                        \
     X(downloads_offered_total, "download tasks offered to a device")                              \
     X(downloads_done_total, "download tasks finished by the device")                              \
+    X(revocations_total, "changes that may take away the right to a transfer under way")                \
     X(inbox_depth_now, "commands waiting")                                                        \
     X(link_up_now, "1 while the connection to the broker stands")
 

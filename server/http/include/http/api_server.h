@@ -8,6 +8,7 @@
 #ifndef HTTP_API_SERVER_H
 #define HTTP_API_SERVER_H
 
+#include "access/seal.h"
 #include "api/objects.h"
 #include "api/store.h"
 #include "base/error.h"
@@ -45,6 +46,7 @@ struct api_server_config {
     struct engine *engine;
     struct store *store;
     struct objects *objects;
+    const struct seal_keys *seal_keys; /**< what secrets are sealed with */
     uint64_t object_size_max; /**< bytes of a resource; 0: FERRY_OBJECT_SIZE_MAX */
     uint32_t session_idle_s;  /**< as the engine has it; 0: FERRY_SESSION_IDLE_S */
     struct quota_limits quota; /**< of products that have none of their own; the engine has the same */

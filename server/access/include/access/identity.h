@@ -8,8 +8,8 @@
  *   {product}/{device}                                  the password is the secret itself, in base64
  *   ferryd                                              the platform; the password is random for each start
  */
-#ifndef BROKER_IDENTITY_H
-#define BROKER_IDENTITY_H
+#ifndef ACCESS_IDENTITY_H
+#define ACCESS_IDENTITY_H
 
 #include "api/model.h"
 #include "proto/text.h"

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "acl.h"
+#include "access/acl.h"
 
 enum { R = ACL_RECEIVE, P = ACL_PUBLISH, S = ACL_SUBSCRIBE, U = ACL_UNSUBSCRIBE };
 
@@ -49,6 +49,7 @@ static void a_device_has_its_own_two_topics_and_nothing_else(void **state)
         {"$SYS/#", ALLOW_NONE},
         {"$SYS/broker/uptime", ALLOW_NONE},
         {"$CONTROL/dynamic-security/v1", ALLOW_NONE},
+        {"$CONTROL/ferry/v1", ALLOW_NONE},
         {"anything", ALLOW_NONE},
         {"", ALLOW_NONE},
     };
@@ -67,6 +68,9 @@ static void the_platform_hears_every_device_and_answers_every_device(void **stat
         {UP "+/+", {[S] = true, [U] = true}},
         {UP "pump/7", {[R] = true}},
         {DOWN "pump/7", {[P] = true}},
+        {"$CONTROL/ferry/v1", {[P] = true}},
+        {"$CONTROL/ferry/v2", ALLOW_NONE},
+        {"$CONTROL/#", ALLOW_NONE},
         {UP "#", ALLOW_NONE},
         {UP "pump/+", ALLOW_NONE},
         {DOWN "+/+", ALLOW_NONE},

@@ -3,11 +3,13 @@
  * @brief Who may use which topic. Pure; any thread.
  *
  * A device publishes to its own up topic and subscribes to its own down topic; the platform the other way
- * round, for all of them. No wildcards except in the platform's one subscription, nothing retained, nothing else.
+ * round, for all of them, and besides to the topic by which it tells our broker that devices were changed. No
+ * wildcards except in the platform's one subscription, nothing retained, nothing else.
  */
-#ifndef BROKER_ACL_H
-#define BROKER_ACL_H
+#ifndef ACCESS_ACL_H
+#define ACCESS_ACL_H
 
+#include "access/auth.h"
 #include "api/model.h"
 
 #include <stdbool.h>
@@ -21,5 +23,7 @@ typedef enum {
 
 bool acl_device_allows(const struct device_key *key, acl_access access, const char *topic, bool retain);
 bool acl_service_allows(acl_access access, const char *topic, bool retain);
+/** @brief One of the two, as who says. */
+bool acl_allows(const struct principal *who, acl_access access, const char *topic, bool retain);
 
 #endif

@@ -4,8 +4,8 @@
  *
  * Opened when it is first asked; opened again after a failure. Not thread-safe. May wait for the disk.
  */
-#ifndef BROKER_DIRECTORY_H
-#define BROKER_DIRECTORY_H
+#ifndef ACCESS_DIRECTORY_H
+#define ACCESS_DIRECTORY_H
 
 #include "api/store.h"
 #include "base/error.h"
@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 struct directory {
-    /** Makes the store that is read; what is needed for it is in arg. */
+    /** Makes the store that is read; what is needed for it is in arg. Null: store and conn are set, and not ours. */
     ferry_err (*open)(void *arg, struct store **ret_store);
     void *arg;
     struct store *store;     /* null: not open */

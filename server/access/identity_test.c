@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "identity.h"
+#include "access/identity.h"
 
 #include <string.h>
 

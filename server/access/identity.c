@@ -1,4 +1,4 @@
-#include "identity.h"
+#include "access/identity.h"
 
 #include "base/encode.h"
 

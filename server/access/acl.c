@@ -1,5 +1,6 @@
-#include "acl.h"
+#include "access/acl.h"
 
+#include "api/bus.h"
 #include "proto/topic.h"
 
 #include <string.h>
@@ -38,7 +39,7 @@ bool acl_service_allows(acl_access access, const char *topic, bool retain)
 {
     switch (access) {
     case ACL_PUBLISH:
-        return !retain && any_topic(FERRY_TOPIC_DOWN, topic);
+        return !retain && (any_topic(FERRY_TOPIC_DOWN, topic) || strcmp(topic, BUS_CONTROL_TOPIC) == 0);
     case ACL_RECEIVE:
         return any_topic(FERRY_TOPIC_UP, topic);
     case ACL_SUBSCRIBE:
@@ -46,4 +47,10 @@ bool acl_service_allows(acl_access access, const char *topic, bool retain)
         return strcmp(topic, FERRY_TOPIC_UP_FILTER) == 0;
     }
     return false;
+}
+
+bool acl_allows(const struct principal *who, acl_access access, const char *topic, bool retain)
+{
+    return who->service ? acl_service_allows(access, topic, retain)
+                        : acl_device_allows(&who->key, access, topic, retain);
 }

@@ -1,4 +1,4 @@
-#include "directory.h"
+#include "access/directory.h"
 
 static ferry_err ensure_open(struct directory *d)
 {
@@ -18,7 +18,7 @@ static ferry_err ensure_open(struct directory *d)
 
 void directory_close(struct directory *d)
 {
-    if (d->store == NULL)
+    if (d->store == NULL || d->open == NULL)
         return;
     d->store->ops->disconnect(d->conn);
     d->store->ops->close(d->store);
