@@ -293,6 +293,66 @@ auth_verdict auth_judge(struct auth *auth, const struct auth_request *request, s
     return verdict;
 }
 
+/* Those of the candidates that the client id may belong to come first; gives their number. */
+static size_t keep_named(struct device *candidates, size_t count, ferry_text client_id)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (identity_device_client_id_ok(&candidates[i].key, client_id))
+            candidates[kept++] = candidates[i];
+    return kept;
+}
+
+/* The devices that a user name may mean. */
+static ferry_err find_meant(struct auth *auth, const struct user_name *user, ferry_text client_id,
+                            struct device candidates[CANDIDATES_MAX], size_t *ret_count)
+{
+    char joined[IDENTITY_JOINED_MAX + 1];
+    ferry_err err;
+
+    if (user->kind == USER_PLAIN) {
+        *ret_count = 1;
+        return find_named(auth, user, &candidates[0]);
+    }
+    if (!ferry_text_copy(user->joined, joined, sizeof(joined)))
+        return FERRY_E_NOT_FOUND;
+    err = directory_find_joined(&auth->directory, joined, candidates, CANDIDATES_MAX, ret_count);
+    if (err == FERRY_OK)
+        *ret_count = keep_named(candidates, *ret_count, client_id);
+    return err;
+}
+
+auth_verdict auth_name(struct auth *auth, const struct auth_request *request, struct principal *ret_who,
+                       const char **reterr_why)
+{
+    bool certified = request->certificate.ptr != NULL && request->username.ptr == NULL;
+    struct user_name user = identity_parse_user(certified ? request->certificate : request->username);
+    struct device candidates[CANDIDATES_MAX];
+    struct principal who = {.service = false};
+    size_t count = 0;
+    auth_verdict verdict;
+    ferry_err err;
+
+    if (user.kind != USER_PLAIN && (certified || user.kind != USER_VENDOR)) {
+        *reterr_why = "the user name is no device";
+        return user.kind == USER_SERVICE ? AUTH_UNAVAILABLE : AUTH_REFUSED;
+    }
+    err = find_meant(auth, &user, request->client_id, candidates, &count);
+    if (err != FERRY_OK && err != FERRY_E_NOT_FOUND) {
+        *reterr_why = ferry_err_text(err);
+        return AUTH_UNAVAILABLE;
+    }
+    if (err == FERRY_E_NOT_FOUND || count == 0)
+        return refuse("unknown device", reterr_why);
+    if (count > 1)
+        return refuse("two devices have this name: the client id must be product/device", reterr_why);
+    verdict = admit(&candidates[0], request, &who, reterr_why);
+    if (verdict == AUTH_ACCEPTED)
+        *ret_who = who;
+    return verdict;
+}
+
 /* Is the secret that proved it still one of the device's? */
 static bool secret_may_stay(const struct device *device, struct principal *who, uint64_t now_ms)
 {

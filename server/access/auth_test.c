@@ -489,6 +489,39 @@ static void who_shows_a_certificate_and_a_password_must_be_one_device(void **sta
     assert_int_equal(judge_certificate(w, "pump/7", "ferryd", "one", "ferryd@1"), AUTH_REFUSED);
 }
 
+static auth_verdict name_of(struct world *w, const char *user, const char *client_id, struct principal *who)
+{
+    struct auth_request request = {.username = ferry_text_of(user), .client_id = ferry_text_of(client_id)};
+    const char *why;
+
+    return auth_name(&w->auth, &request, who, &why);
+}
+
+static void another_brokers_client_is_known_by_its_names(void **state)
+{
+    struct world *w = *state;
+    struct principal who;
+
+    assert_int_equal(name_of(w, "pump/7", "pump/7", &who), AUTH_ACCEPTED);
+    assert_true(device_key_equal(&who.key, &devices[0].device.key));
+    assert_int_equal(name_of(w, "pumpnew;a;b;", "pumpnew", &who), AUTH_ACCEPTED);
+    assert_true(device_key_equal(&who.key, &devices[3].device.key));
+    assert_int_equal(name_of(w, "pump7;a;b;", "pump/7", &who), AUTH_ACCEPTED);
+    assert_true(device_key_equal(&who.key, &devices[0].device.key));
+    assert_int_equal(name_of(w, "pump7;a;b;", "pum/p7", &who), AUTH_ACCEPTED);
+    assert_true(device_key_equal(&who.key, &devices[1].device.key));
+    assert_int_equal(name_of(w, "pump7;a;b;", "pump7", &who), AUTH_REFUSED); /* which of two? */
+    assert_int_equal(name_of(w, "pump/7", "pum/p7", &who), AUTH_REFUSED);
+    assert_int_equal(name_of(w, "pump/off", "pump/off", &who), AUTH_REFUSED);
+    assert_int_equal(name_of(w, "pumpoff;a;b;", "pumpoff", &who), AUTH_REFUSED);
+    assert_int_equal(name_of(w, "pump/9", "pump/9", &who), AUTH_REFUSED);
+    assert_int_equal(name_of(w, "pump/7", NULL, &who), AUTH_REFUSED);
+    assert_int_equal(name_of(w, NULL, "pump/7", &who), AUTH_REFUSED);
+    assert_int_equal(name_of(w, "ferryd", "ferryd@1", &who), AUTH_UNAVAILABLE);
+    w->fake.err = FERRY_E_BUSY;
+    assert_int_equal(name_of(w, "pump/7", "pump/7", &who), AUTH_UNAVAILABLE);
+}
+
 static void a_key_file_that_was_changed_is_read_again(void **state)
 {
     char path[] = "/tmp/ferry-keys-XXXXXX";
@@ -527,6 +560,7 @@ int main(void)
         RULE(a_connected_device_stays_while_what_proved_it_is_good),
         RULE(a_certificate_proves_the_device_that_it_names),
         RULE(who_shows_a_certificate_and_a_password_must_be_one_device),
+        RULE(another_brokers_client_is_known_by_its_names),
         RULE(a_key_file_that_was_changed_is_read_again),
     };
 #undef RULE

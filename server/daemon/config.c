@@ -45,8 +45,10 @@ static const struct ferry_setting table[] = {
     TEXT("broker-ca", broker_ca, NULL, "certificates (PEM) to trust for mqtts; else those of the system"),
     TEXT("mosquitto", mosquitto, "mosquitto", "program of the managed broker"),
     TEXT("broker-plugin", broker_plugin, NULL, "path of ferry_auth.so, when it is not where it was installed"),
-    FLAG("allow-plain-secret", allow_plain_secret, "managed broker: accept a device's secret itself as password. It "
-                                                   "can be read on the network unless something adds TLS"),
+    FLAG("allow-plain-secret", allow_plain_secret, "accept a device's secret itself as password also without TLS, "
+                                                   "where it can be read on the network"),
+    FLAG("mqtt-http", mqtt_http, "answer other brokers, on the API listener at /mqtt/auth and /mqtt/acl, who may "
+                                 "connect and use which topic"),
     TEXT("tls", tls, "auto", "which listeners speak TLS: all, none, or of mqtt,objects,api; auto: all when there is a "
                              "certificate"),
     TEXT("tls-cert", tls_cert, NULL, "certificate with its chain (PEM); else tls/server.pem in the data folder, which "

@@ -29,6 +29,7 @@ struct config {
     char *mosquitto;
     char *broker_plugin;
     bool allow_plain_secret;
+    bool mqtt_http;
     /* TLS */
     char *tls; /* "auto", or listeners: see config_listeners() */
     char *tls_cert, *tls_key, *tls_ca;

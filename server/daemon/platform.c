@@ -245,6 +245,8 @@ static ferry_err start_planes(struct platform *p)
         .object_size_max = p->config->object_size_max,
         .quota = p->config->quota,
         .seal_keys = &p->seal_keys,
+        .mqtt_http = p->config->mqtt_http,
+        .allow_plain_secret = p->config->allow_plain_secret,
         .version = FERRY_VERSION,
         .speaks_tls = (p->tls_listeners & CONFIG_API) != 0,
         .certificate = p->tls,

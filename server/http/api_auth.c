@@ -233,15 +233,12 @@ static bool check_caller(struct api_request *r, const char *cookie)
     return check_scope(r);
 }
 
-bool api_auth_check(struct api_request *r)
+static bool check_credential(struct api_request *r)
 {
     const char *header = api_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
     const char *cookie = header == NULL ? MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, API_COOKIE) : NULL;
     const char *text = header != NULL ? api_auth_token(header) : cookie;
 
-    note_address(r);
-    if (r->route->role == API_ROLE_OPEN)
-        return true;
     if (text == NULL || strlen(text) > API_TOKEN_MAX) {
         api_reply_problem(r, API_UNAUTHORIZED, NULL);
         return false;
@@ -254,4 +251,17 @@ bool api_auth_check(struct api_request *r)
         return false;
     }
     return api_store_ok(r, err, NULL) && check_caller(r, cookie);
+}
+
+bool api_auth_check(struct api_request *r)
+{
+    note_address(r);
+    return r->route->role == API_ROLE_OPEN || check_credential(r);
+}
+
+bool api_auth_check_role(struct api_request *r, api_role least)
+{
+    if (check_credential(r) && ((int)r->caller.role < (int)least || r->caller.scope[0] != '\0'))
+        api_reply_problem(r, API_FORBIDDEN, NULL);
+    return !api_replied(r);
 }

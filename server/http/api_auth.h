@@ -38,5 +38,7 @@ FERRY_MUST_CHECK ferry_err api_auth_hash(const char *text, uint8_t ret_hash[32])
  * Waits at most for one read of the store.
  */
 bool api_auth_check(struct api_request *r);
+/** @brief The same for another role than the route's. */
+bool api_auth_check_role(struct api_request *r, api_role least);
 
 #endif

@@ -1,6 +1,7 @@
 #include "api_exchange.h"
 
 #include "api_auth.h"
+#include "api_form.h"
 #include "api_readers.h"
 #include "api_routes.h"
 #include "http_address_rate.h"
@@ -117,6 +118,12 @@ static bool parse_body(struct api_request *r)
 {
     json_error_t error;
 
+    if (r->form) {
+        r->json = api_form_read(r->body.data, r->body.len);
+        if (r->json == NULL)
+            api_reply_problem(r, API_BAD_REQUEST, "The form has a bad escape, is no UTF-8 or has too many fields.");
+        return r->json != NULL;
+    }
     if (api_json_values_bound(r->body.data, r->body.len) > r->route->body_values_max) {
         api_reply_problem(r, API_TOO_LARGE, "The body has more values than this route takes.");
         return false;
@@ -218,9 +225,19 @@ static bool is_json(const char *type)
            (strncasecmp(type, json, sizeof json - 1) == 0 && strchr("; \t", type[sizeof json - 1]) != NULL);
 }
 
+static bool is_form(const char *type)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+
+    return type != NULL && strncasecmp(type, form, sizeof form - 1) == 0 && strchr("; \t", type[sizeof form - 1]) != NULL;
+}
+
 static bool check_body_head(struct api_request *r)
 {
+    const char *type = api_header(r, MHD_HTTP_HEADER_CONTENT_TYPE);
     uint64_t bytes = announced_bytes(r);
+
+    r->form = r->route->form && is_form(type);
 
     if (r->route->stream != NULL)
         return true;
@@ -230,7 +247,7 @@ static bool check_body_head(struct api_request *r)
         api_reply_problem(r, API_BAD_REQUEST, "This route takes no body.");
     else if (bytes > r->route->body_max)
         api_reply_problem(r, API_TOO_LARGE, NULL);
-    else if (r->route->body_max > 0 && !is_json(api_header(r, MHD_HTTP_HEADER_CONTENT_TYPE)))
+    else if (r->route->body_max > 0 && !r->form && !is_json(type))
         api_reply_problem(r, API_UNSUPPORTED_MEDIA_TYPE, NULL);
     return !api_replied(r);
 }

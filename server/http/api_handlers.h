@@ -83,6 +83,9 @@ json_t *api_json_scope(const char *scope);
 /** @brief The list (null: all) as a scope that the caller may give; false with a reply. */
 bool api_take_scope(struct api_request *r, json_t *products, char scope[SCOPE_SIZE]);
 
+void api_mqtt_auth(struct api_request *r);
+void api_mqtt_acl(struct api_request *r);
+
 void api_status_get(struct api_request *r);
 void api_metrics(struct api_request *r);
 void api_healthz(struct api_request *r);

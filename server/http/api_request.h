@@ -43,6 +43,8 @@ struct api_context {
     struct store *store;
     struct objects *objects;
     const struct seal_keys *seal_keys;
+    bool mqtt_http;          /**< other brokers may ask */
+    bool allow_plain_secret; /**< of their clients, a device may send its secret */
     uint64_t object_size_max;
     struct quota_limits quota;
     const char *version;
@@ -88,6 +90,7 @@ struct api_request {
     struct api_query query;
     struct ferry_buf body;
     json_t *json;              /**< of the body; null for a route without */
+    bool form;                 /**< the body was a form */
     struct api_intake *intake; /**< of a route with a stream */
     struct store_conn *conn;   /**< borrowed while a worker has the request */
     bool conn_broken;

@@ -61,6 +61,9 @@ const struct api_route api_routes[] = {
     {"DELETE", V1 "/uploads/{upload}", CHANGE, OF_PRODUCT, .run = api_upload_remove},
     {"GET", V1 "/uploads/{upload}/content", READ, OF_PRODUCT, .run = api_upload_content},
 
+    {"POST", "/mqtt/auth", OPEN, JSON_BODY, .form = true, .run = api_mqtt_auth},
+    {"POST", "/mqtt/acl", OPEN, JSON_BODY, .form = true, .run = api_mqtt_acl},
+
     {"POST", V1 "/session", OPEN, .body_max = API_SMALL_BODY_MAX, .body_values_max = API_BODY_VALUES_MAX, .slow = true,
      .run = api_session_add},
     {"GET", V1 "/session", READ, .scope = API_SCOPE_NONE, .run = api_session_get},

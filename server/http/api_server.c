@@ -229,6 +229,8 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .store = config->store,
         .objects = config->objects,
         .seal_keys = config->seal_keys,
+        .mqtt_http = config->mqtt_http,
+        .allow_plain_secret = config->allow_plain_secret,
         .object_size_max = config->object_size_max != 0 ? config->object_size_max : FERRY_OBJECT_SIZE_MAX,
         .quota = config->quota,
         .version = config->version,

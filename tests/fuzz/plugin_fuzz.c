@@ -63,7 +63,7 @@ int mosquitto_callback_unregister(mosquitto_plugin_id_t *id, int event, MOSQ_FUN
     return MOSQ_ERR_SUCCESS;
 }
 
-void mosquitto_log_printf(int level, const char *format, ...)
+__attribute__((format(printf, 2, 3))) void mosquitto_log_printf(int level, const char *format, ...)
 {
     char line[2048];
     va_list args;

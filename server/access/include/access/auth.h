@@ -57,6 +57,14 @@ auth_verdict auth_judge(struct auth *auth, const struct auth_request *request, s
                         const char **reterr_why);
 
 /**
+ * @brief Who is meant by the user name (or certificate) and client id of a client that another broker has let in, after
+ * auth_judge() had accepted it? Passwords are not looked at. A vendor's user name whose product and device cannot be told
+ * apart is refused unless the client id is {product}/{device}.
+ */
+auth_verdict auth_name(struct auth *auth, const struct auth_request *request, struct principal *ret_who,
+                       const char **reterr_why);
+
+/**
  * @brief May who has connected stay, after something about devices was changed? When the database cannot be read: yes.
  * Brings who->until_ms up to date. *reterr_why: as above.
  */
