@@ -89,6 +89,8 @@ ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_
 
 /* --- registry.c --------------------------------------------------------------------------------- */
 ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+/** The first message of a device that registered itself: it cannot do so again. */
+ferry_err registry_heard(struct engine *e, struct device *device);
 
 /* --- operators.c -------------------------------------------------------------------------------- */
 ferry_err operators_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);

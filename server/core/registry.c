@@ -98,6 +98,7 @@ static ferry_err device_rotate(struct engine *e, struct command *cmd, uint64_t n
         d->old_secret.len = 0;
     d->secret = secret;
     d->secret_no++;
+    d->unheard = false; /* the operator's word */
     err = e->store->device_set_secrets(e->conn, d);
     return err == FERRY_OK ? tell_broker(e, &d->key) : err;
 }
@@ -108,7 +109,27 @@ static ferry_err device_register(struct engine *e, struct command *cmd, uint64_t
     ferry_err err = e->store->product_get(e->conn, cmd->device.key.product, &product);
     if (err == FERRY_E_NOT_FOUND || (err == FERRY_OK && product.secret.len == 0))
         return engine_fail(cmd, FERRY_E_DENIED, "devices of product %s cannot register themselves", cmd->device.key.product);
-    return err == FERRY_OK ? device_add(e, cmd, now_ms) : err;
+    if (err != FERRY_OK)
+        return err;
+    cmd->device.unheard = true;
+    struct device known;
+    err = e->store->device_get(e->conn, &cmd->device.key, &known);
+    if (err == FERRY_E_NOT_FOUND)
+        return device_add(e, cmd, now_ms);
+    if (err != FERRY_OK)
+        return err;
+    if (!known.unheard || known.disabled)
+        return engine_fail(cmd, FERRY_E_DENIED, "device %s/%s is registered already", known.key.product, known.key.device);
+    known.secret = cmd->device.secret;
+    known.secret_no++;
+    err = e->store->device_set_secrets(e->conn, &known);
+    return err == FERRY_OK ? tell_broker(e, &known.key) : err;
+}
+
+ferry_err registry_heard(struct engine *e, struct device *device)
+{
+    device->unheard = false;
+    return e->store->device_set_secrets(e->conn, device);
 }
 
 static ferry_err resource_add(struct engine *e, struct command *cmd, uint64_t now_ms)

@@ -73,6 +73,10 @@ static ferry_err handle_message(struct engine *e, const struct device_message *m
         return refuse_stranger(e, m);
     if (err != FERRY_OK)
         return err;
+    if (device.unheard)
+        err = registry_heard(e, &device);
+    if (err != FERRY_OK)
+        return err;
     bool upload = m->msg.type == FERRY_MSG_CREATE_UPLOAD_TASK || m->msg.type == FERRY_MSG_REPORT_UPLOAD_PROGRESS;
     return upload ? uploads_on_message(e, m, now_ms) : downloads_on_message(e, m, now_ms);
 }

@@ -235,6 +235,7 @@ static ferry_err start_planes(struct platform *p)
         .engine = p->engine,
         .store = p->store,
         .objects = p->objects,
+        .seal_keys = &p->seal_keys,
         .tls = (p->tls_listeners & CONFIG_OBJECTS) != 0 ? p->tls : NULL,
     };
     struct api_server_config api = {

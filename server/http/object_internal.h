@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #define OBJECT_LOG "objects"
+#define OBJECT_REGISTER_PATH "/device/register" /* the vendor's */
 
 struct object_plane {
     struct object_plane_config cfg;
@@ -66,10 +67,13 @@ typedef enum {
 } object_step;
 
 struct object_upload;
+struct object_registration;
 
 struct object_request {
     struct object_plane *plane;
     struct object_connection *connection; /* null: no memory for it */
+    bool registers; /* it asks for /device/register */
+    bool post;
     object_address_verdict address_verdict;
     struct object_address address;
     object_request_method method;
@@ -90,6 +94,7 @@ struct object_request {
     struct object_entry *entry;
 
     struct object_upload *upload; /* null: none was begun */
+    struct object_registration *registration; /* likewise */
     uint64_t discarded_bytes;
     uint64_t discard_until_ms;
 };
@@ -134,6 +139,18 @@ bool object_upload_end(struct object_request *r, struct MHD_Connection *connecti
 ferry_err object_upload_result(const struct object_request *r, uint64_t *ret_at);
 /* The request is over. What came of an unfinished upload is kept (tus) or thrown away. */
 void object_upload_drop(struct object_request *r);
+
+/* object_register.c: a device registers itself with its product's secret. */
+
+/* The head: STEP_TAKE, or a refusal. */
+void object_register_begin(struct object_request *r, struct MHD_Connection *connection);
+/* Too long a body becomes a refusal, with STEP_DISCARD. */
+void object_register_bytes(struct object_request *r, const char *bytes, size_t len);
+/* The body is complete: STEP_WAIT, suspended; or STEP_ANSWER. False: the connection must be closed. */
+bool object_register_end(struct object_request *r, struct MHD_Connection *connection);
+/* After STEP_WAIT: decides the answer. */
+void object_register_decide(struct object_request *r);
+void object_register_drop(struct object_request *r);
 
 /* object_plane.c: the account of suspended connections. */
 bool object_plane_suspend(struct object_plane *plane, struct MHD_Connection *connection);

@@ -77,6 +77,7 @@ static void read_head(struct object_request *r, struct MHD_Connection *connectio
     const char *length = object_request_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH, texts[1]);
     const char *expect = object_request_header(connection, MHD_HTTP_HEADER_EXPECT, texts[2]);
     r->tus = object_request_has(connection, "Tus-Resumable");
+    r->post = strcmp(method, MHD_HTTP_METHOD_POST) == 0;
     if (r->tus && override != NULL && strcmp(method, MHD_HTTP_METHOD_POST) == 0)
         method = override;
     r->method = method_of(method);
@@ -123,6 +124,8 @@ static object_refusal judge(struct object_request *r, struct MHD_Connection *con
         return REFUSED_FRAMING;
     if (!object_admission_address(r->plane->admission, address_of(connection), ferry_mono_ms()))
         return REFUSED_RATE;
+    if (r->registers)
+        return r->post && r->plane->cfg.seal_keys != NULL ? REFUSED_NOT : REFUSED_PATH;
     object_refusal refusal = object_gate(r);
     return refusal == REFUSED_NOT ? admit(r) : refusal;
 }
@@ -140,7 +143,9 @@ static enum MHD_Result serve_head(struct object_request *r, struct MHD_Connectio
         object_connection_serves(r->plane->watch, r->connection, &r->address.task);
     r->refusal = judge(r, connection);
     r->step = STEP_ANSWER;
-    if (r->refusal == REFUSED_NOT && r->target.upload)
+    if (r->refusal == REFUSED_NOT && r->registers)
+        object_register_begin(r, connection);
+    else if (r->refusal == REFUSED_NOT && r->target.upload)
         object_intake(r, connection);
     else if (r->refusal == REFUSED_NOT)
         object_download(r, connection);
@@ -187,10 +192,21 @@ static enum MHD_Result on_bytes(struct object_request *r, struct MHD_Connection 
 {
     if (r->step != STEP_TAKE)
         return discard(r, connection, len);
-    object_upload_bytes(r, bytes, len);
+    if (r->registration != NULL)
+        object_register_bytes(r, bytes, len);
+    else
+        object_upload_bytes(r, bytes, len);
     if (r->step == STEP_DISCARD)
         start_discarding(r);
     return MHD_YES;
+}
+
+static enum MHD_Result take_end(struct object_request *r, struct MHD_Connection *connection)
+{
+    bool alive = r->registration != NULL ? object_register_end(r, connection) : object_upload_end(r, connection);
+    if (!alive)
+        return MHD_NO;
+    return r->step == STEP_ANSWER ? object_answer_queue(r, connection) : MHD_YES;
 }
 
 static enum MHD_Result on_call(struct object_request *r, struct MHD_Connection *connection, const char *method,
@@ -202,9 +218,12 @@ static enum MHD_Result on_call(struct object_request *r, struct MHD_Connection *
     case STEP_BODILESS:
         return serve_head(r, connection);
     case STEP_TAKE:
-        return object_upload_end(r, connection) ? MHD_YES : MHD_NO;
+        return take_end(r, connection);
     case STEP_WAIT:
-        object_intake_decide(r);
+        if (r->registration != NULL)
+            object_register_decide(r);
+        else
+            object_intake_decide(r);
         return object_answer_queue(r, connection);
     case STEP_DISCARD:
     case STEP_ANSWER:
@@ -243,6 +262,7 @@ static void *mhd_target(void *cls, const char *target, struct MHD_Connection *co
     r->plane = plane;
     r->connection = info != NULL ? info->socket_context : NULL;
     r->address_verdict = object_address_parse(target, &r->address);
+    r->registers = strcmp(target, OBJECT_REGISTER_PATH) == 0;
     return r;
 }
 
@@ -259,6 +279,7 @@ static void mhd_completed(void *cls, struct MHD_Connection *connection, void **r
     object_upload_drop(r);
     if (r->admitted)
         object_admission_end(r->plane->admission, &r->target.device, r->target.size);
+    object_register_drop(r);
     if (r->response != NULL && !r->response_is_shared)
         MHD_destroy_response(r->response);
     object_entry_release(r->entry);

@@ -184,6 +184,7 @@ static void assert_device_equal(const struct device *a, const struct device *b)
     assert_sealed_equal(&a->old_secret, &b->old_secret);
     assert_int_equal(a->old_until_ms, b->old_until_ms);
     assert_int_equal(a->secret_no, b->secret_no);
+    assert_int_equal(a->unheard, b->unheard);
     assert_int_equal(a->disabled, b->disabled);
     assert_int_equal(a->created_ms, b->created_ms);
 }
@@ -191,7 +192,7 @@ static void assert_device_equal(const struct device *a, const struct device *b)
 static void device_needs_its_product_and_is_added_once(void **state)
 {
     struct fixture *f = *state;
-    struct device d = {.key = {"p", "d"}, .secret.len = 32, .created_ms = 77, .disabled = true, .secret_no = 1}, got;
+    struct device d = {.key = {"p", "d"}, .secret.len = 32, .created_ms = 77, .disabled = true, .secret_no = 1, .unheard = true}, got;
 
     for (unsigned i = 0; i < d.secret.len; i++)
         d.secret.bytes[i] = (uint8_t)(i * 9); /* begins with a NUL */
@@ -324,7 +325,7 @@ static void secrets_of_a_device_are_replaced_together(void **state)
 {
     struct fixture *f = *state;
     struct device d = {.key = {"p", "d"}, .secret = {3, {7, 8, 9}}, .old_secret = {2, {5, 6}}, .old_until_ms = 99,
-                       .secret_no = 2}, got;
+                       .secret_no = 2, .unheard = true}, got;
 
     add_product(f, "p");
     expect(FERRY_E_NOT_FOUND, DO(f, device_set_secrets, &d));
@@ -343,6 +344,7 @@ static void secrets_of_a_device_are_replaced_together(void **state)
     expect(FERRY_E_ARG, DO(f, device_set_secrets, &d));
     d.old_secret.len = 0;
     d.old_until_ms = 0;
+    d.unheard = false;
     ok(DO(f, device_set_secrets, &d));
     ok(SEE(f, device_get, &d.key, &got));
     assert_device_equal(&got, &d);

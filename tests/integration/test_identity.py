@@ -71,10 +71,10 @@ def make_it_old(platform, secrets):
                        (base64.b64decode(secret), product, device))
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
-        for column in ("old_secret", "old_until_ms", "secret_no"):
+        for column in ("old_secret", "old_until_ms", "secret_no", "unheard"):
             db.execute(f"ALTER TABLE device DROP COLUMN {column}")
         db.execute("ALTER TABLE product DROP COLUMN secret")
-        db.execute("PRAGMA user_version = 1")
+        db.execute("PRAGMA user_version = 2")
     db.close()
     (platform.data / "secrets.key").unlink()
 

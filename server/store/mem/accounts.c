@@ -201,6 +201,7 @@ ferry_err smem_device_set_secrets(struct store_conn *c, const struct device *d)
     row.device.old_secret = d->old_secret;
     row.device.old_until_ms = d->old_until_ms;
     row.device.secret_no = d->secret_no;
+    row.device.unheard = d->unheard;
     return smem_change_put(c, SMEM_DEVICES, &row);
 }
 

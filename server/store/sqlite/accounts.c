@@ -175,6 +175,7 @@ static void read_device(struct query *q, void *row)
     read_sealed(q, &d->old_secret);
     d->old_until_ms = sq_query_get_u64(q);
     d->secret_no = sq_query_get_u32(q);
+    d->unheard = sq_query_get_bool(q);
 }
 
 static void bind_key(struct query *q, const struct device_key *key)
@@ -194,6 +195,7 @@ static ferry_err add_device(struct store_conn *c, const struct device *d)
     bind_sealed(&q, &d->old_secret);
     sq_query_u64(&q, d->old_until_ms);
     sq_query_int(&q, d->secret_no);
+    sq_query_int(&q, d->unheard);
     return sq_query_run_one(&q); /* nothing is inserted when there is no such product */
 }
 
@@ -216,6 +218,7 @@ static ferry_err set_device_secrets(struct store_conn *c, const struct device *d
     bind_sealed(&q, &d->old_secret);
     sq_query_u64(&q, d->old_until_ms);
     sq_query_int(&q, d->secret_no);
+    sq_query_int(&q, d->unheard);
     return sq_query_run_one(&q);
 }
 

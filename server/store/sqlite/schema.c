@@ -154,6 +154,7 @@ const char *const sq_schema_steps[] = {
     "ALTER TABLE device ADD COLUMN old_secret BLOB NOT NULL DEFAULT x'';"
     "ALTER TABLE device ADD COLUMN old_until_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE device ADD COLUMN secret_no INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE device ADD COLUMN unheard INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE product ADD COLUMN secret BLOB NOT NULL DEFAULT x'';",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);

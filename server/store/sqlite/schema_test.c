@@ -99,7 +99,7 @@ static void database_of_another_program_is_refused(void **state)
 
 #define ROWS_OF_4 \
     "INSERT INTO product VALUES ('p', 1, x'');" \
-    "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1);" \
+    "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
     ROWS_OF_ALL
 
 #define ROWS_OF_ALL \

@@ -38,20 +38,21 @@
                       " AND NOT EXISTS (SELECT 1 FROM upload WHERE product = ?1)"                 \
                       " AND NOT EXISTS (SELECT 1 FROM download WHERE product = ?1)")              \
     BOTH_WAYS(X, PRODUCT_LIST, "SELECT " PRODUCT_COLUMNS " FROM product WHERE name >= ?1 AND name < ?2", "name") \
-    X(DEVICE_ADD, "INSERT INTO device SELECT name, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM product"       \
+    X(DEVICE_ADD, "INSERT INTO device SELECT name, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM product"   \
                   " WHERE name = ?1")                                                             \
     X(DEVICE_GET, "SELECT " DEVICE_COLUMNS " FROM device WHERE product = ? AND name = ?")         \
     X(DEVICE_FIND_JOINED, "SELECT " DEVICE_COLUMNS " FROM device INDEXED BY device_joined"        \
                           " WHERE product || name = ? ORDER BY product LIMIT ?")                  \
     X(DEVICE_SET_DISABLED, "UPDATE device SET disabled = ?3 WHERE product = ?1 AND name = ?2")    \
-    X(DEVICE_SET_SECRETS, "UPDATE device SET secret = ?3, old_secret = ?4, old_until_ms = ?5, secret_no = ?6" \
+    X(DEVICE_SET_SECRETS, "UPDATE device SET secret = ?3, old_secret = ?4, old_until_ms = ?5, secret_no = ?6," \
+                          " unheard = ?7"                                                       \
                           " WHERE product = ?1 AND name = ?2")                                    \
     X(DEVICE_REMOVE, "DELETE FROM device WHERE product = ? AND name = ?")                         \
     BOTH_WAYS(X, DEVICE_LIST, "SELECT " DEVICE_COLUMNS " FROM device"                             \
                               " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name")
 
 #define PRODUCT_COLUMNS "name, created_ms, secret"
-#define DEVICE_COLUMNS "product, name, secret, disabled, created_ms, old_secret, old_until_ms, secret_no"
+#define DEVICE_COLUMNS "product, name, secret, disabled, created_ms, old_secret, old_until_ms, secret_no, unheard"
 
 #define RESOURCE_COLUMNS "id, product, name, size, md5, sha256, created_ms"
 

@@ -47,6 +47,7 @@ struct device {
     struct sealed old_secret; /**< the one before: good until old_until_ms */
     uint64_t old_until_ms;
     uint32_t secret_no;       /**< 1, and one more with each new secret */
+    bool unheard;             /**< it registered itself, and no message of it has come yet: it may register again */
 };
 
 /** @brief One version of a file that the platform holds for a product. Its object's key is its id. */

@@ -137,7 +137,7 @@ struct store_ops {
     ferry_err (*device_find_joined)(struct store_conn *c, const char *text, struct device *out, size_t cap,
                                     size_t *ret_count);
     ferry_err (*device_set_disabled)(struct store_conn *c, const struct device_key *key, bool disabled);
-    /** Replaces secret, old_secret, old_until_ms and secret_no of the device with that key. @retval FERRY_E_ARG too long */
+    /** Replaces secret, old_secret, old_until_ms, secret_no and unheard of the device with that key. @retval FERRY_E_ARG too long */
     ferry_err (*device_set_secrets)(struct store_conn *c, const struct device *d);
     /** Removes the device, not its tasks. */
     ferry_err (*device_remove)(struct store_conn *c, const struct device_key *key);

@@ -60,7 +60,8 @@ typedef enum {
     CMD_DEVICE_DISABLE,    /**< device.key, device.disabled. E_NOT_FOUND */
     CMD_DEVICE_ROTATE,     /**< device.key, its new device.secret; device.old_until_ms: how long the present one is good
                                 besides, in ms. device out. E_NOT_FOUND */
-    CMD_DEVICE_REGISTER,   /**< as CMD_DEVICE_ADD, of a product that has a secret. E_DENIED it has none */
+    CMD_DEVICE_REGISTER,   /**< device with its secret: it registers itself, once more if it was not heard since.
+                                E_DENIED the product has no secret, or the device is there */
     CMD_PRODUCT_SECRET,    /**< product.name, product.secret (none: length 0). E_NOT_FOUND */
     CMD_RESOURCE_ADD,      /**< resource; its object is there already. E_NOT_FOUND product, E_QUOTA the quota */
     CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */

@@ -9,6 +9,7 @@
 #ifndef HTTP_OBJECT_PLANE_H
 #define HTTP_OBJECT_PLANE_H
 
+#include "access/seal.h"
 #include "api/objects.h"
 #include "api/store.h"
 #include "base/error.h"
@@ -60,6 +61,7 @@ struct object_plane_config {
     struct http_tls *tls; /**< null: plain HTTP; must outlive the plane */
     struct object_plane_limits limits;
     uint64_t device_bytes_max; /**< of the files that one device transfers at a time; one may always; 0: no limit */
+    const struct seal_keys *seal_keys; /**< what secrets are sealed with; null: no device registers itself */
 };
 
 /**
