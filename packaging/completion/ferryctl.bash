@@ -5,8 +5,10 @@ _ferryctl() {
   local flags=' --json --help --version -h -V --all --all-versions --force --wait '
   local -A options=(
     ['product add']='' ['product list']='--limit -n' ['product rm']=''
+    ['product open']='' ['product close']=''
     ['device add']='--device-info --secret-file' ['device list']='--limit -n --prefix' ['device show']=''
     ['device rm']='' ['device disable']='' ['device enable']=''
+    ['device rotate']='--overlap --device-info --secret-file'
     ['resource add']='--name' ['resource list']='--limit -n --prefix' ['resource show']=''
     ['resource get']='--output -o' ['resource rm']='--all-versions'
     ['deploy']='--device --devices-file --all --rate --timeout --force --wait'

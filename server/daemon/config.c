@@ -221,7 +221,7 @@ static bool make_options(struct argp_option *options, char *docs[SETTINGS])
 
 static void parse_flags(int argc, char **argv, struct flags *flags)
 {
-    struct argp_option options[SETTINGS + 5] = {{0}};
+    struct argp_option options[SETTINGS + 6] = {{0}};
     char *docs[SETTINGS] = {NULL};
     const struct argp argp = {
         .options = options,

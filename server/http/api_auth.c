@@ -217,7 +217,7 @@ static bool check_scope(struct api_request *r)
     return false;
 }
 
-static bool check_caller(struct api_request *r, const char *cookie)
+static bool check_caller(struct api_request *r, const char *cookie, api_role least)
 {
     uint64_t now_ms = engine_now_ms(r->shared->engine);
 
@@ -225,7 +225,7 @@ static bool check_caller(struct api_request *r, const char *cookie)
         api_reply_problem(r, r->caller.by_session ? API_UNAUTHORIZED : API_TOKEN_EXPIRED, NULL);
     else if (r->caller.by_session && !check_session(r, cookie, now_ms))
         return false;
-    else if (r->route->role == API_ROLE_UNSET || (int)r->caller.role < (int)r->route->role)
+    else if (least == API_ROLE_UNSET || (int)r->caller.role < (int)least)
         api_reply_problem(r, API_FORBIDDEN, NULL);
     if (api_replied(r))
         return false;
@@ -233,7 +233,7 @@ static bool check_caller(struct api_request *r, const char *cookie)
     return check_scope(r);
 }
 
-static bool check_credential(struct api_request *r)
+static bool check_credential(struct api_request *r, api_role least)
 {
     const char *header = api_header(r, MHD_HTTP_HEADER_AUTHORIZATION);
     const char *cookie = header == NULL ? MHD_lookup_connection_value(r->connection, MHD_COOKIE_KIND, API_COOKIE) : NULL;
@@ -250,18 +250,18 @@ static bool check_credential(struct api_request *r)
         api_reply_problem(r, API_UNAUTHORIZED, NULL);
         return false;
     }
-    return api_store_ok(r, err, NULL) && check_caller(r, cookie);
+    return api_store_ok(r, err, NULL) && check_caller(r, cookie, least);
 }
 
 bool api_auth_check(struct api_request *r)
 {
     note_address(r);
-    return r->route->role == API_ROLE_OPEN || check_credential(r);
+    return r->route->role == API_ROLE_OPEN || check_credential(r, r->route->role);
 }
 
 bool api_auth_check_role(struct api_request *r, api_role least)
 {
-    if (check_credential(r) && ((int)r->caller.role < (int)least || r->caller.scope[0] != '\0'))
-        api_reply_problem(r, API_FORBIDDEN, NULL);
+    if (check_credential(r, least) && r->caller.scope[0] != '\0')
+        api_reply_problem(r, API_FORBIDDEN, "This needs a role for all products.");
     return !api_replied(r);
 }

@@ -91,6 +91,13 @@ static ferry_err find(struct object_request *r, struct found *ret)
     return err;
 }
 
+uint64_t object_gate_revocations(struct object_plane *plane)
+{
+    struct engine_stats stats;
+    engine_get_stats(plane->cfg.engine, &stats);
+    return stats.revocations_total;
+}
+
 bool object_gate_may_go_on(struct object_plane *plane, const ferry_id *task)
 {
     const struct store_ops *ops = plane->cfg.store->ops;

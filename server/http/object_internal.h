@@ -83,6 +83,7 @@ struct object_request {
     bool well_framed;
     bool expects_continue;
     bool tus; /* Tus-Resumable is given */
+    uint64_t revocations; /* as the engine had counted before the right was looked up */
     struct object_target target;
     bool admitted; /* the device's share has it, until the request is over */
 
@@ -101,6 +102,8 @@ struct object_request {
 
 /* object_gate.c: who may do what. REFUSED_NOT: go on, the target is filled in. */
 object_refusal object_gate(struct object_request *r);
+/* The engine's count of what may have taken rights away. */
+uint64_t object_gate_revocations(struct object_plane *plane);
 /* May a transfer go on that was let in before? When that cannot be found out: yes. */
 bool object_gate_may_go_on(struct object_plane *plane, const ferry_id *task);
 

@@ -139,7 +139,8 @@ static void start_discarding(struct object_request *r)
 /* The head is known: what follows? */
 static enum MHD_Result serve_head(struct object_request *r, struct MHD_Connection *connection)
 {
-    if (r->address_verdict == OBJECT_ADDRESS_GOOD)
+    r->revocations = object_gate_revocations(r->plane);
+    if (r->address_verdict == OBJECT_ADDRESS_GOOD && r->method == METHOD_GET)
         object_connection_serves(r->plane->watch, r->connection, &r->address.task);
     r->refusal = judge(r, connection);
     r->step = STEP_ANSWER;
@@ -327,7 +328,8 @@ __attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char 
 
 /* --- life ----------------------------------------------------------------------------------------- */
 
-/* The engine has taken rights away: who is served without one is cut. */
+/* The engine has taken rights away: who is sent an object without one is cut. Who sends one hears a refusal
+ * (object_upload.c): no answer at all is a success for a vendor device. */
 static void cut_revoked(struct object_plane *plane)
 {
     size_t cap = object_watch_tasks(plane->watch, NULL, 0);
@@ -344,11 +346,10 @@ static void cut_revoked(struct object_plane *plane)
 static void on_tick(void *arg)
 {
     struct object_plane *plane = arg;
-    struct engine_stats stats;
-    engine_get_stats(plane->cfg.engine, &stats);
-    if (stats.revocations_total != plane->revocations)
+    uint64_t revocations = object_gate_revocations(plane);
+    if (revocations != plane->revocations)
         cut_revoked(plane);
-    plane->revocations = stats.revocations_total;
+    plane->revocations = revocations;
     object_cache_tick(plane->cache);
 }
 

@@ -272,6 +272,10 @@ static void give_up(struct object_request *r)
 void object_upload_bytes(struct object_request *r, const char *bytes, size_t len)
 {
     struct object_upload *u = r->upload;
+    uint64_t revocations = object_gate_revocations(r->plane);
+    if (revocations != r->revocations && !object_gate_may_go_on(r->plane, &r->target.task))
+        atomic_store(&u->revoked, true);
+    r->revocations = revocations;
     if (atomic_load(&u->revoked)) {
         r->refusal = REFUSED_CANCELLED;
         give_up(r);

@@ -52,7 +52,7 @@ bool object_connection_is_extra(const struct object_connection *connection);
 /** @brief The upload whose partial object it writes; null: none any more. */
 void object_connection_writes(struct object_watch *watch, struct object_connection *connection, const ferry_id *key);
 
-/** @brief The task that its request is about; null: none any more. Said before the right to it is looked up, so that
+/** @brief The download task that its request is about; null: none any more. Said before the right to it is looked up, so that
  *  no loss of the right is missed. */
 void object_connection_serves(struct object_watch *watch, struct object_connection *connection, const ferry_id *task);
 
