@@ -13,7 +13,7 @@
 #define INSTALLATION "installation"
 #define TOKEN_MADE "admin_token_made"
 #define TOKEN_PREFIX "ferry_"
-/* Its '@' keeps it apart from every device's client id (broker/identity.h). */
+/* Its '@' keeps it apart from every device's client id (access/identity.h). */
 #define CLIENT_ID_PREFIX "ferryd@"
 
 enum { INSTALLATION_BYTES = 6, TOKEN_BYTES = 32, TOKEN_SIZE = 64, TOKEN_FILE_MAX = 256 };
