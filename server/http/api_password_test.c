@@ -1,11 +1,10 @@
 #include "api_password.h"
 
-#include "base/system.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -26,14 +25,23 @@ static void password_is_known_by_its_hash_alone(void **state)
     assert_false(api_password_check("correct horse", "no hash"));
 }
 
+/* Of this thread alone: other work on the machine must not decide. */
+static uint64_t cpu_ms(void)
+{
+    struct timespec t;
+
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t), 0);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
 static uint64_t duration_ms(const char *hash)
 {
     uint64_t best = UINT64_MAX;
 
     for (int i = 0; i < 3; i++) {
-        uint64_t start = ferry_mono_ms();
+        uint64_t start = cpu_ms();
         assert_false(api_password_check("wrong", hash));
-        uint64_t took = ferry_mono_ms() - start;
+        uint64_t took = cpu_ms() - start;
         best = took < best ? took : best;
     }
     return best;
