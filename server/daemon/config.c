@@ -81,7 +81,7 @@ static const struct ferry_setting table[] = {
     UINT("api-requests-per-minute", api_requests_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
          "requests of one address to it, evenly or at once; 0: no limit"),
 
-    UINT("device-requests-per-minute", device_requests_per_min, "600", 0, FERRY_RATE_PER_MINUTE_MAX,
+    UINT("device-requests-per-minute", device_requests_per_min, "6000", 0, FERRY_RATE_PER_MINUTE_MAX,
          "MQTT requests of one device, evenly or at once; more are answered with busy; 0: no limit"),
     UINT("device-transfers-per-minute", device_transfers_per_min, "6000", 0, FERRY_RATE_PER_MINUTE_MAX,
          "HTTP requests with URLs of one device; 0: no limit"),

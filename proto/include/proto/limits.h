@@ -27,7 +27,7 @@
 #define FERRY_OBJECT_SIZE_MAX (5ull << 30) /* bytes of one object (setting) */
 #define FERRY_UPLOADS_OPEN_MAX 16     /* open upload tasks of one device */
 #define FERRY_INBOX_MAX 65536         /* commands that wait for the engine (setting) */
-#define FERRY_DEVICE_REQUESTS_PER_MIN 600 /* MQTT requests of one device, evenly or at once; a vendor device sends two a second (setting) */
+#define FERRY_DEVICE_REQUESTS_PER_MIN 6000 /* MQTT requests of one device, evenly or at once: small files one after the other (setting) */
 #define FERRY_DEVICE_TRANSFERS_PER_MIN 6000 /* HTTP requests with URLs of one device: chunks and ranges (setting) */
 #define FERRY_DEVICE_TRANSFERS_MAX 32 /* ... of these at a time (setting) */
 #define FERRY_DEVICE_IN_FLIGHT_MAX (10ull << 30) /* bytes of the files that these carry; one file may always (setting) */
