@@ -5,6 +5,7 @@ device/src/snapshot_test.c turns every bit and forges fields; here the command m
 import contextlib
 import os
 import signal
+import time
 
 import pytest
 from device_command import DONE, FAILED, Command
@@ -185,9 +186,10 @@ class InterruptedUpload:
         self.file = folder / "a.bin"
         self.body = os.urandom(SIZE)
         self.file.write_bytes(self.body)
-        platform.faults.extend([None, Stall(MIB, 1)])
+        platform.faults.extend([None, Stall(MIB, 4)])
         process = self.device.start("upload", self.file)
         wait_for(lambda: len(platform.requests) == 2, what="the upload's beginning")
+        time.sleep(1.5)  # until the bytes before the stall are there
         process.kill()
         self.device.end(process)
         self.good = self.snapshot.read_bytes()

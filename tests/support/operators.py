@@ -33,6 +33,14 @@ class Caller:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def every_page(self, path):
+        page = self.get(path, limit=250)
+        items = page["items"]
+        while page["next"]:
+            page = self.get(path, limit=250, cursor=page["next"])
+            items += page["items"]
+        return items
+
     def log_in(self, user, password=PASSWORD, **options):
         """The answer; afterwards the caller is the user if it was let in."""
         answer = self("POST", "/session", json={"user": user, "password": password}, csrf=False, **options)
