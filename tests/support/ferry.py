@@ -436,10 +436,15 @@ class Platform:
         env.setdefault("ASAN_OPTIONS", f"detect_leaks=1:exitcode={SANITIZER_EXIT}")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         env.update(self._env)
-        if SANITIZED:
-            env["LD_PRELOAD"] = sanitizer_preload(env.get("LD_PRELOAD"))
-            env["LSAN_OPTIONS"] = f"suppressions={SOURCE_DIR / 'tests/support/lsan.supp'}:print_suppressions=0"
-        return env
+        return env | sanitizer_environment(env.get("LD_PRELOAD"))
+
+
+def sanitizer_environment(preload=None):
+    """What a broker needs that loads a plugin of this build."""
+    if not SANITIZED:
+        return {}
+    return {"LD_PRELOAD": sanitizer_preload(preload),
+            "LSAN_OPTIONS": f"suppressions={SOURCE_DIR / 'tests/support/lsan.supp'}:print_suppressions=0"}
 
 
 def sanitizer_preload(others=None):

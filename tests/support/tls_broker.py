@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import tempfile
 
-from ferry import program, wait_for
+from ferry import program, sanitizer_environment, wait_for
 from fake_platform import free_port
 
 PASSWORD = "password of the platform in this test"
@@ -96,7 +96,7 @@ plugin_opt_allow_plain_secret {"true" if tls or allow_plain_secret else "false"}
 
     def start(self):
         self._process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.folder / "mosquitto.conf"],
-                                         stderr=subprocess.DEVNULL)
+                                         stderr=subprocess.DEVNULL, env=os.environ | sanitizer_environment())
         wait_for(lambda: "running" in self.log() or not self.running, 10, "the broker")
         assert self.running, self.log()
 
