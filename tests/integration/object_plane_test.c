@@ -214,6 +214,8 @@ static void task_removed_while_its_bytes_arrive_is_404_and_leaves_no_object(void
     answer_expect(client_read(fd, false, 0), 404, "NoSuchKey");
     close(fd);
     assert_false(world_has_object(w, &w->upload));
+    for (unsigned i = 0; i < 200 && world_temporary_files(w) != 0; i++) /* thrown away behind the answer */
+        usleep(10 * 1000);
     assert_int_equal(world_temporary_files(w), 0);
 }
 
