@@ -219,9 +219,23 @@ static bool make_options(struct argp_option *options, char *docs[SETTINGS])
     return true;
 }
 
+/* What is no setting, and the end of the list. */
+static const struct argp_option actions[] = {
+    {.name = "config", .key = KEY_CONFIG, .arg = "FILE", .doc = "settings, one name = value on each line"},
+    {.name = "new-admin-token", .key = KEY_NEW_ADMIN_TOKEN, .group = -1,
+     .doc = "replace the operator's first token, write it to admin.token, and end"},
+    {.name = "new-url-key", .key = KEY_NEW_URL_KEY, .arg = "WHEN", .group = -1,
+     .doc = "make a new key that signs object URLs, and end. WHEN: overlap (URLs that were given out stay good until "
+            "they expire) or at-once (they are refused)"},
+    {.name = "rotate-secrets-key", .key = KEY_ROTATE_SECRETS_KEY, .group = -1,
+     .doc = "seal all secrets with a new key, write it to secrets.key, and end"},
+    {.name = "version", .key = KEY_VERSION, .doc = "print the version", .group = -1},
+    {0},
+};
+
 static void parse_flags(int argc, char **argv, struct flags *flags)
 {
-    struct argp_option options[SETTINGS + 6] = {{0}};
+    struct argp_option options[SETTINGS + sizeof(actions) / sizeof(actions[0])];
     char *docs[SETTINGS] = {NULL};
     const struct argp argp = {
         .options = options,
@@ -232,20 +246,7 @@ static void parse_flags(int argc, char **argv, struct flags *flags)
                "times take s, m, h, d.",
     };
 
-    options[SETTINGS] = (struct argp_option){
-        .name = "config", .key = KEY_CONFIG, .arg = "FILE", .doc = "settings, one name = value on each line"};
-    options[SETTINGS + 1] = (struct argp_option){
-        .name = "new-admin-token", .key = KEY_NEW_ADMIN_TOKEN,
-        .doc = "replace the operator's first token, write it to admin.token, and end", .group = -1};
-    options[SETTINGS + 2] = (struct argp_option){
-        .name = "new-url-key", .key = KEY_NEW_URL_KEY, .arg = "WHEN",
-        .doc = "make a new key that signs object URLs, and end. WHEN: overlap (URLs that were given out stay good "
-               "until they expire) or at-once (they are refused)", .group = -1};
-    options[SETTINGS + 3] = (struct argp_option){
-        .name = "rotate-secrets-key", .key = KEY_ROTATE_SECRETS_KEY,
-        .doc = "seal all secrets with a new key, write it to secrets.key, and end", .group = -1};
-    options[SETTINGS + 4] =
-        (struct argp_option){.name = "version", .key = KEY_VERSION, .doc = "print the version", .group = -1};
+    memcpy(options + SETTINGS, actions, sizeof(actions));
     argp_err_exit_status = CONFIG_EXIT_USAGE;
     if (!make_options(options, docs)) {
         (void)fprintf(stderr, "ferryd: out of memory\n");

@@ -48,6 +48,7 @@ bool api_fault_set(struct api_fault *fault, api_problem problem, const char *fie
     va_list args;
 
     fault->problem = problem;
+    fault->retry_after_s = 0;
     (void)snprintf(fault->field, sizeof fault->field, "%s", field);
     end_at_character(fault->field);
     va_start(args, format);

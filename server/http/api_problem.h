@@ -9,6 +9,7 @@
 #include "proto/limits.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* name, code in the answer, HTTP status, what it says when nothing better is known */
 #define API_PROBLEM_LIST(X)                                                                       \
@@ -67,6 +68,7 @@ struct api_fault {
     api_problem problem;
     char field[FERRY_IDENT_MAX + 1]; /**< which field, parameter or header; "" when none */
     char detail[API_DETAIL_SIZE];    /**< one sentence; "": the one of the list */
+    uint64_t retry_after_s;          /**< with 429 and 503: when it is worth trying again; 0: soon */
 };
 
 /** @brief Fills a fault; a longer field or detail is cut at a character. Returns false, for "return api_fault_set(…)". */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RETRY_AFTER_S "1"
+enum { RETRY_SOON_S = 1 };
 
 static bool add_header(struct MHD_Response *response, const char *name, const char *value)
 {
@@ -96,6 +96,14 @@ void api_reply_nothing(struct api_request *r)
     api_reply_bytes(r, MHD_HTTP_NO_CONTENT, NULL, "", 0);
 }
 
+static void add_retry_after(struct MHD_Response *response, uint64_t seconds)
+{
+    char text[24];
+
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)(seconds != 0 ? seconds : RETRY_SOON_S));
+    (void)add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, text);
+}
+
 void api_reply_fault(struct api_request *r, const struct api_fault *fault)
 {
     const struct api_problem_info *info = api_problem_info(fault->problem);
@@ -107,7 +115,7 @@ void api_reply_fault(struct api_request *r, const struct api_fault *fault)
         (void)json_object_set_new(body, "field", json_string(fault->field));
     send_json(r, info->status, "application/problem+json", body);
     if (r->response != NULL && (info->status == MHD_HTTP_SERVICE_UNAVAILABLE || info->status == MHD_HTTP_TOO_MANY_REQUESTS))
-        (void)add_header(r->response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER_S);
+        add_retry_after(r->response, fault->retry_after_s);
     if (r->response != NULL && info->status == MHD_HTTP_UNAUTHORIZED)
         (void)add_header(r->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"ferry\"");
 }

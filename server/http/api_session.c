@@ -90,16 +90,11 @@ static void set_cookie(struct api_request *r, const char *value, uint64_t life_s
 
 static void say_wait(struct api_request *r, uint64_t until_ms, uint64_t now_ms)
 {
-    char seconds[24];
+    struct api_fault fault;
 
-    (void)snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)((until_ms - now_ms + 999) / 1000));
-    api_reply_problem(r, API_TOO_MANY_ATTEMPTS, NULL);
-    if (r->response == NULL)
-        return;
-    const char *usual = MHD_get_response_header(r->response, MHD_HTTP_HEADER_RETRY_AFTER);
-    if (usual != NULL)
-        (void)MHD_del_response_header(r->response, MHD_HTTP_HEADER_RETRY_AFTER, usual);
-    (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    (void)api_fault_set(&fault, API_TOO_MANY_ATTEMPTS, "", "%s", "");
+    fault.retry_after_s = (until_ms - now_ms + 999) / 1000;
+    api_reply_fault(r, &fault);
 }
 
 /* True when an attempt may be looked at. */
