@@ -61,21 +61,11 @@ static int open_and_run(const struct ferry_line *line, const struct ferry_config
     struct ferry *ferry = NULL;
     char message[FERRY_MESSAGE_SIZE];
     bool up = line->command == COMMAND_UPLOAD;
-    struct ferry_options options = {
-        .product = config->product,
-        .device = config->device,
-        .secret = config->secret,
-        .broker = config->broker,
-        .state_dir = config->state_dir,
-        .ca_file = config->ca_file,
-        .cert_file = config->cert_file,
-        .key_file = config->key_file,
-        .rate_bytes_per_s = config->limit_rate,
-        .give_up_ms = config->give_up_s * 1000,
-        .progress = ferry_show_progress,
-        .user = &show,
-    };
+    struct ferry_options options = ferry_config_options(config);
 
+    options.give_up_ms = config->give_up_s * 1000;
+    options.progress = ferry_show_progress;
+    options.user = &show;
     if (config->warning != NULL)
         ferry_say(SAY_WARNING, "warning: %s", config->warning);
     ferry_show_init(&show, config->json, false, config->broker);

@@ -89,21 +89,14 @@ static void on_progress(void *user, ferry_lane lane, const ferry_lane_status *st
 
 static struct ferry_options options_of(struct agent *a, const struct ferry_config *config, const char *state_dir)
 {
-    return (struct ferry_options){
-        .product = config->product,
-        .device = config->device,
-        .secret = config->secret,
-        .broker = config->broker,
-        .state_dir = state_dir,
-        .ca_file = config->ca_file,
-        .cert_file = config->cert_file,
-        .key_file = config->key_file,
-        .rate_bytes_per_s = config->limit_rate,
-        .give_up_ms = FERRY_FOR_EVER,
-        .confirm_ms = FERRY_FOR_EVER,
-        .progress = on_progress,
-        .user = a,
-    };
+    struct ferry_options options = ferry_config_options(config);
+
+    options.state_dir = state_dir;
+    options.give_up_ms = FERRY_FOR_EVER;
+    options.confirm_ms = FERRY_FOR_EVER;
+    options.progress = on_progress;
+    options.user = a;
+    return options;
 }
 
 static void close_library(struct agent *a)

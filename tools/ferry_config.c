@@ -27,6 +27,9 @@ enum {
     SETTING_KEY_FILE,
     SETTING_DIR,
     SETTING_LIMIT_RATE,
+    SETTING_STALL_TIMEOUT,
+    SETTING_LOW_SPEED,
+    SETTING_LOW_SPEED_TIME,
     SETTING_GIVE_UP,
     SETTING_HOOK,
     SETTING_HOOK_SHELL,
@@ -54,6 +57,12 @@ static const struct ferry_setting settings[SETTINGS] = {
     [SETTING_DIR] = {"dir", TEXT(dir, ".", "Folder for received files (default: the current one)")},
     [SETTING_LIMIT_RATE] = {"limit-rate", FERRY_SETTING_UINT, FIELD(limit_rate), "0", 0, UINT64_MAX,
                             "At most so many bytes a second (suffix k, M or G)"},
+    [SETTING_STALL_TIMEOUT] = {"stall-timeout", FERRY_SETTING_SECONDS, FIELD(stall_s), "60", 1, 4000000,
+                               "Try again when nothing moves for this time (default 60s; suffix s, m, h or d)"},
+    [SETTING_LOW_SPEED] = {"low-speed", FERRY_SETTING_UINT, FIELD(low_speed), "100", 0, UINT64_MAX,
+                           "Try again when less bytes a second than this move (default 100; 0: never)"},
+    [SETTING_LOW_SPEED_TIME] = {"low-speed-time", FERRY_SETTING_SECONDS, FIELD(low_speed_s), "60", 1, 4000000,
+                                "... on average over this time (default 60s; suffix s, m, h or d)"},
     [SETTING_GIVE_UP] = {"give-up", FERRY_SETTING_SECONDS, FIELD(give_up_s), "60", 1, 4000000,
                          "Stop after this time without progress (default 60s; suffix s, m, h or d)"},
     [SETTING_HOOK] = {"hook", TEXT(hook, NULL, "Run this program for each received file")},
@@ -88,6 +97,9 @@ static const struct {
     [SETTING_KEY_FILE] = {"FILE", 2, ALL, FERRY_EFFECT_RECONNECT},
     [SETTING_DIR] = {"DIR", 3, DOWN | AGENT, FERRY_EFFECT_PLACE},
     [SETTING_LIMIT_RATE] = {"BYTES", 3, ALL, FERRY_EFFECT_RECONNECT},
+    [SETTING_STALL_TIMEOUT] = {"TIME", 3, ALL, FERRY_EFFECT_RECONNECT},
+    [SETTING_LOW_SPEED] = {"BYTES", 3, ALL, FERRY_EFFECT_RECONNECT},
+    [SETTING_LOW_SPEED_TIME] = {"TIME", 3, ALL, FERRY_EFFECT_RECONNECT},
     [SETTING_GIVE_UP] = {"TIME", 3, UP | DOWN, FERRY_EFFECT_NONE},
     [SETTING_HOOK] = {"PROGRAM", 4, AGENT, FERRY_EFFECT_NONE},
     [SETTING_HOOK_SHELL] = {"COMMAND", 4, AGENT, FERRY_EFFECT_NONE},
@@ -361,6 +373,24 @@ void ferry_config_done(struct ferry_config *config)
     free(config->warning);
     config->secret = config->warning = NULL;
     ferry_settings_done(settings, SETTINGS, config);
+}
+
+struct ferry_options ferry_config_options(const struct ferry_config *config)
+{
+    return (struct ferry_options){
+        .product = config->product,
+        .device = config->device,
+        .secret = config->secret,
+        .broker = config->broker,
+        .state_dir = config->state_dir,
+        .ca_file = config->ca_file,
+        .cert_file = config->cert_file,
+        .key_file = config->key_file,
+        .rate_bytes_per_s = config->limit_rate,
+        .stall_ms = config->stall_s * 1000,
+        .low_speed_ms = config->low_speed == 0 ? FERRY_FOR_EVER : config->low_speed_s * 1000,
+        .low_speed_bytes_per_s = config->low_speed,
+    };
 }
 
 /* --- what a reload changes ---------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 #ifndef FERRY_CONFIG_H
 #define FERRY_CONFIG_H
 
+#include "ferry/ferry.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +35,9 @@ struct ferry_config {
     char *hook, *hook_shell;
     uint64_t hook_timeout_s;
     uint64_t limit_rate; /**< bytes a second, 0: none */
+    uint64_t stall_s;
+    uint64_t low_speed; /**< bytes a second, 0: never too slow */
+    uint64_t low_speed_s;
     uint64_t give_up_s;
     bool hook_failed;
     bool json;
@@ -54,6 +59,9 @@ void ferry_line_read(struct ferry_line *line, int argc, char **argv);
 bool ferry_config_load(struct ferry_config *config, const struct ferry_line *line,
                        char reterr_message[FERRY_CONFIG_MESSAGE_SIZE]);
 void ferry_config_done(struct ferry_config *config);
+
+/** @brief What every command hands to ferry_open(); the texts stay config's. Time limits and callbacks are the command's own. */
+struct ferry_options ferry_config_options(const struct ferry_config *config);
 
 /** @brief What must happen for a change to take effect. */
 enum ferry_effect {

@@ -95,6 +95,7 @@ static void everything_has_a_default_but_the_identity(void **state)
     assert_string_equal(w->config.secret, "c2VjcmV0");
     assert_non_null(strstr(w->config.state_dir, "/.local/state/ferry"));
     assert_true(w->config.limit_rate == 0 && w->config.give_up_s == 60 && w->config.hook_timeout_s == 600);
+    assert_true(w->config.stall_s == 60 && w->config.low_speed == 100 && w->config.low_speed_s == 60);
     assert_false(w->config.json || w->config.hook_failed);
     assert_null(w->config.warning);
     put(w->ini, "");
@@ -307,6 +308,8 @@ static void a_change_is_named_and_says_what_it_takes(void **state)
         {"", "", FERRY_EFFECT_NONE},
         {"broker = mqtt://h\n", "broker", FERRY_EFFECT_RECONNECT},
         {"limit-rate = 1k\n", "limit-rate", FERRY_EFFECT_RECONNECT},
+        {"stall-timeout = 5s\nlow-speed = 1k\nlow-speed-time = 2m\n", "stall-timeout, low-speed, low-speed-time",
+         FERRY_EFFECT_RECONNECT},
         {"dir = /tmp\n", "dir", FERRY_EFFECT_PLACE},
         {"state-dir = /tmp\n", "state-dir", FERRY_EFFECT_PLACE},
         {"device = e\n", "device", FERRY_EFFECT_IDENTITY},

@@ -2,7 +2,7 @@
 
 _ferry() {
   local everybody='--product --device --secret-file --device-info --broker --ca-file --cert-file --key-file
-    --limit-rate --config --json --state-dir --help --usage --version -? -V'
+    --limit-rate --stall-timeout --low-speed --low-speed-time --config --json --state-dir --help --usage --version -? -V'
   local upload='--name --give-up' download='--dir --wait --give-up'
   local agent='--dir --hook --hook-shell --hook-timeout --hook-failed'
   local flags=' --json --wait --hook-failed --help --usage --version -? -V '

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from device_command import DONE, FAILED, NETWORK, REFUSED, SECRET, USAGE, Command
-from fake_platform import Corrupt, Cut, FakePlatform, Stall, Status, Swap
+from fake_platform import Corrupt, Cut, FakePlatform, Stall, Status, Swap, Trickle
 from ferry import PATIENCE, wait_for
 
 MIB = 1 << 20
@@ -612,6 +612,25 @@ def test_a_rate_limit_is_kept(device, fake, direction):
         fake.offer("b.bin", body)
         assert device.download("--limit-rate", "512k").returncode == DONE
     assert 1.3 < time.monotonic() - start < 6 * PATIENCE
+
+
+@pytest.mark.parametrize("fault, options", [
+    (Stall(MIB, 30), ["--stall-timeout", "1s"]),
+    (Trickle(MIB, 20_000), ["--low-speed", "200k", "--low-speed-time", "1s"])], ids=["stalled", "trickling"])
+def test_what_is_too_slow_is_said_by_options(device, fake, fault, options):
+    fake.faults.append(fault)
+    fake.offer("b.bin", os.urandom(2 * MIB))
+    start = time.monotonic()
+    assert device.download(*options).returncode == DONE
+    assert time.monotonic() - start < 12 * PATIENCE
+    assert methods(fake) == ["GET", "GET"]
+
+
+def test_a_transfer_that_trickles_goes_on_when_slowness_is_allowed(device, fake):
+    fake.faults.append(Trickle(MIB, 200_000))
+    fake.offer("b.bin", os.urandom(MIB + 500_000))
+    assert device.download("--low-speed", "0", "--low-speed-time", "1s").returncode == DONE
+    assert methods(fake) == ["GET"]
 
 
 def test_the_secret_is_not_in_the_process_list(device, fake):

@@ -5,7 +5,6 @@ device/src/snapshot_test.c turns every bit and forges fields; here the command m
 import contextlib
 import os
 import signal
-import time
 
 import pytest
 from device_command import DONE, FAILED, Command
@@ -189,7 +188,7 @@ class InterruptedUpload:
         platform.faults.extend([None, Stall(MIB, 4)])
         process = self.device.start("upload", self.file)
         wait_for(lambda: len(platform.requests) == 2, what="the upload's beginning")
-        time.sleep(1.5)  # until the bytes before the stall are there
+        wait_for(lambda: platform.taken >= MIB, what="the bytes before the stall")
         process.kill()
         self.device.end(process)
         self.good = self.snapshot.read_bytes()

@@ -133,6 +133,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if not part:
                 break
             got += part
+            self.server.platform.taken = len(got)
         got = bytes(got)
         if limit is None:
             return got, len(got) == length
@@ -272,6 +273,7 @@ class FakePlatform:
         self.messages, self.requests, self.results = [], [], []
         self.objects, self.offers = {}, collections.deque()
         self.lock = threading.RLock()
+        self.taken = 0                    # bytes of the body of the latest request that were read
         self._number = 0
         self._root = pathlib.Path(tempfile.mkdtemp(prefix="ferry-fake-"))
         self._password = broker_password
