@@ -22,7 +22,7 @@ const ferry__field ferry__fields[FERRY__FIELDS] = {
     {"type", FERRY__FIELD_TYPE, ANY, 0, 0},
     {"size", FERRY__FIELD_WHOLE, FERRY__TASK, AT(size), FERRY_HAS_SIZE},
     {"name", FERRY__FIELD_TEXT, FERRY__TASK | FERRY__PROGRESS, AT(name), 0},
-    {"md5sum", FERRY__FIELD_HEX, FERRY__TASK, AT(md5sum), 0},
+    {"md5sum", FERRY__FIELD_HEX, FERRY__TASK | FERRY__PROGRESS, AT(md5sum), 0},
     {"url", FERRY__FIELD_TEXT, FERRY__ANSWER, AT(url), 0},
     {"report", FERRY__FIELD_OBJECT, FERRY__REPORT, FERRY__IN_REPORT, 0},
     {"progress", FERRY__FIELD_OBJECT, FERRY__REPORT | FERRY__PROGRESS, FERRY__IN_PROGRESS, 0},

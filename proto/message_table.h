@@ -10,7 +10,7 @@ enum {
     FERRY__ANSWER = 1u << 2,          /* and url; size 0 is written as 1 */
     FERRY__RESULT = 1u << 3,          /* result_code, result_msg */
     FERRY__RESULT_OPTIONAL = 1u << 4, /* ... only with FERRY_HAS_RESULT_CODE */
-    FERRY__PROGRESS = 1u << 5,        /* name, progress{state, percent, result_code, result_msg} */
+    FERRY__PROGRESS = 1u << 5,        /* name, progress{state, percent, result_code, result_msg}; md5sum: our extension */
     FERRY__REPORT = 1u << 6,          /* report{progress{result_code}} */
     FERRY__EXTENSION = 1u << 7,       /* every type */
 };

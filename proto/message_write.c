@@ -112,12 +112,15 @@ static ferry_text text_of(const ferry_msg *msg, const ferry__field *field)
     return *(const ferry_text *)at(msg, field);
 }
 
-/* percent and the extensions are left out when they are absent. */
-static bool is_left_out(const ferry_msg *msg, const ferry__field *field)
+/* percent and the extensions, of a report also its md5sum, are left out when they are absent. */
+static bool is_left_out(const ferry_msg *msg, const ferry__field *field, unsigned shape)
 {
+    bool extension =
+        field->shapes == FERRY__EXTENSION || (field->kind == FERRY__FIELD_HEX && (shape & FERRY__PROGRESS) != 0);
+
     if (field->has == FERRY_HAS_PERCENT || field->has == FERRY_HAS_EXPIRES)
         return (msg->has & field->has) == 0;
-    return field->shapes == FERRY__EXTENSION && text_of(msg, field).ptr == NULL;
+    return extension && text_of(msg, field).ptr == NULL;
 }
 
 static void put_value(writer *w, const ferry_msg *msg, const ferry__field *field, unsigned shape)
@@ -154,7 +157,7 @@ static void put_fields(writer *w, const ferry_msg *msg, unsigned shape)
     unsigned open = 0;
 
     for (const ferry__field *field = ferry__fields; field < ferry__fields + FERRY__FIELDS; field++) {
-        if ((field->shapes & shape) == 0 || is_left_out(msg, field))
+        if ((field->shapes & shape) == 0 || is_left_out(msg, field, shape))
             continue;
         if (field->shapes == FERRY__EXTENSION)
             for (; open > 0; open--)

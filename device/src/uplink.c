@@ -97,12 +97,15 @@ FERRY__APART static const char *word_of(unsigned err)
     return word;
 }
 
-/* The messages; a capital is a gap to fill, Z where all of them go on alike. */
-static const char create[] = "{\"type\":\"create_upload_task\",\"size\":S,\"name\":\"N\",\"md5sum\":\"M\"Z";
-static const char get[] = "{\"type\":\"get_download_task\"Z";
+/* The messages; a capital is a gap to fill, and then all go on alike: above every character of theirs. */
+#define WITH_MD5 "~"
+#define WITHOUT_MD5 "\x7f"
+static const char create[] = "{\"type\":\"create_upload_task\",\"size\":S,\"name\":\"N\"" WITH_MD5;
+static const char get[] = "{\"type\":\"get_download_task\"" WITHOUT_MD5;
 static const char report[] = "{\"type\":\"report_D_progress\",\"name\":\"N\",\"progress\":{\"state\":\"P,"
-                             "\"result_code\":C,\"result_msg\":\"W\"}Z";
-static const char end[] = ",\"request_id\":\"I\"}";
+                             "\"result_code\":C,\"result_msg\":\"W\"}" WITH_MD5;
+static const char end[] = ",\"md5sum\":\"M\",\"request_id\":\"I\"}";
+enum { END_WITHOUT_MD5 = sizeof ",\"md5sum\":\"M\"" - 1 };
 
 /* The state, its closing quote and, of a running transfer, the percent. */
 static char *put_state(char *to, const lane_state *l)
@@ -148,8 +151,8 @@ void ferry__lane_publish(const lane_state *l, ferry_action *act)
     ferry__topic_write(l->d, FERRY_TOPIC_UP_PREFIX, act);
     act->payload = to;
     for (; *text != '\0'; text++) {
-        if (*text == 'Z')
-            text = end;
+        if (*text >= WITH_MD5[0])
+            text = end + (*text - WITH_MD5[0]) * END_WITHOUT_MD5;
         if (*text >= 'A' && *text <= 'Z')
             to = put_gap(to, *text, l);
         else

@@ -53,19 +53,21 @@ static void the_messages_are_those_of_the_wire(void **state)
                         "{\"type\":\"create_upload_task\",\"size\":18446744073709551615,\"name\":\"a \\\"b\\\" \\\\ \xc3\xa9\","
                         "\"md5sum\":\"00112233445566778899aabbccddeeff\",\"request_id\":\"abcdefg3\"}");
     assert_string_equal(published(down, FERRY_PHASE_ASK), "{\"type\":\"get_download_task\",\"request_id\":\"hijklmn3\"}");
+    down->kept.md5[0] = 11;
     down->kept.size = 3;
     down->kept.offset = 2;
     assert_string_equal(published(down, FERRY_PHASE_MOVE),
                         "{\"type\":\"report_download_progress\",\"name\":\"res1\",\"progress\":{\"state\":\"downloading\","
-                        "\"percent\":66,\"result_code\":0,\"result_msg\":\"\"},\"request_id\":\"hijklmn6\"}");
+                        "\"percent\":66,\"result_code\":0,\"result_msg\":\"\"},\"md5sum\":\"0b000000000000000000000000000000\",\"request_id\":\"hijklmn6\"}");
     assert_string_equal(published(down, FERRY_PHASE_REPORT),
                         "{\"type\":\"report_download_progress\",\"name\":\"res1\",\"progress\":{\"state\":\"done\","
-                        "\"result_code\":0,\"result_msg\":\"\"},\"request_id\":\"hijklmn8\"}");
+                        "\"result_code\":0,\"result_msg\":\"\"},\"md5sum\":\"0b000000000000000000000000000000\",\"request_id\":\"hijklmn8\"}");
     name_it(up, "u");
     up->kept.result = FERRY_DEVICE_E_SOURCE;
     assert_string_equal(published(up, FERRY_PHASE_REPORT),
                         "{\"type\":\"report_upload_progress\",\"name\":\"u\",\"progress\":{\"state\":\"fail\","
-                        "\"result_code\":-2,\"result_msg\":\"file_not_exist\"},\"request_id\":\"abcdefg8\"}");
+                        "\"result_code\":-2,\"result_msg\":\"file_not_exist\"},"
+                        "\"md5sum\":\"00112233445566778899aabbccddeeff\",\"request_id\":\"abcdefg8\"}");
 }
 
 static void a_failure_has_the_code_and_the_words_of_the_vendor(void **state)

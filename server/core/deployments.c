@@ -128,10 +128,11 @@ static ferry_err add_listed(struct engine *e, struct command *cmd, struct deploy
     if (err != FERRY_OK)
         return err;
     struct download_task latest;
-    err = e->store->download_latest(e->conn, &key, d->resource_name, &latest);
-    if (err == FERRY_OK && ferry_id_equal(&latest.deployment, &d->id))
-        return FERRY_OK;
-    return err == FERRY_OK || err == FERRY_E_NOT_FOUND ? add_task(e, d, &key, now_ms) : err;
+    size_t count = 0;
+    err = e->store->download_named(e->conn, &key, d->resource_name, &latest, 1, &count);
+    if (err != FERRY_OK || (count == 1 && ferry_id_equal(&latest.deployment, &d->id)))
+        return err;
+    return add_task(e, d, &key, now_ms);
 }
 
 static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_ms)

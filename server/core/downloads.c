@@ -138,21 +138,32 @@ static const struct download_task *match_only(const struct download_task *open, 
     return running != NULL || count != 1 ? running : &open[0];
 }
 
-/* The newest task of exactly that name, in any state. */
+/* The newest task of exactly that name, and that MD5 if the report says one, in any state. */
 static ferry_err find_latest(struct engine *e, const struct device_message *m, struct download_task *ret_task)
 {
     char name[FERRY_NAME_MAX + 1];
+    size_t count = 0;
     if (!ferry_name_valid(m->msg.name) || !ferry_text_copy(m->msg.name, name, sizeof name))
         return FERRY_E_NOT_FOUND;
-    return e->store->download_latest(e->conn, &m->device, name, ret_task);
+    ferry_err err = e->store->download_named(e->conn, &m->device, name, e->downloads,
+                                          report_says_md5(m->msg.md5sum) ? ENGINE_NAMED_MAX : 1, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+        if (report_md5_fits(m->msg.md5sum, e->downloads[i].md5)) {
+            memcpy(ret_task, &e->downloads[i], sizeof *ret_task);
+            return FERRY_OK;
+        }
+    }
+    return err != FERRY_OK ? err : FERRY_E_NOT_FOUND;
 }
 
 /* The open task that the name fits; of several of one name the running one. */
-static struct report_best match_name(const struct download_task *open, size_t count, ferry_text said)
+static struct report_best match_name(const struct download_task *open, size_t count, const ferry_msg *report)
 {
     struct report_best best = {.fit = NAME_OTHER};
     for (size_t i = 0; i < count; i++) {
-        report_name_fit fit = report_name_fits(said, open[i].name, open[i].md5);
+        if (!report_md5_fits(report->md5sum, open[i].md5))
+            continue;
+        report_name_fit fit = report_name_fits(report->name, open[i].name, open[i].md5);
         if (fit == NAME_EXACT && download_running(&open[i]))
             return (struct report_best){.fit = fit, .task = &open[i]};
         report_best_add(&best, fit, &open[i]);
@@ -160,20 +171,20 @@ static struct report_best match_name(const struct download_task *open, size_t co
     return best;
 }
 
-/* As for uploads: an open one of that name, else an ended one, else a garbled name, else the only one. */
+/* As for uploads: with an MD5 only those of it; an open one of that name, else an ended one, else a garbled name, else the only one. */
 static ferry_err find_reported(struct engine *e, const struct device_message *m, struct download_task *ret_task)
 {
     size_t count = 0;
     ferry_err err = e->store->download_open(e->conn, &m->device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
     if (err != FERRY_OK)
         return err;
-    struct report_best best = match_name(e->open_downloads, count, m->msg.name);
+    struct report_best best = match_name(e->open_downloads, count, &m->msg);
     if (best.fit != NAME_EXACT) {
         err = find_latest(e, m, ret_task);
         if (err != FERRY_E_NOT_FOUND)
             return err;
     }
-    if (best.task == NULL)
+    if (best.task == NULL && !report_says_md5(m->msg.md5sum))
         best.task = match_only(e->open_downloads, count);
     if (best.task == NULL)
         return FERRY_E_NOT_FOUND;

@@ -152,11 +152,17 @@ void fixture_put_hello(struct fixture *f, const ferry_id *key)
 
 ferry_id fixture_add_resource(struct fixture *f, const char *name)
 {
+    return fixture_add_version(f, name, FIXTURE_MD5);
+}
+
+ferry_id fixture_add_version(struct fixture *f, const char *name, const char *md5)
+{
     static uint8_t count;
-    struct command cmd = {.kind = CMD_RESOURCE_ADD, .resource = {.product = "P", .size = 5, .md5 = FIXTURE_MD5}};
+    struct command cmd = {.kind = CMD_RESOURCE_ADD, .resource = {.product = "P", .size = 5}};
     uint8_t chance[FERRY_ID_RANDOM_BYTES] = {++count};
     cmd.resource.id = ferry_id_make(FIXTURE_START_MS, chance);
     (void)snprintf(cmd.resource.name, sizeof cmd.resource.name, "%s", name);
+    (void)snprintf(cmd.resource.md5, sizeof cmd.resource.md5, "%s", md5);
     fixture_put_hello(f, &cmd.resource.id);
     assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
     return cmd.resource.id;
@@ -184,7 +190,9 @@ struct upload_task fixture_latest_upload(struct fixture *f, const char *device, 
     struct device_key key;
     struct upload_task task;
     assert_true(device_key_make("P", device, &key));
-    assert_int_equal(f->real_store_ops->upload_latest(f->reader, &key, name, &task), FERRY_OK);
+    size_t count = 0;
+    assert_int_equal(f->real_store_ops->upload_named(f->reader, &key, name, &task, 1, &count), FERRY_OK);
+    assert_int_equal(count, 1);
     return task;
 }
 
@@ -193,6 +201,8 @@ struct download_task fixture_latest_download(struct fixture *f, const char *devi
     struct device_key key;
     struct download_task task;
     assert_true(device_key_make("P", device, &key));
-    assert_int_equal(f->real_store_ops->download_latest(f->reader, &key, name, &task), FERRY_OK);
+    size_t count = 0;
+    assert_int_equal(f->real_store_ops->download_named(f->reader, &key, name, &task, 1, &count), FERRY_OK);
+    assert_int_equal(count, 1);
     return task;
 }

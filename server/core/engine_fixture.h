@@ -53,6 +53,8 @@ void fixture_add_device(struct fixture *f, const char *name);
 void fixture_put_hello(struct fixture *f, const ferry_id *key);
 /** @brief Adds a resource of product P with the content "hello". */
 ferry_id fixture_add_resource(struct fixture *f, const char *name);
+/** @brief The same, as a version whose content is said to have that MD5. */
+ferry_id fixture_add_version(struct fixture *f, const char *name, const char *md5);
 /** @brief Deploys to the named device (null: all). */
 struct deployment fixture_deploy(struct fixture *f, const char *resource, const char *device, uint32_t rate_per_min);
 

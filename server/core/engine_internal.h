@@ -21,6 +21,7 @@
 enum {
     ENGINE_UNFINISHED_MAX = 64, /* newest unfinished uploads of a device that a message is matched against */
     ENGINE_OPEN_DOWNLOADS_MAX = 64,
+    ENGINE_NAMED_MAX = 64, /* newest tasks of one name among which a report's MD5 is looked for */
     ENGINE_DUE_MAX = 256,      /* timers handled in one turn */
     ENGINE_EXPAND_MAX = FERRY_PAGE_MAX, /* download tasks that one turn makes for deployments to all */
     ENGINE_STATS_COUNT = sizeof(struct engine_stats) / sizeof(uint64_t),
@@ -60,6 +61,7 @@ struct engine {
     /* scratch for lists, so that they are on no stack */
     struct upload_task uploads[ENGINE_DUE_MAX];
     struct download_task downloads[ENGINE_DUE_MAX];
+    struct upload_task open_uploads[ENGINE_UNFINISHED_MAX];
     struct download_task open_downloads[ENGINE_OPEN_DOWNLOADS_MAX];
     struct device devices[ENGINE_EXPAND_MAX];
 };

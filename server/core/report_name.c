@@ -23,6 +23,16 @@ report_name_fit report_name_fits(ferry_text said, const char *name, const char *
     return NAME_OTHER;
 }
 
+bool report_says_md5(ferry_text said)
+{
+    return said.len == FERRY_MD5_HEX;
+}
+
+bool report_md5_fits(ferry_text said, const char *md5)
+{
+    return !report_says_md5(said) || ferry_text_equal(said, ferry_text_of(md5));
+}
+
 void report_best_add(struct report_best *best, report_name_fit fit, const void *task)
 {
     if (fit > best->fit)

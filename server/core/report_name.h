@@ -7,6 +7,8 @@
 
 #include "proto/text.h"
 
+#include <stdbool.h>
+
 typedef enum {
     NAME_OTHER = 0,
     NAME_CUT,   /**< the name's first 31 bytes: a guess that needs to be the only one */
@@ -16,6 +18,11 @@ typedef enum {
 
 /** @brief How well what a device said fits a task's name. */
 report_name_fit report_name_fits(ferry_text said, const char *name, const char *md5);
+
+/** @brief Does a report say the MD5 of its file? Devices on the vendor's SDK do not. */
+bool report_says_md5(ferry_text said);
+/** @brief May a report that said this, or nothing, mean a task of that MD5? */
+bool report_md5_fits(ferry_text said, const char *md5);
 
 /** @brief The best fit so far of a walk over a device's tasks; all zero to begin. */
 struct report_best {

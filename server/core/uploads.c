@@ -158,13 +158,22 @@ static ferry_err on_create(struct engine *e, const struct device_message *m, uin
     return verdict == FERRY_RESULT_OK ? on_valid_create(e, m, now_ms) : refuse(e, m, verdict);
 }
 
-/* The newest task of exactly that name, in any state. */
+/* The newest task of exactly that name, and that MD5 if the report says one, in any state. */
 static ferry_err find_latest(struct engine *e, const struct device_message *m, struct upload_task *ret_task)
 {
     char name[FERRY_NAME_MAX + 1];
+    size_t count = 0;
     if (!ferry_name_valid(m->msg.name) || !ferry_text_copy(m->msg.name, name, sizeof name))
         return FERRY_E_NOT_FOUND;
-    return e->store->upload_latest(e->conn, &m->device, name, ret_task);
+    ferry_err err = e->store->upload_named(e->conn, &m->device, name, e->uploads,
+                                          report_says_md5(m->msg.md5sum) ? ENGINE_NAMED_MAX : 1, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+        if (report_md5_fits(m->msg.md5sum, e->uploads[i].md5)) {
+            memcpy(ret_task, &e->uploads[i], sizeof *ret_task);
+            return FERRY_OK;
+        }
+    }
+    return err != FERRY_OK ? err : FERRY_E_NOT_FOUND;
 }
 
 /* The unfinished task that the name fits. A `done` means the one whose object is here before one without: a late
@@ -173,6 +182,8 @@ static struct report_best match_name(const struct upload_task *tasks, size_t cou
 {
     struct report_best best = {.fit = NAME_OTHER};
     for (size_t i = 0; i < count; i++) {
+        if (!report_md5_fits(report->md5sum, tasks[i].md5))
+            continue;
         report_name_fit fit = report_name_fits(report->name, tasks[i].name, tasks[i].md5);
         if (fit == NAME_EXACT && report->state == FERRY_PROGRESS_DONE && tasks[i].state == UPLOAD_STORED)
             return (struct report_best){.fit = fit, .task = &tasks[i]};
@@ -181,23 +192,23 @@ static struct report_best match_name(const struct upload_task *tasks, size_t cou
     return best;
 }
 
-/* The task a report means: an unfinished one of that name; else an ended one; else the unfinished one whose name
- * devices garble so; else the only one. NOT_FOUND: none. */
+/* The task a report means, of those with its MD5 if it says one: an unfinished one of that name; else an ended one; else
+ * the unfinished one whose name devices garble so; else, without MD5, the only one. NOT_FOUND: none. */
 static ferry_err find_reported(struct engine *e, const struct device_message *m, uint64_t now_ms,
                                struct upload_task *ret_task)
 {
     size_t count = 0;
-    ferry_err err = e->store->upload_open(e->conn, &m->device, e->uploads, ENGINE_UNFINISHED_MAX, &count);
+    ferry_err err = e->store->upload_open(e->conn, &m->device, e->open_uploads, ENGINE_UNFINISHED_MAX, &count);
     if (err != FERRY_OK)
         return err;
-    struct report_best best = match_name(e->uploads, count, &m->msg);
+    struct report_best best = match_name(e->open_uploads, count, &m->msg);
     if (best.fit != NAME_EXACT) {
         err = find_latest(e, m, ret_task);
         if (err != FERRY_E_NOT_FOUND)
             return err;
     }
-    if (best.task == NULL)
-        best.task = upload_match_only(e->uploads, count, now_ms);
+    if (best.task == NULL && !report_says_md5(m->msg.md5sum))
+        best.task = upload_match_only(e->open_uploads, count, now_ms);
     if (best.task == NULL)
         return FERRY_E_NOT_FOUND;
     memcpy(ret_task, best.task, sizeof *ret_task);

@@ -145,7 +145,9 @@ static void download_comes_back_with_what_it_delivers(void **state)
     ok(DO(f, download_put, &t));
     ok(SEE(f, download_get, &t.id, &got));
     assert_download_equal(&got, &t, &big);
-    expect(FERRY_E_NOT_FOUND, SEE(f, download_latest, &(struct device_key){"p", "d"}, "fw", &got));
+    size_t count = 1;
+    ok(SEE(f, download_named, &(struct device_key){"p", "d"}, "fw", &got, 1, &count));
+    assert_int_equal(count, 0);
     t.state = (download_state)9;
     expect(FERRY_E_ARG, DO(f, download_put, &t));
     t.state = DOWNLOAD_QUEUED;
@@ -179,12 +181,14 @@ static void open_gives_the_devices_oldest_tasks(void **state)
     assert_string_equal(out[0].id.text, id_of(0).text);
 }
 
-static void latest_gives_the_newest_task_for_a_name(void **state)
+static void named_gives_the_newest_tasks_for_a_name(void **state)
 {
     struct fixture *f = *state;
     const struct device_key key = {"p", "d"};
     const struct resource one = resource_of(1, "p", "fw"), two = resource_of(2, "p", "fw"), app = resource_of(3, "p", "app");
-    struct download_task got;
+    static const unsigned of_fw[] = {14, 13, 11, 10}; /* any version of the resource */
+    struct download_task got[5];
+    size_t count;
 
     add_product(f, "p");
     ok(DO(f, resource_add, &one));
@@ -196,13 +200,19 @@ static void latest_gives_the_newest_task_for_a_name(void **state)
         t.state = DOWNLOAD_FAILED;
         ok(DO(f, download_put, &t));
     }
-    ok(SEE(f, download_latest, &key, "fw", &got)); /* any version of the resource: 10, 11, 13, 14 */
-    assert_string_equal(got.id.text, id_of(14).text);
-    assert_string_equal(got.resource.text, two.id.text);
-    ok(SEE(f, download_latest, &key, "app", &got));
-    assert_string_equal(got.id.text, id_of(15).text);
-    expect(FERRY_E_NOT_FOUND, SEE(f, download_latest, &key, "f", &got));
-    expect(FERRY_E_NOT_FOUND, SEE(f, download_latest, &(struct device_key){"p", "e"}, "fw", &got));
+    ok(SEE(f, download_named, &key, "fw", got, 5, &count));
+    assert_int_equal(count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_string_equal(got[i].id.text, id_of(of_fw[i]).text);
+    assert_string_equal(got[0].resource.text, two.id.text);
+    assert_string_equal(got[3].resource.text, one.id.text);
+    ok(SEE(f, download_named, &key, "app", got, 1, &count));
+    assert_int_equal(count, 1);
+    assert_string_equal(got[0].id.text, id_of(15).text);
+    ok(SEE(f, download_named, &key, "f", got, 5, &count));
+    assert_int_equal(count, 0);
+    ok(SEE(f, download_named, &(struct device_key){"p", "e"}, "fw", got, 5, &count));
+    assert_int_equal(count, 0);
 }
 
 static void due_goes_by_the_earlier_of_wake_and_deadline(void **state)
@@ -478,7 +488,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(deployments_are_listed_by_filter_and_page),
     cmocka_unit_test(download_comes_back_with_what_it_delivers),
     cmocka_unit_test(open_gives_the_devices_oldest_tasks),
-    cmocka_unit_test(latest_gives_the_newest_task_for_a_name),
+    cmocka_unit_test(named_gives_the_newest_tasks_for_a_name),
     cmocka_unit_test(due_goes_by_the_earlier_of_wake_and_deadline),
     cmocka_unit_test(counts_are_by_state_of_one_deployment),
     cmocka_unit_test(lists_are_filtered_and_paged_both_ways),

@@ -63,7 +63,8 @@ static void put_replaces_the_row_with_that_id(void **state)
     assert_upload_equal(&got, &t);
     ok(SEE(f, upload_open, &old_key, &got, 1, &count));
     assert_int_equal(count, 0);
-    expect(FERRY_E_NOT_FOUND, SEE(f, upload_latest, &old_key, "log", &got));
+    ok(SEE(f, upload_named, &old_key, "log", &got, 1, &count));
+    assert_int_equal(count, 0);
     ok(SEE(f, upload_list, &(struct upload_filter){.product = NULL}, PAGE(1), &got, &count));
     assert_int_equal(count, 1);
 }
@@ -119,12 +120,13 @@ static void open_gives_the_devices_unfinished_tasks_newest_first(void **state)
     assert_int_equal(count, 0);
 }
 
-static void latest_gives_the_newest_of_a_name_in_any_state(void **state)
+static void named_gives_the_newest_of_a_name_in_any_state(void **state)
 {
     static const char *const names[] = {"a", "A", "a ", "aa", "\xc3\xa4", "it's", "1", "01", "1e0"};
     struct fixture *f = *state;
     const struct device_key key = {"p", "d"};
-    struct upload_task got;
+    struct upload_task got[4];
+    size_t count;
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         for (unsigned n = 0; n < 3; n++) {
@@ -136,12 +138,20 @@ static void latest_gives_the_newest_of_a_name_in_any_state(void **state)
             ok(DO(f, upload_put, &t));
         }
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        ok(SEE(f, upload_latest, &key, names[i], &got));
-        assert_string_equal(got.id.text, id_of(10 * i + 2).text);
-        assert_string_equal(got.name, names[i]);
+        ok(SEE(f, upload_named, &key, names[i], got, 4, &count));
+        assert_int_equal(count, 3);
+        for (unsigned n = 0; n < 3; n++) {
+            assert_string_equal(got[n].id.text, id_of(10 * i + 2 - n).text);
+            assert_string_equal(got[n].name, names[i]);
+        }
+        ok(SEE(f, upload_named, &key, names[i], got, 2, &count));
+        assert_int_equal(count, 2);
+        assert_string_equal(got[1].id.text, id_of(10 * i + 1).text);
     }
-    expect(FERRY_E_NOT_FOUND, SEE(f, upload_latest, &key, "b", &got));
-    expect(FERRY_E_NOT_FOUND, SEE(f, upload_latest, &(struct device_key){"q", "d"}, "a", &got));
+    ok(SEE(f, upload_named, &key, "b", got, 4, &count));
+    assert_int_equal(count, 0);
+    ok(SEE(f, upload_named, &(struct device_key){"q", "d"}, "a", got, 4, &count));
+    assert_int_equal(count, 0);
 }
 
 static void due_gives_what_has_expired_earliest_first(void **state)
@@ -349,7 +359,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(put_replaces_the_row_with_that_id),
     cmocka_unit_test(what_no_store_can_keep_is_refused),
     cmocka_unit_test(open_gives_the_devices_unfinished_tasks_newest_first),
-    cmocka_unit_test(latest_gives_the_newest_of_a_name_in_any_state),
+    cmocka_unit_test(named_gives_the_newest_of_a_name_in_any_state),
     cmocka_unit_test(due_gives_what_has_expired_earliest_first),
     cmocka_unit_test(ended_gives_the_oldest_before_the_time),
     cmocka_unit_test(lists_are_filtered_and_paged_both_ways),

@@ -140,6 +140,8 @@ def verbatim():
             '{"type":"report_download_progress","name":"res1","progress":{"state":"done","result_code":0,"result_msg":""}}',
             '{"type": "get_download_task"}'):
         add("verbatim from devices", payload)
+    add("a report that says which file it means", '{"type":"report_download_progress","name":"a","progress":{"state":"done",'
+        f'"result_code":0,"result_msg":""}},"md5sum":"{MD5}"}}')
     for code, message in ((-1, "time_out"), (-2, "file_not_exist"), (-3, "sign invalid"), (-4, "md5sum not matched")):
         add("a device's failure report", '{"type":"report_upload_progress","name":"a","progress":{"state":"fail",'
             f'"result_code":{code},"result_msg":"{message}"}}}}')
@@ -371,6 +373,9 @@ def write_all():
                "progress": {"state": running.encode(), "percent": 0, "result_code": 0, "result_msg": b""}})
         write("a finished transfer", {"type": name, "name": "n", "state": "done"},
               {"type": name.encode(), "name": b"n", "progress": {"state": b"done", "result_code": 0, "result_msg": b""}})
+        write("a report that says which file it means", {"type": name, "name": "n", "md5sum": MD5, "state": "done"},
+              {"type": name.encode(), "name": b"n", "md5sum": MD5.encode(),
+               "progress": {"state": b"done", "result_code": 0, "result_msg": b""}})
         write("a failed transfer", {"type": name, "name": "n", "state": "fail", "result_code": -4, "result_msg": "m", **extra},
               {"type": name.encode(), "name": b"n",
                "progress": {"state": b"fail", "result_code": -4, "result_msg": b"m"}, **extra_wire})

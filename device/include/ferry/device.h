@@ -120,7 +120,7 @@ typedef struct {
     .save_ms = 5000, .save_bytes = 1u << 20, .resumable_bytes = 1u << 20
 
 /** Bytes of work space, for what is handed out: topic and payload, or a snapshot. */
-#define FERRY_DEVICE_WORK(name_max) ((size_t)2 * (name_max) + 340)
+#define FERRY_DEVICE_WORK(name_max) ((size_t)2 * (name_max) + 384)
 /** Bytes of memory that ferry_device_init() needs for given name_max and url_max. */
 #define FERRY_DEVICE_MEM(name_max, url_max) \
     (FERRY_DEVICE_WORK(name_max) + FERRY__LANES * ((size_t)(name_max) + (url_max) + 2))

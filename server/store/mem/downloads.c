@@ -172,16 +172,17 @@ ferry_err smem_download_open(struct store_conn *c, const struct device_key *devi
     return collect(c, &walk, NULL, NULL, out, cap, ret_count);
 }
 
-ferry_err smem_download_latest(struct store_conn *c, const struct device_key *device, const char *name,
-                               struct download_task *ret)
+ferry_err smem_download_named(struct store_conn *c, const struct device_key *device, const char *name,
+                              struct download_task *out, size_t cap, size_t *ret_count)
 {
     struct row_download probe = {.task.device = *device, .task.id = {SMEM_LAST}};
     const struct smem_walk walk = {
         .table = SMEM_DOWNLOADS, .index = DOWNLOAD_BY_NAME, .probe = &probe, .same_fields = 3, .descending = true};
 
+    *ret_count = 0;
     if (!smem_set_text(probe.task.name, sizeof(probe.task.name), name))
-        return FERRY_E_NOT_FOUND;
-    return smem_get_first(c, &walk, ret, sizeof(*ret));
+        return FERRY_OK;
+    return collect(c, &walk, NULL, NULL, out, cap, ret_count);
 }
 
 static smem_verdict due_filter(const void *data, const void *arg)

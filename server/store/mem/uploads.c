@@ -55,16 +55,17 @@ ferry_err smem_upload_open(struct store_conn *c, const struct device_key *device
     return collect(c, &walk, NULL, NULL, out, cap, ret_count);
 }
 
-ferry_err smem_upload_latest(struct store_conn *c, const struct device_key *device, const char *name,
-                             struct upload_task *ret)
+ferry_err smem_upload_named(struct store_conn *c, const struct device_key *device, const char *name,
+                            struct upload_task *out, size_t cap, size_t *ret_count)
 {
     struct upload_task probe = {.device = *device, .id = {SMEM_LAST}};
     const struct smem_walk walk = {
         .table = SMEM_UPLOADS, .index = UPLOAD_BY_NAME, .probe = &probe, .same_fields = 3, .descending = true};
 
+    *ret_count = 0;
     if (!smem_set_text(probe.name, sizeof(probe.name), name))
-        return FERRY_E_NOT_FOUND;
-    return smem_get_first(c, &walk, ret, sizeof(*ret));
+        return FERRY_OK;
+    return collect(c, &walk, NULL, NULL, out, cap, ret_count);
 }
 
 static smem_verdict due_filter(const void *data, const void *arg)

@@ -112,15 +112,16 @@ ferry_err sq_download_open(struct store_conn *c, const struct device_key *device
     return sq_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
 }
 
-ferry_err sq_download_latest(struct store_conn *c, const struct device_key *device, const char *name,
-                          struct download_task *ret)
+ferry_err sq_download_named(struct store_conn *c, const struct device_key *device, const char *name,
+                            struct download_task *out, size_t cap, size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_LATEST);
+    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_NAMED);
 
     sq_query_text(&q, device->device);
     sq_query_text(&q, device->product);
     sq_query_text(&q, name);
-    return sq_query_one(&q, read_download, sizeof(*ret), ret);
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
 }
 
 ferry_err sq_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,

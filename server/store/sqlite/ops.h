@@ -38,8 +38,8 @@ ferry_err sq_upload_put(struct store_conn *c, const struct upload_task *t);
 ferry_err sq_upload_get(struct store_conn *c, const ferry_id *id, struct upload_task *ret);
 ferry_err sq_upload_open(struct store_conn *c, const struct device_key *device, struct upload_task *out, size_t cap,
                       size_t *ret_count);
-ferry_err sq_upload_latest(struct store_conn *c, const struct device_key *device, const char *name,
-                        struct upload_task *ret);
+ferry_err sq_upload_named(struct store_conn *c, const struct device_key *device, const char *name,
+                          struct upload_task *out, size_t cap, size_t *ret_count);
 ferry_err sq_upload_due(struct store_conn *c, uint64_t now_ms, struct upload_task *out, size_t cap, size_t *ret_count);
 ferry_err sq_upload_remove(struct store_conn *c, const ferry_id *id);
 ferry_err sq_upload_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
@@ -60,8 +60,8 @@ ferry_err sq_download_put(struct store_conn *c, const struct download_task *t);
 ferry_err sq_download_get(struct store_conn *c, const ferry_id *id, struct download_task *ret);
 ferry_err sq_download_open(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
                         size_t *ret_count);
-ferry_err sq_download_latest(struct store_conn *c, const struct device_key *device, const char *name,
-                          struct download_task *ret);
+ferry_err sq_download_named(struct store_conn *c, const struct device_key *device, const char *name,
+                            struct download_task *out, size_t cap, size_t *ret_count);
 ferry_err sq_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
                        size_t *ret_count);
 ferry_err sq_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,

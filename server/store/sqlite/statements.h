@@ -89,8 +89,8 @@
     X(UPLOAD_GET, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id = ?")                           \
     X(UPLOAD_OPEN, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_open"                 \
                    " WHERE device = ? AND product = ? AND state IN (1, 2, 3) ORDER BY id DESC LIMIT ?") \
-    X(UPLOAD_LATEST, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_by_name"            \
-                     " WHERE device = ? AND product = ? AND name = ? ORDER BY id DESC LIMIT 1")   \
+    X(UPLOAD_NAMED, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_by_name"            \
+                     " WHERE device = ? AND product = ? AND name = ? ORDER BY id DESC LIMIT ?")    \
     X(UPLOAD_DUE, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_due"                   \
                   " WHERE state IN (1, 2) AND expires_ms > 0 AND expires_ms <= ?"                 \
                   " ORDER BY expires_ms, id LIMIT ?")                                             \
@@ -165,8 +165,8 @@
     X(DOWNLOAD_GET, DOWNLOAD_FROM("") " WHERE t.id = ?")                                          \
     X(DOWNLOAD_OPEN, DOWNLOAD_FROM("INDEXED BY download_open")                                    \
                      " WHERE t.device = ? AND t.product = ? AND t.state IN (1, 2, 3) ORDER BY t.id LIMIT ?") \
-    X(DOWNLOAD_LATEST, DOWNLOAD_FROM("INDEXED BY download_by_name")                               \
-                       " WHERE t.device = ? AND t.product = ? AND t.name = ? ORDER BY t.id DESC LIMIT 1") \
+    X(DOWNLOAD_NAMED, DOWNLOAD_FROM("INDEXED BY download_by_name")                               \
+                       " WHERE t.device = ? AND t.product = ? AND t.name = ? ORDER BY t.id DESC LIMIT ?") \
     X(DOWNLOAD_DUE, DOWNLOAD_FROM("INDEXED BY download_due")                                      \
                     " WHERE t.due_ms IS NOT NULL AND t.due_ms <= ? ORDER BY t.due_ms, t.id LIMIT ?") \
     X(DOWNLOAD_NEXT_DUE, "SELECT due_ms FROM download INDEXED BY download_due"                    \

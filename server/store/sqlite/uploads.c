@@ -95,15 +95,15 @@ ferry_err sq_upload_open(struct store_conn *c, const struct device_key *device, 
     return many(&q, out, cap, ret_count);
 }
 
-ferry_err sq_upload_latest(struct store_conn *c, const struct device_key *device, const char *name,
-                        struct upload_task *ret)
+ferry_err sq_upload_named(struct store_conn *c, const struct device_key *device, const char *name,
+                          struct upload_task *out, size_t cap, size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_UPLOAD_LATEST);
+    query_auto q = sq_query_begin(c, STMT_UPLOAD_NAMED);
 
     sq_query_text(&q, device->device);
     sq_query_text(&q, device->product);
     sq_query_text(&q, name);
-    return sq_query_one(&q, read_upload, sizeof(*ret), ret);
+    return many(&q, out, cap, ret_count);
 }
 
 ferry_err sq_upload_due(struct store_conn *c, uint64_t now_ms, struct upload_task *out, size_t cap, size_t *ret_count)

@@ -169,9 +169,9 @@ struct store_ops {
     /** The device's tasks in created, uploading or stored, NEWEST first, at most cap. */
     ferry_err (*upload_open)(struct store_conn *c, const struct device_key *device, struct upload_task *out,
                              size_t cap, size_t *ret_count);
-    /** The device's newest task of that name, in any state. */
-    ferry_err (*upload_latest)(struct store_conn *c, const struct device_key *device, const char *name,
-                               struct upload_task *ret);
+    /** The device's tasks of that name, in any state, NEWEST first, at most cap. */
+    ferry_err (*upload_named)(struct store_conn *c, const struct device_key *device, const char *name,
+                              struct upload_task *out, size_t cap, size_t *ret_count);
     /** Tasks in created or uploading whose expires_ms (when not 0) is at or before now, earliest first. */
     ferry_err (*upload_due)(struct store_conn *c, uint64_t now_ms, struct upload_task *out, size_t cap,
                             size_t *ret_count);
@@ -197,9 +197,9 @@ struct store_ops {
     /** The device's oldest open tasks, at most cap. */
     ferry_err (*download_open)(struct store_conn *c, const struct device_key *device, struct download_task *out,
                                size_t cap, size_t *ret_count);
-    /** The device's newest task for a resource of that name, in any state. */
-    ferry_err (*download_latest)(struct store_conn *c, const struct device_key *device, const char *name,
-                                 struct download_task *ret);
+    /** The device's tasks for resources of that name, in any state, NEWEST first, at most cap. */
+    ferry_err (*download_named)(struct store_conn *c, const struct device_key *device, const char *name,
+                                struct download_task *out, size_t cap, size_t *ret_count);
     /** Open tasks whose wake_ms or deadline_ms (when not 0) is at or before now, earliest first. */
     ferry_err (*download_due)(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
                               size_t *ret_count);
