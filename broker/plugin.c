@@ -1,6 +1,7 @@
 /* ferry_auth.so: what Mosquitto asks, answered from the platform's own database. */
 #include "certificate.h"
 #include "clients.h"
+#include "revocations.h"
 
 #include "access/acl.h"
 #include "access/auth.h"
@@ -33,9 +34,11 @@ struct plugin {
     unsigned listeners;
     struct auth auth;
     struct clients clients;
+    struct revocations revoked; /* read again when Mosquitto reloads */
     char *store_path;
     char *service_hash_path;
     char *secrets_key_path;
+    char *device_crl_path; /* null: there is no listener for certificates */
     time_t log_window_s;
     unsigned log_lines, log_unsaid;
 };
@@ -98,42 +101,57 @@ static void log_refused_topic(struct plugin *p, const struct mosquitto *client, 
 /* --- who comes in ----------------------------------------------------------------------------------------- */
 
 /* Null: no certificate. */
-static const char *read_certificate(const struct mosquitto *client, char name[CERTIFICATE_NAME_SIZE])
+static const char *read_certificate(const struct plugin *p, const struct mosquitto *client,
+                                    char name[CERTIFICATE_NAME_SIZE], bool *ret_revoked)
 {
     X509 *x509 = mosquitto_client_certificate(client);
 
     if (x509 == NULL)
         return NULL;
     (void)certificate_name(x509, name); /* an empty name is refused */
+    *ret_revoked = revocations_have(&p->revoked, x509);
     X509_free(x509);
     return name;
+}
+
+/* Mosquitto asks it of who comes, and when it reloads of everybody. */
+static auth_verdict judge(struct listener *listener, const struct mosquitto_evt_basic_auth *asked,
+                          struct principal *ret_who, const char **reterr_why)
+{
+    struct plugin *p = listener->plugin;
+    const struct client *known = clients_find(&p->clients, asked->client);
+    char certificate[CERTIFICATE_NAME_SIZE];
+    bool revoked = false;
+    struct auth_request request = {
+        .username = ferry_text_of(asked->username),
+        .password = ferry_text_of(asked->password),
+        .client_id = ferry_text_of(mosquitto_client_id(asked->client)),
+        .certificate = ferry_text_of(read_certificate(p, asked->client, certificate, &revoked)),
+        .plain_secret_ok = listener->plain_secret_ok,
+        .now_ms = ferry_wall_ms(),
+        .known = known != NULL ? &known->who : NULL,
+    };
+
+    if (!revoked)
+        return auth_judge(&p->auth, &request, ret_who, reterr_why);
+    *reterr_why = "the certificate is revoked";
+    return AUTH_REFUSED;
 }
 
 static int on_basic_auth(int event, void *data, void *user_data)
 {
     static const int answers[] = {
         [AUTH_ACCEPTED] = MOSQ_ERR_SUCCESS, [AUTH_REFUSED] = MOSQ_ERR_AUTH, [AUTH_UNAVAILABLE] = MOSQ_ERR_UNKNOWN};
-    const struct listener *listener = user_data;
+    struct listener *listener = user_data;
     struct plugin *p = listener->plugin;
     const struct mosquitto_evt_basic_auth *asked = data;
-    const struct client *known = clients_find(&p->clients, asked->client);
-    char certificate[CERTIFICATE_NAME_SIZE];
-    struct auth_request request = {
-        .username = ferry_text_of(asked->username),
-        .password = ferry_text_of(asked->password),
-        .client_id = ferry_text_of(mosquitto_client_id(asked->client)),
-        .certificate = ferry_text_of(read_certificate(asked->client, certificate)),
-        .plain_secret_ok = listener->plain_secret_ok,
-        .now_ms = ferry_wall_ms(),
-        .known = known != NULL ? &known->who : NULL,
-    };
     struct principal who;
     const char *why = NULL;
-    auth_verdict verdict = auth_judge(&p->auth, &request, &who, &why);
+    auth_verdict verdict = judge(listener, asked, &who, &why);
 
     (void)event;
     if (verdict == AUTH_ACCEPTED) {
-        if (clients_put(&p->clients, asked->client, &who, request.client_id.ptr) == FERRY_OK)
+        if (clients_put(&p->clients, asked->client, &who, mosquitto_client_id(asked->client)) == FERRY_OK)
             return MOSQ_ERR_SUCCESS;
         verdict = AUTH_UNAVAILABLE;
         why = "too many clients, or no memory left";
@@ -274,6 +292,16 @@ static int on_disconnect(int event, void *data, void *user_data)
     return MOSQ_ERR_SUCCESS;
 }
 
+/* A damaged list changes nothing: ferryd, which writes the file, has judged it before. */
+static void read_revoked(struct plugin *p)
+{
+    ferry_err err = p->device_crl_path != NULL ? revocations_read(&p->revoked, p->device_crl_path) : FERRY_OK;
+
+    if (err != FERRY_OK && err != FERRY_E_NOT_FOUND)
+        mosquitto_log_printf(MOSQ_LOG_ERR, "ferry: the revocation list %s cannot be read, the one before stays in use: %s",
+                             p->device_crl_path, ferry_err_text(err));
+}
+
 static int on_reload(int event, void *data, void *user_data)
 {
     const struct listener *listener = user_data;
@@ -281,6 +309,7 @@ static int on_reload(int event, void *data, void *user_data)
     (void)event;
     (void)data;
     auth_done(&listener->plugin->auth); /* both are read again when they are needed */
+    read_revoked(listener->plugin);
     return MOSQ_ERR_SUCCESS;
 }
 
@@ -312,6 +341,8 @@ static void plugin_unref(struct plugin *p)
         return;
     auth_done(&p->auth);
     clients_done(&p->clients);
+    revocations_done(&p->revoked);
+    free(p->device_crl_path);
     free(p->store_path);
     free(p->service_hash_path);
     free(p->secrets_key_path);
@@ -346,7 +377,7 @@ static int take_path(char **path, const struct mosquitto_opt *option)
     return *path != NULL ? MOSQ_ERR_SUCCESS : MOSQ_ERR_NOMEM;
 }
 
-/* plugin_opt_store, plugin_opt_service_hash, plugin_opt_secrets_key, plugin_opt_allow_plain_secret */
+/* plugin_opt_store, _service_hash, _secrets_key, _device_crl, _allow_plain_secret */
 static int take_option(struct listener *listener, const struct mosquitto_opt *option)
 {
     struct plugin *p = listener->plugin;
@@ -355,7 +386,8 @@ static int take_option(struct listener *listener, const struct mosquitto_opt *op
         char **path;
     } paths[] = {{"store", &p->store_path},
                  {"service_hash", &p->service_hash_path},
-                 {"secrets_key", &p->secrets_key_path}};
+                 {"secrets_key", &p->secrets_key_path},
+                 {"device_crl", &p->device_crl_path}};
 
     for (size_t i = 0; option->value != NULL && i < sizeof(paths) / sizeof(paths[0]); i++)
         if (strcmp(option->key, paths[i].key) == 0)
@@ -385,6 +417,7 @@ static int take_options(struct listener *listener, const struct mosquitto_opt *o
     }
     p->auth.service_hash_path = p->service_hash_path;
     p->auth.keys_path = p->secrets_key_path;
+    read_revoked(p);
     return MOSQ_ERR_SUCCESS;
 }
 

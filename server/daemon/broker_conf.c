@@ -43,11 +43,15 @@ static const char head[] =
     "log_timestamp_format %%Y-%%m-%%dT%%H:%%M:%%S\n"
     "connection_messages false\n";
 
-/* Each listener has a plugin of its own, which so knows whether its clients come over TLS. */
+/*
+ * Each listener has a plugin of its own, which so knows whether its clients come over TLS. The plugin judges everybody.
+ * But when it reloads, 2.0.11 drops who has no user name before it asks the plugin, unless they may be anonymous: so that
+ * is allowed where a certificate is required, and only there.
+ */
 static const char listener_head[] =
     "listener %u %s\n"
     "max_connections %" PRIu64 "\n"
-    "allow_anonymous false\n"
+    "allow_anonymous %s\n"
     "allow_zero_length_clientid false\n"
     "plugin %s\n"
     "plugin_opt_store %s\n"
@@ -72,8 +76,9 @@ static ferry_err write_tls(const struct broker_conf *conf, bool devices_prove, s
         tls->cert, tls->key, tls->only_1_3 ? "tlsv1.3" : "tlsv1.2");
 
     if (err == FERRY_OK && devices_prove)
-        err = ferry_buf_printf(out, "# devices: %s\nrequire_certificate true\ncafile %s\n", tls->device_stamp,
-                               tls->device_ca);
+        err = ferry_buf_printf(
+            out, "plugin_opt_device_crl %s/device-crl.pem\n# devices: %s\nrequire_certificate true\ncafile %s\n",
+            conf->folder, tls->device_stamp, tls->device_ca);
     if (err == FERRY_OK && devices_prove && tls->device_crl != NULL)
         err = ferry_buf_printf(out, "crlfile %s\n", tls->device_crl);
     return err;
@@ -83,8 +88,10 @@ static ferry_err write_listener(const struct broker_conf *conf, int which, struc
 {
     const struct broker_listener *listener = &conf->listeners[which];
     bool plain_secret_ok = which != BROKER_PLAIN || conf->allow_plain_secret;
-    ferry_err err = ferry_buf_printf(out, listener_head, listener->port, listener->ip, conf->connections_max, conf->plugin,
-                                     conf->store, conf->secrets_key, conf->folder, plain_secret_ok ? "true" : "false");
+    ferry_err err =
+        ferry_buf_printf(out, listener_head, listener->port, listener->ip, conf->connections_max,
+                         which == BROKER_CERT ? "true" : "false", conf->plugin, conf->store, conf->secrets_key,
+                         conf->folder, plain_secret_ok ? "true" : "false");
 
     return err == FERRY_OK && which != BROKER_PLAIN ? write_tls(conf, which == BROKER_CERT, out) : err;
 }

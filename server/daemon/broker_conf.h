@@ -25,7 +25,7 @@ struct broker_listener {
 struct broker_tls {
     const char *cert, *key;  /**< paths */
     const char *device_ca;   /**< path; null: no listener for devices with a certificate */
-    const char *device_crl;  /**< path, or null */
+    const char *device_crl;  /**< path, or null: the plugin looks for it in the folder each time it reloads */
     const char *device_stamp; /**< changes when what devices are judged by does: the broker reads that only at its start */
     bool only_1_3;
 };

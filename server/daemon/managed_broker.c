@@ -420,6 +420,11 @@ void managed_broker_reload(struct managed_broker *broker)
     send_signal(broker, SIGHUP);
 }
 
+void managed_broker_restart(struct managed_broker *broker)
+{
+    send_signal(broker, SIGTERM);
+}
+
 /* Mosquitto writes another file and renames it: what is there is whole. */
 void managed_broker_wait_saved(const struct managed_broker *broker)
 {

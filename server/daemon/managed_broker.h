@@ -54,6 +54,9 @@ struct address managed_broker_address(const struct managed_broker *broker, int l
  */
 void managed_broker_reload(struct managed_broker *broker);
 
+/** @brief Ends the process; the watch starts another one, which reads all files. Clients connect anew. Any thread, never blocks. */
+void managed_broker_restart(struct managed_broker *broker);
+
 /** @brief To be told whenever ferryd has subscribed: its session is then saved to disk. Any thread, never blocks. */
 void managed_broker_subscribed(struct managed_broker *broker);
 

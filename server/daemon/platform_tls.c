@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/system.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -168,16 +169,30 @@ static void stamp_of(const struct ferry_buf *ca, char out[TLS_STAMP_SIZE])
     ferry_hex_encode(hash, sizeof(hash), out);
 }
 
-static ferry_err give_to_broker(struct platform *p, const struct tls_pair *pair, char problem[TLS_PROBLEM_SIZE])
+/* A list that is not there any more when ferryd starts is of no use to the broker either. */
+static void forget_revoked(const struct platform *p)
+{
+    ferry_autofree char *path = ferry_asprintf("%s/device-crl.pem", p->broker_folder);
+
+    if (path != NULL && unlink(path) != 0 && errno != ENOENT)
+        ferry_log(FERRY_LOG_WARN, "tls", "cannot remove %s: %s", path, strerror(errno));
+}
+
+/* *ret_other_roots: the broker, which runs, judges devices by others than it was started with. */
+static ferry_err give_to_broker(struct platform *p, const struct tls_pair *pair, bool *ret_other_roots,
+                                char problem[TLS_PROBLEM_SIZE])
 {
     ferry_autobuf ca = FERRY_BUF_INIT(TLS_PEM_MAX), crl = FERRY_BUF_INIT(TLS_PEM_MAX);
     char stamp[TLS_STAMP_SIZE] = "";
     ferry_err err = FERRY_OK;
 
+    *ret_other_roots = false;
     if ((p->tls_listeners & CONFIG_MQTT) == 0)
         return FERRY_OK;
     if (p->tls_paths.device_ca != NULL)
         err = read_device_files(p, &ca, &crl, problem);
+    if (p->broker == NULL && p->tls_paths.device_crl == NULL)
+        forget_revoked(p);
     if (err == FERRY_OK)
         err = write_copy(p, "server.key", &pair->key, problem);
     if (err == FERRY_OK)
@@ -189,12 +204,8 @@ static ferry_err give_to_broker(struct platform *p, const struct tls_pair *pair,
     if (err != FERRY_OK || ca.len == 0)
         return err;
     stamp_of(&ca, stamp);
-    if (p->broker != NULL && strcmp(stamp, p->device_stamp) != 0)
-        ferry_log(FERRY_LOG_WARN, "tls", "the certificates that devices are judged by (%s) have changed: the broker takes "
-                                         "them at the next start of ferryd",
-                  p->tls_paths.device_ca);
-    else
-        (void)snprintf(p->device_stamp, sizeof(p->device_stamp), "%s", stamp);
+    *ret_other_roots = p->broker != NULL && strcmp(stamp, p->device_stamp) != 0;
+    (void)snprintf(p->device_stamp, sizeof(p->device_stamp), "%s", stamp);
     return FERRY_OK;
 }
 
@@ -204,6 +215,7 @@ ferry_err platform_open_tls(struct platform *p)
 {
     char problem[TLS_PROBLEM_SIZE];
     struct tls_pair pair;
+    bool other_roots;
     ferry_err err;
 
     if (p->tls_listeners == 0)
@@ -216,22 +228,38 @@ ferry_err platform_open_tls(struct platform *p)
         (void)snprintf(problem, sizeof(problem), "the certificate %s cannot be used: %s", p->tls_paths.cert,
                        ferry_err_text(err));
     if (err == FERRY_OK)
-        err = give_to_broker(p, &pair, problem);
+        err = give_to_broker(p, &pair, &other_roots, problem);
     if (err == FERRY_OK)
         remember(p, &pair);
     tls_pair_done(&pair);
     return err == FERRY_OK ? err : fail(err, problem);
 }
 
+/* The broker reads its certificate and the revocation list while it runs, but not by whom devices are signed. */
+static void tell_broker(struct platform *p, bool other_roots)
+{
+    if (p->broker == NULL || (p->tls_listeners & CONFIG_MQTT) == 0)
+        return;
+    if (!other_roots) {
+        managed_broker_reload(p->broker);
+        return;
+    }
+    ferry_log(FERRY_LOG_INFO, "tls", "the CA of devices (%s) is another one: the broker starts anew, and everybody connects "
+                                     "again",
+              p->tls_paths.device_ca);
+    managed_broker_restart(p->broker);
+}
+
 /* All or nothing: whoever judges a pair does so before anybody gets it. */
 static ferry_err replace(struct platform *p, const struct tls_pair *pair, char problem[TLS_PROBLEM_SIZE])
 {
     struct http_tls *trial = NULL;
+    bool other_roots = false;
     ferry_err err = http_tls_new(pair->cert.data, pair->key.data, false, &trial);
 
     http_tls_free(trial);
     if (err == FERRY_OK) {
-        err = give_to_broker(p, pair, problem);
+        err = give_to_broker(p, pair, &other_roots, problem);
         if (err != FERRY_OK)
             return err;
         err = http_tls_replace(p->tls, pair->cert.data, pair->key.data);
@@ -239,8 +267,8 @@ static ferry_err replace(struct platform *p, const struct tls_pair *pair, char p
     if (err != FERRY_OK)
         (void)snprintf(problem, TLS_PROBLEM_SIZE, "the certificate %s cannot be used: %s", p->tls_paths.cert,
                        ferry_err_text(err));
-    else if (p->broker != NULL && (p->tls_listeners & CONFIG_MQTT) != 0)
-        managed_broker_reload(p->broker);
+    else
+        tell_broker(p, other_roots);
     return err;
 }
 
@@ -271,6 +299,8 @@ void platform_reload(struct platform *p)
         ferry_log(FERRY_LOG_INFO, "tls", "nothing to read again: no listener speaks TLS");
         return;
     }
+    if (p->tls_paths.device_ca != NULL && p->tls_paths.device_crl == NULL) /* the first one, written meanwhile */
+        p->tls_paths.device_crl = choose(p, p->config->device_crl, TLS_DEVICE_CRL);
     err = tls_pair_read(p->tls_paths.cert, p->tls_paths.key, &pair, problem);
     if (err == FERRY_OK) {
         err = replace(p, &pair, problem);

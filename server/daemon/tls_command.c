@@ -244,16 +244,56 @@ static int run_device(int argc, char **argv)
     return EXIT_SUCCESS;
 }
 
+/* --- revoke ----------------------------------------------------------------------------------------------- */
+
+static const struct argp_option revoke_options[] = {
+    {.name = "data", .key = KEY_DATA, .arg = "DIR", .doc = "the data folder of ferryd, with the CA for devices in DIR/tls"},
+    {.name = "config", .key = KEY_CONFIG, .arg = "FILE", .doc = "the settings of ferryd, for the data folder"},
+    {NULL}};
+
+static const char revoke_doc[] =
+    "Takes the right to come in away from certificates of devices: those made for PRODUCT/DEVICE, or the one in FILE.\v"
+    "They are put on the list DIR/" TLS_DEVICE_CRL ". A running ferryd takes it at SIGHUP: then they are refused, and who is "
+    "connected with one is disconnected.";
+
+static int run_revoke(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = revoke_options, .parser = take, .args_doc = "PRODUCT/DEVICE|FILE", .doc = revoke_doc};
+    struct request request = {.takes_word = true};
+    char problem[TLS_PROBLEM_SIZE];
+    ferry_autofree char *data = NULL;
+    size_t count = 0;
+
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &request);
+    if (request.word == NULL) {
+        (void)fprintf(stderr, "ferryd: say whose certificates: ferryd tls revoke PRODUCT/DEVICE, or a certificate's file\n");
+        return CONFIG_EXIT_USAGE;
+    }
+    data = data_folder(&request);
+    if (data == NULL)
+        return CONFIG_EXIT_USAGE;
+    if (tls_store_revoke(data, request.word, &count, problem) != FERRY_OK)
+        return failed(problem);
+    (void)printf("%zu certificate%s on the list %s/" TLS_DEVICE_CRL "\n"
+                 "A running ferryd takes it at: kill -HUP $(cat %s/lock)\n",
+                 count, count == 1 ? " is" : "s are", data, data);
+    return EXIT_SUCCESS;
+}
+
 /* --- the word behind tls ---------------------------------------------------------------------------------- */
 
 int tls_command(int argc, char **argv)
 {
-    char init_title[] = "ferryd tls init", device_title[] = "ferryd tls device";
+    char init_title[] = "ferryd tls init", device_title[] = "ferryd tls device",
+         revoke_title[] = "ferryd tls revoke";
     const struct {
         const char *name;
         char *title; /* what usage messages begin with */
         int (*run)(int argc, char **argv);
-    } commands[] = {{"init", init_title, run_init}, {"device", device_title, run_device}};
+    } commands[] = {{"init", init_title, run_init},
+                    {"device", device_title, run_device},
+                    {"revoke", revoke_title, run_revoke}};
 
     argp_err_exit_status = CONFIG_EXIT_USAGE;
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
@@ -263,6 +303,7 @@ int tls_command(int argc, char **argv)
         }
     (void)fprintf(stderr, "ferryd: say what to do:\n"
                           "  ferryd tls init [--data DIR] [--name HOST]... [--renew]   certificates for this platform\n"
-                          "  ferryd tls device PRODUCT/DEVICE [--data DIR] [--out DIR] a certificate for a device\n");
+                          "  ferryd tls device PRODUCT/DEVICE [--data DIR] [--out DIR] a certificate for a device\n"
+                          "  ferryd tls revoke PRODUCT/DEVICE [--data DIR]             its certificates are refused from then on\n");
     return CONFIG_EXIT_USAGE;
 }

@@ -114,14 +114,17 @@ static ferry_err write_pem(X509 *cert, EVP_PKEY *key, struct ferry_buf *ret_cert
     ferry_cleanup(BIO_free) BIO *cert_bio = BIO_new(BIO_s_mem());
     ferry_cleanup(BIO_free) BIO *key_bio = BIO_new(BIO_s_secmem());
     char *cert_text, *key_text;
+    size_t cert_len, key_len;
     ferry_err err = FERRY_E_NOMEM;
 
     if (cert_bio == NULL || key_bio == NULL || PEM_write_bio_X509(cert_bio, cert) != 1 ||
         PEM_write_bio_PKCS8PrivateKey(key_bio, key, NULL, NULL, 0, NULL, NULL) != 1)
         return err;
-    err = ferry_buf_append(ret_cert, cert_text, (size_t)BIO_get_mem_data(cert_bio, &cert_text));
+    cert_len = (size_t)BIO_get_mem_data(cert_bio, &cert_text);
+    key_len = (size_t)BIO_get_mem_data(key_bio, &key_text);
+    err = ferry_buf_append(ret_cert, cert_text, cert_len);
     if (err == FERRY_OK)
-        err = ferry_buf_append(ret_key, key_text, (size_t)BIO_get_mem_data(key_bio, &key_text));
+        err = ferry_buf_append(ret_key, key_text, key_len);
     return err;
 }
 

@@ -21,6 +21,7 @@
 #define TLS_DEVICE_CA_CERT "tls/device-ca.pem"
 #define TLS_DEVICE_CA_KEY "tls/device-ca.key"
 #define TLS_DEVICE_CRL "tls/device-crl.pem"
+#define TLS_DEVICE_LIST "tls/devices.txt" /* what was issued: a line "SERIAL product/device" for each */
 
 /**
  * @brief Makes the root and the server's certificate.
@@ -40,6 +41,15 @@ FERRY_MUST_CHECK ferry_err tls_store_renew(const char *data, const struct tls_wi
  */
 FERRY_MUST_CHECK ferry_err tls_store_device(const char *data, const char *out, const char *base,
                                             const struct tls_wish *device, bool *ret_made_ca,
+                                            char reterr_problem[TLS_PROBLEM_SIZE]);
+
+/**
+ * @brief Puts certificates of devices on the revocation list, which is made when missing.
+ * @param[in] what  a certificate's file, or product/device: all that were made for it
+ * @param[out] ret_count  how many certificates that are
+ * @retval FERRY_OK | FERRY_E_NOT_FOUND none is known | FERRY_E_DENIED it is not of the CA for devices | from errno
+ */
+FERRY_MUST_CHECK ferry_err tls_store_revoke(const char *data, const char *what, size_t *ret_count,
                                             char reterr_problem[TLS_PROBLEM_SIZE]);
 
 #endif
