@@ -74,6 +74,8 @@ static const struct ferry_setting table[] = {
          "... of one address; 0: no limit (a proxy has one address)"),
     UINT("objects-requests-per-minute", objects_requests_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
          "requests of one address to it, evenly or at once; 0: no limit"),
+    UINT("objects-bytes-in-flight-per-address", objects_bytes_in_flight_max, "0", 0, UINT64_MAX / 2,
+         "bytes of the files that go to and from one address at a time; one file may always; 0: no limit"),
     UINT("objects-uploads-max", objects_uploads_max, "1024", 1, 1000000, "uploads whose bytes are arriving at a time"),
 
     UINT("api-connections-max", api_connections_max, "1200", 1, 1000000, "open connections to the operator API"),

@@ -42,6 +42,7 @@ struct config {
     uint64_t objects_connections_max, objects_per_address_max, objects_requests_per_min, objects_uploads_max;
     uint64_t api_connections_max, api_per_address_max, api_requests_per_min;
     uint64_t device_requests_per_min, device_transfers_per_min, device_transfers_max, device_bytes_max;
+    uint64_t objects_bytes_in_flight_max;
     struct quota_limits quota;
     uint64_t object_size_max, url_life_s, uploads_open_max;
     uint64_t inbox_max, batch_max;

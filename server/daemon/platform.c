@@ -218,6 +218,7 @@ static void limit_objects(const struct config *c, struct object_plane_config *ob
     objects->limits.device_transfers_max = (uint32_t)c->device_transfers_max;
     objects->limits.uploads_max = (uint32_t)c->objects_uploads_max;
     objects->device_bytes_max = c->device_bytes_max;
+    objects->address_bytes_max = c->objects_bytes_in_flight_max;
 }
 
 static void limit_api(const struct config *c, struct api_server_limits *limits)

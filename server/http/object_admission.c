@@ -3,17 +3,21 @@
 #include "http_address_rate.h"
 
 #include "base/alloc.h"
+#include "base/encode.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 1024 }; /* heads of lists; a device is in one only while it transfers */
+enum {
+    SLOTS = 1024, /* heads of lists; somebody is in one only while he transfers */
+    KEY_SIZE = 2 * FERRY_IDENT_MAX + 2,
+};
 
 struct share {
     struct share *next;
-    struct device_key device;
+    char key[KEY_SIZE]; /* product/device, or an address in hexadecimal */
     uint64_t bytes;
     uint32_t transfers;
 };
@@ -58,65 +62,101 @@ bool object_admission_address(struct object_admission *admission, const struct s
     return address_rate_take(admission->addresses, address, now_ms);
 }
 
+static void key_of_device(const struct device_key *device, char key[KEY_SIZE])
+{
+    (void)snprintf(key, KEY_SIZE, "%s/%s", device->product, device->device);
+}
+
 bool object_admission_device(struct object_admission *admission, const struct device_key *device, uint64_t now_ms)
 {
-    char text[2 * FERRY_IDENT_MAX + 2];
-    int len = snprintf(text, sizeof text, "%s/%s", device->product, device->device);
-    return ferry_rate_take(admission->devices, text, (size_t)len, now_ms);
+    char key[KEY_SIZE];
+    key_of_device(device, key);
+    return ferry_rate_take(admission->devices, key, strlen(key), now_ms);
 }
 
 /* --- what is under way ------------------------------------------------------------------------------ */
 
-static bool same(const struct device_key *a, const struct device_key *b)
+/* No device is called so: there is no slash in it. "": none. */
+static void key_of_address(const struct sockaddr *address, char key[KEY_SIZE])
 {
-    return strcmp(a->device, b->device) == 0 && strcmp(a->product, b->product) == 0;
+    uint8_t network[ADDRESS_NETWORK_BYTES];
+    size_t len = address_network(address, network);
+    key[0] = '\0';
+    if (len > 0)
+        ferry_hex_encode(network, len, key);
 }
 
 /* Names are checked at the border and registered by operators, so any spread will do. */
-static struct share **find(struct object_admission *admission, const struct device_key *device)
+static struct share **find(struct object_admission *admission, const char *key)
 {
     uint32_t h = 2166136261u;
-    for (const char *c = device->device; *c != '\0'; c++)
+    for (const char *c = key; *c != '\0'; c++)
         h = (h ^ (uint8_t)*c) * 16777619u;
     struct share **at = &admission->shares[(h ^ h >> 16) % SLOTS];
-    while (*at != NULL && !same(&(*at)->device, device))
+    while (*at != NULL && strcmp((*at)->key, key) != 0)
         at = &(*at)->next;
     return at;
 }
 
-static bool fits(const struct object_admission_limits *limits, const struct share *share, uint64_t bytes)
+static bool fits(const struct share *share, uint32_t transfers_max, uint64_t bytes_max, uint64_t bytes)
 {
-    if (limits->device_transfers_max != 0 && share->transfers >= limits->device_transfers_max)
+    if (transfers_max != 0 && share->transfers >= transfers_max)
         return false;
-    return limits->device_bytes_max == 0 || share->transfers == 0 ||
-           (bytes <= limits->device_bytes_max && share->bytes <= limits->device_bytes_max - bytes);
+    return bytes_max == 0 || share->transfers == 0 || (bytes <= bytes_max && share->bytes <= bytes_max - bytes);
 }
 
-bool object_admission_begin(struct object_admission *admission, const struct device_key *device, uint64_t bytes)
+/* A limit of 0 is none. Under the lock. */
+static bool take(struct object_admission *admission, const char *key, uint32_t transfers_max, uint64_t bytes_max,
+                 uint64_t bytes)
 {
-    (void)pthread_mutex_lock(&admission->lock);
-    struct share **at = find(admission, device);
+    struct share **at = find(admission, key);
     if (*at == NULL && (*at = ferry_calloc(1, sizeof **at)) != NULL)
-        (*at)->device = *device;
-    bool may = *at != NULL && fits(&admission->limits, *at, bytes);
-    if (may) {
-        (*at)->transfers++;
-        (*at)->bytes += bytes;
+        (void)snprintf((*at)->key, KEY_SIZE, "%s", key);
+    if (*at == NULL || !fits(*at, transfers_max, bytes_max, bytes))
+        return false;
+    (*at)->transfers++;
+    (*at)->bytes += bytes;
+    return true;
+}
+
+static void give_back(struct object_admission *admission, const char *key, uint64_t bytes)
+{
+    struct share **at = find(admission, key), *share = *at;
+    if (share == NULL)
+        return;
+    share->bytes -= bytes;
+    if (--share->transfers == 0) {
+        *at = share->next;
+        free(share);
+    }
+}
+
+bool object_admission_begin(struct object_admission *admission, const struct device_key *device,
+                            const struct sockaddr *address, uint64_t bytes)
+{
+    const struct object_admission_limits *limits = &admission->limits;
+    char of_device[KEY_SIZE], of_address[KEY_SIZE];
+    key_of_device(device, of_device);
+    key_of_address(limits->address_bytes_max != 0 ? address : NULL, of_address);
+    (void)pthread_mutex_lock(&admission->lock);
+    bool may = take(admission, of_device, limits->device_transfers_max, limits->device_bytes_max, bytes);
+    if (may && of_address[0] != '\0' && !take(admission, of_address, 0, limits->address_bytes_max, bytes)) {
+        give_back(admission, of_device, bytes);
+        may = false;
     }
     (void)pthread_mutex_unlock(&admission->lock);
     return may;
 }
 
-void object_admission_end(struct object_admission *admission, const struct device_key *device, uint64_t bytes)
+void object_admission_end(struct object_admission *admission, const struct device_key *device,
+                          const struct sockaddr *address, uint64_t bytes)
 {
+    char of_device[KEY_SIZE], of_address[KEY_SIZE];
+    key_of_device(device, of_device);
+    key_of_address(admission->limits.address_bytes_max != 0 ? address : NULL, of_address);
     (void)pthread_mutex_lock(&admission->lock);
-    struct share **at = find(admission, device), *share = *at;
-    if (share != NULL) {
-        share->bytes -= bytes;
-        if (--share->transfers == 0) {
-            *at = share->next;
-            free(share);
-        }
-    }
+    give_back(admission, of_device, bytes);
+    if (of_address[0] != '\0')
+        give_back(admission, of_address, bytes);
     (void)pthread_mutex_unlock(&admission->lock);
 }

@@ -29,18 +29,18 @@ static void transfers_of_a_device_are_counted_until_they_end(void **state)
     (void)state;
     struct object_admission *admission = admission_of((struct object_admission_limits){.device_transfers_max = 2});
     struct device_key a = device("p", "a"), b = device("p", "b"), other = device("q", "a");
-    assert_true(object_admission_begin(admission, &a, 1));
-    assert_true(object_admission_begin(admission, &a, 1));
-    assert_false(object_admission_begin(admission, &a, 1));
-    assert_true(object_admission_begin(admission, &b, 1));
-    assert_true(object_admission_begin(admission, &other, 1));
-    object_admission_end(admission, &a, 1);
-    assert_true(object_admission_begin(admission, &a, 1));
-    assert_false(object_admission_begin(admission, &a, 1));
-    object_admission_end(admission, &a, 1);
-    object_admission_end(admission, &a, 1);
-    object_admission_end(admission, &b, 1);
-    object_admission_end(admission, &other, 1);
+    assert_true(object_admission_begin(admission, &a, NULL, 1));
+    assert_true(object_admission_begin(admission, &a, NULL, 1));
+    assert_false(object_admission_begin(admission, &a, NULL, 1));
+    assert_true(object_admission_begin(admission, &b, NULL, 1));
+    assert_true(object_admission_begin(admission, &other, NULL, 1));
+    object_admission_end(admission, &a, NULL, 1);
+    assert_true(object_admission_begin(admission, &a, NULL, 1));
+    assert_false(object_admission_begin(admission, &a, NULL, 1));
+    object_admission_end(admission, &a, NULL, 1);
+    object_admission_end(admission, &a, NULL, 1);
+    object_admission_end(admission, &b, NULL, 1);
+    object_admission_end(admission, &other, NULL, 1);
     object_admission_free(admission);
 }
 
@@ -59,14 +59,14 @@ static void bytes_under_way_have_a_limit_that_a_single_file_may_pass(void **stat
         struct object_admission *admission = admission_of((struct object_admission_limits){.device_bytes_max = 100});
         struct device_key a = device("p", "a");
         if (rows[i].held > 0)
-            assert_true(object_admission_begin(admission, &a, rows[i].held));
-        bool may = object_admission_begin(admission, &a, rows[i].asked);
+            assert_true(object_admission_begin(admission, &a, NULL, rows[i].held));
+        bool may = object_admission_begin(admission, &a, NULL, rows[i].asked);
         if (may != rows[i].may)
             fail_msg("row %zu", i);
         if (may)
-            object_admission_end(admission, &a, rows[i].asked);
+            object_admission_end(admission, &a, NULL, rows[i].asked);
         if (rows[i].held > 0)
-            object_admission_end(admission, &a, rows[i].held);
+            object_admission_end(admission, &a, NULL, rows[i].held);
         object_admission_free(admission);
     }
 }
@@ -80,15 +80,38 @@ static void many_devices_have_their_own_accounts(void **state)
         for (unsigned i = 0; i < 5000; i++) {
             (void)snprintf(name, sizeof name, "d%u", i);
             struct device_key key = device("p", name);
-            assert_true(object_admission_begin(admission, &key, i));
-            assert_false(object_admission_begin(admission, &key, i));
+            assert_true(object_admission_begin(admission, &key, NULL, i));
+            assert_false(object_admission_begin(admission, &key, NULL, i));
         }
         for (unsigned i = 0; i < 5000; i++) {
             (void)snprintf(name, sizeof name, "d%u", i);
             struct device_key key = device("p", name);
-            object_admission_end(admission, &key, i);
+            object_admission_end(admission, &key, NULL, i);
         }
     }
+    object_admission_free(admission);
+}
+
+static void the_bytes_of_an_address_are_those_of_all_its_devices(void **state)
+{
+    (void)state;
+    struct object_admission *admission = admission_of((struct object_admission_limits){.address_bytes_max = 100});
+    struct device_key a = device("p", "a"), b = device("p", "b");
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000001)}, there = here;
+    there.sin_addr.s_addr = htonl(0x0a000002);
+    const struct sockaddr *one = (const struct sockaddr *)&here, *two = (const struct sockaddr *)&there;
+    assert_true(object_admission_begin(admission, &a, one, 1000)); /* alone, it may */
+    assert_false(object_admission_begin(admission, &b, one, 1));
+    assert_true(object_admission_begin(admission, &b, two, 60));
+    assert_false(object_admission_begin(admission, &a, two, 41));
+    assert_true(object_admission_begin(admission, &a, two, 40));
+    assert_true(object_admission_begin(admission, &b, NULL, 1000));
+    object_admission_end(admission, &a, one, 1000);
+    assert_true(object_admission_begin(admission, &b, one, 100));
+    object_admission_end(admission, &b, one, 100);
+    object_admission_end(admission, &b, two, 60);
+    object_admission_end(admission, &a, two, 40);
+    object_admission_end(admission, &b, NULL, 1000);
     object_admission_free(admission);
 }
 
@@ -148,14 +171,14 @@ static void zero_is_no_limit_and_no_memory_is_a_no(void **state)
     admission = admission_of(none);
     struct device_key a = device("p", "a");
     ferry_alloc_fail_at(1);
-    assert_false(object_admission_begin(admission, &a, 1));
+    assert_false(object_admission_begin(admission, &a, NULL, 1));
     ferry_alloc_fail_at(0);
     for (unsigned i = 0; i < 10000; i++) {
         assert_true(object_admission_device(admission, &a, 0) && address_may(admission, "192.0.2.1"));
-        assert_true(object_admission_begin(admission, &a, 1));
+        assert_true(object_admission_begin(admission, &a, NULL, 1));
     }
     for (unsigned i = 0; i < 10000; i++)
-        object_admission_end(admission, &a, 1);
+        object_admission_end(admission, &a, NULL, 1);
     object_admission_free(admission);
 }
 
@@ -164,6 +187,7 @@ int main(void)
     const struct CMUnitTest rules[] = {
         cmocka_unit_test(transfers_of_a_device_are_counted_until_they_end),
         cmocka_unit_test(bytes_under_way_have_a_limit_that_a_single_file_may_pass),
+        cmocka_unit_test(the_bytes_of_an_address_are_those_of_all_its_devices),
         cmocka_unit_test(many_devices_have_their_own_accounts),
         cmocka_unit_test(an_address_is_the_network_that_its_owner_has),
         cmocka_unit_test(requests_of_a_device_are_its_own),

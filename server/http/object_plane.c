@@ -101,14 +101,14 @@ static const struct sockaddr *address_of(struct MHD_Connection *connection)
 }
 
 /* After the gate: nobody but who has a good URL can use up a device's share. */
-static object_refusal admit(struct object_request *r)
+static object_refusal admit(struct object_request *r, struct MHD_Connection *connection)
 {
     const struct object_target *target = &r->target;
     if (!object_admission_device(r->plane->admission, &target->device, ferry_mono_ms()))
         return REFUSED_RATE;
     if (r->method != METHOD_PUT && r->method != METHOD_PATCH && r->method != METHOD_GET)
         return REFUSED_NOT;
-    r->admitted = object_admission_begin(r->plane->admission, &target->device, target->size);
+    r->admitted = object_admission_begin(r->plane->admission, &target->device, address_of(connection), target->size);
     return r->admitted ? REFUSED_NOT : REFUSED_SHARE;
 }
 
@@ -127,7 +127,7 @@ static object_refusal judge(struct object_request *r, struct MHD_Connection *con
     if (r->registers)
         return r->post && r->plane->cfg.seal_keys != NULL ? REFUSED_NOT : REFUSED_PATH;
     object_refusal refusal = object_gate(r);
-    return refusal == REFUSED_NOT ? admit(r) : refusal;
+    return refusal == REFUSED_NOT ? admit(r, connection) : refusal;
 }
 
 static void start_discarding(struct object_request *r)
@@ -272,14 +272,13 @@ static void mhd_completed(void *cls, struct MHD_Connection *connection, void **r
 {
     struct object_request *r = *request;
     (void)cls;
-    (void)connection;
     (void)why;
     if (r == NULL)
         return;
     *request = NULL;
     object_upload_drop(r);
     if (r->admitted)
-        object_admission_end(r->plane->admission, &r->target.device, r->target.size);
+        object_admission_end(r->plane->admission, &r->target.device, address_of(connection), r->target.size);
     object_register_drop(r);
     if (r->response != NULL && !r->response_is_shared)
         MHD_destroy_response(r->response);
@@ -398,7 +397,8 @@ static ferry_err parts_new(struct object_plane *plane)
         .arg = plane,
     };
     struct object_admission_limits admission = {limits->address_requests_per_min, limits->device_requests_per_min,
-                                                limits->device_transfers_max, plane->cfg.device_bytes_max};
+                                                limits->device_transfers_max, plane->cfg.device_bytes_max,
+                                                plane->cfg.address_bytes_max};
     ferry_err err = api_readers_new(plane->cfg.store, threads_of(limits), &plane->readers);
     if (err == FERRY_OK)
         err = object_admission_new(&admission, &plane->admission);

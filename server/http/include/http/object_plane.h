@@ -61,6 +61,7 @@ struct object_plane_config {
     struct http_tls *tls; /**< null: plain HTTP; must outlive the plane */
     struct object_plane_limits limits;
     uint64_t device_bytes_max; /**< of the files that one device transfers at a time; one may always; 0: no limit */
+    uint64_t address_bytes_max; /**< ... that one address transfers, likewise */
     const struct seal_keys *seal_keys; /**< what secrets are sealed with; null: no device registers itself */
 };
 
