@@ -18,10 +18,12 @@ static void client_free(struct client *client)
         return;
     explicit_bzero(&client->who, sizeof(client->who));
     free(client->client_id);
+    free(client->peer);
     free(client);
 }
 
-static struct client *client_new(const void *address, const struct principal *who, const char *client_id)
+static struct client *client_new(const void *address, const struct principal *who, const char *client_id,
+                                 const char *peer)
 {
     struct client *copy = ferry_malloc(sizeof(*copy));
 
@@ -30,11 +32,11 @@ static struct client *client_new(const void *address, const struct principal *wh
     copy->address = address;
     copy->who = *who;
     copy->client_id = ferry_strdup(client_id);
-    if (copy->client_id == NULL) {
-        free(copy);
-        return NULL;
-    }
-    return copy;
+    copy->peer = peer != NULL ? ferry_strdup(peer) : NULL;
+    if (copy->client_id != NULL && (peer == NULL || copy->peer != NULL))
+        return copy;
+    client_free(copy);
+    return NULL;
 }
 
 void clients_done(struct clients *table)
@@ -92,7 +94,8 @@ struct client *clients_next(const struct clients *table, const struct client *pr
     return at < table->slot_count ? table->slots[at] : NULL;
 }
 
-ferry_err clients_put(struct clients *table, const void *address, const struct principal *who, const char *client_id)
+ferry_err clients_put(struct clients *table, const void *address, const struct principal *who, const char *client_id,
+                      const char *peer)
 {
     struct client *copy;
     size_t at;
@@ -106,7 +109,7 @@ ferry_err clients_put(struct clients *table, const void *address, const struct p
     at = seek(table->slots, table->slot_count, address);
     if (table->slots[at] == NULL && table->used >= CLIENTS_MAX)
         return FERRY_E_LIMIT;
-    copy = client_new(address, who, client_id);
+    copy = client_new(address, who, client_id, peer);
     if (copy == NULL)
         return FERRY_E_NOMEM;
     table->used += table->slots[at] == NULL;

@@ -20,6 +20,7 @@ struct client {
     const void *address;
     struct principal who;
     char *client_id; /**< of the table's entry: its own copy */
+    char *peer;      /**< network address, likewise; null: unknown */
 };
 
 struct clients {
@@ -36,7 +37,7 @@ struct client *clients_find(const struct clients *table, const void *address);
 struct client *clients_next(const struct clients *table, const struct client *previous);
 /** @brief Adds, or replaces the one with that address. @retval FERRY_E_LIMIT full | FERRY_E_NOMEM: nothing changed */
 FERRY_MUST_CHECK ferry_err clients_put(struct clients *table, const void *address, const struct principal *who,
-                                       const char *client_id);
+                                       const char *client_id, const char *peer);
 /** @brief Removes; nothing happens when there is none. */
 void clients_remove(struct clients *table, const void *address);
 

@@ -34,7 +34,7 @@ static void put(struct clients *table, unsigned i)
 {
     struct principal who = client_number(i);
 
-    assert_int_equal(clients_put(table, address(i), &who, "id"), FERRY_OK);
+    assert_int_equal(clients_put(table, address(i), &who, "id", NULL), FERRY_OK);
 }
 
 static void expect(const struct clients *table, unsigned i, bool there)
@@ -94,7 +94,7 @@ static void a_new_connection_at_an_old_address_replaces_who_was_there(void **sta
     (void)state;
     clients_init(&table);
     put(&table, 3);
-    assert_int_equal(clients_put(&table, address(3), &other, "other"), FERRY_OK);
+    assert_int_equal(clients_put(&table, address(3), &other, "other", NULL), FERRY_OK);
     assert_string_equal(clients_find(&table, address(3))->client_id, "other");
     assert_string_equal(clients_find(&table, address(3))->who.key.device, "7");
     assert_int_equal(table.used, 1);
@@ -126,11 +126,11 @@ static void a_lack_of_memory_changes_nothing(void **state)
     (void)state;
     clients_init(&table);
     ferry_alloc_fail_at(1);
-    assert_int_equal(clients_put(&table, address(0), &first, "id"), FERRY_E_NOMEM);
+    assert_int_equal(clients_put(&table, address(0), &first, "id", NULL), FERRY_E_NOMEM);
     put(&table, 0);
     for (unsigned allocation = 1; allocation <= 2; allocation++) {
         ferry_alloc_fail_at(allocation);
-        assert_int_equal(clients_put(&table, address(1), &late, "id"), FERRY_E_NOMEM);
+        assert_int_equal(clients_put(&table, address(1), &late, "id", NULL), FERRY_E_NOMEM);
     }
     expect(&table, 0, true);
     expect(&table, 1, false);

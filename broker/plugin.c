@@ -1,4 +1,5 @@
 /* ferry_auth.so: what Mosquitto asks, answered from the platform's own database. */
+#include "admission.h"
 #include "certificate.h"
 #include "clients.h"
 #include "revocations.h"
@@ -34,6 +35,8 @@ struct plugin {
     unsigned listeners;
     struct auth auth;
     struct clients clients;
+    struct admission_limits limits;
+    struct admission *admission;
     struct revocations revoked; /* read again when Mosquitto reloads */
     char *store_path;
     char *service_hash_path;
@@ -115,11 +118,10 @@ static const char *read_certificate(const struct plugin *p, const struct mosquit
 }
 
 /* Mosquitto asks it of who comes, and when it reloads of everybody. */
-static auth_verdict judge(struct listener *listener, const struct mosquitto_evt_basic_auth *asked,
-                          struct principal *ret_who, const char **reterr_why)
+static auth_verdict judge(const struct listener *listener, const struct mosquitto_evt_basic_auth *asked,
+                          const struct client *known, struct principal *ret_who, const char **reterr_why)
 {
     struct plugin *p = listener->plugin;
-    const struct client *known = clients_find(&p->clients, asked->client);
     char certificate[CERTIFICATE_NAME_SIZE];
     bool revoked = false;
     struct auth_request request = {
@@ -138,25 +140,67 @@ static auth_verdict judge(struct listener *listener, const struct mosquitto_evt_
     return AUTH_REFUSED;
 }
 
+/* Too many is no refusal: on that a vendor's device ends its program. It is cut off without a word, and comes again. */
+static auth_verdict too_many(const char *why, const char **reterr_why)
+{
+    *reterr_why = why;
+    return AUTH_UNAVAILABLE;
+}
+
+/* Who is new: first what his address may, then who he is, then what the device may. The platform itself always may. */
+static auth_verdict judge_new(const struct listener *listener, const struct mosquitto_evt_basic_auth *asked,
+                              struct principal *ret_who, const char **reterr_why)
+{
+    struct plugin *p = listener->plugin;
+    const char *peer = mosquitto_client_address(asked->client);
+    uint64_t now_ms = ferry_mono_ms();
+    bool ours = asked->username != NULL && strcmp(asked->username, IDENTITY_SERVICE_USER) == 0;
+    auth_verdict verdict;
+
+    if (!ours && !admission_address(p->admission, peer, now_ms))
+        return too_many("its address connects too often (mqtt-connects-per-minute)", reterr_why);
+    verdict = judge(listener, asked, NULL, ret_who, reterr_why);
+    if (verdict != AUTH_ACCEPTED || ret_who->service)
+        return verdict;
+    if (!admission_device(p->admission, &ret_who->key, now_ms))
+        return too_many("the device connects too often (device-connects-per-minute)", reterr_why);
+    if (!admission_enter(p->admission, peer))
+        return too_many("its address has too many connections (mqtt-per-address-max)", reterr_why);
+    return verdict;
+}
+
+static void forget(struct plugin *p, const struct mosquitto *address)
+{
+    const struct client *client = clients_find(&p->clients, address);
+
+    if (client != NULL && !client->who.service)
+        admission_leave(p->admission, client->peer);
+    clients_remove(&p->clients, address);
+}
+
 static int on_basic_auth(int event, void *data, void *user_data)
 {
     static const int answers[] = {
         [AUTH_ACCEPTED] = MOSQ_ERR_SUCCESS, [AUTH_REFUSED] = MOSQ_ERR_AUTH, [AUTH_UNAVAILABLE] = MOSQ_ERR_UNKNOWN};
-    struct listener *listener = user_data;
+    const struct listener *listener = user_data;
     struct plugin *p = listener->plugin;
     const struct mosquitto_evt_basic_auth *asked = data;
+    const struct client *known = clients_find(&p->clients, asked->client);
+    const char *why = NULL, *peer = mosquitto_client_address(asked->client);
     struct principal who;
-    const char *why = NULL;
-    auth_verdict verdict = judge(listener, asked, &who, &why);
+    auth_verdict verdict =
+        known != NULL ? judge(listener, asked, known, &who, &why) : judge_new(listener, asked, &who, &why);
 
     (void)event;
     if (verdict == AUTH_ACCEPTED) {
-        if (clients_put(&p->clients, asked->client, &who, mosquitto_client_id(asked->client)) == FERRY_OK)
+        if (clients_put(&p->clients, asked->client, &who, mosquitto_client_id(asked->client), peer) == FERRY_OK)
             return MOSQ_ERR_SUCCESS;
+        if (known == NULL && !who.service)
+            admission_leave(p->admission, peer);
         verdict = AUTH_UNAVAILABLE;
         why = "too many clients, or no memory left";
     }
-    clients_remove(&p->clients, asked->client);
+    forget(p, asked->client);
     log_refused_connect(p, asked->client, asked->username, why);
     return answers[verdict];
 }
@@ -288,7 +332,7 @@ static int on_disconnect(int event, void *data, void *user_data)
     const struct listener *listener = user_data;
 
     (void)event;
-    clients_remove(&listener->plugin->clients, gone->client);
+    forget(listener->plugin, gone->client);
     return MOSQ_ERR_SUCCESS;
 }
 
@@ -342,6 +386,7 @@ static void plugin_unref(struct plugin *p)
     auth_done(&p->auth);
     clients_done(&p->clients);
     revocations_done(&p->revoked);
+    admission_free(p->admission);
     free(p->device_crl_path);
     free(p->store_path);
     free(p->service_hash_path);
@@ -377,7 +422,28 @@ static int take_path(char **path, const struct mosquitto_opt *option)
     return *path != NULL ? MOSQ_ERR_SUCCESS : MOSQ_ERR_NOMEM;
 }
 
-/* plugin_opt_store, _service_hash, _secrets_key, _device_crl, _allow_plain_secret */
+/* A number is the same for all listeners, too: the last one counts. */
+static bool take_limit(struct plugin *p, const struct mosquitto_opt *option)
+{
+    const struct {
+        const char *key;
+        uint32_t *limit;
+    } limits[] = {{"device_connects_per_minute", &p->limits.device_connects_per_min},
+                  {"address_connects_per_minute", &p->limits.address_connects_per_min},
+                  {"address_connections_max", &p->limits.address_connections_max}};
+
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        if (strcmp(option->key, limits[i].key) == 0) {
+            char *end;
+            unsigned long value = strtoul(option->value, &end, 10);
+
+            *limits[i].limit = (uint32_t)value;
+            return *end == '\0' && value <= UINT32_MAX;
+        }
+    return false;
+}
+
+/* plugin_opt_store, _service_hash, _secrets_key, _device_crl, _allow_plain_secret, and the limits */
 static int take_option(struct listener *listener, const struct mosquitto_opt *option)
 {
     struct plugin *p = listener->plugin;
@@ -396,7 +462,10 @@ static int take_option(struct listener *listener, const struct mosquitto_opt *op
         listener->plain_secret_ok = strcmp(option->value, "true") == 0;
         return MOSQ_ERR_SUCCESS;
     }
-    mosquitto_log_printf(MOSQ_LOG_ERR, "ferry: there is no option plugin_opt_%s, or it has no value", option->key);
+    if (option->value != NULL && take_limit(p, option))
+        return MOSQ_ERR_SUCCESS;
+    mosquitto_log_printf(MOSQ_LOG_ERR, "ferry: there is no option plugin_opt_%s, or it has no value, or a wrong one",
+                         option->key);
     return MOSQ_ERR_INVAL;
 }
 
@@ -418,6 +487,10 @@ static int take_options(struct listener *listener, const struct mosquitto_opt *o
     p->auth.service_hash_path = p->service_hash_path;
     p->auth.keys_path = p->secrets_key_path;
     read_revoked(p);
+    if (p->admission == NULL && admission_new(&p->limits, &p->admission) != FERRY_OK) {
+        mosquitto_log_printf(MOSQ_LOG_ERR, "ferry: a limit of connections is too high, or there is no memory");
+        return MOSQ_ERR_INVAL;
+    }
     return MOSQ_ERR_SUCCESS;
 }
 

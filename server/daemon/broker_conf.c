@@ -57,7 +57,10 @@ static const char listener_head[] =
     "plugin_opt_store %s\n"
     "plugin_opt_secrets_key %s\n"
     "plugin_opt_service_hash %s/service.hash\n"
-    "plugin_opt_allow_plain_secret %s\n";
+    "plugin_opt_allow_plain_secret %s\n"
+    "plugin_opt_device_connects_per_minute %" PRIu64 "\n"
+    "plugin_opt_address_connects_per_minute %" PRIu64 "\n"
+    "plugin_opt_address_connections_max %" PRIu64 "\n";
 
 /*
  * tls_version names the oldest one. Forward secrecy and authenticated encryption, as on the other listeners
@@ -91,7 +94,8 @@ static ferry_err write_listener(const struct broker_conf *conf, int which, struc
     ferry_err err =
         ferry_buf_printf(out, listener_head, listener->port, listener->ip, conf->connections_max,
                          which == BROKER_CERT ? "true" : "false", conf->plugin, conf->store, conf->secrets_key,
-                         conf->folder, plain_secret_ok ? "true" : "false");
+                         conf->folder, plain_secret_ok ? "true" : "false", conf->limits.device_connects_per_min,
+                         conf->limits.address_connects_per_min, conf->limits.address_connections_max);
 
     return err == FERRY_OK && which != BROKER_PLAIN ? write_tls(conf, which == BROKER_CERT, out) : err;
 }

@@ -30,6 +30,11 @@ struct broker_tls {
     bool only_1_3;
 };
 
+/** @brief How often and how many times devices and addresses may connect; 0: no limit. */
+struct broker_limits {
+    uint64_t device_connects_per_min, address_connects_per_min, address_connections_max;
+};
+
 /** @brief What the configuration depends on. No text has a control character. */
 struct broker_conf {
     const char *version; /**< of ferryd */
@@ -44,6 +49,7 @@ struct broker_conf {
     bool allow_plain_secret;
     uint64_t queue_bytes;
     uint64_t connections_max;
+    struct broker_limits limits;
 };
 
 /** @brief Appends the whole file. @retval FERRY_OK | FERRY_E_NOMEM | FERRY_E_LIMIT */

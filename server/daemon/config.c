@@ -67,6 +67,10 @@ static const struct ferry_setting table[] = {
     UINT("broker-queue-bytes", broker_queue_bytes, "256M", 1u << 20, 2047u << 20,
          "managed broker: bytes of requests that may wait for ferryd"),
     UINT("broker-connections-max", broker_connections_max, "20000", 2, 1000000, "managed broker: connections"),
+    UINT("mqtt-per-address-max", mqtt_per_address_max, "0", 0, 1000000,
+         "... of devices from one address; 0: no limit (a proxy has one address)"),
+    UINT("mqtt-connects-per-minute", mqtt_connects_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
+         "managed broker: attempts to connect from one address, evenly or at once; 0: no limit"),
 
     UINT("objects-connections-max", objects_connections_max, "2048", 1, 1000000,
          "open connections to the objects listener"),
@@ -83,6 +87,8 @@ static const struct ferry_setting table[] = {
     UINT("api-requests-per-minute", api_requests_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
          "requests of one address to it, evenly or at once; 0: no limit"),
 
+    UINT("device-connects-per-minute", device_connects_per_min, "120", 0, FERRY_RATE_PER_MINUTE_MAX,
+         "managed broker: connects of one device, evenly or at once; 0: no limit"),
     UINT("device-requests-per-minute", device_requests_per_min, "6000", 0, FERRY_RATE_PER_MINUTE_MAX,
          "MQTT requests of one device, evenly or at once; more are answered with busy; 0: no limit"),
     UINT("device-transfers-per-minute", device_transfers_per_min, "6000", 0, FERRY_RATE_PER_MINUTE_MAX,

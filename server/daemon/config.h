@@ -43,6 +43,7 @@ struct config {
     uint64_t api_connections_max, api_per_address_max, api_requests_per_min;
     uint64_t device_requests_per_min, device_transfers_per_min, device_transfers_max, device_bytes_max;
     uint64_t objects_bytes_in_flight_max;
+    uint64_t device_connects_per_min, mqtt_connects_per_min, mqtt_per_address_max;
     struct quota_limits quota;
     uint64_t object_size_max, url_life_s, uploads_open_max;
     uint64_t inbox_max, batch_max;

@@ -63,6 +63,7 @@ static ferry_err write_conf(const struct managed_broker *b, struct ferry_buf *ou
         .allow_plain_secret = b->config.allow_plain_secret,
         .queue_bytes = b->config.queue_bytes,
         .connections_max = b->config.connections_max,
+        .limits = b->config.limits,
     };
 
     for (size_t i = 0; i < BROKER_LISTENERS; i++) {

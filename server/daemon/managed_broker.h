@@ -32,6 +32,7 @@ struct managed_broker_config {
     bool allow_plain_secret;
     uint64_t queue_bytes;
     uint64_t connections_max;
+    struct broker_limits limits;
 };
 
 /**

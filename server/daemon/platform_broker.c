@@ -113,6 +113,7 @@ static ferry_err start_managed(struct platform *p)
         .allow_plain_secret = p->config->allow_plain_secret,
         .queue_bytes = p->config->broker_queue_bytes,
         .connections_max = connections_possible(p->config->broker_connections_max),
+        .limits = {p->config->device_connects_per_min, p->config->mqtt_connects_per_min, p->config->mqtt_per_address_max},
     };
     struct address plain, reach;
     ferry_err err = use_service_account(p);

@@ -297,19 +297,30 @@ static void transfers_of_one_device_at_a_time_are_bounded(void **state)
     expect_share(w, 1, &w->small_upload, 200); /* what has ended counts no more */
 }
 
+static void expect_bytes_bounded(struct world *w, uint64_t *bytes_max)
+{
+    struct object_plane_limits limits = w->limits;
+    *bytes_max = WORLD_UPLOAD_BYTES + WORLD_SMALL_BYTES;
+    restart_with(w, &limits);
+    expect_share(w, 1, &w->small_upload, 200);
+    *bytes_max = WORLD_UPLOAD_BYTES + WORLD_SMALL_BYTES - 1;
+    restart_with(w, &limits);
+    expect_share(w, 1, &w->small_upload, 503);
+    *bytes_max = 1;
+    restart_with(w, &limits);
+    expect_share(w, 0, &w->small_upload, 200);
+}
+
 static void bytes_of_one_device_under_way_are_bounded_but_one_file_may_always(void **state)
 {
     struct world *w = *state;
-    struct object_plane_limits limits = w->limits;
-    w->device_bytes_max = WORLD_UPLOAD_BYTES + WORLD_SMALL_BYTES;
-    restart_with(w, &limits);
-    expect_share(w, 1, &w->small_upload, 200);
-    w->device_bytes_max = WORLD_UPLOAD_BYTES + WORLD_SMALL_BYTES - 1;
-    restart_with(w, &limits);
-    expect_share(w, 1, &w->small_upload, 503);
-    w->device_bytes_max = 1;
-    restart_with(w, &limits);
-    expect_share(w, 0, &w->small_upload, 200);
+    expect_bytes_bounded(w, &w->device_bytes_max);
+}
+
+static void bytes_of_one_address_under_way_are_bounded_but_one_file_may_always(void **state)
+{
+    struct world *w = *state;
+    expect_bytes_bounded(w, &w->address_bytes_max);
 }
 
 static void expect_rate(struct world *w, const char *path, unsigned may)
@@ -526,6 +537,7 @@ int main(void)
         RULE(connections_over_the_limit_are_told_to_come_again),
         RULE(uploads_over_the_limit_are_told_to_come_again),
         RULE(transfers_of_one_device_at_a_time_are_bounded),
+        RULE(bytes_of_one_address_under_way_are_bounded_but_one_file_may_always),
         RULE(bytes_of_one_device_under_way_are_bounded_but_one_file_may_always),
         RULE(requests_of_one_device_and_of_one_address_in_a_minute_are_bounded),
         RULE(head_of_the_request_is_bounded),

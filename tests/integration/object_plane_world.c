@@ -276,7 +276,8 @@ void world_plane_start(struct world *w)
                                       .store = w->store,
                                       .objects = &w->objects,
                                       .limits = w->limits,
-                                      .device_bytes_max = w->device_bytes_max};
+                                      .device_bytes_max = w->device_bytes_max,
+                                      .address_bytes_max = w->address_bytes_max};
     assert_int_equal(object_plane_start(&cfg, &w->plane), FERRY_OK);
 }
 

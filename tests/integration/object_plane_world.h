@@ -40,7 +40,7 @@ struct world {
     struct object_plane *plane;
     int port;
     struct object_plane_limits limits; /* for the next start of the plane */
-    uint64_t device_bytes_max;         /* of the plane's configuration; 0: no limit */
+    uint64_t device_bytes_max, address_bytes_max; /* of the plane's configuration; 0: no limit */
     int send_buffer_bytes;             /* of the plane's sockets; 0: the system's */
     bool in_memory;
     /* tasks: uploads (two of 300,000 bytes, one of 1,000, one cancelled, one of over 4 GiB), downloads.
