@@ -94,6 +94,9 @@ ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t no
 /** The first message of a device that registered itself: it cannot do so again. */
 ferry_err registry_heard(struct engine *e, struct device *device);
 
+/** Takes secrets away whose time beside their successors is over, and ends the connections that they had proved. */
+ferry_err registry_end_old_secrets(struct engine *e, uint64_t now_ms, bool *ret_more);
+
 /* --- operators.c -------------------------------------------------------------------------------- */
 ferry_err operators_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
 

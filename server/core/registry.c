@@ -93,7 +93,7 @@ static ferry_err device_rotate(struct engine *e, struct command *cmd, uint64_t n
     if (err != FERRY_OK)
         return no_device(cmd, err);
     d->old_secret = d->secret;
-    d->old_until_ms = now_ms + overlap_ms;
+    d->old_until_ms = overlap_ms > 0 ? now_ms + overlap_ms : 0;
     if (overlap_ms == 0)
         d->old_secret.len = 0;
     d->secret = secret;
@@ -101,6 +101,24 @@ static ferry_err device_rotate(struct engine *e, struct command *cmd, uint64_t n
     d->unheard = false; /* the operator's word */
     err = e->store->device_set_secrets(e->conn, d);
     return err == FERRY_OK ? tell_broker(e, &d->key) : err;
+}
+
+static ferry_err end_old_secret(struct engine *e, struct device *d)
+{
+    d->old_secret = (struct sealed){.len = 0};
+    d->old_until_ms = 0;
+    ferry_err err = e->store->device_set_secrets(e->conn, d);
+    return err == FERRY_OK ? tell_broker(e, &d->key) : err;
+}
+
+ferry_err registry_end_old_secrets(struct engine *e, uint64_t now_ms, bool *ret_more)
+{
+    size_t count = 0;
+    ferry_err err = e->store->device_old_secrets(e->conn, now_ms, e->devices, ENGINE_EXPAND_MAX, &count);
+    *ret_more = count == ENGINE_EXPAND_MAX;
+    for (size_t i = 0; err == FERRY_OK && i < count; i++)
+        err = end_old_secret(e, &e->devices[i]);
+    return err;
 }
 
 static ferry_err device_register(struct engine *e, struct command *cmd, uint64_t now_ms)

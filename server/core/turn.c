@@ -172,6 +172,7 @@ static const struct timer timers[] = {
     {"expand deployments", deployments_expand},
     {"expire uploads", uploads_expire},
     {"wake downloads", downloads_wake},
+    {"end old secrets", registry_end_old_secrets},
     {"retention", prune},
     {"retention of the audit log", audit_retain},
 };

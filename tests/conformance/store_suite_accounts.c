@@ -350,6 +350,48 @@ static void secrets_of_a_device_are_replaced_together(void **state)
     assert_device_equal(&got, &d);
 }
 
+static void old_secrets_are_found_when_their_time_is_over(void **state)
+{
+    static const struct {
+        const char *name;
+        uint64_t until_ms;
+    } devices[] = {{"a", 30}, {"b", 0}, {"c", 10}, {"d", 20}, {"e", INT64_MAX}};
+    struct fixture *f = *state;
+    struct device got[4];
+    uint64_t ms;
+    size_t count;
+
+    add_product(f, "p");
+    ok(SEE(f, next_due_ms, &ms));
+    assert_true(ms == UINT64_MAX);
+    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+        struct device d = {.secret = {1, {7}}, .old_secret = {1, {5}}, .old_until_ms = devices[i].until_ms};
+
+        assert_true(device_key_make("p", devices[i].name, &d.key));
+        add_device(f, "p", devices[i].name);
+        ok(DO(f, device_set_secrets, &d));
+    }
+    ok(SEE(f, next_due_ms, &ms));
+    assert_int_equal(ms, 10);
+    ok(SEE(f, device_old_secrets, 9, got, 4, &count));
+    assert_int_equal(count, 0);
+    ok(SEE(f, device_old_secrets, 30, got, 4, &count));
+    assert_int_equal(count, 3);
+    assert_string_equal(got[0].key.device, "c");
+    assert_string_equal(got[1].key.device, "d");
+    assert_string_equal(got[2].key.device, "a");
+    assert_int_equal(got[0].old_secret.len, 1);
+    ok(SEE(f, device_old_secrets, UINT64_MAX, got, 2, &count));
+    assert_int_equal(count, 2);
+    got[0].old_until_ms = 0;
+    ok(DO(f, device_set_secrets, &got[0]));
+    ok(SEE(f, next_due_ms, &ms));
+    assert_int_equal(ms, 20);
+    ok(DO(f, device_remove, &got[1].key));
+    ok(SEE(f, next_due_ms, &ms));
+    assert_int_equal(ms, 30);
+}
+
 static void secret_of_a_product_is_replaced(void **state)
 {
     struct fixture *f = *state;
@@ -458,6 +500,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(joined_name_finds_every_device_that_reads_so),
     cmocka_unit_test(device_is_disabled_and_removed_without_its_tasks),
     cmocka_unit_test(secrets_of_a_device_are_replaced_together),
+    cmocka_unit_test(old_secrets_are_found_when_their_time_is_over),
     cmocka_unit_test(secret_of_a_product_is_replaced),
     cmocka_unit_test(devices_are_listed_by_name_within_their_product),
     cmocka_unit_test(tokens_are_found_by_hash_and_replaced_by_name),

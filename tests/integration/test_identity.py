@@ -72,6 +72,7 @@ def make_it_old(platform, secrets):
                        (base64.b64decode(secret), product, device))
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
+        db.execute("DROP INDEX device_old_secret")
         for column in ("old_secret", "old_until_ms", "secret_no", "unheard"):
             db.execute(f"ALTER TABLE device DROP COLUMN {column}")
         db.execute("ALTER TABLE product DROP COLUMN secret")
@@ -174,11 +175,25 @@ def test_in_the_overlap_both_secrets_are_good_and_then_the_new_one_alone(platfor
         assert answer["old_secret_until"] is not None
         fresh = with_secret(device, answer["secret"])
         assert code(platform, device) == code(platform, fresh) == ACCEPTED
-        with vendor_client(platform, device, client_suffix=".late") as late:
+        with vendor_client(platform, device, client_suffix=".late") as late, \
+                vendor_client(platform, fresh, client_suffix=".new") as new:
             assert early.subscribe(topic) in (0, 1) and late.subscribe(topic) in (0, 1)
             wait_for(lambda: code(platform, device) == REFUSED, 4 * PATIENCE, "the end of the old secret")
-            assert early.subscribe(topic) == late.subscribe(topic) == 0x80, "their connections have no topic any more"
+            wait_for(lambda: early.gone and late.gone, SECOND * PATIENCE, "the end of the connections that it had proved")
+            assert not new.gone
     assert code(platform, fresh) == ACCEPTED
+    assert rows(platform, f"SELECT length(old_secret), old_until_ms FROM device WHERE name = '{device.device}'") == [(0, 0)]
+
+
+def test_the_old_secret_ends_also_while_the_platform_is_down_and_its_connection_when_it_is_back(own_platform):
+    device = own_platform.new_device()
+    with vendor_client(own_platform, device, client_suffix=".old") as client:
+        fresh = with_secret(device, own_platform.api.device_rotate(device.product, device.device, overlap_s=2)["secret"])
+        own_platform.kill9()
+        wait_for(lambda: code(own_platform, device) == REFUSED, 4 * PATIENCE, "the end of the old secret")
+        assert not client.gone and code(own_platform, fresh) == ACCEPTED
+        own_platform.start()
+        wait_for(lambda: client.gone, SECOND * PATIENCE, "the end of the connection")
 
 
 def test_a_second_rotation_ends_the_first_secret(platform, product):

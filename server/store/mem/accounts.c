@@ -176,6 +176,26 @@ ferry_err smem_device_find_joined(struct store_conn *c, const char *text, struct
     return FERRY_OK;
 }
 
+static smem_verdict old_secret_filter(const void *data, const void *arg)
+{
+    const struct row_device *row = data;
+    const uint64_t *now_ms = arg;
+
+    return row->device.old_until_ms <= *now_ms ? SMEM_TAKE : SMEM_STOP;
+}
+
+ferry_err smem_device_old_secrets(struct store_conn *c, uint64_t now_ms, struct device *out, size_t cap,
+                                  size_t *ret_count)
+{
+    const struct row_device probe = {.device.old_until_ms = 0};
+    const struct smem_walk walk = {.table = SMEM_DEVICES, .index = DEVICE_BY_OLD_SECRET, .probe = &probe};
+    smem_auto_reading reading = smem_read_begin(c);
+
+    *ret_count =
+        smem_collect(reading.db, reading.view, &walk, old_secret_filter, &now_ms, out, sizeof(*out), cap);
+    return FERRY_OK;
+}
+
 ferry_err smem_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled)
 {
     struct row_device row = {.device.key = *key};

@@ -15,6 +15,8 @@ ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
 {
     const struct upload_task upload_probe = {.expires_ms = 0}, *upload;
     const struct row_download download_probe = {.due_ms = 0}, *download;
+    const struct row_device device_probe = {.device.old_until_ms = 0}, *device;
+    const struct smem_walk devices = {.table = SMEM_DEVICES, .index = DEVICE_BY_OLD_SECRET, .probe = &device_probe};
     const struct smem_walk uploads = {.table = SMEM_UPLOADS, .index = UPLOAD_DUE, .probe = &upload_probe};
     const struct smem_walk downloads = {.table = SMEM_DOWNLOADS, .index = DOWNLOAD_DUE, .probe = &download_probe};
     smem_auto_reading reading = smem_read_begin(c);
@@ -26,6 +28,9 @@ ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
         ms = upload->expires_ms;
     if (download != NULL && download->due_ms < ms)
         ms = download->due_ms;
+    device = smem_first(reading.db, reading.view, &devices);
+    if (device != NULL && device->device.old_until_ms < ms)
+        ms = device->device.old_until_ms;
     *ret_ms = ms;
     return FERRY_OK;
 }

@@ -137,6 +137,7 @@ static const struct store_ops mem_ops = {
     .device_find_joined = smem_device_find_joined,
     .device_set_disabled = smem_device_set_disabled,
     .device_set_secrets = smem_device_set_secrets,
+    .device_old_secrets = smem_device_old_secrets,
     .device_remove = smem_device_remove,
     .device_list = smem_device_list,
     .token_put = smem_token_put,

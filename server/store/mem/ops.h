@@ -22,6 +22,8 @@ ferry_err smem_device_find_joined(struct store_conn *c, const char *text, struct
                                   size_t *ret_count);
 ferry_err smem_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled);
 ferry_err smem_device_set_secrets(struct store_conn *c, const struct device *d);
+ferry_err smem_device_old_secrets(struct store_conn *c, uint64_t now_ms, struct device *out, size_t cap,
+                                  size_t *ret_count);
 ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key);
 ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                            struct device *out, size_t *ret_count);

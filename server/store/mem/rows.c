@@ -74,10 +74,19 @@ static const struct smem_index product_indexes[] = {
     [PRODUCT_BY_NAME] = {{TEXT(struct product, name)}, 1, NULL},
 };
 
+static bool device_has_old_secret(const void *data)
+{
+    const struct row_device *row = data;
+
+    return row->device.old_until_ms > 0;
+}
+
 #define D(member) TEXT(struct row_device, device.key.member)
 static const struct smem_index device_indexes[] = {
     [DEVICE_BY_KEY] = {{D(product), D(device)}, 2, NULL},
     [DEVICE_BY_JOINED] = {{TEXT(struct row_device, joined), D(product)}, 2, NULL},
+    [DEVICE_BY_OLD_SECRET] = {{U64(struct row_device, device.old_until_ms), D(product), D(device)}, 3,
+                              device_has_old_secret},
 };
 
 static const struct smem_index token_indexes[] = {

@@ -35,7 +35,7 @@ struct row_audit_head {
 enum { SESSIONS_LOOK_MAX = 128 }; /* sessions looked at in one step */
 
 enum { PRODUCT_BY_NAME };
-enum { DEVICE_BY_KEY, DEVICE_BY_JOINED };
+enum { DEVICE_BY_KEY, DEVICE_BY_JOINED, DEVICE_BY_OLD_SECRET };
 enum { TOKEN_BY_NAME }; /* few: a token is found by its hash one by one */
 enum { USER_BY_NAME };
 enum { SESSION_BY_HASH, SESSION_BY_USER };

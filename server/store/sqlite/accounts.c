@@ -232,6 +232,16 @@ ferry_err sq_device_set_secrets(struct store_conn *c, const struct device *d)
     return err != FERRY_OK ? err : sq_conn_change_end(c, set_device_secrets(c, d));
 }
 
+ferry_err sq_device_old_secrets(struct store_conn *c, uint64_t now_ms, struct device *out, size_t cap,
+                                size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_OLD_SECRETS);
+
+    sq_query_bound(&q, now_ms);
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_device, sizeof(*out), out, cap, ret_count);
+}
+
 ferry_err sq_device_get(struct store_conn *c, const struct device_key *key, struct device *ret)
 {
     query_auto q = sq_query_begin(c, STMT_DEVICE_GET);

@@ -156,6 +156,10 @@ const char *const sq_schema_steps[] = {
     "ALTER TABLE device ADD COLUMN secret_no INTEGER NOT NULL DEFAULT 1;"
     "ALTER TABLE device ADD COLUMN unheard INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE product ADD COLUMN secret BLOB NOT NULL DEFAULT x'';",
+
+    /* the few devices that have two secrets: the engine takes the old one away when its time is over */
+    "UPDATE device SET old_until_ms = 0 WHERE old_secret = x'';"
+    "CREATE INDEX device_old_secret ON device (old_until_ms) WHERE old_until_ms > 0;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -128,6 +128,11 @@ static const char *const rows_of_version[] = {
           "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
           "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
+    [5] = ROWS_OF_4
+          "UPDATE token SET products = 'p', used_ms = 4;"
+          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
+          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
+          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
 };
 
 static void check_rows(struct sqlite_fixture *t)

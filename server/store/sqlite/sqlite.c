@@ -92,6 +92,7 @@ static const struct store_ops sqlite_ops = {
     .device_find_joined = sq_device_find_joined,
     .device_set_disabled = sq_device_set_disabled,
     .device_set_secrets = sq_device_set_secrets,
+    .device_old_secrets = sq_device_old_secrets,
     .device_remove = sq_device_remove,
     .device_list = sq_device_list,
     .token_put = sq_token_put,

@@ -47,6 +47,10 @@
     X(DEVICE_SET_SECRETS, "UPDATE device SET secret = ?3, old_secret = ?4, old_until_ms = ?5, secret_no = ?6," \
                           " unheard = ?7"                                                       \
                           " WHERE product = ?1 AND name = ?2")                                    \
+    X(DEVICE_OLD_SECRETS, "SELECT " DEVICE_COLUMNS " FROM device INDEXED BY device_old_secret"    \
+                          " WHERE old_until_ms > 0 AND old_until_ms <= ? ORDER BY old_until_ms LIMIT ?") \
+    X(DEVICE_NEXT_OLD, "SELECT old_until_ms FROM device INDEXED BY device_old_secret"             \
+                       " WHERE old_until_ms > 0 ORDER BY old_until_ms LIMIT 1")                   \
     X(DEVICE_REMOVE, "DELETE FROM device WHERE product = ? AND name = ?")                         \
     BOTH_WAYS(X, DEVICE_LIST, "SELECT " DEVICE_COLUMNS " FROM device"                             \
                               " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name")

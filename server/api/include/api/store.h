@@ -139,6 +139,9 @@ struct store_ops {
     ferry_err (*device_set_disabled)(struct store_conn *c, const struct device_key *key, bool disabled);
     /** Replaces secret, old_secret, old_until_ms, secret_no and unheard of the device with that key. @retval FERRY_E_ARG too long */
     ferry_err (*device_set_secrets)(struct store_conn *c, const struct device *d);
+    /** Devices whose old_until_ms (when not 0) is at or before now, earliest first. */
+    ferry_err (*device_old_secrets)(struct store_conn *c, uint64_t now_ms, struct device *out, size_t cap,
+                                    size_t *ret_count);
     /** Removes the device, not its tasks. */
     ferry_err (*device_remove)(struct store_conn *c, const struct device_key *key);
     /** Needs filter->product. Ordered by device name. */
@@ -208,7 +211,8 @@ struct store_ops {
 
     /* --- house-keeping ------------------------------------------------------------------------ */
 
-    /** The earliest time at which upload_due or download_due will give something; UINT64_MAX when nothing waits. */
+    /** The earliest time at which upload_due, download_due or device_old_secrets will give something; UINT64_MAX when
+     *  nothing waits. */
     ferry_err (*next_due_ms)(struct store_conn *c, uint64_t *ret_ms);
     /** Ended tasks with ended_ms before the time, oldest first: for retention. */
     ferry_err (*upload_ended_before)(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,
