@@ -12,7 +12,7 @@
 #include "inbox.h"
 #include "proto/message.h"
 #include "proto/topic.h"
-#include "quota_rules.h"
+#include "core/quota_rules.h"
 #include "timekeeper.h"
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "quota_rules.h"
+#include "core/quota_rules.h"
 
 #include <stddef.h>
 

@@ -2,6 +2,8 @@
 #include "api_handlers.h"
 
 #include "api_list.h"
+#include "api_quota.h"
+#include "core/quota_rules.h"
 #include "proto/text.h"
 
 #include <string.h>
@@ -47,6 +49,27 @@ static json_t *quota_json(struct api_request *r, struct store_conn *conn, const 
         return NULL;
     return json_pack("{s:s, s:b, s:o, s:o}", "product", product, "own", (int)own, "limits", limits_json(&limits), "used",
                      usage_json(&usage));
+}
+
+bool api_quota_has_room(struct api_request *r, struct store_conn *conn, const char *product, uint64_t bytes)
+{
+    struct quota_account account = {.product = {.files = 0}};
+    struct quota_limits limits;
+    struct api_fault fault;
+    bool own;
+    ferry_err err = find_limits(r, conn, product, &limits, &own);
+
+    if (err == FERRY_OK && quota_is_limited(&limits))
+        err = r->shared->store->ops->usage_get(conn, product, NULL, &account.product);
+    if (!api_store_ok(r, err, NULL))
+        return false;
+    quota_verdict verdict = quota_judge(&limits, &account, bytes, false);
+    if (verdict == QUOTA_FITS)
+        return true;
+    (void)api_fault_set(&fault, API_QUOTA, "", "the quota is used up: %s. Remove files, or raise it",
+                        quota_verdict_text(verdict));
+    api_reply_fault(r, &fault);
+    return false;
 }
 
 /* --- reading -------------------------------------------------------------------------------------------- */

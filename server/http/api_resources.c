@@ -5,13 +5,23 @@
 #include "api_json.h"
 #include "api_list.h"
 #include "api_intake.h"
+#include "api_quota.h"
 #include "base/encode.h"
 #include "base/system.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- adding ------------------------------------------------------------------------------------------- */
+
+/* At least one, when nothing is announced. */
+static uint64_t announced_bytes(const struct api_request *r)
+{
+    const char *length = api_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    return length != NULL ? strtoull(length, NULL, 10) : 1;
+}
 
 static void begin_add(struct api_request *r)
 {
@@ -21,7 +31,8 @@ static void begin_add(struct api_request *r)
     struct product product;
 
     if (conn == NULL || !api_must_see(r, r->query.product, "such product") ||
-        !api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product"))
+        !api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product") ||
+        !api_quota_has_room(r, conn, r->query.product, announced_bytes(r)))
         return;
     ferry_random_bytes(random, sizeof random);
     resource->created_ms = engine_now_ms(r->shared->engine);

@@ -1,5 +1,7 @@
 """Quotas from end to end: settings, a product's own limits, what devices and operators are told."""
+import contextlib
 import json
+import socket
 import subprocess
 
 import pytest
@@ -83,6 +85,17 @@ def test_a_product_counts_resources_and_all_devices(platform, product, make_devi
     assert "number of files of the product" in refused.value.problem["detail"]
     assert used(platform, product) == (3, 100) and not platform.temporary_files()
     assert len(list(platform.data.glob("objects/*/0*"))) >= 3
+
+
+def test_a_resource_that_cannot_fit_is_refused_before_its_bytes(platform, product):
+    set_limits(platform, product, 100, 0, 0, 0)
+    token = (platform.data / "admin.token").read_text().strip()
+    with contextlib.closing(socket.create_connection(("127.0.0.1", platform.api_port), 10)) as client:
+        client.sendall(f"POST /api/v1/resources?product={product}&name=big HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n"
+                       f"Authorization: Bearer {token}\r\n\r\nx".encode())
+        answer = client.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 507") and b"quota_exceeded" in answer
+    assert not platform.temporary_files() and used(platform, product) == (0, 0)
 
 
 def test_settings_hold_for_products_without_limits_of_their_own(make_platform):
