@@ -91,8 +91,8 @@ def test_a_resource_that_cannot_fit_is_refused_before_its_bytes(platform, produc
     set_limits(platform, product, 100, 0, 0, 0)
     token = (platform.data / "admin.token").read_text().strip()
     with contextlib.closing(socket.create_connection(("127.0.0.1", platform.api_port), 10)) as client:
-        client.sendall(f"POST /api/v1/resources?product={product}&name=big HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n"
-                       f"Authorization: Bearer {token}\r\n\r\nx".encode())
+        client.sendall(f"POST /api/v1/resources?product={product}&name=big HTTP/1.1\r\nHost: h\r\n"
+                       f"Content-Length: 1000000000\r\nAuthorization: Bearer {token}\r\n\r\nx".encode())
         answer = client.recv(65536)
     assert answer.startswith(b"HTTP/1.1 507") and b"quota_exceeded" in answer
     assert not platform.temporary_files() and used(platform, product) == (0, 0)
