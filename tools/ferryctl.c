@@ -16,12 +16,12 @@ static void print_usage(const struct ctl_command *command)
     (void)printf("  %-32s %s\n", usage, command->help);
 }
 
-static void print_options(unsigned flags)
+static void print_options(uint64_t flags)
 {
     for (size_t i = 0; i < ctl_option_count; i++) {
         const struct ctl_option_info *info = &ctl_option_infos[i];
         char usage[48];
-        if ((flags & (unsigned)info->flag) == 0)
+        if ((flags & info->flag) == 0)
             continue;
         (void)snprintf(usage, sizeof usage, "%c%c%c --%s%s%s", info->letter != 0 ? '-' : ' ',
                        info->letter != 0 ? info->letter : ' ', info->letter != 0 ? ',' : ' ', info->name,
@@ -43,7 +43,7 @@ static bool is_named(const struct ctl_command *command, const struct ctl_args *a
 
 static void print_help(const struct ctl_args *args)
 {
-    unsigned flags = 0;
+    uint64_t flags = 0;
     bool one = false;
 
     for (size_t i = 0; i < ctl_command_count; i++)
@@ -89,12 +89,12 @@ static enum ctl_exit no_command(const struct ctl_args *args)
 
 static enum ctl_exit check_usage(const struct ctl_command *command, const struct ctl_args *args, size_t word_count)
 {
-    unsigned wrong = args->given & ~(command->options | (unsigned)CTL_O_COMMON);
+    uint64_t wrong = args->given & ~(command->options | CTL_O_COMMON);
     const char *verb = command->verb != NULL ? command->verb : "";
     const char *space = command->verb != NULL ? " " : "";
 
     for (size_t i = 0; i < ctl_option_count; i++) {
-        if ((wrong & (unsigned)ctl_option_infos[i].flag) != 0)
+        if ((wrong & ctl_option_infos[i].flag) != 0)
             return ctl_fail(CTL_USAGE, "\"%s%s%s\" has no option --%s", command->group, space, verb,
                             ctl_option_infos[i].name);
     }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_API, 0, "api", "URL", "address of the operator API (FERRY_API)"},
@@ -27,6 +28,9 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_ALL_VERSIONS, 0, "all-versions", NULL, "every version of that name"},
     {CTL_O_RATE, 0, "rate", "N/min", "begin with at most N devices a minute"},
     {CTL_O_TIMEOUT, 0, "timeout", "TIME", "time of each device: 60s to 7d, default 1d"},
+    {CTL_O_RETRIES, 0, "retries", "N", "try a device that failed N times more by itself: 0 to 100, default 0"},
+    {CTL_O_START, 0, "start", "TIME", "begin then: 2h (from now), or UTC: 2026-01-02T03:04:05Z"},
+    {CTL_O_END, 0, "end", "TIME", "give up then what has not ended: 2d (from now), or UTC"},
     {CTL_O_FORCE, 0, "force", NULL, "also what vendor devices cannot handle (long name, 2 GiB and more)"},
     {CTL_O_WAIT, 0, "wait", NULL, "wait until it has ended and show how it goes"},
     {CTL_O_STATE, 0, "state", "STATE", "only those in that state"},
@@ -113,6 +117,38 @@ bool ctl_parse_overlap(const char *text, uint32_t *ret_seconds)
     return parse_seconds(text, 0, FERRY_SECRET_OVERLAP_MAX_S, ret_seconds);
 }
 
+bool ctl_parse_moment(const char *text, uint64_t now_s, uint64_t *ret_unix_s)
+{
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
+    uint32_t from_now_s;
+
+    if (parse_seconds(text, 1, LIFE_MAX_S, &from_now_s)) {
+        *ret_unix_s = now_s + from_now_s;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        struct tm tm = {.tm_mday = 1};
+        const char *end = strptime(text, forms[i], &tm);
+        time_t seconds = end != NULL && *end == '\0' ? timegm(&tm) : -1;
+        if (seconds > 0) {
+            *ret_unix_s = (uint64_t)seconds;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_retries(const char *text, uint32_t *ret_retries)
+{
+    uint64_t number;
+    const char *rest;
+
+    if (!parse_number(text, &number, &rest) || *rest != '\0' || number > FERRY_DEPLOY_RETRIES_MAX)
+        return false;
+    *ret_retries = (uint32_t)number;
+    return true;
+}
+
 static bool parse_limit(const char *text, uint64_t *ret_limit)
 {
     const char *rest;
@@ -133,10 +169,10 @@ static bool add_name(const char ***names, size_t *count, const char *value)
 
 /* --- options ------------------------------------------------------------------------------------------ */
 
-static bool set_text(struct ctl_options *o, enum ctl_option_flag flag, const char *value)
+static bool set_text(struct ctl_options *o, uint64_t flag, const char *value)
 {
     const struct {
-        enum ctl_option_flag flag;
+        uint64_t flag;
         const char **text;
     } texts[] = {
         {CTL_O_API, &o->api},       {CTL_O_TOKEN_FILE, &o->token_file},   {CTL_O_DATA, &o->data},
@@ -157,7 +193,7 @@ static bool set_text(struct ctl_options *o, enum ctl_option_flag flag, const cha
     return false;
 }
 
-static bool set_value(struct ctl_options *o, enum ctl_option_flag flag, const char *value)
+static bool set_value(struct ctl_options *o, uint64_t flag, const char *value)
 {
     if (flag == CTL_O_RATE)
         return ctl_parse_rate(value, &o->rate_per_min);
@@ -165,6 +201,12 @@ static bool set_value(struct ctl_options *o, enum ctl_option_flag flag, const ch
         return ctl_parse_timeout(value, &o->timeout_s);
     if (flag == CTL_O_OVERLAP)
         return ctl_parse_overlap(value, &o->overlap_s);
+    if (flag == CTL_O_RETRIES)
+        return parse_retries(value, &o->retries);
+    if (flag == CTL_O_START)
+        return ctl_parse_moment(value, (uint64_t)time(NULL), &o->start_s);
+    if (flag == CTL_O_END)
+        return ctl_parse_moment(value, (uint64_t)time(NULL), &o->end_s);
     if (flag == CTL_O_LIMIT)
         return parse_limit(value, &o->limit);
     if (flag == CTL_O_EXPIRES)
@@ -176,10 +218,10 @@ static bool set_value(struct ctl_options *o, enum ctl_option_flag flag, const ch
     return set_text(o, flag, value);
 }
 
-static void set_switch(struct ctl_options *o, enum ctl_option_flag flag)
+static void set_switch(struct ctl_options *o, uint64_t flag)
 {
     const struct {
-        enum ctl_option_flag flag;
+        uint64_t flag;
         bool *value;
     } switches[] = {
         {CTL_O_JSON, &o->json}, {CTL_O_HELP, &o->help},                 {CTL_O_VERSION, &o->version},
@@ -246,7 +288,7 @@ static bool take_option(int argc, const char *const *argv, int *at, struct ctl_a
     }
     if (!take_value(info, attached, argc, argv, at, &value, reterr_message))
         return false;
-    args->given |= (unsigned)info->flag;
+    args->given |= info->flag;
     if (info->value == NULL) {
         set_switch(&args->options, info->flag);
     } else if (!set_value(&args->options, info->flag, value)) {

@@ -18,6 +18,8 @@ struct ctl_options {
     uint32_t rate_per_min;
     uint32_t timeout_s; /**< 0: the platform's default */
     uint32_t overlap_s; /**< 0: none */
+    uint32_t retries;
+    uint64_t start_s, end_s; /**< Unix time; 0: not given */
     uint64_t limit;     /**< 0: no limit */
     const char **devices; /**< of every --device, in order; freed by ctl_args_done() */
     size_t device_count;
@@ -28,45 +30,46 @@ struct ctl_options {
 };
 
 /** @brief Options; a command names those that it takes. The first five are everybody's. */
-enum ctl_option_flag {
-    CTL_O_API = 1 << 1,
-    CTL_O_TOKEN_FILE = 1 << 2,
-    CTL_O_DATA = 1 << 3,
-    CTL_O_JSON = 1 << 4,
-    CTL_O_HELP = 1 << 5,
-    CTL_O_VERSION = 1 << 6,
-    CTL_O_NAME = 1 << 7,
-    CTL_O_DEVICE_INFO = 1 << 8,
-    CTL_O_OUTPUT = 1 << 9,
-    CTL_O_DEVICE = 1 << 10,
-    CTL_O_DEVICES_FILE = 1 << 11,
-    CTL_O_ALL = 1 << 12,
-    CTL_O_ALL_VERSIONS = 1 << 13,
-    CTL_O_RATE = 1 << 14,
-    CTL_O_TIMEOUT = 1 << 15,
-    CTL_O_FORCE = 1 << 16,
-    CTL_O_WAIT = 1 << 17,
-    CTL_O_STATE = 1 << 18,
-    CTL_O_PREFIX = 1 << 19,
-    CTL_O_LIMIT = 1 << 20,
-    CTL_O_SECRET_FILE = 1 << 21,
-    CTL_O_ROLE = 1 << 22,
-    CTL_O_PRODUCT = 1 << 23,
-    CTL_O_EXPIRES = 1 << 24,
-    CTL_O_ACTOR = 1 << 25,
-    CTL_O_OBJECT = 1 << 26,
-    CTL_O_ACTION = 1 << 27,
-    CTL_O_SINCE = 1 << 28,
-    CTL_O_ANCHOR = 1 << 29,
-    CTL_O_CA_FILE = 1 << 30,
-    CTL_O_OVERLAP = 1 << 0, /* the last one that was free */
-
-    CTL_O_COMMON = CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION,
-};
+#define CTL_O_API (UINT64_C(1) << 1)
+#define CTL_O_TOKEN_FILE (UINT64_C(1) << 2)
+#define CTL_O_DATA (UINT64_C(1) << 3)
+#define CTL_O_JSON (UINT64_C(1) << 4)
+#define CTL_O_HELP (UINT64_C(1) << 5)
+#define CTL_O_VERSION (UINT64_C(1) << 6)
+#define CTL_O_NAME (UINT64_C(1) << 7)
+#define CTL_O_DEVICE_INFO (UINT64_C(1) << 8)
+#define CTL_O_OUTPUT (UINT64_C(1) << 9)
+#define CTL_O_DEVICE (UINT64_C(1) << 10)
+#define CTL_O_DEVICES_FILE (UINT64_C(1) << 11)
+#define CTL_O_ALL (UINT64_C(1) << 12)
+#define CTL_O_ALL_VERSIONS (UINT64_C(1) << 13)
+#define CTL_O_RATE (UINT64_C(1) << 14)
+#define CTL_O_TIMEOUT (UINT64_C(1) << 15)
+#define CTL_O_FORCE (UINT64_C(1) << 16)
+#define CTL_O_WAIT (UINT64_C(1) << 17)
+#define CTL_O_STATE (UINT64_C(1) << 18)
+#define CTL_O_PREFIX (UINT64_C(1) << 19)
+#define CTL_O_LIMIT (UINT64_C(1) << 20)
+#define CTL_O_SECRET_FILE (UINT64_C(1) << 21)
+#define CTL_O_ROLE (UINT64_C(1) << 22)
+#define CTL_O_PRODUCT (UINT64_C(1) << 23)
+#define CTL_O_EXPIRES (UINT64_C(1) << 24)
+#define CTL_O_ACTOR (UINT64_C(1) << 25)
+#define CTL_O_OBJECT (UINT64_C(1) << 26)
+#define CTL_O_ACTION (UINT64_C(1) << 27)
+#define CTL_O_SINCE (UINT64_C(1) << 28)
+#define CTL_O_ANCHOR (UINT64_C(1) << 29)
+#define CTL_O_CA_FILE (UINT64_C(1) << 30)
+#define CTL_O_OVERLAP (UINT64_C(1) << 0)
+#define CTL_O_RETRIES (UINT64_C(1) << 31)
+#define CTL_O_START (UINT64_C(1) << 32)
+#define CTL_O_END (UINT64_C(1) << 33)
+#define CTL_O_COMMON \
+    (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)
 
 /** @brief An option as --help shows it. */
 struct ctl_option_info {
-    enum ctl_option_flag flag;
+    uint64_t flag;
     char letter;       /**< 0: none */
     const char *name;  /**< without the dashes */
     const char *value; /**< "FILE"; null: takes none */
@@ -80,7 +83,7 @@ enum { CTL_WORDS_MAX = 8, CTL_MESSAGE_SIZE = 256 };
 
 struct ctl_args {
     struct ctl_options options;
-    unsigned given; /**< flags of the options that were there */
+    uint64_t given; /**< flags of the options that were there */
     const char *words[CTL_WORDS_MAX];
     size_t word_count;
 };
@@ -99,6 +102,8 @@ bool ctl_parse_rate(const char *text, uint32_t *ret_per_min);
 bool ctl_parse_life(const char *text, uint32_t *ret_seconds);
 /** @brief "90", "90s", "15m", "2h", "7d": FERRY_DEPLOY_TIMEOUT_MIN_S to FERRY_DEPLOY_TIMEOUT_MAX_S. */
 bool ctl_parse_timeout(const char *text, uint32_t *ret_seconds);
+/** @brief A time in UTC (2026-01-02T03:04:05Z, 2026-01-02), or one from now (90s, 2h, 7d): Unix seconds. */
+bool ctl_parse_moment(const char *text, uint64_t now_s, uint64_t *ret_unix_s);
 /** @brief The same, 0s to 90d. */
 bool ctl_parse_overlap(const char *text, uint32_t *ret_seconds);
 

@@ -146,6 +146,25 @@ static void rates_and_times_at_their_limits(void **state)
     assert_false(ctl_parse_rate("+5", &value));
 }
 
+static void a_moment_is_a_date_or_so_long_from_now(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t unix_s; /* 0: refused */
+    } rows[] = {
+        {"90", 1090},   {"90s", 1090},         {"2h", 8200},          {"1970-01-02", 86400}, {"1970-01-01T00:00:07Z", 7},
+        {"0", 0},       {"0s", 0},             {"-1h", 0},            {"tomorrow", 0},       {"1970-01-02T00:00:00", 0},
+        {"", 0},        {"2026-13-01", 0},     {"1970-01-02Z", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t unix_s = 0;
+        if (ctl_parse_moment(rows[i].text, 1000, &unix_s) != (rows[i].unix_s != 0) || unix_s != rows[i].unix_s)
+            fail_msg("\"%s\" became %llu", rows[i].text, (unsigned long long)unix_s);
+    }
+}
+
 static void every_option_has_its_own_flag_and_name(void **state)
 {
     (void)state;
@@ -159,7 +178,7 @@ static void every_option_has_its_own_flag_and_name(void **state)
 
 static void every_option_belongs_to_a_command_and_every_command_to_one_place(void **state)
 {
-    unsigned used = CTL_O_COMMON;
+    uint64_t used = CTL_O_COMMON;
 
     (void)state;
     for (size_t i = 0; i < ctl_command_count; i++) {
@@ -174,7 +193,7 @@ static void every_option_belongs_to_a_command_and_every_command_to_one_place(voi
         }
     }
     for (size_t i = 0; i < ctl_option_count; i++)
-        assert_true((used & (unsigned)ctl_option_infos[i].flag) != 0);
+        assert_true((used & ctl_option_infos[i].flag) != 0);
 }
 
 int main(void)
@@ -188,6 +207,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_is_refused_with_a_sentence),
         cmocka_unit_test(too_many_words_are_refused),
         cmocka_unit_test(rates_and_times_at_their_limits),
+        cmocka_unit_test(a_moment_is_a_date_or_so_long_from_now),
         cmocka_unit_test(every_option_has_its_own_flag_and_name),
         cmocka_unit_test(every_option_belongs_to_a_command_and_every_command_to_one_place),
     };

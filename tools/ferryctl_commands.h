@@ -21,7 +21,7 @@ struct ctl_command {
     const char *verb;  /**< "add"; null when the group is the whole command */
     const char *words; /**< "P FILE", as --help shows them */
     size_t words_min, words_max;
-    unsigned options;  /**< flags of enum ctl_option_flag besides the common ones */
+    uint64_t options;  /**< CTL_O_... besides the common ones */
     const char *help;
     enum ctl_exit (*run)(struct ctl *ctl);
 };

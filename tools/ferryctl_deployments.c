@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -21,6 +22,9 @@ static const struct ctl_field deployment_fields[] = {
     {"All devices", "all", CTL_KIND_YES},
     {"Rate", "rate_per_min", CTL_KIND_RATE},
     {"Time per device", "timeout_s", CTL_KIND_SECONDS},
+    {"Retries", "retries", CTL_KIND_NUMBER},
+    {"Begins (UTC)", "start_at", CTL_KIND_TIME},
+    {"Ends (UTC)", "end_at", CTL_KIND_TIME},
     {"Still being made", "expanding", CTL_KIND_YES},
     {"Created (UTC)", "created_at", CTL_KIND_TIME},
     {"Updated (UTC)", "updated_at", CTL_KIND_TIME},
@@ -32,6 +36,18 @@ static void set(json_t *object, const char *key, json_t *value)
 {
     if (json_object_set_new(object, key, value) != 0)
         (void)ctl_check(NULL);
+}
+
+/* 0: not given */
+static void set_time(json_t *object, const char *key, uint64_t unix_s)
+{
+    time_t seconds = (time_t)unix_s;
+    struct tm tm;
+    char text[32];
+
+    if (unix_s > 0 && gmtime_r(&seconds, &tm) != NULL &&
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+        set(object, key, json_string(text));
 }
 
 static enum ctl_exit make_order(struct ctl *ctl, json_t *order)
@@ -56,6 +72,10 @@ static enum ctl_exit make_order(struct ctl *ctl, json_t *order)
         set(order, "rate_per_min", json_integer(o->rate_per_min));
     if (o->timeout_s > 0)
         set(order, "timeout_s", json_integer(o->timeout_s));
+    if (o->retries > 0)
+        set(order, "retries", json_integer(o->retries));
+    set_time(order, "start_at", o->start_s);
+    set_time(order, "end_at", o->end_s);
     if (o->force)
         set(order, "force", json_true());
     return CTL_DONE;

@@ -44,7 +44,7 @@ ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_
 static ferry_err add_task(struct engine *e, struct deployment *d, const struct device_key *device, uint64_t now_ms)
 {
     ferry_id id = engine_new_id(e, now_ms);
-    uint64_t release_ms = download_release_ms(d->created_ms, d->rate_per_min, d->expanded);
+    uint64_t release_ms = download_release_ms(d->start_ms, d->rate_per_min, d->expanded);
     struct download_task task = download_new(&id, d, device, release_ms, now_ms);
     ferry_err err = e->store->download_put(e->conn, &task);
     if (err == FERRY_OK)
@@ -99,7 +99,7 @@ static ferry_err check_resource(struct engine *e, struct command *cmd, struct re
     return FERRY_OK;
 }
 
-static ferry_err check_order(struct command *cmd)
+static ferry_err check_order(struct command *cmd, uint64_t now_ms)
 {
     struct deploy_order *order = &cmd->deploy;
     if (order->timeout_s == 0)
@@ -109,6 +109,10 @@ static ferry_err check_order(struct command *cmd)
                            FERRY_DEPLOY_TIMEOUT_MAX_S);
     if (order->rate_per_min > FERRY_DEPLOY_RATE_MAX)
         return engine_fail(cmd, FERRY_E_ARG, "rate must be at most %u devices a minute", FERRY_DEPLOY_RATE_MAX);
+    if (order->retries > FERRY_DEPLOY_RETRIES_MAX)
+        return engine_fail(cmd, FERRY_E_ARG, "retries must be at most %u", FERRY_DEPLOY_RETRIES_MAX);
+    if (order->end_ms != 0 && (order->end_ms <= now_ms || order->end_ms <= order->start_ms))
+        return engine_fail(cmd, FERRY_E_ARG, "the end must come after now and after the start");
     if (!order->all && order->device_count == 0)
         return engine_fail(cmd, FERRY_E_ARG, "name at least one device, or all");
     return FERRY_OK;
@@ -139,7 +143,7 @@ static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_m
 {
     const struct deploy_order *order = &cmd->deploy;
     struct resource resource;
-    ferry_err err = check_order(cmd);
+    ferry_err err = check_order(cmd, now_ms);
     if (err == FERRY_OK)
         err = check_resource(e, cmd, &resource);
     if (err != FERRY_OK)
@@ -152,6 +156,9 @@ static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_m
         .target_all = order->all,
         .rate_per_min = order->rate_per_min,
         .timeout_s = order->timeout_s,
+        .retries = order->retries,
+        .start_ms = order->start_ms > now_ms ? order->start_ms : now_ms,
+        .end_ms = order->end_ms,
         .created_ms = now_ms,
         .updated_ms = now_ms,
     };
@@ -184,7 +191,7 @@ static ferry_err cancel_one(struct engine *e, const struct download_task *task, 
 static ferry_err retry_one(struct engine *e, const struct download_task *task, const struct deployment *d,
                            uint64_t now_ms)
 {
-    return downloads_retry(e, task, d->timeout_s, now_ms);
+    return downloads_retry(e, task, d, now_ms);
 }
 
 /* Takes the tasks in one state out of it, page by page, until none is left. */
@@ -227,10 +234,17 @@ static ferry_err make_active(struct engine *e, struct deployment *d, uint64_t no
     return e->store->deployment_put(e->conn, d);
 }
 
+static ferry_err check_time(struct command *cmd, const struct deployment *d, uint64_t now_ms)
+{
+    if (d->end_ms == 0 || now_ms < d->end_ms)
+        return FERRY_OK;
+    return engine_fail(cmd, FERRY_E_STATE, "the time of deployment %s is over: make another one", d->id.text);
+}
+
 static ferry_err on_retry(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
 {
     static const download_state order[] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
-    ferry_err err = FERRY_OK;
+    ferry_err err = check_time(cmd, d, now_ms);
     for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++)
         err = for_each_in_state(e, d, order[i], retry_one, now_ms, &cmd->count);
     if (err == FERRY_OK && cmd->count > 0)
@@ -251,7 +265,10 @@ static ferry_err on_task(struct engine *e, struct command *cmd, uint64_t now_ms)
     if (err != FERRY_OK)
         return err;
     bool retry = cmd->kind == CMD_DOWNLOAD_RETRY;
-    err = retry ? downloads_retry(e, &task, d.timeout_s, now_ms) : downloads_cancel(e, &task, now_ms);
+    err = retry ? check_time(cmd, &d, now_ms) : FERRY_OK;
+    if (err != FERRY_OK)
+        return err;
+    err = retry ? downloads_retry(e, &task, &d, now_ms) : downloads_cancel(e, &task, now_ms);
     if (err == FERRY_E_STATE)
         return engine_fail(cmd, err, "download task %s is %s: it cannot be %s", task.id.text,
                            download_state_name(task.state), retry ? "repeated" : "cancelled");

@@ -45,12 +45,13 @@ static void set_result(struct download_task *task, int32_t code, const char *tex
     (void)ferry_text_copy(msg, task->result_msg, sizeof task->result_msg); /* absent: "" */
 }
 
-static uint64_t repeat_after_ms(const struct push_pace *pace, uint32_t pushes)
+/* The nth pause (from 1): each is twice the one before. */
+static uint64_t pause_ms(uint32_t first_s, uint32_t max_s, uint32_t nth)
 {
-    uint64_t wait_s = pace->first_s;
-    for (uint32_t i = 1; i < pushes && wait_s < pace->max_s; i++)
+    uint64_t wait_s = first_s;
+    for (uint32_t i = 1; i < nth && wait_s < max_s; i++)
         wait_s *= 2;
-    return 1000 * (wait_s < pace->max_s ? wait_s : pace->max_s);
+    return 1000 * (wait_s < max_s ? wait_s : max_s);
 }
 
 static void set_wake(struct download_task *after, const struct download_event *event, uint64_t now_ms,
@@ -63,15 +64,46 @@ static void set_wake(struct download_task *after, const struct download_event *e
     else if (event->kind == DOWNLOAD_EV_RETRY)
         after->wake_ms = now_ms;
     else
-        after->wake_ms = now_ms + repeat_after_ms(pace, after->pushes);
+        after->wake_ms = now_ms + pause_ms(pace->first_s, pace->max_s, after->pushes);
 }
 
-static void start_again(struct download_task *after, const struct download_event *event, uint64_t now_ms)
+static uint64_t deadline_ms(const struct deployment *d, uint64_t release_ms)
 {
+    uint64_t deadline = release_ms + 1000ull * d->timeout_s;
+    return d->end_ms != 0 && d->end_ms < deadline ? d->end_ms : deadline;
+}
+
+/* The task waits for its release as a new one does. */
+static void queue_again(struct download_task *after, const struct deployment *d, uint64_t release_ms)
+{
+    after->state = DOWNLOAD_QUEUED;
     after->pushes = 0;
     after->percent = 0;
-    after->release_ms = now_ms;
-    after->deadline_ms = now_ms + 1000ull * event->timeout_s;
+    after->release_ms = release_ms;
+    after->wake_ms = release_ms;
+    after->deadline_ms = deadline_ms(d, release_ms);
+}
+
+/* A failure is no end yet when the deployment says so and there is time. The result stays: it says why. */
+static bool try_again(struct download_task *after, const struct download_event *event, uint64_t now_ms,
+                      const struct push_pace *pace)
+{
+    const struct deployment *d = event->deployment;
+    if ((after->state != DOWNLOAD_FAILED && after->state != DOWNLOAD_TIMED_OUT) || d == NULL ||
+        d->state != DEPLOYMENT_ACTIVE || after->retries >= d->retries)
+        return false;
+    uint64_t release_ms = now_ms + pause_ms(pace->retry_first_s, pace->retry_max_s, after->retries + 1);
+    if (d->end_ms != 0 && release_ms >= d->end_ms)
+        return false;
+    after->retries++;
+    queue_again(after, d, release_ms);
+    return true;
+}
+
+static void start_again(struct download_task *after, const struct deployment *d, uint64_t now_ms)
+{
+    queue_again(after, d, now_ms);
+    after->retries = 0;
     set_result(after, FERRY_RESULT_OK, "");
 }
 
@@ -88,7 +120,7 @@ static void note_event(struct download_task *after, const struct download_event 
         set_result(after, event->result_code, event->result_msg);
         break;
     case DOWNLOAD_EV_RETRY:
-        start_again(after, event, now_ms);
+        start_again(after, event->deployment, now_ms);
         break;
     case DOWNLOAD_EV_DONE:
         after->percent = 100;
@@ -122,7 +154,9 @@ ferry_result download_apply(const struct download_task *before, const struct dow
         ret_after->state = is_rejection(before, event) ? DOWNLOAD_REJECTED : step.next;
     ret_after->updated_ms = now_ms;
     note_event(ret_after, event, now_ms);
-    set_wake(ret_after, event, now_ms, pace);
+    bool fails = event->kind == DOWNLOAD_EV_FAIL || event->kind == DOWNLOAD_EV_TIME_OUT;
+    if (!fails || !try_again(ret_after, event, now_ms, pace))
+        set_wake(ret_after, event, now_ms, pace);
     ret_after->ended_ms = download_state_open(ret_after->state) ? 0 : now_ms;
     return step.answer;
 }
@@ -138,7 +172,7 @@ struct download_task download_new(const ferry_id *id, const struct deployment *d
         .state = DOWNLOAD_QUEUED,
         .release_ms = release_ms,
         .wake_ms = release_ms,
-        .deadline_ms = release_ms + 1000ull * deployment->timeout_s,
+        .deadline_ms = deadline_ms(deployment, release_ms),
         .created_ms = now_ms,
         .updated_ms = now_ms,
     };

@@ -30,13 +30,15 @@ struct download_event {
     int32_t percent;        /**< RUNNING */
     int32_t result_code;    /**< FAIL: the device's */
     const char *result_msg; /**< FAIL: may be null */
-    uint32_t timeout_s;     /**< RETRY: the deployment's */
+    const struct deployment *deployment; /**< FAIL, TIME_OUT, RETRY: the task's; how often, how long, until when */
 };
 
-/** @brief The times that decide when a push is repeated. */
+/** @brief The times that decide when a push is repeated, and when a device is tried again. */
 struct push_pace {
     uint32_t first_s; /**< after the first push without a sign of life; doubles with each */
     uint32_t max_s;
+    uint32_t retry_first_s; /**< after the first failure; doubles with each */
+    uint32_t retry_max_s;
 };
 
 /**

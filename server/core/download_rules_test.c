@@ -10,7 +10,8 @@
 
 #define NOW 1700000000000u
 
-static const struct push_pace pace = {.first_s = 10, .max_s = 100};
+static const struct push_pace pace = {.first_s = 10, .max_s = 100, .retry_first_s = 60, .retry_max_s = 200};
+static const struct deployment order = {.state = DEPLOYMENT_ACTIVE, .timeout_s = 120};
 
 static struct download_task task_in(download_state state)
 {
@@ -56,7 +57,7 @@ static void every_event_in_every_state_does_what_the_matrix_says(void **state)
         for (int kind = 0; kind < DOWNLOAD_EV_COUNT; kind++) {
             struct download_task before = task_in((download_state)from), after;
             struct download_event event = {
-                .kind = (download_event_kind)kind, .percent = 50, .result_code = -1, .timeout_s = 60};
+                .kind = (download_event_kind)kind, .percent = 50, .result_code = -1, .deployment = &order};
             ferry_result answer = download_apply(&before, &event, NOW, &pace, &after);
             if (after.state != matrix[from][kind].to || (int)answer != matrix[from][kind].answer)
                 fail_msg("%s x event %d: became %s with %d", download_state_name((download_state)from), kind,
@@ -131,16 +132,85 @@ static void a_retry_starts_from_the_beginning(void **state)
     t.pushes = 9;
     t.percent = 80;
     t.result_code = -4;
-    struct download_event retry = {.kind = DOWNLOAD_EV_RETRY, .timeout_s = 120};
+    t.retries = 3;
+    struct download_event retry = {.kind = DOWNLOAD_EV_RETRY, .deployment = &order};
     assert_int_equal(download_apply(&t, &retry, NOW, &pace, &after), FERRY_RESULT_OK);
     assert_int_equal(after.state, DOWNLOAD_QUEUED);
     assert_int_equal(after.pushes, 0);
     assert_int_equal(after.percent, 0);
+    assert_int_equal(after.retries, 0);
     assert_int_equal(after.result_code, 0);
     assert_int_equal(after.release_ms, NOW);
     assert_int_equal(after.wake_ms, NOW);
     assert_int_equal(after.deadline_ms, NOW + 120000);
     assert_int_equal(after.ended_ms, 0);
+}
+
+static void a_failure_is_tried_again_as_often_as_the_deployment_says(void **state)
+{
+    static const struct {
+        download_state from;
+        download_event_kind kind;
+        int code;
+        uint32_t retries, left_s; /* so far; seconds to the deployment's end, 0: it has none */
+        deployment_state deployment;
+        download_state to;
+        uint32_t pause_s;
+    } rows[] = {
+        {DOWNLOAD_DOWNLOADING, DOWNLOAD_EV_FAIL, -4, 0, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_QUEUED, 60},
+        {DOWNLOAD_DOWNLOADING, DOWNLOAD_EV_FAIL, -4, 1, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_QUEUED, 120},
+        {DOWNLOAD_DOWNLOADING, DOWNLOAD_EV_FAIL, -4, 2, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_QUEUED, 200},
+        {DOWNLOAD_DOWNLOADING, DOWNLOAD_EV_FAIL, -4, 3, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_FAILED, 0},
+        {DOWNLOAD_OFFERED, DOWNLOAD_EV_TIME_OUT, 0, 0, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_QUEUED, 60},
+        {DOWNLOAD_QUEUED, DOWNLOAD_EV_TIME_OUT, 0, 0, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_QUEUED, 60},
+        {DOWNLOAD_OFFERED, DOWNLOAD_EV_TIME_OUT, 0, 3, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_TIMED_OUT, 0},
+        {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -2, 0, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_REJECTED, 0}, /* it does not want it */
+        {DOWNLOAD_OFFERED, DOWNLOAD_EV_CANCEL, 0, 0, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_CANCELLED, 0},
+        {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -1, 0, 0, DEPLOYMENT_CANCELLED, DOWNLOAD_FAILED, 0},
+        {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -1, 0, 61, DEPLOYMENT_ACTIVE, DOWNLOAD_QUEUED, 60},
+        {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -1, 0, 60, DEPLOYMENT_ACTIVE, DOWNLOAD_FAILED, 0}, /* no time left */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct deployment d = {.state = rows[i].deployment, .timeout_s = 100, .retries = 3,
+                               .end_ms = rows[i].left_s == 0 ? 0 : NOW + 1000u * rows[i].left_s};
+        struct download_task t = task_in(rows[i].from), after;
+        struct download_event event = {.kind = rows[i].kind, .result_code = rows[i].code, .result_msg = "no",
+                                       .deployment = &d};
+        t.retries = rows[i].retries;
+        t.pushes = 5;
+        t.percent = 40;
+        assert_int_equal(download_apply(&t, &event, NOW, &pace, &after), FERRY_RESULT_OK);
+        if (after.state != rows[i].to)
+            fail_msg("row %zu: became %s", i, download_state_name(after.state));
+        assert_int_equal(after.ended_ms == 0, download_state_open(after.state));
+        assert_int_equal(after.retries, rows[i].retries + (rows[i].pause_s > 0));
+        if (rows[i].pause_s == 0)
+            continue;
+        uint64_t release_ms = NOW + 1000u * rows[i].pause_s, deadline_ms = release_ms + 100000;
+        assert_int_equal(after.release_ms, release_ms);
+        assert_int_equal(after.wake_ms, release_ms);
+        assert_int_equal(after.deadline_ms, d.end_ms != 0 && d.end_ms < deadline_ms ? d.end_ms : deadline_ms);
+        assert_int_equal(after.pushes, 0);
+        assert_int_equal(after.percent, 0);
+        assert_true(after.result_code != 0); /* why it was tried again */
+    }
+}
+
+static void nothing_runs_past_the_end_of_a_deployment(void **state)
+{
+    static const struct {
+        uint64_t release_ms, end_ms, deadline_ms;
+    } rows[] = {{NOW, 0, NOW + 60000}, {NOW, NOW + 60000, NOW + 60000}, {NOW, NOW + 59999, NOW + 59999},
+                {NOW + 100, NOW + 50, NOW + 50}};
+    struct device_key key = {"P", "D"};
+    ferry_id id = {"01hf0000000000000000000003"};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct deployment d = {.timeout_s = 60, .end_ms = rows[i].end_ms};
+        struct download_task t = download_new(&id, &d, &key, rows[i].release_ms, NOW);
+        assert_int_equal(t.deadline_ms, rows[i].deadline_ms);
+    }
 }
 
 static void a_rate_is_nothing_but_release_times(void **state)
@@ -194,6 +264,8 @@ int main(void)
         cmocka_unit_test(a_report_keeps_the_push_timer_quiet),
         cmocka_unit_test(a_refusal_before_the_beginning_is_a_rejection),
         cmocka_unit_test(a_retry_starts_from_the_beginning),
+        cmocka_unit_test(a_failure_is_tried_again_as_often_as_the_deployment_says),
+        cmocka_unit_test(nothing_runs_past_the_end_of_a_deployment),
         cmocka_unit_test(a_rate_is_nothing_but_release_times),
         cmocka_unit_test(a_device_has_one_task_at_a_time),
         cmocka_unit_test(a_new_task_waits_for_its_release),

@@ -13,10 +13,14 @@ enum { REPEATED_DONE_MS = 12 * 1000 };
 
 static struct push_pace pace_of(const struct engine *e)
 {
-    return (struct push_pace){.first_s = e->settings.push_retry_first_s, .max_s = e->settings.push_retry_max_s};
+    return (struct push_pace){.first_s = e->settings.push_retry_first_s,
+                              .max_s = e->settings.push_retry_max_s,
+                              .retry_first_s = e->settings.deploy_retry_first_s,
+                              .retry_max_s = e->settings.deploy_retry_max_s};
 }
 
-/* Stores the task as it becomes; when it ends, the deployment may be finished and the device gets its next one. */
+/* Stores the task as it becomes; when it ends, the deployment may be finished. A device that has none running any more gets
+ * its next one. */
 static ferry_err save(struct engine *e, const struct download_task *before, const struct download_task *after,
                       uint64_t now_ms)
 {
@@ -26,9 +30,10 @@ static ferry_err save(struct engine *e, const struct download_task *before, cons
     if (err == FERRY_OK && after->state == DOWNLOAD_DONE && before->state != DOWNLOAD_DONE)
         err = engine_count(e, ENGINE_STAT(downloads_done_total));
     bool ended = download_state_open(before->state) && !download_state_open(after->state);
+    bool gives_way = ended || (download_running(before) && !download_running(after));
     if (err == FERRY_OK && ended)
         err = deployments_settle(e, &after->deployment, now_ms);
-    if (err == FERRY_OK && ended)
+    if (err == FERRY_OK && gives_way)
         err = downloads_offer_next(e, &after->device, now_ms);
     return err;
 }
@@ -210,6 +215,15 @@ static ferry_err is_repeated_done(struct engine *e, const struct device_message 
     return err;
 }
 
+/* What a failure leads to is for the deployment to say. It may be gone before its last task. */
+static ferry_err find_deployment(struct engine *e, const struct download_task *task, struct deployment *d,
+                                 struct download_event *event)
+{
+    ferry_err err = e->store->deployment_get(e->conn, &task->deployment, d);
+    event->deployment = err == FERRY_OK ? d : NULL;
+    return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
+}
+
 static ferry_err on_report(struct engine *e, const struct device_message *m, uint64_t now_ms)
 {
     static const download_event_kind kinds[] = {
@@ -238,7 +252,11 @@ static ferry_err on_report(struct engine *e, const struct device_message *m, uin
         .result_msg = result_msg,
     };
     struct push_pace pace = pace_of(e);
+    struct deployment d;
     struct download_task after;
+    err = event.kind == DOWNLOAD_EV_FAIL ? find_deployment(e, &task, &d, &event) : FERRY_OK;
+    if (err != FERRY_OK)
+        return err;
     ferry_result answer = download_apply(&task, &event, now_ms, &pace, &after);
     err = answers_report(e, m, answer); /* before the next offer that the end of this task may bring */
     return err == FERRY_OK ? save(e, &task, &after, now_ms) : err;
@@ -254,10 +272,13 @@ ferry_err downloads_on_message(struct engine *e, const struct device_message *m,
 static ferry_err wake(struct engine *e, const struct download_task *task, uint64_t now_ms)
 {
     struct download_event event = {.kind = DOWNLOAD_EV_TIME_OUT};
+    struct deployment d;
     struct download_task after;
     ferry_result ignored;
-    if (task->deadline_ms <= now_ms)
-        return apply(e, task, &event, now_ms, &after, &ignored);
+    if (task->deadline_ms <= now_ms) {
+        ferry_err err = find_deployment(e, task, &d, &event);
+        return err == FERRY_OK ? apply(e, task, &event, now_ms, &after, &ignored) : err;
+    }
 
     const struct download_task *current = NULL;
     ferry_err err = find_current(e, &task->device, now_ms, &current);
@@ -294,9 +315,9 @@ ferry_err downloads_cancel(struct engine *e, const struct download_task *task, u
     return err == FERRY_OK && answer != FERRY_RESULT_OK ? FERRY_E_STATE : err;
 }
 
-ferry_err downloads_retry(struct engine *e, const struct download_task *task, uint32_t timeout_s, uint64_t now_ms)
+ferry_err downloads_retry(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms)
 {
-    struct download_event event = {.kind = DOWNLOAD_EV_RETRY, .timeout_s = timeout_s};
+    struct download_event event = {.kind = DOWNLOAD_EV_RETRY, .deployment = d};
     struct download_task after;
     ferry_result answer;
     ferry_err err = apply(e, task, &event, now_ms, &after, &answer);

@@ -76,6 +76,8 @@ void engine_settings_defaults(struct engine_settings *settings)
         .uploads_open_max = FERRY_UPLOADS_OPEN_MAX,
         .push_retry_first_s = FERRY_PUSH_RETRY_FIRST_S,
         .push_retry_max_s = FERRY_PUSH_RETRY_MAX_S,
+        .deploy_retry_first_s = FERRY_DEPLOY_RETRY_FIRST_S,
+        .deploy_retry_max_s = FERRY_DEPLOY_RETRY_MAX_S,
         .retention_days = FERRY_RETENTION_DAYS,
         .session_idle_s = FERRY_SESSION_IDLE_S,
         .session_life_s = FERRY_SESSION_LIFE_S,
@@ -88,7 +90,8 @@ static bool settings_valid(const struct engine_settings *s)
     return s->inbox_max > 0 && s->batch_max > 0 && s->object_size_max > 0 && s->uploads_open_max > 0 &&
            s->uploads_open_max < ENGINE_UNFINISHED_MAX && s->url_life_s >= FERRY_URL_LIFE_MIN_S &&
            s->url_life_s <= FERRY_URL_LIFE_MAX_S && s->push_retry_first_s > 0 &&
-           s->push_retry_max_s >= s->push_retry_first_s && s->session_idle_s > 0 && s->session_life_s > 0;
+           s->push_retry_max_s >= s->push_retry_first_s && s->deploy_retry_first_s > 0 &&
+           s->deploy_retry_max_s >= s->deploy_retry_first_s && s->session_idle_s > 0 && s->session_life_s > 0;
 }
 
 static ferry_err start_time(struct engine *e)

@@ -78,7 +78,7 @@ ferry_err uploads_cancel_device(struct engine *e, const struct device_key *devic
 ferry_err downloads_on_message(struct engine *e, const struct device_message *m, uint64_t now_ms);
 ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more);
 ferry_err downloads_cancel(struct engine *e, const struct download_task *task, uint64_t now_ms);
-ferry_err downloads_retry(struct engine *e, const struct download_task *task, uint32_t timeout_s, uint64_t now_ms);
+ferry_err downloads_retry(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms);
 ferry_err downloads_cancel_device(struct engine *e, const struct device_key *device, uint64_t now_ms);
 /** Offers the device its current task, if that is not running yet. */
 ferry_err downloads_offer_next(struct engine *e, const struct device_key *device, uint64_t now_ms);

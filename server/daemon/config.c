@@ -114,6 +114,9 @@ static const struct ferry_setting table[] = {
     TIME("push-retry-first", push_retry_first_s, "15s", 1, 86400, "a push without a sign of life is repeated after "
                                                                   "this, then doubling"),
     TIME("push-retry-max", push_retry_max_s, "15m", 1, 86400, "... up to this"),
+    TIME("deploy-retry-first", deploy_retry_first_s, "1m", 1, 86400, "a device that failed is tried again after this, "
+                                                                     "when its deployment has retries, then doubling"),
+    TIME("deploy-retry-max", deploy_retry_max_s, "1h", 1, 86400, "... up to this"),
     UINT("retention-days", retention_days, "90", 0, 36500, "finished tasks are kept that long; 0: for ever"),
     UINT("audit-retention-days", audit_retention_days, "0", 0, 36500, "the audit log is kept that long; 0: for ever"),
     TIME("session-idle", session_idle_s, "30m", 60, 86400, "a console session that nobody uses ends after this"),

@@ -48,6 +48,7 @@ struct config {
     uint64_t object_size_max, url_life_s, uploads_open_max;
     uint64_t inbox_max, batch_max;
     uint64_t push_retry_first_s, push_retry_max_s;
+    uint64_t deploy_retry_first_s, deploy_retry_max_s;
     uint64_t retention_days, audit_retention_days;
     uint64_t session_idle_s, session_life_s;
     /* one-time actions, not settings */

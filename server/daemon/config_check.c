@@ -169,6 +169,8 @@ ferry_err config_check(const struct config *config, char reterr_message[FERRY_SE
         err = refuse(reterr_message, "--log-level: write error, warn, info or debug");
     if (err == FERRY_OK && config->push_retry_max_s < config->push_retry_first_s)
         err = refuse(reterr_message, "--push-retry-max must not be less than --push-retry-first");
+    if (err == FERRY_OK && config->deploy_retry_max_s < config->deploy_retry_first_s)
+        err = refuse(reterr_message, "--deploy-retry-max must not be less than --deploy-retry-first");
     return err;
 }
 

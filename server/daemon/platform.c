@@ -193,6 +193,8 @@ static ferry_err start_engine(struct platform *p)
     settings.uploads_open_max = (uint32_t)c->uploads_open_max;
     settings.push_retry_first_s = (uint32_t)c->push_retry_first_s;
     settings.push_retry_max_s = (uint32_t)c->push_retry_max_s;
+    settings.deploy_retry_first_s = (uint32_t)c->deploy_retry_first_s;
+    settings.deploy_retry_max_s = (uint32_t)c->deploy_retry_max_s;
     settings.retention_days = (uint32_t)c->retention_days;
     settings.audit_retention_days = (uint32_t)c->audit_retention_days;
     settings.session_idle_s = (uint32_t)c->session_idle_s;

@@ -18,6 +18,8 @@ struct order_body {
     bool force;
     uint32_t rate_per_min;
     uint32_t timeout_s;
+    uint32_t retries;
+    uint64_t start_ms, end_ms;
 };
 
 static const struct api_field order_fields[] = {
@@ -29,6 +31,9 @@ static const struct api_field order_fields[] = {
     {"rate_per_min", API_FIELD_UINT, offsetof(struct order_body, rate_per_min), false, 0, FERRY_DEPLOY_RATE_MAX},
     {"timeout_s", API_FIELD_UINT, offsetof(struct order_body, timeout_s), false, FERRY_DEPLOY_TIMEOUT_MIN_S,
      FERRY_DEPLOY_TIMEOUT_MAX_S},
+    {"retries", API_FIELD_UINT, offsetof(struct order_body, retries), false, 0, FERRY_DEPLOY_RETRIES_MAX},
+    {"start_at", API_FIELD_TIME, offsetof(struct order_body, start_ms), false, 0, 0},
+    {"end_at", API_FIELD_TIME, offsetof(struct order_body, end_ms), false, 0, 0},
 };
 
 /* The names stay in the JSON value, which lives as long as the request. */
@@ -89,6 +94,9 @@ void api_deployment_add(struct api_request *r)
     order->force = body.force;
     order->rate_per_min = body.rate_per_min;
     order->timeout_s = body.timeout_s;
+    order->retries = body.retries;
+    order->start_ms = body.start_ms;
+    order->end_ms = body.end_ms;
     api_command(r, CMD_DEPLOY, finish_add);
 }
 

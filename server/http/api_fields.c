@@ -1,5 +1,6 @@
 #include "api_fields.h"
 
+#include "api_time.h"
 #include "base/cleanup.h"
 #include "base/encode.h"
 #include "proto/limits.h"
@@ -97,6 +98,13 @@ static bool read_password(json_t *value, const struct api_field *field, void *ou
     return true;
 }
 
+static bool read_time(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    const char *text = json_string_value(value);
+
+    return (text != NULL && api_time_read(text, out)) || wrong(fault, field, API_TIME_RULE);
+}
+
 static bool read_secret(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
 {
     struct api_secret *secret = out;
@@ -116,6 +124,7 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_BOOL] = read_bool,
     [API_FIELD_UINT] = read_uint,
     [API_FIELD_UINT64] = read_uint64,
+    [API_FIELD_TIME] = read_time,
     [API_FIELD_SECRET] = read_secret,
     [API_FIELD_ROLE] = read_role,
     [API_FIELD_PASSWORD] = read_password,

@@ -64,10 +64,12 @@ static json_t *counts_json(const struct download_counts *counts)
 json_t *api_json_deployment(const struct deployment *d, const struct download_counts *counts)
 {
     json_t *object =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:b, s:o, s:o}", //
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:o, s:o, s:b, s:o, s:o}", //
                   "id", d->id.text, "product", d->product, "resource", d->resource_name, //
                   "resource_id", d->resource.text, "state", deployment_state_name(d->state), //
                   "all", (int)d->target_all, "rate_per_min", (int)d->rate_per_min, "timeout_s", (int)d->timeout_s,
+                  "retries", (int)d->retries, "start_at", api_json_time(d->start_ms), "end_at",
+                  api_json_time(d->end_ms), //
                   "expanding", (int)!d->expand_done, //
                   "created_at", api_json_time(d->created_ms), "updated_at", api_json_time(d->updated_ms));
 
@@ -78,12 +80,12 @@ json_t *api_json_deployment(const struct deployment *d, const struct download_co
 
 json_t *api_json_download(const struct download_task *t)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", //
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", //
                      "id", t->id.text, "deployment", t->deployment.text, "product", t->device.product, //
                      "device", t->device.device, "resource_id", t->resource.text, "name", t->name, //
                      "size", (json_int_t)t->size, "state", download_state_name(t->state), //
                      "percent", (int)t->percent, "result_code", (int)t->result_code, "result_msg", t->result_msg,
-                     "pushes", (int)t->pushes, "created_at", api_json_time(t->created_ms), //
+                     "pushes", (int)t->pushes, "retries", (int)t->retries, "created_at", api_json_time(t->created_ms), //
                      "updated_at", api_json_time(t->updated_ms), "release_at", api_json_time(t->release_ms),
                      "deadline_at", api_json_time(t->deadline_ms), "ended_at", api_json_time(t->ended_ms));
 }

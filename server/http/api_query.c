@@ -1,11 +1,10 @@
-#define _GNU_SOURCE /* strptime, timegm */
 #include "api_query.h"
 
+#include "api_time.h"
 #include "proto/text.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct parameter {
     enum api_query_flag flag;
@@ -149,31 +148,14 @@ static bool read_action(const char *value, struct api_query *query)
     return read_audit_text(value, query->action, sizeof query->action);
 }
 
-/* "2026-01-02T03:04:05Z" or "2026-01-02" */
-static bool read_time(const char *value, uint64_t *ret_ms)
-{
-    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
-
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        struct tm tm = {.tm_mday = 1};
-        const char *end = strptime(value, forms[i], &tm);
-        time_t seconds = end != NULL && *end == '\0' ? timegm(&tm) : -1;
-        if (seconds > 0) {
-            *ret_ms = 1000ull * (uint64_t)seconds;
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool read_since(const char *value, struct api_query *query)
 {
-    return read_time(value, &query->since_ms);
+    return api_time_read(value, &query->since_ms);
 }
 
 static bool read_until(const char *value, struct api_query *query)
 {
-    return read_time(value, &query->until_ms);
+    return api_time_read(value, &query->until_ms);
 }
 
 static bool read_counts(const char *value, struct api_query *query)
@@ -185,7 +167,6 @@ static bool read_counts(const char *value, struct api_query *query)
 #define IDENT_RULE "1 to 64 of A-Z a-z 0-9 _ : -"
 #define NAME_RULE "1 to 255 bytes of UTF-8 without control characters"
 
-#define TIME_RULE "a time in UTC, 2026-01-02T03:04:05Z or 2026-01-02"
 
 static const struct parameter parameters[] = {
     {API_Q_LIMIT, "limit", "a whole number from 1 to 250", read_limit},
@@ -206,8 +187,8 @@ static const struct parameter parameters[] = {
     {API_Q_ACTOR, "actor", "as the log has it: token/NAME, user/NAME, device/P/D, system or nobody", read_actor},
     {API_Q_OBJECT, "object", "as the log has it, for example device/P/D", read_object},
     {API_Q_ACTION, "action", "what an action begins with, for example device.", read_action},
-    {API_Q_SINCE, "since", TIME_RULE, read_since},
-    {API_Q_UNTIL, "until", TIME_RULE, read_until},
+    {API_Q_SINCE, "since", API_TIME_RULE, read_since},
+    {API_Q_UNTIL, "until", API_TIME_RULE, read_until},
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
 

@@ -85,6 +85,9 @@ struct deployment deployment_of(unsigned n, const char *product, unsigned resour
         .expand_cursor = "device-7",
         .created_ms = 200 + n,
         .updated_ms = 300 + n,
+        .retries = n + 1,
+        .start_ms = 200 + 2 * n,
+        .end_ms = 900 + n,
     };
 
     (void)snprintf(d.product, sizeof(d.product), "%s", product);
@@ -109,6 +112,7 @@ struct download_task download_of(unsigned n, unsigned deployment, unsigned resou
         .deadline_ms = 60000 + n,
         .created_ms = 400 + n,
         .updated_ms = 500 + n,
+        .retries = n + 2,
     };
 }
 
@@ -190,6 +194,9 @@ void assert_deployment_equal(const struct deployment *a, const struct deployment
     assert_string_equal(a->expand_cursor, b->expand_cursor);
     assert_int_equal(a->created_ms, b->created_ms);
     assert_int_equal(a->updated_ms, b->updated_ms);
+    assert_int_equal(a->retries, b->retries);
+    assert_int_equal(a->start_ms, b->start_ms);
+    assert_int_equal(a->end_ms, b->end_ms);
 }
 
 void assert_download_equal(const struct download_task *got, const struct download_task *put,
@@ -210,6 +217,7 @@ void assert_download_equal(const struct download_task *got, const struct downloa
     assert_int_equal(got->created_ms, put->created_ms);
     assert_int_equal(got->updated_ms, put->updated_ms);
     assert_int_equal(got->ended_ms, put->ended_ms);
+    assert_int_equal(got->retries, put->retries);
     assert_string_equal(got->name, resource->name);
     assert_int_equal(got->size, resource->size);
     assert_string_equal(got->md5, resource->md5);

@@ -130,6 +130,7 @@ static void download_comes_back_with_what_it_delivers(void **state)
         t.percent++;
         t.result_code--;
         t.pushes++;
+        t.retries++;
         t.release_ms++;
         t.wake_ms = s % 2 == 0 ? 0 : 123;
         t.deadline_ms++;

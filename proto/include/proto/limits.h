@@ -45,6 +45,9 @@
 #define FERRY_DEPLOY_TIMEOUT_S 86400  /* a device's time for one deployment, default */
 #define FERRY_DEPLOY_TIMEOUT_MIN_S 60
 #define FERRY_DEPLOY_TIMEOUT_MAX_S (7u * 86400u)
+#define FERRY_DEPLOY_RETRIES_MAX 100
+#define FERRY_DEPLOY_RETRY_FIRST_S 60 /* pause before a deployment tries a device again, doubling */
+#define FERRY_DEPLOY_RETRY_MAX_S 3600
 #define FERRY_DEPLOY_RATE_MAX 1000000 /* devices a minute */
 #define FERRY_SECRET_OVERLAP_MAX_S (90u * 86400u) /* a replaced secret is good that long at most */
 #define FERRY_PUSH_RETRY_FIRST_S 15   /* a push without a sign of life is repeated after this, doubling */

@@ -190,7 +190,7 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
                        U_AT(expires_ms)},
                       INDEXES(upload_indexes)},
     [SMEM_DEPLOYMENTS] = {sizeof(struct deployment), {P_AT(id), P_AT(resource)},
-                          {P_AT(expanded), P_AT(created_ms), P_AT(updated_ms)}, INDEXES(deployment_indexes)},
+                          {P_AT(expanded), P_AT(created_ms), P_AT(updated_ms), P_AT(start_ms), P_AT(end_ms)}, INDEXES(deployment_indexes)},
     [SMEM_DOWNLOADS] = {sizeof(struct row_download), {T_AT(id), T_AT(deployment), T_AT(resource)},
                         {T_AT(release_ms), T_AT(wake_ms), T_AT(deadline_ms), T_AT(created_ms), T_AT(updated_ms),
                          T_AT(ended_ms)},

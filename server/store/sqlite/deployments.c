@@ -19,6 +19,9 @@ static void read_deployment(struct query *q, void *row)
     sq_query_get_text(q, d->expand_cursor, sizeof(d->expand_cursor));
     d->created_ms = sq_query_get_u64(q);
     d->updated_ms = sq_query_get_u64(q);
+    d->retries = sq_query_get_u32(q);
+    d->start_ms = sq_query_get_u64(q);
+    d->end_ms = sq_query_get_u64(q);
 }
 
 static ferry_err put_deployment(struct store_conn *c, const struct deployment *d)
@@ -39,6 +42,9 @@ static ferry_err put_deployment(struct store_conn *c, const struct deployment *d
     sq_query_text(&q, d->expand_cursor);
     sq_query_u64(&q, d->created_ms);
     sq_query_u64(&q, d->updated_ms);
+    sq_query_int(&q, d->retries);
+    sq_query_u64(&q, d->start_ms);
+    sq_query_u64(&q, d->end_ms);
     err = sq_query_run(&q, &changes);
     return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such resource */
 }

@@ -22,6 +22,7 @@ static void read_download(struct query *q, void *row)
     t->created_ms = sq_query_get_u64(q);
     t->updated_ms = sq_query_get_u64(q);
     t->ended_ms = sq_query_get_u64(q);
+    t->retries = sq_query_get_u32(q);
     sq_query_get_text(q, t->name, sizeof(t->name));
     t->size = sq_query_get_u64(q);
     sq_query_get_text(q, t->md5, sizeof(t->md5));
@@ -63,6 +64,7 @@ static ferry_err write_download(struct store_conn *c, statement which, const str
         sq_query_u64(&q, due_ms(t));
     else
         sq_query_null(&q);
+    sq_query_int(&q, t->retries);
     return sq_query_run(&q, ret_changes);
 }
 

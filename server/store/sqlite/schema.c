@@ -160,6 +160,13 @@ const char *const sq_schema_steps[] = {
     /* the few devices that have two secrets: the engine takes the old one away when its time is over */
     "UPDATE device SET old_until_ms = 0 WHERE old_secret = x'';"
     "CREATE INDEX device_old_secret ON device (old_until_ms) WHERE old_until_ms > 0;",
+
+    /* deployments that try again, and that have a beginning and an end */
+    "ALTER TABLE deployment ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN start_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN end_ms INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE deployment SET start_ms = created_ms;"
+    "ALTER TABLE download ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

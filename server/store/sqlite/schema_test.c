@@ -95,19 +95,26 @@ static void database_of_another_program_is_refused(void **state)
 #define ROWS_OF_1 \
     "INSERT INTO product VALUES ('p', 1);" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2);" \
-    ROWS_OF_ALL
+    ROWS_OF_ALL("", "")
 
 #define ROWS_OF_4 \
     "INSERT INTO product VALUES ('p', 1, x'');" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
-    ROWS_OF_ALL
+    ROWS_OF_ALL("", "")
 
-#define ROWS_OF_ALL \
+#define ROWS_OF_6 \
+    "INSERT INTO product VALUES ('p', 1, x'');" \
+    "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
+    ROWS_OF_ALL(", 2, 5, 7", ", 1")
+
+/* deployment, download: the values of columns that came later */
+#define ROWS_OF_ALL(deployment, download) \
     "INSERT INTO value VALUES ('url_key', x'ff');" \
     "INSERT INTO token (name, role, hash, created_ms, expires_ms) VALUES ('admin', 'admin', zeroblob(32), 3, 0);" \
     "INSERT INTO resource VALUES (zeroblob(16), 'p', 'fw', 7, 'aa', 'bb', 4);" \
-    "INSERT INTO deployment VALUES (zeroblob(16), 'p', zeroblob(16), 1, 0, 0, 60, 1, 1, '', 5, 6);" \
-    "INSERT INTO download VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', 1, 0, 0, '', 0, 1, 2, 3, 4, 5, 0, 2);" \
+    "INSERT INTO deployment VALUES (zeroblob(16), 'p', zeroblob(16), 1, 0, 0, 60, 1, 1, '', 5, 6" deployment ");" \
+    "INSERT INTO download VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', 1, 0, 0, '', 0, 1, 2, 3, 4, 5, 0, 2" \
+    download ");" \
     "INSERT INTO upload VALUES (zeroblob(16), 'p', 'd', 'log', 9, 'cc', 1, 0, 0, '', 1, 2, 0, 0, 8);" \
     "UPDATE latest SET ms = 5;"
 
@@ -129,6 +136,11 @@ static const char *const rows_of_version[] = {
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
           "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
     [5] = ROWS_OF_4
+          "UPDATE token SET products = 'p', used_ms = 4;"
+          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
+          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
+          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
+    [6] = ROWS_OF_6
           "UPDATE token SET products = 'p', used_ms = 4;"
           "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"

@@ -115,18 +115,19 @@
 
 #define DEPLOYMENT_COLUMNS                                                                        \
     "d.id, d.product, d.resource, r.name, d.state, d.target_all, d.rate_per_min, d.timeout_s, d.expanded," \
-    " d.expand_done, d.expand_cursor, d.created_ms, d.updated_ms"
+    " d.expand_done, d.expand_cursor, d.created_ms, d.updated_ms, d.retries, d.start_ms, d.end_ms"
 #define DEPLOYMENT_FROM(index)                                                                    \
     "SELECT " DEPLOYMENT_COLUMNS " FROM deployment AS d " index " LEFT JOIN resource AS r ON r.id = d.resource"
 
 #define DEPLOYMENT_STATEMENTS(X)                                                                  \
-    X(DEPLOYMENT_PUT, "INSERT INTO deployment SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12" \
-                      " FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
+    X(DEPLOYMENT_PUT, "INSERT INTO deployment SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12," \
+                      " ?13, ?14, ?15 FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
                       " product = excluded.product, resource = excluded.resource, state = excluded.state," \
                       " target_all = excluded.target_all, rate_per_min = excluded.rate_per_min,"  \
                       " timeout_s = excluded.timeout_s, expanded = excluded.expanded,"            \
                       " expand_done = excluded.expand_done, expand_cursor = excluded.expand_cursor," \
-                      " created_ms = excluded.created_ms, updated_ms = excluded.updated_ms")      \
+                      " created_ms = excluded.created_ms, updated_ms = excluded.updated_ms,"      \
+                      " retries = excluded.retries, start_ms = excluded.start_ms, end_ms = excluded.end_ms") \
     X(DEPLOYMENT_GET, DEPLOYMENT_FROM("") " WHERE d.id = ?")                                      \
     BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_FROM("") " WHERE d.id > ?1 AND d.id < ?2"            \
               " AND (?4 IS NULL OR d.product = ?4) AND (?8 = 0 OR d.state = ?8)", "d.id")         \
@@ -143,17 +144,17 @@
 
 #define DOWNLOAD_COLUMNS                                                                          \
     "t.id, t.deployment, t.resource, t.product, t.device, t.state, t.percent, t.result_code, t.result_msg, t.pushes," \
-    " t.release_ms, t.wake_ms, t.deadline_ms, t.created_ms, t.updated_ms, t.ended_ms, t.name, r.size, r.md5, r.sha256"
+    " t.release_ms, t.wake_ms, t.deadline_ms, t.created_ms, t.updated_ms, t.ended_ms, t.retries, t.name, r.size, r.md5, r.sha256"
 #define DOWNLOAD_FROM(index)                                                                      \
     "SELECT " DOWNLOAD_COLUMNS " FROM download AS t " index " LEFT JOIN resource AS r ON r.id = t.resource"
 #define DOWNLOAD_VALUES                                                                           \
     " INTO download (id, deployment, resource, product, device, state, percent, result_code, result_msg, pushes," \
-    " release_ms, wake_ms, deadline_ms, created_ms, updated_ms, ended_ms, due_ms, name)"          \
-    " SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, name"    \
+    " release_ms, wake_ms, deadline_ms, created_ms, updated_ms, ended_ms, due_ms, retries, name)" \
+    " SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, name" \
     " FROM resource WHERE id = ?3"
 #define DOWNLOAD_SET                                                                              \
     "UPDATE download SET percent = ?7, result_code = ?8, result_msg = ?9, pushes = ?10, release_ms = ?11," \
-    " wake_ms = ?12, deadline_ms = ?13, created_ms = ?14, updated_ms = ?15"
+    " wake_ms = ?12, deadline_ms = ?13, created_ms = ?14, updated_ms = ?15, retries = ?18"
 #define DOWNLOAD_SAME " WHERE id = ?1 AND device = ?5 AND product = ?4 AND deployment = ?2 AND resource = ?3"
 #define T_PRODUCT " AND (?4 IS NULL OR t.product = ?4)"
 #define T_DEVICE " AND (?5 IS NULL OR t.device = ?5)"

@@ -116,6 +116,9 @@ struct deployment {
     bool target_all;           /**< all devices of the product at the time they are reached */
     uint32_t rate_per_min;     /**< devices started a minute; 0: no limit */
     uint32_t timeout_s;        /**< each device's time, counted from its release */
+    uint32_t retries;          /**< how often a device is tried again by itself after it failed or ran out of time */
+    uint64_t start_ms;         /**< nothing is offered before */
+    uint64_t end_ms;           /**< what has not ended by then has run out of time; 0: never */
     uint64_t expanded;         /**< download tasks made so far */
     bool expand_done;          /**< every target has its task */
     char expand_cursor[FERRY_IDENT_MAX + 1]; /**< target_all: the last device that has its task */
@@ -150,6 +153,7 @@ struct download_task {
     int32_t result_code;
     char result_msg[FERRY_RESULT_MSG_MAX + 1];
     uint32_t pushes;      /**< download messages sent */
+    uint32_t retries;     /**< how often it was tried again by itself */
     uint64_t release_ms;  /**< not offered before (pacing) */
     uint64_t wake_ms;     /**< when a timer must look at it again: push, repeat; 0: not before deadline_ms */
     uint64_t deadline_ms; /**< timed_out then */

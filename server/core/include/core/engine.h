@@ -31,6 +31,8 @@ struct engine_settings {
     uint32_t uploads_open_max;
     uint32_t push_retry_first_s;
     uint32_t push_retry_max_s;
+    uint32_t deploy_retry_first_s;
+    uint32_t deploy_retry_max_s;
     uint32_t retention_days;  /**< 0: finished tasks are kept for ever */
     uint32_t audit_retention_days; /**< 0: the audit log is kept for ever */
     uint32_t session_idle_s;  /**< a session that was not used for that long is over */
@@ -98,6 +100,9 @@ struct deploy_order {
     bool force;             /**< also what vendor devices cannot handle (name not portable, 2 GiB and more) */
     uint32_t rate_per_min;  /**< 0: no limit */
     uint32_t timeout_s;     /**< 0: FERRY_DEPLOY_TIMEOUT_S */
+    uint32_t retries;       /**< of each device, by itself, at most FERRY_DEPLOY_RETRIES_MAX */
+    uint64_t start_ms;      /**< Unix ms; in the past, or 0: at once */
+    uint64_t end_ms;        /**< 0: never; else after now and start_ms */
 };
 
 enum { COMMAND_DETAIL_SIZE = 192 };

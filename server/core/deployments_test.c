@@ -1,0 +1,199 @@
+/* Deployments by hand-moved time: when devices are offered their file, tried again, and given up. */
+#include "engine_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_platform(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    fixture_open(f);
+    fixture_add_device(f, "D1");
+    fixture_add_resource(f, "fw");
+    *state = f;
+    return 0;
+}
+
+static int close_platform(void **state)
+{
+    fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+static ferry_err deploy(struct fixture *f, struct deploy_order order, struct deployment *ret_deployment)
+{
+    static const char *const devices[] = {"D1"};
+    struct command cmd = {.kind = CMD_DEPLOY, .deploy = order};
+    memcpy(cmd.deploy.product, "P", 2);
+    memcpy(cmd.deploy.resource_name, "fw", 3);
+    cmd.deploy.devices = devices;
+    cmd.deploy.device_count = order.all ? 0 : 1;
+    ferry_err err = fixture_command(f, &cmd);
+    fixture_turn(f);
+    *ret_deployment = cmd.deployment;
+    return err;
+}
+
+static void say(struct fixture *f, const char *state, int code)
+{
+    char json[256];
+    struct answer a;
+    (void)snprintf(json, sizeof json,
+                   "{\"type\":\"report_download_progress\",\"name\":\"fw\",\"progress\":{\"state\":\"%s\",\"percent\":1,"
+                   "\"result_code\":%d,\"result_msg\":\"why\"}}", state, code);
+    fixture_say(f, "D1", json);
+    fixture_expect(f, FERRY_MSG_REPORT_DOWNLOAD_PROGRESS_RSP, &a);
+    assert_int_equal(a.msg.result_code, FERRY_RESULT_OK);
+}
+
+static struct download_task task_of(struct fixture *f)
+{
+    return fixture_latest_download(f, "D1", "fw");
+}
+
+static deployment_state state_of(struct fixture *f, const struct deployment *d)
+{
+    struct deployment now;
+    assert_int_equal(f->real_store_ops->deployment_get(f->reader, &d->id, &now), FERRY_OK);
+    return now.state;
+}
+
+static void expect_offer(struct fixture *f)
+{
+    struct answer a;
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+}
+
+static void a_device_that_failed_is_tried_again_and_the_deployment_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    assert_int_equal(deploy(f, (struct deploy_order){.retries = 2}, &d), FERRY_OK);
+    expect_offer(f);
+    say(f, "fail", -4);
+    assert_int_equal(task_of(f).state, DOWNLOAD_QUEUED);
+    assert_int_equal(task_of(f).result_code, -4);
+    fixture_advance_s(f, FERRY_DEPLOY_RETRY_FIRST_S - 1);
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}"); /* nor when it asks */
+    fixture_expect_silence(f);
+    fixture_advance_s(f, 1);
+    expect_offer(f);
+    say(f, "fail", -4);
+    fixture_advance_s(f, 2 * FERRY_DEPLOY_RETRY_FIRST_S - 1);
+    fixture_expect_silence(f);
+    fixture_crash(f); /* all of it is on disk */
+    fixture_advance_s(f, 1);
+    expect_offer(f);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_ACTIVE);
+    say(f, "fail", -4);
+    assert_int_equal(task_of(f).state, DOWNLOAD_FAILED);
+    assert_int_equal(task_of(f).retries, 2);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
+}
+
+static void a_device_that_waits_for_its_retry_gets_the_next_file_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    struct answer a;
+    assert_int_equal(deploy(f, (struct deploy_order){.retries = 1}, &d), FERRY_OK);
+    expect_offer(f);
+    fixture_add_resource(f, "other");
+    fixture_deploy(f, "other", "D1", 0);
+    fixture_expect_silence(f);
+    say(f, "fail", -4);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_true(ferry_text_equal(a.msg.name, ferry_text_of("other")));
+}
+
+static void a_silent_device_is_tried_again_after_its_time(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    struct answer a;
+    assert_int_equal(deploy(f, (struct deploy_order){.retries = 1, .timeout_s = 60}, &d), FERRY_OK);
+    fixture_advance_s(f, 60);
+    while (fixture_hear(f, &a))
+        continue;
+    assert_int_equal(task_of(f).state, DOWNLOAD_QUEUED);
+    fixture_advance_s(f, FERRY_DEPLOY_RETRY_FIRST_S);
+    expect_offer(f);
+    say(f, "done", 0);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
+    assert_int_equal(task_of(f).result_code, 0);
+}
+
+static void nothing_is_offered_before_the_start_and_it_survives_a_crash(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    uint64_t now_ms = engine_now_ms(f->engine);
+    assert_int_equal(deploy(f, (struct deploy_order){.start_ms = now_ms + 100000}, &d), FERRY_OK);
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    fixture_advance_s(f, 50);
+    fixture_crash(f);
+    fixture_advance_s(f, 49);
+    fixture_expect_silence(f);
+    fixture_advance_s(f, 2);
+    expect_offer(f);
+    assert_int_equal(task_of(f).deadline_ms, now_ms + 100000 + 1000ull * FERRY_DEPLOY_TIMEOUT_S);
+}
+
+static void at_its_end_a_deployment_gives_up_what_has_not_ended(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    struct answer a;
+    uint64_t now_ms = engine_now_ms(f->engine);
+    assert_int_equal(deploy(f, (struct deploy_order){.retries = 5, .end_ms = now_ms + 90000}, &d), FERRY_OK);
+    expect_offer(f);
+    say(f, "downloading", 0);
+    fixture_advance_s(f, 90);
+    while (fixture_hear(f, &a))
+        continue;
+    assert_int_equal(task_of(f).state, DOWNLOAD_TIMED_OUT);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
+    struct command retry = {.kind = CMD_DEPLOYMENT_RETRY, .id = d.id};
+    assert_int_equal(fixture_command(f, &retry), FERRY_E_STATE);
+    assert_non_null(strstr(retry.detail, "is over"));
+    struct command one = {.kind = CMD_DOWNLOAD_RETRY, .id = task_of(f).id};
+    assert_int_equal(fixture_command(f, &one), FERRY_E_STATE);
+}
+
+static void an_order_that_cannot_be_kept_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    uint64_t now_ms = engine_now_ms(f->engine);
+    const struct deploy_order wrong[] = {
+        {.end_ms = 1}, {.end_ms = now_ms}, {.start_ms = now_ms + 5000, .end_ms = now_ms + 5000},
+        {.retries = FERRY_DEPLOY_RETRIES_MAX + 1},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(deploy(f, wrong[i], &d), FERRY_E_ARG);
+    assert_int_equal(deploy(f, (struct deploy_order){.start_ms = 1}, &d), FERRY_OK); /* long ago: at once */
+    expect_offer(f);
+}
+
+#define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, open_platform, close_platform)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PLATFORM_TEST(a_device_that_failed_is_tried_again_and_the_deployment_goes_on),
+        PLATFORM_TEST(a_device_that_waits_for_its_retry_gets_the_next_file_meanwhile),
+        PLATFORM_TEST(a_silent_device_is_tried_again_after_its_time),
+        PLATFORM_TEST(nothing_is_offered_before_the_start_and_it_survives_a_crash),
+        PLATFORM_TEST(at_its_end_a_deployment_gives_up_what_has_not_ended),
+        PLATFORM_TEST(an_order_that_cannot_be_kept_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,132 @@
+"""Deployments in time: tried again by themselves, begun and ended when the order says, also over a sudden death."""
+import datetime
+import time
+
+import pytest
+
+from ferry import PATIENCE, ApiError, VendorDevice, wait_for
+from test_ferryctl import USAGE, Ctl
+
+RETRIES = ("--deploy-retry-first", "1s", "--deploy-retry-max", "2s")
+
+
+def utc(seconds_from_now):
+    """Such a time as the API takes it."""
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds_from_now)).isoformat(
+        timespec="milliseconds").replace("+00:00", "Z")
+
+
+def state_of(platform, deployment):
+    return platform.api.deployment(deployment["id"])["state"]
+
+
+def fail_once(device, name="fw"):
+    device.report_download(name, "downloading", 10)
+    device.wait("report_download_progress_rsp", 5)
+    device.report_download(name, "fail", code=-4, text="md5sum not matched")
+    device.wait("report_download_progress_rsp", 5)
+
+
+def test_a_device_that_failed_is_tried_again_by_itself_also_over_a_sudden_death(make_platform):
+    platform = make_platform(*RETRIES)
+    credential = platform.new_device()
+    platform.api.resource_add(credential.product, "fw", b"bytes")
+    with VendorDevice(platform, credential) as device:
+        order = platform.api.deploy(credential.product, "fw", [credential.device], retries=2)
+        assert (order["retries"], order["end_at"]) == (2, None)
+        device.wait("download", 5)
+        fail_once(device)
+        task = platform.api.download_task(order["id"], credential.device)
+        assert (task["state"], task["retries"], task["result_code"]) == ("queued", 1, -4)
+        assert task["result_msg"] == "md5sum not matched" and task["release_at"] > task["updated_at"]
+        platform.kill9()
+        platform.start()
+        began = time.monotonic()
+        device.wait("download", 5 * PATIENCE)
+        assert time.monotonic() - began < 3 * PATIENCE
+        fail_once(device)
+        offer = device.wait("download", 5 * PATIENCE)
+        data, _ = device.fetch(offer)
+        assert data == b"bytes" and device.download_verdict("fw")["result_code"] == 0
+    task = platform.api.download_task(order["id"], credential.device)
+    assert (task["state"], task["retries"], task["result_code"]) == ("done", 2, 0)
+    assert state_of(platform, order) == "finished"
+
+
+def test_after_its_retries_a_device_has_failed_and_an_operator_may_go_on(make_platform):
+    platform = make_platform(*RETRIES)
+    credential = platform.new_device()
+    platform.api.resource_add(credential.product, "fw", b"bytes")
+    with VendorDevice(platform, credential) as device:
+        order = platform.api.deploy(credential.product, "fw", [credential.device], retries=1)
+        for _ in range(2):
+            device.wait("download", 5 * PATIENCE)
+            fail_once(device)
+        assert platform.api.wait_download(order["id"], credential.device, "failed")["retries"] == 1
+        assert state_of(platform, order) == "finished"
+        assert platform.api.deployment_retry(order["id"]) == {"retried": 1}
+        device.wait("download", 5)
+        assert platform.api.download_task(order["id"], credential.device)["retries"] == 0
+        fail_once(device)
+        assert platform.api.download_task(order["id"], credential.device)["state"] == "queued"
+
+
+def test_nothing_is_offered_before_the_beginning_and_it_comes_after_a_sudden_death(own_platform):
+    credential = own_platform.new_device()
+    own_platform.api.resource_add(credential.product, "fw", b"bytes")
+    with VendorDevice(own_platform, credential) as device:
+        began = time.monotonic()
+        order = own_platform.api.deploy(credential.product, "fw", [credential.device], start_at=utc(3))
+        device.get_download_task()
+        own_platform.kill9()
+        own_platform.start()
+        device.get_download_task()
+        assert own_platform.api.download_task(order["id"], credential.device)["state"] == "queued"
+        device.wait("download", 6 * PATIENCE)
+        assert time.monotonic() - began > 2.9
+        assert device.download_verdict("fw")["result_code"] == 0
+
+
+def test_at_its_end_a_deployment_gives_up_whoever_has_not_finished(own_platform):
+    busy = own_platform.new_device()
+    away = own_platform.new_device(busy.product)
+    own_platform.api.resource_add(busy.product, "fw", b"bytes")
+    with VendorDevice(own_platform, busy) as device:
+        order = own_platform.api.deploy(busy.product, "fw", retries=9, end_at=utc(3))
+        device.wait("download", 5)
+        device.report_download("fw", "downloading", 10)
+        own_platform.kill9()
+        own_platform.start()
+        wait_for(lambda: state_of(own_platform, order) == "finished", 6 * PATIENCE, "the end")
+        for credential in (busy, away):
+            task = own_platform.api.download_task(order["id"], credential.device)
+            assert task["state"] == "timed_out" and task["deadline_at"] == order["end_at"]
+    with pytest.raises(ApiError) as refused:
+        own_platform.api.deployment_retry(order["id"])
+    assert refused.value.status == 409 and "is over" in refused.value.problem["detail"]
+
+
+@pytest.mark.parametrize("order, field", [
+    ({"retries": 101}, "retries"), ({"retries": -1}, "retries"), ({"start_at": "tomorrow"}, "start_at"),
+    ({"end_at": 5}, "end_at"), ({"end_at": "2020-01-01T00:00:00Z"}, None),
+    ({"start_at": "2031-01-02T00:00:00Z", "end_at": "2031-01-01T00:00:00Z"}, None)])
+def test_an_order_that_cannot_be_kept_is_refused(platform, product, order, field):
+    device = platform.new_device(product)
+    platform.api.resource_add(product, "fw", b"bytes")
+    with pytest.raises(ApiError) as refused:
+        platform.api.deploy(product, "fw", [device.device], **order)
+    assert refused.value.status == 400
+    assert field is None or refused.value.problem["field"] == field
+
+
+def test_ferryctl_gives_such_orders_and_shows_them(platform, product):
+    ctl, device = Ctl(platform), platform.new_device(product)
+    platform.api.resource_add(product, "fw", b"bytes")
+    row = ctl.row("deploy", product, "fw", "--device", device.device, "--retries", "3", "--start", "1h", "--end", "2h")
+    assert row["retries"] == 3
+    times = [datetime.datetime.fromisoformat(row[key].replace("Z", "+00:00")) for key in ("start_at", "end_at")]
+    assert times[1] - times[0] == datetime.timedelta(hours=1)
+    shown = ctl("deployment", "show", row["id"])
+    assert "Begins (UTC)" in shown.out and "Retries" in shown.out
+    for wrong in (["--retries", "many"], ["--retries", "101"], ["--start", "soon"], ["--end", "0s"]):
+        assert wrong[0] in ctl("deploy", product, "fw", "--device", device.device, *wrong, status=USAGE).err
