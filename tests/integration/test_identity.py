@@ -74,9 +74,10 @@ def make_it_old(platform, secrets):
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
         db.execute("DROP INDEX device_old_secret")
-        for column in ("old_secret", "old_until_ms", "secret_no", "unheard"):
-            db.execute(f"ALTER TABLE device DROP COLUMN {column}")
-        db.execute("ALTER TABLE product DROP COLUMN secret")
+        for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard"), "product": ("secret",),
+                               "deployment": ("retries", "start_ms", "end_ms"), "download": ("retries",)}.items():
+            for column in columns:
+                db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 3")
     db.close()
     (platform.data / "secrets.key").unlink()
