@@ -39,6 +39,8 @@ const struct ctl_command ctl_commands[] = {
     {"deployment", "watch", "ID", 1, 1, 0, "show how it goes until it has ended", ctl_deployment_watch},
     {"deployment", "cancel", "ID", 1, 1, CTL_O_DEVICE, "cancel what has not ended, or one device's task",
      ctl_deployment_cancel},
+    {"deployment", "pause", "ID", 1, 1, 0, "offer nothing more; what runs goes on", ctl_deployment_pause},
+    {"deployment", "resume", "ID", 1, 1, 0, "go on where it was paused", ctl_deployment_resume},
     {"deployment", "retry", "ID", 1, 1, CTL_O_DEVICE, "try again what has failed, or one device's task",
      ctl_deployment_retry},
 

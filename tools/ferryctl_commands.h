@@ -54,6 +54,8 @@ enum ctl_exit ctl_deployment_list(struct ctl *ctl);
 enum ctl_exit ctl_deployment_show(struct ctl *ctl);
 enum ctl_exit ctl_deployment_watch(struct ctl *ctl);
 enum ctl_exit ctl_deployment_cancel(struct ctl *ctl);
+enum ctl_exit ctl_deployment_pause(struct ctl *ctl);
+enum ctl_exit ctl_deployment_resume(struct ctl *ctl);
 enum ctl_exit ctl_deployment_retry(struct ctl *ctl);
 
 enum ctl_exit ctl_upload_list(struct ctl *ctl);

@@ -214,17 +214,29 @@ static enum ctl_exit steer_devices(struct ctl *ctl, const char *verb, const char
     return status;
 }
 
-enum ctl_exit ctl_deployment_cancel(struct ctl *ctl)
+static enum ctl_exit steer_all(struct ctl *ctl, const char *verb)
 {
-    ferry_autofree char *path = ctl_path("/api/v1/deployments/%s/cancel", ctl->words[0]);
+    ferry_autofree char *path = ctl_path("/api/v1/deployments/%s/%s", ctl->words[0], verb);
     ctl_autojson *deployment = NULL;
-
-    if (ctl->options->device_count > 0)
-        return steer_devices(ctl, "cancel", "cancelled");
     enum ctl_exit status = ctl_api_call(&ctl->api, "POST", path, NULL, &deployment);
     if (status == CTL_DONE)
         ctl_print_object(ctl->options->json, deployment, deployment_fields, COUNT(deployment_fields));
     return status;
+}
+
+enum ctl_exit ctl_deployment_cancel(struct ctl *ctl)
+{
+    return ctl->options->device_count > 0 ? steer_devices(ctl, "cancel", "cancelled") : steer_all(ctl, "cancel");
+}
+
+enum ctl_exit ctl_deployment_pause(struct ctl *ctl)
+{
+    return steer_all(ctl, "pause");
+}
+
+enum ctl_exit ctl_deployment_resume(struct ctl *ctl)
+{
+    return steer_all(ctl, "resume");
 }
 
 enum ctl_exit ctl_deployment_retry(struct ctl *ctl)

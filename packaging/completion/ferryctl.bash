@@ -13,6 +13,7 @@ _ferryctl() {
     ['resource get']='--output -o' ['resource rm']='--all-versions'
     ['deploy']='--device --devices-file --all --rate --timeout --retries --start --end --force --wait'
     ['deployment list']='--limit -n --state' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
+    ['deployment pause']='' ['deployment resume']=''
     ['deployment cancel']='--device' ['deployment retry']='--device'
     ['upload list']='--limit -n --state --prefix' ['upload show']='' ['upload get']='--output -o' ['upload rm']=''
     ['quota list']='--limit -n' ['quota show']='' ['quota set']='' ['quota reset']=''
@@ -59,7 +60,7 @@ _ferryctl() {
     --state)
       case $name in
         upload*) word='created uploading stored done failed expired cancelled' ;;
-        *list) word='active finished cancelled' ;;
+        *list) word='active paused finished cancelled' ;;
         *) word='queued offered downloading done failed timed_out cancelled rejected' ;;
       esac
       mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")

@@ -28,7 +28,8 @@ ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_
 {
     struct deployment d;
     ferry_err err = e->store->deployment_get(e->conn, id, &d);
-    if (err != FERRY_OK || d.state != DEPLOYMENT_ACTIVE || !d.expand_done)
+    bool going_on = d.state == DEPLOYMENT_ACTIVE || d.state == DEPLOYMENT_PAUSED;
+    if (err != FERRY_OK || !going_on || !d.expand_done)
         return err;
     bool open = false;
     err = has_open_task(e, id, &open);
@@ -80,6 +81,28 @@ ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more)
         return err;
     *ret_more = true;
     return expand_some(e, &d, now_ms);
+}
+
+ferry_err deployments_resume(struct engine *e, uint64_t now_ms, bool *ret_more)
+{
+    struct deployment d;
+    size_t count = 0;
+    *ret_more = false;
+    ferry_err err = e->store->deployment_resuming(e->conn, &d, 1, &count);
+    if (err != FERRY_OK || count == 0)
+        return err;
+    *ret_more = true;
+    struct download_filter filter = {.deployment = &d.id, .state = DOWNLOAD_QUEUED};
+    struct store_page page = {.after = d.resume_cursor.text, .limit = ENGINE_EXPAND_MAX};
+    err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++)
+        err = downloads_resume(e, &e->downloads[i], &d, now_ms);
+    if (err != FERRY_OK)
+        return err;
+    if (count > 0)
+        d.resume_cursor = e->downloads[count - 1].id;
+    d.resuming = count == ENGINE_EXPAND_MAX;
+    return e->store->deployment_put(e->conn, &d);
 }
 
 static ferry_err check_resource(struct engine *e, struct command *cmd, struct resource *ret_resource)
@@ -215,10 +238,11 @@ static ferry_err on_cancel(struct engine *e, struct command *cmd, struct deploym
 {
     /* Queued ones first, so that none of them is offered when a running one ends. */
     static const download_state order[] = {DOWNLOAD_QUEUED, DOWNLOAD_OFFERED, DOWNLOAD_DOWNLOADING};
-    if (d->state != DEPLOYMENT_ACTIVE)
+    if (d->state != DEPLOYMENT_ACTIVE && d->state != DEPLOYMENT_PAUSED)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s has ended already", d->id.text);
     d->state = DEPLOYMENT_CANCELLED;
     d->expand_done = true;
+    d->resuming = false;
     d->updated_ms = now_ms;
     ferry_err err = e->store->deployment_put(e->conn, d);
     for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++)
@@ -229,8 +253,41 @@ static ferry_err on_cancel(struct engine *e, struct command *cmd, struct deploym
 
 static ferry_err make_active(struct engine *e, struct deployment *d, uint64_t now_ms)
 {
+    if (d->state == DEPLOYMENT_PAUSED) /* what is tried again waits like the rest */
+        return FERRY_OK;
     d->state = DEPLOYMENT_ACTIVE;
     d->updated_ms = now_ms;
+    return e->store->deployment_put(e->conn, d);
+}
+
+/* Nothing more is offered; what runs goes on. */
+static ferry_err on_pause(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
+{
+    if (d->state != DEPLOYMENT_ACTIVE)
+        return engine_fail(cmd, FERRY_E_STATE, "deployment %s is %s: only an active one can be paused", d->id.text,
+                           deployment_state_name(d->state));
+    if (d->resuming)
+        return engine_fail(cmd, FERRY_E_STATE, "deployment %s is still being resumed: try again soon", d->id.text);
+    d->state = DEPLOYMENT_PAUSED;
+    d->paused_ms = now_ms;
+    d->updated_ms = now_ms;
+    cmd->deployment = *d;
+    return e->store->deployment_put(e->conn, d);
+}
+
+/* The pace goes on where it stopped, also for tasks that are not made yet. */
+static ferry_err on_resume(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
+{
+    if (d->state != DEPLOYMENT_PAUSED)
+        return engine_fail(cmd, FERRY_E_STATE, "deployment %s is %s, not paused", d->id.text,
+                           deployment_state_name(d->state));
+    d->state = DEPLOYMENT_ACTIVE;
+    d->shift_ms = now_ms > d->paused_ms ? now_ms - d->paused_ms : 0;
+    d->start_ms += d->shift_ms;
+    d->resuming = true;
+    d->resume_cursor = (ferry_id){""};
+    d->updated_ms = now_ms;
+    cmd->deployment = *d;
     return e->store->deployment_put(e->conn, d);
 }
 
@@ -277,6 +334,15 @@ static ferry_err on_task(struct engine *e, struct command *cmd, uint64_t now_ms)
     return retry ? make_active(e, &d, now_ms) : engine_revoked(e);
 }
 
+typedef ferry_err word(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms);
+
+static word *const words[] = {
+    [CMD_DEPLOYMENT_CANCEL] = on_cancel,
+    [CMD_DEPLOYMENT_PAUSE] = on_pause,
+    [CMD_DEPLOYMENT_RESUME] = on_resume,
+    [CMD_DEPLOYMENT_RETRY] = on_retry,
+};
+
 ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     if (cmd->kind == CMD_DEPLOY)
@@ -289,5 +355,5 @@ ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t
         return engine_fail(cmd, err, "there is no deployment %s", cmd->id.text);
     if (err != FERRY_OK)
         return err;
-    return cmd->kind == CMD_DEPLOYMENT_CANCEL ? on_cancel(e, cmd, &d, now_ms) : on_retry(e, cmd, &d, now_ms);
+    return words[cmd->kind](e, cmd, &d, now_ms);
 }

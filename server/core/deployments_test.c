@@ -168,6 +168,128 @@ static void at_its_end_a_deployment_gives_up_what_has_not_ended(void **state)
     assert_int_equal(fixture_command(f, &one), FERRY_E_STATE);
 }
 
+static ferry_err order(struct fixture *f, command_kind kind, const struct deployment *d)
+{
+    struct command cmd = {.kind = kind, .id = d->id};
+    ferry_err err = fixture_command(f, &cmd);
+    fixture_turn(f);
+    return err;
+}
+
+static void a_paused_deployment_offers_nothing_and_goes_on_where_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    struct answer a;
+    assert_int_equal(deploy(f, (struct deploy_order){.start_ms = engine_now_ms(f->engine) + 30000, .timeout_s = 60}, &d),
+                     FERRY_OK);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_E_STATE);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_E_STATE);
+    fixture_advance_s(f, 1000); /* past its start and its time */
+    fixture_crash(f);
+    fixture_advance_s(f, 1000);
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    fixture_expect_silence(f);
+    assert_int_equal(task_of(f).state, DOWNLOAD_QUEUED);
+    fixture_add_resource(f, "other"); /* who waits for it is free for others */
+    fixture_deploy(f, "other", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_true(ferry_text_equal(a.msg.name, ferry_text_of("other")));
+    fixture_say(f, "D1", "{\"type\":\"report_download_progress\",\"name\":\"other\",\"progress\":{\"state\":\"done\"}}");
+    fixture_expect(f, FERRY_MSG_REPORT_DOWNLOAD_PROGRESS_RSP, &a);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_OK);
+    fixture_crash(f);
+    fixture_advance_s(f, 29);
+    fixture_expect_silence(f);
+    fixture_advance_s(f, 1);
+    expect_offer(f);
+    say(f, "done", 0);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
+}
+
+static void what_runs_goes_on_through_a_pause(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    assert_int_equal(deploy(f, (struct deploy_order){.retries = 1}, &d), FERRY_OK);
+    expect_offer(f);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    say(f, "downloading", 0);
+    say(f, "fail", -4);
+    fixture_advance_s(f, 5000); /* its retry waits */
+    fixture_expect_silence(f);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_OK);
+    fixture_advance_s(f, FERRY_DEPLOY_RETRY_FIRST_S);
+    expect_offer(f);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    say(f, "done", 0);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_E_STATE);
+}
+
+static void a_paused_deployment_ends_at_its_end_and_can_be_cancelled(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    uint64_t now_ms = engine_now_ms(f->engine);
+    assert_int_equal(deploy(f, (struct deploy_order){.start_ms = now_ms + 10000, .end_ms = now_ms + 90000}, &d), FERRY_OK);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    fixture_advance_s(f, 89);
+    assert_int_equal(task_of(f).state, DOWNLOAD_QUEUED);
+    fixture_advance_s(f, 1);
+    assert_int_equal(task_of(f).state, DOWNLOAD_TIMED_OUT);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
+    assert_int_equal(deploy(f, (struct deploy_order){.start_ms = now_ms + 900000}, &d), FERRY_OK);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_CANCEL, &d), FERRY_OK);
+    assert_int_equal(task_of(f).state, DOWNLOAD_CANCELLED);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_E_STATE);
+}
+
+/* More devices than one turn of the engine releases. */
+static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **state)
+{
+    enum { DEVICES = 600 };
+    struct fixture *f = *state;
+    struct deployment d;
+    struct answer a;
+    char name[16];
+    unsigned offered = 0;
+    for (unsigned i = 2; i <= DEVICES; i++) {
+        (void)snprintf(name, sizeof name, "D%u", i);
+        fixture_add_device(f, name);
+    }
+    assert_int_equal(deploy(f, (struct deploy_order){.all = true, .rate_per_min = 60}, &d), FERRY_OK);
+    for (unsigned i = 0; i < 5; i++)
+        fixture_turn(f);
+    fixture_advance_s(f, 99);
+    while (fixture_hear(f, &a))
+        offered += a.msg.type == FERRY_MSG_DOWNLOAD;
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    fixture_advance_s(f, 1000);
+    while (fixture_hear(f, &a)) /* who was offered it hears of it again; nobody else */
+        continue;
+    struct download_counts counts;
+    assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d.id, &counts), FERRY_OK);
+    assert_int_equal(counts.by_state[DOWNLOAD_OFFERED], 100);
+    assert_int_equal(counts.by_state[DOWNLOAD_QUEUED], DEVICES - 100);
+    assert_true(offered >= 100);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_OK);
+    fixture_crash(f); /* between two steps */
+    for (unsigned i = 0; i < 5; i++)
+        fixture_turn(f);
+    fixture_advance_s(f, 50);
+    fixture_turn(f);
+    assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d.id, &counts), FERRY_OK);
+    assert_in_range(counts.by_state[DOWNLOAD_OFFERED], 149, 151);
+    fixture_advance_s(f, 500);
+    for (unsigned i = 0; i < 5; i++)
+        fixture_turn(f);
+    assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d.id, &counts), FERRY_OK);
+    assert_int_equal(counts.by_state[DOWNLOAD_OFFERED], DEVICES);
+}
+
 static void an_order_that_cannot_be_kept_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -193,6 +315,10 @@ int main(void)
         PLATFORM_TEST(a_silent_device_is_tried_again_after_its_time),
         PLATFORM_TEST(nothing_is_offered_before_the_start_and_it_survives_a_crash),
         PLATFORM_TEST(at_its_end_a_deployment_gives_up_what_has_not_ended),
+        PLATFORM_TEST(a_paused_deployment_offers_nothing_and_goes_on_where_it_was),
+        PLATFORM_TEST(what_runs_goes_on_through_a_pause),
+        PLATFORM_TEST(a_paused_deployment_ends_at_its_end_and_can_be_cancelled),
+        PLATFORM_TEST(a_large_deployment_is_resumed_in_steps_and_keeps_its_pace),
         PLATFORM_TEST(an_order_that_cannot_be_kept_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,20 +13,20 @@ struct step {
 
 #define STAY(answer) {0, FERRY_RESULT_##answer}
 #define GO(state, answer) {DOWNLOAD_##state, FERRY_RESULT_##answer}
-#define OPEN_ROW {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), GO(DOWNLOADING, OK), GO(DONE, OK), GO(FAILED, OK), \
-                  GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED)}
+#define OPEN_ROW(hold) {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), GO(DOWNLOADING, OK), GO(DONE, OK), GO(FAILED, OK), \
+                  GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(hold), STAY(hold)}
 
 static const struct step steps[][DOWNLOAD_EV_COUNT] = {
-    /*                          OFFER            PUSH            WAIT            RUNNING              DONE              FAIL              TIME_OUT   CANCEL          RETRY */
-    [DOWNLOAD_QUEUED]      = OPEN_ROW,
-    [DOWNLOAD_OFFERED]     = OPEN_ROW,
-    [DOWNLOAD_DOWNLOADING] = {GO(OFFERED, OK), STAY(OK),        STAY(OK),       STAY(OK),            GO(DONE, OK),     GO(FAILED, OK),   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED)},
-    [DOWNLOAD_DONE]        = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(OK),            STAY(OK),         STAY(OK),         STAY(OK),  STAY(FINISHED), STAY(FINISHED)},
+    /*                          OFFER            PUSH            WAIT            RUNNING              DONE              FAIL              TIME_OUT   CANCEL          RETRY              HOLD            RESUME */
+    [DOWNLOAD_QUEUED]      = OPEN_ROW(OK),
+    [DOWNLOAD_OFFERED]     = OPEN_ROW(FINISHED),
+    [DOWNLOAD_DOWNLOADING] = {GO(OFFERED, OK), STAY(OK),        STAY(OK),       STAY(OK),            GO(DONE, OK),     GO(FAILED, OK),   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_DONE]        = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(OK),            STAY(OK),         STAY(OK),         STAY(OK),  STAY(FINISHED), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
     /* The device's word that it has the file is better than our belief that it has not. */
-    [DOWNLOAD_FAILED]      = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK)},
-    [DOWNLOAD_TIMED_OUT]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(EXPIRED),       GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK)},
-    [DOWNLOAD_CANCELLED]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(CANCELLED),     STAY(CANCELLED),  STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK)},
-    [DOWNLOAD_REJECTED]    = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK)},
+    [DOWNLOAD_FAILED]      = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_TIMED_OUT]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(EXPIRED),       GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_CANCELLED]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(CANCELLED),     STAY(CANCELLED),  STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_REJECTED]    = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED)},
 };
 
 /* A device that gives a task back before it began, for a reason that is not the transport's, does not want it. */
@@ -57,6 +57,8 @@ static uint64_t pause_ms(uint32_t first_s, uint32_t max_s, uint32_t nth)
 static void set_wake(struct download_task *after, const struct download_event *event, uint64_t now_ms,
                      const struct push_pace *pace)
 {
+    if (event->kind == DOWNLOAD_EV_HOLD || event->kind == DOWNLOAD_EV_RESUME)
+        return; /* they say it themselves */
     if (!download_state_open(after->state) || event->kind == DOWNLOAD_EV_WAIT)
         after->wake_ms = 0;
     else if (event->kind == DOWNLOAD_EV_RUNNING)
@@ -90,7 +92,7 @@ static bool try_again(struct download_task *after, const struct download_event *
 {
     const struct deployment *d = event->deployment;
     if ((after->state != DOWNLOAD_FAILED && after->state != DOWNLOAD_TIMED_OUT) || d == NULL ||
-        d->state != DEPLOYMENT_ACTIVE || after->retries >= d->retries)
+        d->state == DEPLOYMENT_CANCELLED || after->retries >= d->retries)
         return false;
     uint64_t release_ms = now_ms + pause_ms(pace->retry_first_s, pace->retry_max_s, after->retries + 1);
     if (d->end_ms != 0 && release_ms >= d->end_ms)
@@ -98,6 +100,22 @@ static bool try_again(struct download_task *after, const struct download_event *
     after->retries++;
     queue_again(after, d, release_ms);
     return true;
+}
+
+/* Its time does not run while nothing may be offered; only the deployment's end counts. */
+static void hold(struct download_task *after, const struct deployment *d)
+{
+    after->wake_ms = 0;
+    after->deadline_ms = d->end_ms;
+}
+
+/* As if the pause had not been: who had his turn before has it now, who comes later comes so much later. */
+static void resume(struct download_task *after, const struct deployment *d, uint64_t now_ms)
+{
+    uint64_t release_ms = after->release_ms > d->paused_ms ? after->release_ms + d->shift_ms : now_ms;
+    after->release_ms = release_ms;
+    after->wake_ms = release_ms;
+    after->deadline_ms = deadline_ms(d, release_ms);
 }
 
 static void start_again(struct download_task *after, const struct deployment *d, uint64_t now_ms)
@@ -131,6 +149,12 @@ static void note_event(struct download_task *after, const struct download_event 
         break;
     case DOWNLOAD_EV_CANCEL:
         set_result(after, FERRY_RESULT_CANCELLED, ferry_result_text(FERRY_RESULT_CANCELLED));
+        break;
+    case DOWNLOAD_EV_HOLD:
+        hold(after, event->deployment);
+        break;
+    case DOWNLOAD_EV_RESUME:
+        resume(after, event->deployment, now_ms);
         break;
     case DOWNLOAD_EV_OFFER:
     case DOWNLOAD_EV_WAIT:
@@ -181,6 +205,13 @@ struct download_task download_new(const ferry_id *id, const struct deployment *d
 uint64_t download_release_ms(uint64_t start_ms, uint32_t rate_per_min, uint64_t nth)
 {
     return rate_per_min == 0 ? start_ms : start_ms + nth * 60000u / rate_per_min;
+}
+
+/* While a deployment resumes, its tasks are released one after the other. */
+bool download_is_held(const struct download_task *task, const struct deployment *deployment)
+{
+    bool waits = deployment->resuming && strcmp(task->id.text, deployment->resume_cursor.text) > 0;
+    return task->state == DOWNLOAD_QUEUED && (deployment->state == DEPLOYMENT_PAUSED || waits);
 }
 
 bool download_running(const struct download_task *task)

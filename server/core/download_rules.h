@@ -22,6 +22,8 @@ typedef enum {
     DOWNLOAD_EV_TIME_OUT,  /**< deadline_ms has passed */
     DOWNLOAD_EV_CANCEL,
     DOWNLOAD_EV_RETRY,     /**< the operator wants it again */
+    DOWNLOAD_EV_HOLD,      /**< its timer rang while its deployment is paused */
+    DOWNLOAD_EV_RESUME,    /**< its deployment goes on */
     DOWNLOAD_EV_COUNT
 } download_event_kind;
 
@@ -30,7 +32,7 @@ struct download_event {
     int32_t percent;        /**< RUNNING */
     int32_t result_code;    /**< FAIL: the device's */
     const char *result_msg; /**< FAIL: may be null */
-    const struct deployment *deployment; /**< FAIL, TIME_OUT, RETRY: the task's; how often, how long, until when */
+    const struct deployment *deployment; /**< FAIL, TIME_OUT, RETRY, HOLD, RESUME: the task's */
 };
 
 /** @brief The times that decide when a push is repeated, and when a device is tried again. */
@@ -56,6 +58,9 @@ struct download_task download_new(const ferry_id *id, const struct deployment *d
 
 /** @brief When the nth (from 0) device of a deployment is released: that is the whole pacing. */
 uint64_t download_release_ms(uint64_t start_ms, uint32_t rate_per_min, uint64_t nth);
+
+/** @brief May a task that was not offered yet be offered, as far as its deployment is concerned? */
+bool download_is_held(const struct download_task *task, const struct deployment *deployment);
 
 /**
  * @brief The one task that the device may have now: the running one, else the oldest released one.

@@ -39,15 +39,15 @@ struct expected {
 #define T(state, answer) {DOWNLOAD_##state, FERRY_RESULT_##answer}
 
 static const struct expected matrix[][DOWNLOAD_EV_COUNT] = {
-    /*                          OFFER                    PUSH                     WAIT                     RUNNING                  DONE                     FAIL                 TIME_OUT              CANCEL                   RETRY */
-    [DOWNLOAD_QUEUED]      = {T(OFFERED, OK),         T(OFFERED, OK),         T(QUEUED, OK),          T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(QUEUED, FINISHED)},
-    [DOWNLOAD_OFFERED]     = {T(OFFERED, OK),         T(OFFERED, OK),         T(OFFERED, OK),         T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(OFFERED, FINISHED)},
-    [DOWNLOAD_DOWNLOADING] = {T(OFFERED, OK),         T(DOWNLOADING, OK),     T(DOWNLOADING, OK),     T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(DOWNLOADING, FINISHED)},
-    [DOWNLOAD_DONE]        = {T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, OK),             T(DONE, OK),             T(DONE, OK),         T(DONE, OK),          T(DONE, FINISHED),       T(DONE, FINISHED)},
-    [DOWNLOAD_FAILED]      = {T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),     T(DONE, OK),             T(FAILED, OK),       T(FAILED, OK),        T(FAILED, FINISHED),     T(QUEUED, OK)},
-    [DOWNLOAD_TIMED_OUT]   = {T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, EXPIRED),   T(DONE, OK),             T(TIMED_OUT, OK),    T(TIMED_OUT, OK),     T(TIMED_OUT, FINISHED),  T(QUEUED, OK)},
-    [DOWNLOAD_CANCELLED]   = {T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, CANCELLED), T(CANCELLED, CANCELLED), T(CANCELLED, OK),    T(CANCELLED, OK),     T(CANCELLED, FINISHED),  T(QUEUED, OK)},
-    [DOWNLOAD_REJECTED]    = {T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),   T(DONE, OK),             T(REJECTED, OK),     T(REJECTED, OK),      T(REJECTED, FINISHED),   T(QUEUED, OK)},
+    /*                          OFFER                    PUSH                     WAIT                     RUNNING                  DONE                     FAIL                 TIME_OUT              CANCEL                   RETRY                    HOLD                     RESUME */
+    [DOWNLOAD_QUEUED]      = {T(OFFERED, OK),         T(OFFERED, OK),         T(QUEUED, OK),          T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(QUEUED, FINISHED), T(QUEUED, OK), T(QUEUED, OK)},
+    [DOWNLOAD_OFFERED]     = {T(OFFERED, OK),         T(OFFERED, OK),         T(OFFERED, OK),         T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(OFFERED, FINISHED), T(OFFERED, FINISHED), T(OFFERED, FINISHED)},
+    [DOWNLOAD_DOWNLOADING] = {T(OFFERED, OK),         T(DOWNLOADING, OK),     T(DOWNLOADING, OK),     T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED)},
+    [DOWNLOAD_DONE]        = {T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, OK),             T(DONE, OK),             T(DONE, OK),         T(DONE, OK),          T(DONE, FINISHED),       T(DONE, FINISHED), T(DONE, FINISHED), T(DONE, FINISHED)},
+    [DOWNLOAD_FAILED]      = {T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),     T(DONE, OK),             T(FAILED, OK),       T(FAILED, OK),        T(FAILED, FINISHED),     T(QUEUED, OK), T(FAILED, FINISHED), T(FAILED, FINISHED)},
+    [DOWNLOAD_TIMED_OUT]   = {T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, EXPIRED),   T(DONE, OK),             T(TIMED_OUT, OK),    T(TIMED_OUT, OK),     T(TIMED_OUT, FINISHED),  T(QUEUED, OK), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED)},
+    [DOWNLOAD_CANCELLED]   = {T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, CANCELLED), T(CANCELLED, CANCELLED), T(CANCELLED, OK),    T(CANCELLED, OK),     T(CANCELLED, FINISHED),  T(QUEUED, OK), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED)},
+    [DOWNLOAD_REJECTED]    = {T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),   T(DONE, OK),             T(REJECTED, OK),     T(REJECTED, OK),      T(REJECTED, FINISHED),   T(QUEUED, OK), T(REJECTED, FINISHED), T(REJECTED, FINISHED)},
 };
 
 static void every_event_in_every_state_does_what_the_matrix_says(void **state)
@@ -167,6 +167,7 @@ static void a_failure_is_tried_again_as_often_as_the_deployment_says(void **stat
         {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -2, 0, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_REJECTED, 0}, /* it does not want it */
         {DOWNLOAD_OFFERED, DOWNLOAD_EV_CANCEL, 0, 0, 0, DEPLOYMENT_ACTIVE, DOWNLOAD_CANCELLED, 0},
         {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -1, 0, 0, DEPLOYMENT_CANCELLED, DOWNLOAD_FAILED, 0},
+        {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -1, 0, 0, DEPLOYMENT_PAUSED, DOWNLOAD_QUEUED, 60},
         {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -1, 0, 61, DEPLOYMENT_ACTIVE, DOWNLOAD_QUEUED, 60},
         {DOWNLOAD_OFFERED, DOWNLOAD_EV_FAIL, -1, 0, 60, DEPLOYMENT_ACTIVE, DOWNLOAD_FAILED, 0}, /* no time left */
     };
@@ -194,6 +195,64 @@ static void a_failure_is_tried_again_as_often_as_the_deployment_says(void **stat
         assert_int_equal(after.pushes, 0);
         assert_int_equal(after.percent, 0);
         assert_true(after.result_code != 0); /* why it was tried again */
+    }
+}
+
+static void a_pause_stops_the_time_of_who_was_not_offered_anything(void **state)
+{
+    static const struct {
+        int64_t release_s; /* from the pause on */
+        int64_t after_s;   /* from now on, 500 s later */
+    } rows[] = {{-100, 0}, {0, 0}, {1, 1}, {300, 300}, {700, 700}};
+    struct deployment d = {.state = DEPLOYMENT_PAUSED, .timeout_s = 60};
+    struct download_event hold = {.kind = DOWNLOAD_EV_HOLD, .deployment = &d};
+    struct download_event resume = {.kind = DOWNLOAD_EV_RESUME, .deployment = &d};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct download_task t = task_in(DOWNLOAD_QUEUED), held, after;
+        t.release_ms = NOW + (uint64_t)(1000 * rows[i].release_s);
+        d.end_ms = 0;
+        assert_int_equal(download_apply(&t, &hold, NOW, &pace, &held), FERRY_RESULT_OK);
+        assert_int_equal(held.wake_ms, 0);
+        assert_int_equal(held.deadline_ms, 0);
+        assert_int_equal(held.release_ms, t.release_ms);
+        d.end_ms = NOW + 9000000;
+        assert_int_equal(download_apply(&t, &hold, NOW, &pace, &held), FERRY_RESULT_OK);
+        assert_int_equal(held.deadline_ms, d.end_ms);
+        d.paused_ms = NOW;
+        d.shift_ms = 500000;
+        assert_int_equal(download_apply(&held, &resume, NOW + d.shift_ms, &pace, &after), FERRY_RESULT_OK);
+        assert_int_equal(after.release_ms, NOW + d.shift_ms + (uint64_t)(1000 * rows[i].after_s));
+        assert_int_equal(after.wake_ms, after.release_ms);
+        assert_int_equal(after.deadline_ms, after.release_ms + 60000);
+    }
+}
+
+static void what_is_paused_or_not_yet_resumed_is_held(void **state)
+{
+    static const struct {
+        download_state task;
+        deployment_state deployment;
+        bool resuming;
+        const char *cursor;
+        bool held;
+    } rows[] = {
+        {DOWNLOAD_QUEUED, DEPLOYMENT_PAUSED, false, "", true},
+        {DOWNLOAD_OFFERED, DEPLOYMENT_PAUSED, false, "", false},
+        {DOWNLOAD_DOWNLOADING, DEPLOYMENT_PAUSED, false, "", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, false, "", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, true, "", true},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, true, "01hf0000000000000000000000", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, true, "01he0000000000000000000000", true},
+        {DOWNLOAD_OFFERED, DEPLOYMENT_ACTIVE, true, "", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct download_task t = task_in(rows[i].task);
+        struct deployment d = {.state = rows[i].deployment, .resuming = rows[i].resuming};
+        memcpy(d.resume_cursor.text, rows[i].cursor, strlen(rows[i].cursor) + 1);
+        if (download_is_held(&t, &d) != rows[i].held)
+            fail_msg("row %zu", i);
     }
 }
 
@@ -265,6 +324,8 @@ int main(void)
         cmocka_unit_test(a_refusal_before_the_beginning_is_a_rejection),
         cmocka_unit_test(a_retry_starts_from_the_beginning),
         cmocka_unit_test(a_failure_is_tried_again_as_often_as_the_deployment_says),
+        cmocka_unit_test(a_pause_stops_the_time_of_who_was_not_offered_anything),
+        cmocka_unit_test(what_is_paused_or_not_yet_resumed_is_held),
         cmocka_unit_test(nothing_runs_past_the_end_of_a_deployment),
         cmocka_unit_test(a_rate_is_nothing_but_release_times),
         cmocka_unit_test(a_device_has_one_task_at_a_time),

@@ -81,14 +81,33 @@ static ferry_err send_task(struct engine *e, const struct download_task *task, f
     return err == FERRY_OK ? engine_count(e, ENGINE_STAT(downloads_offered_total)) : err;
 }
 
-/* The device's open tasks, oldest first, in scratch. */
+/* A deployment that is gone holds nothing back. */
+static ferry_err is_held(struct engine *e, const struct download_task *task, bool *ret_held)
+{
+    struct deployment d;
+    ferry_err err = e->store->deployment_get(e->conn, &task->deployment, &d);
+    *ret_held = err == FERRY_OK && download_is_held(task, &d);
+    return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
+}
+
+/* Of the device's open tasks, oldest first, in scratch: those of paused deployments are passed over. */
 static ferry_err find_current(struct engine *e, const struct device_key *device, uint64_t now_ms,
                               const struct download_task **ret_current)
 {
     size_t count = 0;
     ferry_err err = e->store->download_open(e->conn, device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
-    if (err == FERRY_OK)
-        *ret_current = download_current(e->open_downloads, count, now_ms);
+    while (err == FERRY_OK) {
+        const struct download_task *current = download_current(e->open_downloads, count, now_ms);
+        bool held = false;
+        *ret_current = current;
+        if (current == NULL || download_running(current))
+            return FERRY_OK;
+        err = is_held(e, current, &held);
+        if (err != FERRY_OK || !held)
+            return err;
+        size_t at = (size_t)(current - e->open_downloads);
+        memmove(&e->open_downloads[at], &e->open_downloads[at + 1], (--count - at) * sizeof e->open_downloads[0]);
+    }
     return err;
 }
 
@@ -275,13 +294,19 @@ static ferry_err wake(struct engine *e, const struct download_task *task, uint64
     struct deployment d;
     struct download_task after;
     ferry_result ignored;
-    if (task->deadline_ms <= now_ms) {
-        ferry_err err = find_deployment(e, task, &d, &event);
-        return err == FERRY_OK ? apply(e, task, &event, now_ms, &after, &ignored) : err;
+    ferry_err err = find_deployment(e, task, &d, &event);
+    bool over = event.deployment != NULL && d.end_ms != 0 && d.end_ms <= now_ms;
+    if (err != FERRY_OK)
+        return err;
+    if (!over && event.deployment != NULL && download_is_held(task, &d)) {
+        event.kind = DOWNLOAD_EV_HOLD;
+        return apply(e, task, &event, now_ms, &after, &ignored);
     }
+    if (task->deadline_ms != 0 && task->deadline_ms <= now_ms)
+        return apply(e, task, &event, now_ms, &after, &ignored);
 
     const struct download_task *current = NULL;
-    ferry_err err = find_current(e, &task->device, now_ms, &current);
+    err = find_current(e, &task->device, now_ms, &current);
     if (err != FERRY_OK)
         return err;
     if (current != NULL && ferry_id_equal(&current->id, &task->id))
@@ -299,7 +324,7 @@ ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more)
         struct download_task task; /* an earlier one of this round may have changed it */
         err = e->store->download_get(e->conn, &e->downloads[i].id, &task);
         bool due = err == FERRY_OK && download_state_open(task.state) &&
-                   (task.deadline_ms <= now_ms || (task.wake_ms != 0 && task.wake_ms <= now_ms));
+                   ((task.deadline_ms != 0 && task.deadline_ms <= now_ms) || (task.wake_ms != 0 && task.wake_ms <= now_ms));
         if (due)
             err = wake(e, &task, now_ms);
     }
@@ -322,6 +347,14 @@ ferry_err downloads_retry(struct engine *e, const struct download_task *task, co
     ferry_result answer;
     ferry_err err = apply(e, task, &event, now_ms, &after, &answer);
     return err == FERRY_OK && answer != FERRY_RESULT_OK ? FERRY_E_STATE : err;
+}
+
+ferry_err downloads_resume(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms)
+{
+    struct download_event event = {.kind = DOWNLOAD_EV_RESUME, .deployment = d};
+    struct download_task after;
+    ferry_result ignored;
+    return apply(e, task, &event, now_ms, &after, &ignored);
 }
 
 ferry_err downloads_cancel_device(struct engine *e, const struct device_key *device, uint64_t now_ms)

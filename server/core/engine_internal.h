@@ -79,6 +79,8 @@ ferry_err downloads_on_message(struct engine *e, const struct device_message *m,
 ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more);
 ferry_err downloads_cancel(struct engine *e, const struct download_task *task, uint64_t now_ms);
 ferry_err downloads_retry(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms);
+/** A queued task of a deployment that goes on. */
+ferry_err downloads_resume(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms);
 ferry_err downloads_cancel_device(struct engine *e, const struct device_key *device, uint64_t now_ms);
 /** Offers the device its current task, if that is not running yet. */
 ferry_err downloads_offer_next(struct engine *e, const struct device_key *device, uint64_t now_ms);
@@ -86,7 +88,9 @@ ferry_err downloads_offer_next(struct engine *e, const struct device_key *device
 /* --- deployments.c ------------------------------------------------------------------------------ */
 ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
 ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more);
-/** Makes an active deployment finished when none of its tasks is open. */
+/** Releases queued tasks of a deployment that was paused, some in each turn. */
+ferry_err deployments_resume(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** Makes a deployment finished when none of its tasks is open. */
 ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_ms);
 
 /* --- registry.c --------------------------------------------------------------------------------- */

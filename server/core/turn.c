@@ -35,6 +35,8 @@ static command_handler *const command_handlers[] = {
     [CMD_RESOURCE_REMOVE] = registry_on_command,
     [CMD_DEPLOY] = deployments_on_command,
     [CMD_DEPLOYMENT_CANCEL] = deployments_on_command,
+    [CMD_DEPLOYMENT_PAUSE] = deployments_on_command,
+    [CMD_DEPLOYMENT_RESUME] = deployments_on_command,
     [CMD_DEPLOYMENT_RETRY] = deployments_on_command,
     [CMD_DOWNLOAD_CANCEL] = deployments_on_command,
     [CMD_DOWNLOAD_RETRY] = deployments_on_command,
@@ -170,6 +172,7 @@ static ferry_err prune(struct engine *e, uint64_t now_ms, bool *ret_more)
 
 static const struct timer timers[] = {
     {"expand deployments", deployments_expand},
+    {"resume deployments", deployments_resume},
     {"expire uploads", uploads_expire},
     {"wake downloads", downloads_wake},
     {"end old secrets", registry_end_old_secrets},
@@ -305,11 +308,13 @@ static ferry_err transact(struct engine *e, size_t count, bool timers_due, uint6
     return err;
 }
 
-static bool expanding(struct engine *e)
+/* Is there a deployment on which a timer works in steps? */
+static bool in_steps(struct engine *e)
 {
     struct deployment d;
-    size_t count = 0;
-    return e->store->deployment_expanding(e->conn, &d, 1, &count) == FERRY_OK && count > 0;
+    size_t expanding = 0, resuming = 0;
+    return (e->store->deployment_expanding(e->conn, &d, 1, &expanding) == FERRY_OK && expanding > 0) ||
+           (e->store->deployment_resuming(e->conn, &d, 1, &resuming) == FERRY_OK && resuming > 0);
 }
 
 /* When the timers must run next: asked of the store, so that no copy in memory can disagree with it. */
@@ -324,7 +329,7 @@ static void plan_next(struct engine *e, ferry_err err, bool more, uint64_t now_m
         due_ms = e->next_prune_ms;
     if (e->settings.audit_retention_days != 0 && due_ms > e->next_audit_cut_ms)
         due_ms = e->next_audit_cut_ms;
-    e->next_due_ms = more || expanding(e) ? now_ms : due_ms;
+    e->next_due_ms = more || in_steps(e) ? now_ms : due_ms;
 }
 
 void engine_turn(struct engine *e, uint64_t *ret_again_ms)

@@ -161,7 +161,7 @@ void api_deployment_get(struct api_request *r)
 
 /* --- steering ----------------------------------------------------------------------------------------- */
 
-static void finish_cancel(struct api_request *r)
+static void finish_steer(struct api_request *r)
 {
     api_deployment_get(r);
 }
@@ -183,7 +183,17 @@ static void steer(struct api_request *r, command_kind kind, void (*finish)(struc
 
 void api_deployment_cancel(struct api_request *r)
 {
-    steer(r, CMD_DEPLOYMENT_CANCEL, finish_cancel);
+    steer(r, CMD_DEPLOYMENT_CANCEL, finish_steer);
+}
+
+void api_deployment_pause(struct api_request *r)
+{
+    steer(r, CMD_DEPLOYMENT_PAUSE, finish_steer);
+}
+
+void api_deployment_resume(struct api_request *r)
+{
+    steer(r, CMD_DEPLOYMENT_RESUME, finish_steer);
 }
 
 void api_deployment_retry(struct api_request *r)

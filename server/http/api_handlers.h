@@ -49,6 +49,8 @@ void api_deployment_add(struct api_request *r);
 void api_deployment_list(struct api_request *r);
 void api_deployment_get(struct api_request *r);
 void api_deployment_cancel(struct api_request *r);
+void api_deployment_pause(struct api_request *r);
+void api_deployment_resume(struct api_request *r);
 void api_deployment_retry(struct api_request *r);
 void api_download_list(struct api_request *r);
 void api_download_get(struct api_request *r);

@@ -47,6 +47,8 @@ const struct api_route api_routes[] = {
      .body_values_max = API_DEPLOY_DEVICES_MAX + API_BODY_VALUES_MAX, .run = api_deployment_add},
     {"GET", V1 "/deployments/{deployment}", READ, OF_PRODUCT, .run = api_deployment_get},
     {"POST", V1 "/deployments/{deployment}/cancel", CHANGE, OF_PRODUCT, .run = api_deployment_cancel},
+    {"POST", V1 "/deployments/{deployment}/pause", CHANGE, OF_PRODUCT, .run = api_deployment_pause},
+    {"POST", V1 "/deployments/{deployment}/resume", CHANGE, OF_PRODUCT, .run = api_deployment_resume},
     {"POST", V1 "/deployments/{deployment}/retry", CHANGE, OF_PRODUCT, .run = api_deployment_retry},
     {"GET", V1 "/deployments/{deployment}/tasks", READ, OF_PRODUCT,
      .query = API_Q_PAGE_BY_ID | API_Q_DEVICE | API_Q_DOWNLOAD_STATE, .run = api_download_list},

@@ -88,6 +88,9 @@ struct deployment deployment_of(unsigned n, const char *product, unsigned resour
         .retries = n + 1,
         .start_ms = 200 + 2 * n,
         .end_ms = 900 + n,
+        .paused_ms = 500 + n,
+        .shift_ms = 700 + n,
+        .resume_cursor = id_of(n + 7),
     };
 
     (void)snprintf(d.product, sizeof(d.product), "%s", product);
@@ -197,6 +200,10 @@ void assert_deployment_equal(const struct deployment *a, const struct deployment
     assert_int_equal(a->retries, b->retries);
     assert_int_equal(a->start_ms, b->start_ms);
     assert_int_equal(a->end_ms, b->end_ms);
+    assert_int_equal(a->paused_ms, b->paused_ms);
+    assert_int_equal(a->shift_ms, b->shift_ms);
+    assert_int_equal(a->resuming, b->resuming);
+    assert_string_equal(a->resume_cursor.text, b->resume_cursor.text);
 }
 
 void assert_download_equal(const struct download_task *got, const struct download_task *put,

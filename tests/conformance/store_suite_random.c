@@ -130,7 +130,7 @@ static void prune(struct run *r)
         }
     assert_int_equal(removed, want);
     for (unsigned i = 0; i < DEPLOYMENTS; i++)
-        if (r->now.has_deployment[i] && r->now.deployments[i].state != DEPLOYMENT_ACTIVE &&
+        if (r->now.has_deployment[i] && (r->now.deployments[i].state == DEPLOYMENT_FINISHED || r->now.deployments[i].state == DEPLOYMENT_CANCELLED) &&
             r->now.deployments[i].updated_ms < before_ms && deployment_is_empty(&r->now, i))
             r->now.has_deployment[i] = false;
 }

@@ -106,6 +106,33 @@ def test_at_its_end_a_deployment_gives_up_whoever_has_not_finished(own_platform)
     assert refused.value.status == 409 and "is over" in refused.value.problem["detail"]
 
 
+def test_a_paused_deployment_goes_on_when_it_is_told_to_also_over_a_sudden_death(own_platform):
+    ctl = Ctl(own_platform)
+    running = own_platform.new_device()
+    waiting = own_platform.new_device(running.product)
+    own_platform.api.resource_add(running.product, "fw", b"bytes")
+    with VendorDevice(own_platform, running) as first, VendorDevice(own_platform, waiting) as second:
+        order = own_platform.api.deploy(running.product, "fw", [running.device, waiting.device], rate_per_min=20)
+        first.wait("download", 5)
+        assert ctl.row("deployment", "pause", order["id"])["state"] == "paused"
+        own_platform.kill9()
+        own_platform.start()
+        assert first.download_verdict("fw")["result_code"] == 0
+        time.sleep(3.5)  # the second one's turn would have come
+        second.get_download_task()
+        assert state_of(own_platform, order) == "paused"
+        with pytest.raises(ApiError) as refused:
+            own_platform.api.deployment_pause(order["id"])
+        assert refused.value.status == 409
+        assert own_platform.api.download_task(order["id"], waiting.device)["state"] == "queued"
+        assert ctl.row("deployment", "resume", order["id"])["state"] == "active"
+        second.wait("download", 8 * PATIENCE)
+        assert second.download_verdict("fw")["result_code"] == 0
+    assert state_of(own_platform, order) == "finished"
+    actions = [record["action"] for record in own_platform.api.list("/audit")]
+    assert "deployment.pause" in actions and "deployment.resume" in actions
+
+
 @pytest.mark.parametrize("order, field", [
     ({"retries": 101}, "retries"), ({"retries": -1}, "retries"), ({"start_at": "tomorrow"}, "start_at"),
     ({"end_at": 5}, "end_at"), ({"end_at": "2020-01-01T00:00:00Z"}, None),

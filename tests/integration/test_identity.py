@@ -73,9 +73,11 @@ def make_it_old(platform, secrets):
                        (base64.b64decode(secret), product, device))
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
-        db.execute("DROP INDEX device_old_secret")
+        for index in ("device_old_secret", "deployment_resuming"):
+            db.execute(f"DROP INDEX {index}")
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard"), "product": ("secret",),
-                               "deployment": ("retries", "start_ms", "end_ms"), "download": ("retries",)}.items():
+                               "deployment": ("retries", "start_ms", "end_ms", "paused_ms", "shift_ms", "resuming", "resume_cursor"),
+                               "download": ("retries",)}.items():
             for column in columns:
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("PRAGMA user_version = 3")

@@ -43,6 +43,11 @@ class World:
     def deployment(self):
         return self.api.deploy(self.mine, "r", ["d"])["id"]
 
+    def paused_deployment(self):
+        deployment = self.deployment()
+        self.api.deployment_pause(deployment)
+        return deployment
+
     def failed_task(self):
         deployment = self.deployment()
         task = self.api.download_task(deployment, "d")["id"]
@@ -107,6 +112,8 @@ REQUESTS = {
         "/deployments", json_body(product=w.mine, resource="r", devices=["d"])),
     ("GET", "/api/v1/deployments/{deployment}"): lambda w: (f"/deployments/{w.deployment()}", {}),
     ("POST", "/api/v1/deployments/{deployment}/cancel"): lambda w: (f"/deployments/{w.deployment()}/cancel", {}),
+    ("POST", "/api/v1/deployments/{deployment}/pause"): lambda w: (f"/deployments/{w.deployment()}/pause", {}),
+    ("POST", "/api/v1/deployments/{deployment}/resume"): lambda w: (f"/deployments/{w.paused_deployment()}/resume", {}),
     ("POST", "/api/v1/deployments/{deployment}/retry"): lambda w: (f"/deployments/{w.deployment()}/retry", {}),
     ("GET", "/api/v1/deployments/{deployment}/tasks"): lambda w: (f"/deployments/{w.deployment()}/tasks", {}),
     ("GET", "/api/v1/deployments/{deployment}/tasks/{task}"): lambda w: (

@@ -113,6 +113,12 @@ class OperatorApi:
     def deployment_cancel(self, deployment_id):
         return self.call("POST", f"/deployments/{deployment_id}/cancel")
 
+    def deployment_pause(self, deployment_id):
+        return self.call("POST", f"/deployments/{deployment_id}/pause")
+
+    def deployment_resume(self, deployment_id):
+        return self.call("POST", f"/deployments/{deployment_id}/resume")
+
     def deployment_retry(self, deployment_id):
         return self.call("POST", f"/deployments/{deployment_id}/retry")
 

@@ -63,14 +63,25 @@ ferry_err smem_deployment_list(struct store_conn *c, const struct deployment_fil
     return FERRY_OK;
 }
 
-ferry_err smem_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
+static ferry_err collect_deployments(struct store_conn *c, int index, struct deployment *out, size_t cap,
+                                     size_t *ret_count)
 {
     const struct deployment probe = {.expanded = 0};
-    const struct smem_walk walk = {.table = SMEM_DEPLOYMENTS, .index = DEPLOYMENT_EXPANDING, .probe = &probe};
+    const struct smem_walk walk = {.table = SMEM_DEPLOYMENTS, .index = index, .probe = &probe};
     smem_auto_reading reading = smem_read_begin(c);
 
     *ret_count = smem_collect(reading.db, reading.view, &walk, NULL, NULL, out, sizeof(*out), cap);
     return FERRY_OK;
+}
+
+ferry_err smem_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
+{
+    return collect_deployments(c, DEPLOYMENT_EXPANDING, out, cap, ret_count);
+}
+
+ferry_err smem_deployment_resuming(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
+{
+    return collect_deployments(c, DEPLOYMENT_RESUMING, out, cap, ret_count);
 }
 
 /* Counts by walking: arg collects, nothing is taken. */

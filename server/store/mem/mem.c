@@ -158,6 +158,7 @@ static const struct store_ops mem_ops = {
     .deployment_get = smem_deployment_get,
     .deployment_list = smem_deployment_list,
     .deployment_expanding = smem_deployment_expanding,
+    .deployment_resuming = smem_deployment_resuming,
     .deployment_counts = smem_deployment_counts,
     .download_put = smem_download_put,
     .download_get = smem_download_get,

@@ -38,11 +38,18 @@ static bool deployment_is_expanding(const void *data)
     return d->state == DEPLOYMENT_ACTIVE && !d->expand_done;
 }
 
+static bool deployment_is_resuming(const void *data)
+{
+    const struct deployment *d = data;
+
+    return d->resuming;
+}
+
 static bool deployment_has_ended(const void *data)
 {
     const struct deployment *d = data;
 
-    return d->state != DEPLOYMENT_ACTIVE;
+    return d->state == DEPLOYMENT_FINISHED || d->state == DEPLOYMENT_CANCELLED;
 }
 
 static bool download_is_open(const void *data)
@@ -140,6 +147,7 @@ static const struct smem_index deployment_indexes[] = {
     [DEPLOYMENT_BY_PRODUCT] = {{P(product), P(id)}, 2, NULL},
     [DEPLOYMENT_BY_RESOURCE] = {{P(resource), P(id)}, 2, NULL},
     [DEPLOYMENT_EXPANDING] = {{P(id)}, 1, deployment_is_expanding},
+    [DEPLOYMENT_RESUMING] = {{P(id)}, 1, deployment_is_resuming},
     [DEPLOYMENT_ENDED] = {{U64(struct deployment, updated_ms), P(id)}, 2, deployment_has_ended},
 };
 
@@ -190,7 +198,8 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
                        U_AT(expires_ms)},
                       INDEXES(upload_indexes)},
     [SMEM_DEPLOYMENTS] = {sizeof(struct deployment), {P_AT(id), P_AT(resource)},
-                          {P_AT(expanded), P_AT(created_ms), P_AT(updated_ms), P_AT(start_ms), P_AT(end_ms)}, INDEXES(deployment_indexes)},
+                          {P_AT(expanded), P_AT(created_ms), P_AT(updated_ms), P_AT(start_ms), P_AT(end_ms),
+                           P_AT(paused_ms), P_AT(shift_ms)}, INDEXES(deployment_indexes)},
     [SMEM_DOWNLOADS] = {sizeof(struct row_download), {T_AT(id), T_AT(deployment), T_AT(resource)},
                         {T_AT(release_ms), T_AT(wake_ms), T_AT(deadline_ms), T_AT(created_ms), T_AT(updated_ms),
                          T_AT(ended_ms)},

@@ -10,7 +10,7 @@ static void read_deployment(struct query *q, void *row)
     sq_query_get_text(q, d->product, sizeof(d->product));
     sq_query_get_id(q, &d->resource);
     sq_query_get_text(q, d->resource_name, sizeof(d->resource_name));
-    d->state = (deployment_state)sq_query_get_int(q, DEPLOYMENT_ACTIVE, DEPLOYMENT_CANCELLED);
+    d->state = (deployment_state)sq_query_get_int(q, DEPLOYMENT_ACTIVE, DEPLOYMENT_PAUSED);
     d->target_all = sq_query_get_bool(q);
     d->rate_per_min = sq_query_get_u32(q);
     d->timeout_s = sq_query_get_u32(q);
@@ -22,6 +22,10 @@ static void read_deployment(struct query *q, void *row)
     d->retries = sq_query_get_u32(q);
     d->start_ms = sq_query_get_u64(q);
     d->end_ms = sq_query_get_u64(q);
+    d->paused_ms = sq_query_get_u64(q);
+    d->shift_ms = sq_query_get_u64(q);
+    d->resuming = sq_query_get_bool(q);
+    sq_query_get_text(q, d->resume_cursor.text, sizeof(d->resume_cursor.text));
 }
 
 static ferry_err put_deployment(struct store_conn *c, const struct deployment *d)
@@ -45,6 +49,10 @@ static ferry_err put_deployment(struct store_conn *c, const struct deployment *d
     sq_query_int(&q, d->retries);
     sq_query_u64(&q, d->start_ms);
     sq_query_u64(&q, d->end_ms);
+    sq_query_u64(&q, d->paused_ms);
+    sq_query_u64(&q, d->shift_ms);
+    sq_query_int(&q, d->resuming);
+    sq_query_text(&q, d->resume_cursor.text);
     err = sq_query_run(&q, &changes);
     return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such resource */
 }
@@ -83,6 +91,14 @@ ferry_err sq_deployment_list(struct store_conn *c, const struct deployment_filte
 ferry_err sq_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
 {
     query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_EXPANDING);
+
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_deployment, sizeof(*out), out, cap, ret_count);
+}
+
+ferry_err sq_deployment_resuming(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_RESUMING);
 
     sq_query_bound(&q, cap);
     return sq_query_many(&q, read_deployment, sizeof(*out), out, cap, ret_count);

@@ -161,11 +161,16 @@ const char *const sq_schema_steps[] = {
     "UPDATE device SET old_until_ms = 0 WHERE old_secret = x'';"
     "CREATE INDEX device_old_secret ON device (old_until_ms) WHERE old_until_ms > 0;",
 
-    /* deployments that try again, and that have a beginning and an end */
+    /* deployments that try again, that have a beginning and an end, and that can be paused */
     "ALTER TABLE deployment ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE deployment ADD COLUMN start_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE deployment ADD COLUMN end_ms INTEGER NOT NULL DEFAULT 0;"
     "UPDATE deployment SET start_ms = created_ms;"
+    "ALTER TABLE deployment ADD COLUMN paused_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN shift_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN resuming INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN resume_cursor TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX deployment_resuming ON deployment (id) WHERE resuming = 1;"
     "ALTER TABLE download ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);

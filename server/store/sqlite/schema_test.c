@@ -105,7 +105,7 @@ static void database_of_another_program_is_refused(void **state)
 #define ROWS_OF_6 \
     "INSERT INTO product VALUES ('p', 1, x'');" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
-    ROWS_OF_ALL(", 2, 5, 7", ", 1")
+    ROWS_OF_ALL(", 2, 5, 7, 0, 0, 0, ''", ", 1")
 
 /* deployment, download: the values of columns that came later */
 #define ROWS_OF_ALL(deployment, download) \

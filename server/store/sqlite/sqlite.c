@@ -113,6 +113,7 @@ static const struct store_ops sqlite_ops = {
     .deployment_get = sq_deployment_get,
     .deployment_list = sq_deployment_list,
     .deployment_expanding = sq_deployment_expanding,
+    .deployment_resuming = sq_deployment_resuming,
     .deployment_counts = sq_deployment_counts,
     .download_put = sq_download_put,
     .download_get = sq_download_get,

@@ -98,7 +98,8 @@ struct upload_task {
 #define DEPLOYMENT_STATE_LIST(X)                                                                  \
     X(DEPLOYMENT_ACTIVE, 1, "active")                                                             \
     X(DEPLOYMENT_FINISHED, 2, "finished")                                                         \
-    X(DEPLOYMENT_CANCELLED, 3, "cancelled")
+    X(DEPLOYMENT_CANCELLED, 3, "cancelled")                                                       \
+    X(DEPLOYMENT_PAUSED, 4, "paused")
 
 typedef enum {
 #define X(name, number, text) name = (number),
@@ -119,6 +120,10 @@ struct deployment {
     uint32_t retries;          /**< how often a device is tried again by itself after it failed or ran out of time */
     uint64_t start_ms;         /**< nothing is offered before */
     uint64_t end_ms;           /**< what has not ended by then has run out of time; 0: never */
+    uint64_t paused_ms;        /**< when it was paused last */
+    uint64_t shift_ms;         /**< resuming: how long it was */
+    bool resuming;             /**< its queued tasks are being released again */
+    ferry_id resume_cursor;    /**< resuming: the last task that was */
     uint64_t expanded;         /**< download tasks made so far */
     bool expand_done;          /**< every target has its task */
     char expand_cursor[FERRY_IDENT_MAX + 1]; /**< target_all: the last device that has its task */

@@ -69,6 +69,8 @@ typedef enum {
     CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */
     CMD_DEPLOY,            /**< deploy in, deployment out. E_NOT_FOUND, E_ARG (detail says which device) */
     CMD_DEPLOYMENT_CANCEL, /**< id. Cancels every open task. E_NOT_FOUND, E_STATE ended already */
+    CMD_DEPLOYMENT_PAUSE,  /**< id: nothing more is offered. deployment out. E_NOT_FOUND, E_STATE */
+    CMD_DEPLOYMENT_RESUME, /**< id: it goes on. deployment out. E_NOT_FOUND, E_STATE not paused */
     CMD_DEPLOYMENT_RETRY,  /**< id: failed, timed_out and rejected tasks are queued again; count out. E_NOT_FOUND */
     CMD_DOWNLOAD_CANCEL,   /**< id: one device's task. E_NOT_FOUND, E_STATE ended already */
     CMD_DOWNLOAD_RETRY,    /**< id: one device's ended task is queued again. E_NOT_FOUND, E_STATE it is open or done */
