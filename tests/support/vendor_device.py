@@ -96,6 +96,7 @@ class VendorDevice:
     def connect(self):
         """CONNECT and SUBSCRIBE within the times the vendor gives them. A refusal ends the program: raises."""
         host, platform = self._address
+        self._client.loop_stop()  # the library may be about to come back by itself: that would be a second CONNECT
         self._connected = self._subscribed = None
         self._client.connect(host, platform.mqtt_port, KEEPALIVE_S)
         self._client.loop_start()
