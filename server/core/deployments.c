@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { CANCEL_STEPS_AT_ONCE = 5 }; /* that a command makes itself */
+
 /* --- settling ------------------------------------------------------------------------------------------ */
 
 static ferry_err has_open_task(struct engine *e, const ferry_id *id, bool *ret_open)
@@ -83,26 +85,50 @@ ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more)
     return expand_some(e, &d, now_ms);
 }
 
-ferry_err deployments_resume(struct engine *e, uint64_t now_ms, bool *ret_more)
+static ferry_err resume_some(struct engine *e, struct deployment *d, uint64_t now_ms)
+{
+    struct download_filter filter = {.deployment = &d->id, .state = DOWNLOAD_QUEUED};
+    struct store_page page = {.after = d->sweep_cursor.text, .limit = ENGINE_EXPAND_MAX};
+    size_t count = 0;
+    ferry_err err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++)
+        err = downloads_resume(e, &e->downloads[i], d, now_ms);
+    if (err != FERRY_OK)
+        return err;
+    if (count > 0)
+        d->sweep_cursor = e->downloads[count - 1].id;
+    d->sweeping = count == ENGINE_EXPAND_MAX;
+    return FERRY_OK;
+}
+
+/* Those that run first: they are to stop. *ret_count is 0 when nothing is open any more. */
+static ferry_err cancel_some(struct engine *e, struct deployment *d, uint64_t now_ms, size_t *ret_count)
+{
+    static const download_state order[] = {DOWNLOAD_DOWNLOADING, DOWNLOAD_OFFERED, DOWNLOAD_QUEUED};
+    struct store_page page = {.after = "", .limit = ENGINE_EXPAND_MAX};
+    ferry_err err = FERRY_OK;
+    *ret_count = 0;
+    for (size_t s = 0; err == FERRY_OK && *ret_count == 0 && s < sizeof order / sizeof order[0]; s++) {
+        struct download_filter filter = {.deployment = &d->id, .state = order[s]};
+        err = e->store->download_list(e->conn, &filter, &page, e->downloads, ret_count);
+        for (size_t i = 0; err == FERRY_OK && i < *ret_count; i++)
+            err = downloads_cancel(e, &e->downloads[i], now_ms);
+    }
+    d->sweeping = *ret_count > 0;
+    return err == FERRY_OK && *ret_count > 0 ? engine_revoked(e) : err;
+}
+
+ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more)
 {
     struct deployment d;
     size_t count = 0;
     *ret_more = false;
-    ferry_err err = e->store->deployment_resuming(e->conn, &d, 1, &count);
+    ferry_err err = e->store->deployment_sweeping(e->conn, &d, 1, &count);
     if (err != FERRY_OK || count == 0)
         return err;
     *ret_more = true;
-    struct download_filter filter = {.deployment = &d.id, .state = DOWNLOAD_QUEUED};
-    struct store_page page = {.after = d.resume_cursor.text, .limit = ENGINE_EXPAND_MAX};
-    err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
-    for (size_t i = 0; err == FERRY_OK && i < count; i++)
-        err = downloads_resume(e, &e->downloads[i], &d, now_ms);
-    if (err != FERRY_OK)
-        return err;
-    if (count > 0)
-        d.resume_cursor = e->downloads[count - 1].id;
-    d.resuming = count == ENGINE_EXPAND_MAX;
-    return e->store->deployment_put(e->conn, &d);
+    err = d.state == DEPLOYMENT_CANCELLED ? cancel_some(e, &d, now_ms, &count) : resume_some(e, &d, now_ms);
+    return err == FERRY_OK ? e->store->deployment_put(e->conn, &d) : err;
 }
 
 static ferry_err check_resource(struct engine *e, struct command *cmd, struct resource *ret_resource)
@@ -204,13 +230,6 @@ static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_m
 typedef ferry_err task_action(struct engine *e, const struct download_task *task, const struct deployment *d,
                               uint64_t now_ms);
 
-static ferry_err cancel_one(struct engine *e, const struct download_task *task, const struct deployment *d,
-                            uint64_t now_ms)
-{
-    (void)d;
-    return downloads_cancel(e, task, now_ms);
-}
-
 static ferry_err retry_one(struct engine *e, const struct download_task *task, const struct deployment *d,
                            uint64_t now_ms)
 {
@@ -234,21 +253,24 @@ static ferry_err for_each_in_state(struct engine *e, const struct deployment *d,
     }
 }
 
+/* A large one is cancelled in steps: others do not wait for it. Nothing of it is offered any more from now on. */
 static ferry_err on_cancel(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
 {
-    /* Queued ones first, so that none of them is offered when a running one ends. */
-    static const download_state order[] = {DOWNLOAD_QUEUED, DOWNLOAD_OFFERED, DOWNLOAD_DOWNLOADING};
+    size_t count = 0;
     if (d->state != DEPLOYMENT_ACTIVE && d->state != DEPLOYMENT_PAUSED)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s has ended already", d->id.text);
     d->state = DEPLOYMENT_CANCELLED;
     d->expand_done = true;
-    d->resuming = false;
+    d->sweeping = true;
+    d->sweep_cursor = (ferry_id){""};
     d->updated_ms = now_ms;
     ferry_err err = e->store->deployment_put(e->conn, d);
-    for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++)
-        err = for_each_in_state(e, d, order[i], cancel_one, now_ms, &cmd->count);
+    for (unsigned step = 0; err == FERRY_OK && d->sweeping && step < CANCEL_STEPS_AT_ONCE; step++) {
+        err = cancel_some(e, d, now_ms, &count);
+        cmd->count += count;
+    }
     cmd->deployment = *d;
-    return err == FERRY_OK ? engine_revoked(e) : err;
+    return err == FERRY_OK ? e->store->deployment_put(e->conn, d) : err;
 }
 
 static ferry_err make_active(struct engine *e, struct deployment *d, uint64_t now_ms)
@@ -266,7 +288,7 @@ static ferry_err on_pause(struct engine *e, struct command *cmd, struct deployme
     if (d->state != DEPLOYMENT_ACTIVE)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s is %s: only an active one can be paused", d->id.text,
                            deployment_state_name(d->state));
-    if (d->resuming)
+    if (d->sweeping)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s is still being resumed: try again soon", d->id.text);
     d->state = DEPLOYMENT_PAUSED;
     d->paused_ms = now_ms;
@@ -284,15 +306,17 @@ static ferry_err on_resume(struct engine *e, struct command *cmd, struct deploym
     d->state = DEPLOYMENT_ACTIVE;
     d->shift_ms = now_ms > d->paused_ms ? now_ms - d->paused_ms : 0;
     d->start_ms += d->shift_ms;
-    d->resuming = true;
-    d->resume_cursor = (ferry_id){""};
+    d->sweeping = true;
+    d->sweep_cursor = (ferry_id){""};
     d->updated_ms = now_ms;
     cmd->deployment = *d;
     return e->store->deployment_put(e->conn, d);
 }
 
-static ferry_err check_time(struct command *cmd, const struct deployment *d, uint64_t now_ms)
+static ferry_err check_retry(struct command *cmd, const struct deployment *d, uint64_t now_ms)
 {
+    if (d->state == DEPLOYMENT_CANCELLED && d->sweeping)
+        return engine_fail(cmd, FERRY_E_STATE, "deployment %s is still being cancelled: try again soon", d->id.text);
     if (d->end_ms == 0 || now_ms < d->end_ms)
         return FERRY_OK;
     return engine_fail(cmd, FERRY_E_STATE, "the time of deployment %s is over: make another one", d->id.text);
@@ -301,7 +325,7 @@ static ferry_err check_time(struct command *cmd, const struct deployment *d, uin
 static ferry_err on_retry(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
 {
     static const download_state order[] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
-    ferry_err err = check_time(cmd, d, now_ms);
+    ferry_err err = check_retry(cmd, d, now_ms);
     for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++)
         err = for_each_in_state(e, d, order[i], retry_one, now_ms, &cmd->count);
     if (err == FERRY_OK && cmd->count > 0)
@@ -322,7 +346,7 @@ static ferry_err on_task(struct engine *e, struct command *cmd, uint64_t now_ms)
     if (err != FERRY_OK)
         return err;
     bool retry = cmd->kind == CMD_DOWNLOAD_RETRY;
-    err = retry ? check_time(cmd, &d, now_ms) : FERRY_OK;
+    err = retry ? check_retry(cmd, &d, now_ms) : FERRY_OK;
     if (err != FERRY_OK)
         return err;
     err = retry ? downloads_retry(e, &task, &d, now_ms) : downloads_cancel(e, &task, now_ms);

@@ -290,6 +290,45 @@ static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **sta
     assert_int_equal(counts.by_state[DOWNLOAD_OFFERED], DEVICES);
 }
 
+static uint64_t count_of(struct fixture *f, const struct deployment *d, download_state state)
+{
+    struct download_counts counts;
+    assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d->id, &counts), FERRY_OK);
+    return counts.by_state[state];
+}
+
+static void a_large_deployment_is_cancelled_in_steps_and_offers_nothing_meanwhile(void **state)
+{
+    enum { DEVICES = 1500 };
+    struct fixture *f = *state;
+    struct deployment d;
+    struct answer a;
+    char name[16];
+    for (unsigned i = 2; i <= DEVICES; i++) {
+        (void)snprintf(name, sizeof name, "D%u", i);
+        fixture_add_device(f, name);
+    }
+    assert_int_equal(deploy(f, (struct deploy_order){.all = true, .rate_per_min = 60}, &d), FERRY_OK);
+    for (unsigned i = 0; i < 8; i++)
+        fixture_turn(f);
+    assert_int_equal(count_of(f, &d, DOWNLOAD_QUEUED), DEVICES - 1);
+    while (fixture_hear(f, &a))
+        continue;
+    struct command cancel = {.kind = CMD_DEPLOYMENT_CANCEL, .id = d.id};
+    assert_int_equal(fixture_command(f, &cancel), FERRY_OK);
+    assert_in_range(count_of(f, &d, DOWNLOAD_CANCELLED), 1000, DEVICES - 1);
+    assert_int_equal(task_of(f).state, DOWNLOAD_CANCELLED); /* the one that ran was the first */
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RETRY, &d), count_of(f, &d, DOWNLOAD_QUEUED) > 0 ? FERRY_E_STATE : FERRY_OK);
+    fixture_say(f, "D1500", "{\"type\":\"get_download_task\"}");
+    fixture_expect_silence(f);
+    fixture_crash(f); /* between two steps */
+    for (unsigned i = 0; i < 8; i++)
+        fixture_turn(f);
+    assert_int_equal(count_of(f, &d, DOWNLOAD_CANCELLED), DEVICES);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_CANCELLED);
+    fixture_expect_silence(f);
+}
+
 static void an_order_that_cannot_be_kept_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -319,6 +358,7 @@ int main(void)
         PLATFORM_TEST(what_runs_goes_on_through_a_pause),
         PLATFORM_TEST(a_paused_deployment_ends_at_its_end_and_can_be_cancelled),
         PLATFORM_TEST(a_large_deployment_is_resumed_in_steps_and_keeps_its_pace),
+        PLATFORM_TEST(a_large_deployment_is_cancelled_in_steps_and_offers_nothing_meanwhile),
         PLATFORM_TEST(an_order_that_cannot_be_kept_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,11 +207,12 @@ uint64_t download_release_ms(uint64_t start_ms, uint32_t rate_per_min, uint64_t 
     return rate_per_min == 0 ? start_ms : start_ms + nth * 60000u / rate_per_min;
 }
 
-/* While a deployment resumes, its tasks are released one after the other. */
+/* While a deployment resumes or is cancelled, its tasks have their turn one after the other. */
 bool download_is_held(const struct download_task *task, const struct deployment *deployment)
 {
-    bool waits = deployment->resuming && strcmp(task->id.text, deployment->resume_cursor.text) > 0;
-    return task->state == DOWNLOAD_QUEUED && (deployment->state == DEPLOYMENT_PAUSED || waits);
+    bool stopped = deployment->state == DEPLOYMENT_PAUSED || deployment->state == DEPLOYMENT_CANCELLED;
+    bool waits = deployment->sweeping && strcmp(task->id.text, deployment->sweep_cursor.text) > 0;
+    return task->state == DOWNLOAD_QUEUED && (stopped || waits);
 }
 
 bool download_running(const struct download_task *task)

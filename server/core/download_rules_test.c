@@ -233,11 +233,12 @@ static void what_is_paused_or_not_yet_resumed_is_held(void **state)
     static const struct {
         download_state task;
         deployment_state deployment;
-        bool resuming;
+        bool sweeping;
         const char *cursor;
         bool held;
     } rows[] = {
         {DOWNLOAD_QUEUED, DEPLOYMENT_PAUSED, false, "", true},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_CANCELLED, true, "", true},
         {DOWNLOAD_OFFERED, DEPLOYMENT_PAUSED, false, "", false},
         {DOWNLOAD_DOWNLOADING, DEPLOYMENT_PAUSED, false, "", false},
         {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, false, "", false},
@@ -249,8 +250,8 @@ static void what_is_paused_or_not_yet_resumed_is_held(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct download_task t = task_in(rows[i].task);
-        struct deployment d = {.state = rows[i].deployment, .resuming = rows[i].resuming};
-        memcpy(d.resume_cursor.text, rows[i].cursor, strlen(rows[i].cursor) + 1);
+        struct deployment d = {.state = rows[i].deployment, .sweeping = rows[i].sweeping};
+        memcpy(d.sweep_cursor.text, rows[i].cursor, strlen(rows[i].cursor) + 1);
         if (download_is_held(&t, &d) != rows[i].held)
             fail_msg("row %zu", i);
     }

@@ -88,8 +88,8 @@ ferry_err downloads_offer_next(struct engine *e, const struct device_key *device
 /* --- deployments.c ------------------------------------------------------------------------------ */
 ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
 ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more);
-/** Releases queued tasks of a deployment that was paused, some in each turn. */
-ferry_err deployments_resume(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** Releases queued tasks of a deployment that was paused, or cancels open ones, some in each turn. */
+ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more);
 /** Makes a deployment finished when none of its tasks is open. */
 ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_ms);
 

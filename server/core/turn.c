@@ -172,7 +172,7 @@ static ferry_err prune(struct engine *e, uint64_t now_ms, bool *ret_more)
 
 static const struct timer timers[] = {
     {"expand deployments", deployments_expand},
-    {"resume deployments", deployments_resume},
+    {"resume and cancel deployments", deployments_sweep},
     {"expire uploads", uploads_expire},
     {"wake downloads", downloads_wake},
     {"end old secrets", registry_end_old_secrets},
@@ -312,9 +312,9 @@ static ferry_err transact(struct engine *e, size_t count, bool timers_due, uint6
 static bool in_steps(struct engine *e)
 {
     struct deployment d;
-    size_t expanding = 0, resuming = 0;
+    size_t expanding = 0, sweeping = 0;
     return (e->store->deployment_expanding(e->conn, &d, 1, &expanding) == FERRY_OK && expanding > 0) ||
-           (e->store->deployment_resuming(e->conn, &d, 1, &resuming) == FERRY_OK && resuming > 0);
+           (e->store->deployment_sweeping(e->conn, &d, 1, &sweeping) == FERRY_OK && sweeping > 0);
 }
 
 /* When the timers must run next: asked of the store, so that no copy in memory can disagree with it. */

@@ -90,7 +90,7 @@ struct deployment deployment_of(unsigned n, const char *product, unsigned resour
         .end_ms = 900 + n,
         .paused_ms = 500 + n,
         .shift_ms = 700 + n,
-        .resume_cursor = id_of(n + 7),
+        .sweep_cursor = id_of(n + 7),
     };
 
     (void)snprintf(d.product, sizeof(d.product), "%s", product);
@@ -202,8 +202,8 @@ void assert_deployment_equal(const struct deployment *a, const struct deployment
     assert_int_equal(a->end_ms, b->end_ms);
     assert_int_equal(a->paused_ms, b->paused_ms);
     assert_int_equal(a->shift_ms, b->shift_ms);
-    assert_int_equal(a->resuming, b->resuming);
-    assert_string_equal(a->resume_cursor.text, b->resume_cursor.text);
+    assert_int_equal(a->sweeping, b->sweeping);
+    assert_string_equal(a->sweep_cursor.text, b->sweep_cursor.text);
 }
 
 void assert_download_equal(const struct download_task *got, const struct download_task *put,

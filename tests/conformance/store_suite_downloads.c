@@ -28,7 +28,7 @@ static void deployment_comes_back_with_its_resources_name(void **state)
     d.expand_done = true;
     d.rate_per_min = d.timeout_s = UINT32_MAX;
     d.expanded = d.created_ms = d.updated_ms = d.start_ms = d.end_ms = d.paused_ms = d.shift_ms = INT64_MAX;
-    d.resuming = true;
+    d.sweeping = true;
     memset(d.expand_cursor, 'z', FERRY_IDENT_MAX);
     d.state = DEPLOYMENT_FINISHED;
     ok(DO(f, deployment_put, &d));
@@ -70,31 +70,31 @@ static void expanding_gives_the_oldest_unfinished_ones(void **state)
     assert_int_equal(count, 2);
 }
 
-static void resuming_deployments_are_found_oldest_first(void **state)
+static void swept_deployments_are_found_oldest_first(void **state)
 {
     struct fixture *f = *state;
     struct deployment out[10];
     size_t count = 9;
 
     add_deployment(f, 1);
-    ok(SEE(f, deployment_resuming, out, 10, &count));
+    ok(SEE(f, deployment_sweeping, out, 10, &count));
     assert_int_equal(count, 0);
     for (unsigned i = 0; i < 12; i++) {
         struct deployment d = deployment_of(10 + (i * 5) % 12, "p", 1);
 
         d.state = i % 2 == 0 ? DEPLOYMENT_ACTIVE : DEPLOYMENT_PAUSED;
-        d.resuming = i % 4 == 1;
+        d.sweeping = i % 4 == 1;
         ok(DO(f, deployment_put, &d));
     }
-    ok(SEE(f, deployment_resuming, out, 10, &count)); /* i = 1, 5, 9 */
+    ok(SEE(f, deployment_sweeping, out, 10, &count)); /* i = 1, 5, 9 */
     assert_int_equal(count, 3);
     assert_string_equal(out[0].id.text, id_of(11).text);
     assert_string_equal(out[1].id.text, id_of(15).text);
     assert_string_equal(out[2].id.text, id_of(19).text);
     assert_int_equal(out[0].state, DEPLOYMENT_PAUSED);
-    out[0].resuming = false;
+    out[0].sweeping = false;
     ok(DO(f, deployment_put, &out[0]));
-    ok(SEE(f, deployment_resuming, out, 1, &count));
+    ok(SEE(f, deployment_sweeping, out, 1, &count));
     assert_int_equal(count, 1);
     assert_string_equal(out[0].id.text, id_of(15).text);
 }
@@ -516,7 +516,7 @@ static void totals_end_at_the_greatest_number(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(deployment_comes_back_with_its_resources_name),
     cmocka_unit_test(expanding_gives_the_oldest_unfinished_ones),
-    cmocka_unit_test(resuming_deployments_are_found_oldest_first),
+    cmocka_unit_test(swept_deployments_are_found_oldest_first),
     cmocka_unit_test(deployments_are_listed_by_filter_and_page),
     cmocka_unit_test(download_comes_back_with_what_it_delivers),
     cmocka_unit_test(open_gives_the_devices_oldest_tasks),

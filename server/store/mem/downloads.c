@@ -79,9 +79,9 @@ ferry_err smem_deployment_expanding(struct store_conn *c, struct deployment *out
     return collect_deployments(c, DEPLOYMENT_EXPANDING, out, cap, ret_count);
 }
 
-ferry_err smem_deployment_resuming(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
+ferry_err smem_deployment_sweeping(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
 {
-    return collect_deployments(c, DEPLOYMENT_RESUMING, out, cap, ret_count);
+    return collect_deployments(c, DEPLOYMENT_SWEEPING, out, cap, ret_count);
 }
 
 /* Counts by walking: arg collects, nothing is taken. */

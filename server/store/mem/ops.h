@@ -57,7 +57,7 @@ ferry_err smem_deployment_get(struct store_conn *c, const ferry_id *id, struct d
 ferry_err smem_deployment_list(struct store_conn *c, const struct deployment_filter *f, const struct store_page *page,
                                struct deployment *out, size_t *ret_count);
 ferry_err smem_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
-ferry_err smem_deployment_resuming(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
+ferry_err smem_deployment_sweeping(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
 ferry_err smem_deployment_counts(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
 
 /* downloads.c */

@@ -38,11 +38,11 @@ static bool deployment_is_expanding(const void *data)
     return d->state == DEPLOYMENT_ACTIVE && !d->expand_done;
 }
 
-static bool deployment_is_resuming(const void *data)
+static bool deployment_is_swept(const void *data)
 {
     const struct deployment *d = data;
 
-    return d->resuming;
+    return d->sweeping;
 }
 
 static bool deployment_has_ended(const void *data)
@@ -147,7 +147,7 @@ static const struct smem_index deployment_indexes[] = {
     [DEPLOYMENT_BY_PRODUCT] = {{P(product), P(id)}, 2, NULL},
     [DEPLOYMENT_BY_RESOURCE] = {{P(resource), P(id)}, 2, NULL},
     [DEPLOYMENT_EXPANDING] = {{P(id)}, 1, deployment_is_expanding},
-    [DEPLOYMENT_RESUMING] = {{P(id)}, 1, deployment_is_resuming},
+    [DEPLOYMENT_SWEEPING] = {{P(id)}, 1, deployment_is_swept},
     [DEPLOYMENT_ENDED] = {{U64(struct deployment, updated_ms), P(id)}, 2, deployment_has_ended},
 };
 

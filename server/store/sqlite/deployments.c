@@ -24,8 +24,8 @@ static void read_deployment(struct query *q, void *row)
     d->end_ms = sq_query_get_u64(q);
     d->paused_ms = sq_query_get_u64(q);
     d->shift_ms = sq_query_get_u64(q);
-    d->resuming = sq_query_get_bool(q);
-    sq_query_get_text(q, d->resume_cursor.text, sizeof(d->resume_cursor.text));
+    d->sweeping = sq_query_get_bool(q);
+    sq_query_get_text(q, d->sweep_cursor.text, sizeof(d->sweep_cursor.text));
 }
 
 static ferry_err put_deployment(struct store_conn *c, const struct deployment *d)
@@ -51,8 +51,8 @@ static ferry_err put_deployment(struct store_conn *c, const struct deployment *d
     sq_query_u64(&q, d->end_ms);
     sq_query_u64(&q, d->paused_ms);
     sq_query_u64(&q, d->shift_ms);
-    sq_query_int(&q, d->resuming);
-    sq_query_text(&q, d->resume_cursor.text);
+    sq_query_int(&q, d->sweeping);
+    sq_query_text(&q, d->sweep_cursor.text);
     err = sq_query_run(&q, &changes);
     return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such resource */
 }
@@ -96,9 +96,9 @@ ferry_err sq_deployment_expanding(struct store_conn *c, struct deployment *out, 
     return sq_query_many(&q, read_deployment, sizeof(*out), out, cap, ret_count);
 }
 
-ferry_err sq_deployment_resuming(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
+ferry_err sq_deployment_sweeping(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_RESUMING);
+    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_SWEEPING);
 
     sq_query_bound(&q, cap);
     return sq_query_many(&q, read_deployment, sizeof(*out), out, cap, ret_count);

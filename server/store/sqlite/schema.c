@@ -168,9 +168,9 @@ const char *const sq_schema_steps[] = {
     "UPDATE deployment SET start_ms = created_ms;"
     "ALTER TABLE deployment ADD COLUMN paused_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE deployment ADD COLUMN shift_ms INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE deployment ADD COLUMN resuming INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE deployment ADD COLUMN resume_cursor TEXT NOT NULL DEFAULT '';"
-    "CREATE INDEX deployment_resuming ON deployment (id) WHERE resuming = 1;"
+    "ALTER TABLE deployment ADD COLUMN sweeping INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN sweep_cursor TEXT NOT NULL DEFAULT '';"
+    "CREATE INDEX deployment_sweeping ON deployment (id) WHERE sweeping = 1;"
     "ALTER TABLE download ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);

@@ -116,7 +116,7 @@
 #define DEPLOYMENT_COLUMNS                                                                        \
     "d.id, d.product, d.resource, r.name, d.state, d.target_all, d.rate_per_min, d.timeout_s, d.expanded," \
     " d.expand_done, d.expand_cursor, d.created_ms, d.updated_ms, d.retries, d.start_ms, d.end_ms," \
-    " d.paused_ms, d.shift_ms, d.resuming, d.resume_cursor"
+    " d.paused_ms, d.shift_ms, d.sweeping, d.sweep_cursor"
 #define DEPLOYMENT_FROM(index)                                                                    \
     "SELECT " DEPLOYMENT_COLUMNS " FROM deployment AS d " index " LEFT JOIN resource AS r ON r.id = d.resource"
 
@@ -130,7 +130,7 @@
                       " created_ms = excluded.created_ms, updated_ms = excluded.updated_ms,"      \
                       " retries = excluded.retries, start_ms = excluded.start_ms, end_ms = excluded.end_ms," \
                       " paused_ms = excluded.paused_ms, shift_ms = excluded.shift_ms,"            \
-                      " resuming = excluded.resuming, resume_cursor = excluded.resume_cursor")    \
+                      " sweeping = excluded.sweeping, sweep_cursor = excluded.sweep_cursor")    \
     X(DEPLOYMENT_GET, DEPLOYMENT_FROM("") " WHERE d.id = ?")                                      \
     BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_FROM("") " WHERE d.id > ?1 AND d.id < ?2"            \
               " AND (?4 IS NULL OR d.product = ?4) AND (?8 = 0 OR d.state = ?8)", "d.id")         \
@@ -138,8 +138,8 @@
               " WHERE d.product = ?4 AND d.id > ?1 AND d.id < ?2 AND (?8 = 0 OR d.state = ?8)", "d.id") \
     X(DEPLOYMENT_EXPANDING, DEPLOYMENT_FROM("INDEXED BY deployment_expanding")                    \
                             " WHERE d.state = 1 AND d.expand_done = 0 ORDER BY d.id LIMIT ?")     \
-    X(DEPLOYMENT_RESUMING, DEPLOYMENT_FROM("INDEXED BY deployment_resuming")                      \
-                           " WHERE d.resuming = 1 ORDER BY d.id LIMIT ?")                         \
+    X(DEPLOYMENT_SWEEPING, DEPLOYMENT_FROM("INDEXED BY deployment_sweeping")                      \
+                           " WHERE d.sweeping = 1 ORDER BY d.id LIMIT ?")                         \
     X(DEPLOYMENT_COUNTS, "SELECT state, count(*) FROM download INDEXED BY download_by_state"      \
                          " WHERE deployment = ? GROUP BY state")                                  \
     X(DEPLOYMENT_PRUNE, "DELETE FROM deployment WHERE id IN (SELECT id FROM deployment AS d INDEXED BY deployment_ended" \

@@ -22,8 +22,8 @@ static bool is_slow(const char *detail)
 /* Where that is meant: a partial index that holds nothing else, and what only people ask for now and then. */
 static bool may_scan(statement which, const char *detail)
 {
-    if (which == STMT_DEPLOYMENT_RESUMING)
-        return strcmp(detail, "SCAN d USING INDEX deployment_resuming") == 0;
+    if (which == STMT_DEPLOYMENT_SWEEPING)
+        return strcmp(detail, "SCAN d USING INDEX deployment_sweeping") == 0;
     if (which == STMT_DEPLOYMENT_EXPANDING)
         return strcmp(detail, "SCAN d USING INDEX deployment_expanding") == 0;
     if (which == STMT_SESSION_PRUNE || which == STMT_LOCKOUT_TRIM) /* a few hundred rows at most */

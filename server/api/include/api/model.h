@@ -122,8 +122,8 @@ struct deployment {
     uint64_t end_ms;           /**< what has not ended by then has run out of time; 0: never */
     uint64_t paused_ms;        /**< when it was paused last */
     uint64_t shift_ms;         /**< resuming: how long it was */
-    bool resuming;             /**< its queued tasks are being released again */
-    ferry_id resume_cursor;    /**< resuming: the last task that was */
+    bool sweeping;             /**< in steps, active: what waits is released again; cancelled: what is open is cancelled */
+    ferry_id sweep_cursor;     /**< resuming: the last task that was */
     uint64_t expanded;         /**< download tasks made so far */
     bool expand_done;          /**< every target has its task */
     char expand_cursor[FERRY_IDENT_MAX + 1]; /**< target_all: the last device that has its task */

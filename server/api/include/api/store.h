@@ -191,8 +191,8 @@ struct store_ops {
                                  const struct store_page *page, struct deployment *out, size_t *ret_count);
     /** Active deployments whose expand_done is false, oldest first. */
     ferry_err (*deployment_expanding)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
-    /** Deployments whose resuming is true, oldest first. */
-    ferry_err (*deployment_resuming)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
+    /** Deployments whose sweeping is true, oldest first. */
+    ferry_err (*deployment_sweeping)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
     ferry_err (*deployment_counts)(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
 
     /** Inserts, or replaces the row with that id (its read-only fields are ignored).
