@@ -26,6 +26,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_DEVICES_FILE, 0, "devices-file", "FILE", "file with one device per line; - is standard input"},
     {CTL_O_ALL, 0, "all", NULL, "all devices of the product"},
     {CTL_O_ALL_VERSIONS, 0, "all-versions", NULL, "every version of that name"},
+    {CTL_O_RESOURCE_ID, 0, "resource-id", "ID", "deliver this version of the resource, not the newest one"},
     {CTL_O_RATE, 0, "rate", "N/min", "begin with at most N devices a minute"},
     {CTL_O_TIMEOUT, 0, "timeout", "TIME", "time of each device: 60s to 7d, default 1d"},
     {CTL_O_RETRIES, 0, "retries", "N", "try a device that failed N times more by itself: 0 to 100, default 0"},
@@ -181,7 +182,7 @@ static bool set_text(struct ctl_options *o, uint64_t flag, const char *value)
         {CTL_O_STATE, &o->state},   {CTL_O_DEVICES_FILE, &o->devices_file}, {CTL_O_PREFIX, &o->prefix},
         {CTL_O_SECRET_FILE, &o->secret_file}, {CTL_O_ROLE, &o->role},     {CTL_O_ACTOR, &o->actor},
         {CTL_O_OBJECT, &o->object}, {CTL_O_ACTION, &o->action},           {CTL_O_SINCE, &o->since},
-        {CTL_O_ANCHOR, &o->anchor},
+        {CTL_O_ANCHOR, &o->anchor}, {CTL_O_RESOURCE_ID, &o->resource_id},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -23,6 +23,7 @@ struct ctl_options {
     uint64_t limit;     /**< 0: no limit */
     const char **devices; /**< of every --device, in order; freed by ctl_args_done() */
     size_t device_count;
+    const char *resource_id;
     const char *role, *actor, *object, *action, *since, *anchor;
     const char **products; /**< of every --product, in order; freed by ctl_args_done() */
     size_t product_count;
@@ -64,6 +65,8 @@ struct ctl_options {
 #define CTL_O_RETRIES (UINT64_C(1) << 31)
 #define CTL_O_START (UINT64_C(1) << 32)
 #define CTL_O_END (UINT64_C(1) << 33)
+#define CTL_O_RESOURCE_ID (UINT64_C(1) << 34)
+
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)
 

@@ -68,6 +68,8 @@ static enum ctl_exit make_order(struct ctl *ctl, json_t *order)
         if (status != CTL_DONE)
             return status;
     }
+    if (o->resource_id != NULL)
+        set(order, "resource_id", json_string(o->resource_id));
     if (o->rate_per_min > 0)
         set(order, "rate_per_min", json_integer(o->rate_per_min));
     if (o->timeout_s > 0)

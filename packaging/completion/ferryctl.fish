@@ -72,6 +72,7 @@ complete -c ferryctl -n '__ferryctl_at deploy' -l devices-file -rF -d 'File with
 complete -c ferryctl -n '__ferryctl_at deploy' -l all -d 'All devices of the product'
 complete -c ferryctl -n '__ferryctl_at deploy' -l rate -x -d 'Begin with at most so many devices a minute'
 complete -c ferryctl -n '__ferryctl_at deploy' -l timeout -x -d 'Time of each device'
+complete -c ferryctl -n '__ferryctl_at deploy' -l resource-id -x -d 'Deliver this version, not the newest one'
 complete -c ferryctl -n '__ferryctl_at deploy' -l retries -x -d 'Try a device that failed so often by itself'
 complete -c ferryctl -n '__ferryctl_at deploy' -l start -x -d 'Begin then'
 complete -c ferryctl -n '__ferryctl_at deploy' -l end -x -d 'Give up then what has not ended'

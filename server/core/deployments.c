@@ -131,10 +131,23 @@ ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more)
     return err == FERRY_OK ? e->store->deployment_put(e->conn, &d) : err;
 }
 
+/* The version that the order names, or the newest one of its name. */
+static ferry_err find_resource(struct engine *e, const struct deploy_order *order, struct resource *ret_resource)
+{
+    if (order->resource.text[0] == '\0')
+        return e->store->resource_find(e->conn, order->product, order->resource_name, ret_resource);
+    ferry_err err = e->store->resource_get(e->conn, &order->resource, ret_resource);
+    bool same = err == FERRY_OK && strcmp(ret_resource->product, order->product) == 0 &&
+                strcmp(ret_resource->name, order->resource_name) == 0;
+    return err == FERRY_OK && !same ? FERRY_E_NOT_FOUND : err;
+}
+
 static ferry_err check_resource(struct engine *e, struct command *cmd, struct resource *ret_resource)
 {
     const struct deploy_order *order = &cmd->deploy;
-    ferry_err err = e->store->resource_find(e->conn, order->product, order->resource_name, ret_resource);
+    ferry_err err = find_resource(e, order, ret_resource);
+    if (err == FERRY_E_NOT_FOUND && order->resource.text[0] != '\0')
+        return engine_fail(cmd, err, "product %s has no such version of this resource", order->product);
     if (err == FERRY_E_NOT_FOUND)
         return engine_fail(cmd, err, "product %s has no such resource: add it first", order->product);
     if (err != FERRY_OK || order->force)

@@ -13,6 +13,7 @@
 struct order_body {
     char product[FERRY_IDENT_MAX + 1];
     char resource[FERRY_NAME_MAX + 1];
+    ferry_id resource_id;
     json_t *devices;
     bool all;
     bool force;
@@ -25,6 +26,7 @@ struct order_body {
 static const struct api_field order_fields[] = {
     {"product", API_FIELD_IDENT, offsetof(struct order_body, product), true, 0, 0},
     {"resource", API_FIELD_NAME, offsetof(struct order_body, resource), true, 0, 0},
+    {"resource_id", API_FIELD_ID, offsetof(struct order_body, resource_id), false, 0, 0},
     {"devices", API_FIELD_IDENT_LIST, offsetof(struct order_body, devices), false, 0, API_DEPLOY_DEVICES_MAX},
     {"all", API_FIELD_BOOL, offsetof(struct order_body, all), false, 0, 0},
     {"force", API_FIELD_BOOL, offsetof(struct order_body, force), false, 0, 0},
@@ -90,6 +92,7 @@ void api_deployment_add(struct api_request *r)
         return;
     memcpy(order->product, body.product, sizeof order->product);
     memcpy(order->resource_name, body.resource, sizeof order->resource_name);
+    order->resource = body.resource_id;
     order->all = body.all;
     order->force = body.force;
     order->rate_per_min = body.rate_per_min;

@@ -98,6 +98,13 @@ static bool read_password(json_t *value, const struct api_field *field, void *ou
     return true;
 }
 
+static bool read_id(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    ferry_text text = text_of(value);
+
+    return (text.ptr != NULL && ferry_id_parse(text.ptr, text.len, out)) || wrong(fault, field, "an id of 26 characters");
+}
+
 static bool read_time(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
 {
     const char *text = json_string_value(value);
@@ -124,6 +131,7 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_BOOL] = read_bool,
     [API_FIELD_UINT] = read_uint,
     [API_FIELD_UINT64] = read_uint64,
+    [API_FIELD_ID] = read_id,
     [API_FIELD_TIME] = read_time,
     [API_FIELD_SECRET] = read_secret,
     [API_FIELD_ROLE] = read_role,

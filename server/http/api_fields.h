@@ -21,6 +21,7 @@ typedef enum {
     API_FIELD_BOOL,       /**< bool */
     API_FIELD_UINT,       /**< uint32_t, from min to max */
     API_FIELD_UINT64,     /**< uint64_t, from 0 to 2^63-1 */
+    API_FIELD_ID,         /**< ferry_id */
     API_FIELD_TIME,       /**< uint64_t, Unix ms */
     API_FIELD_SECRET,     /**< struct api_secret, from base64 */
     API_FIELD_ROLE,       /**< char[ROLE_NAME_SIZE]: viewer, operator or admin */

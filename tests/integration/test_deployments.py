@@ -133,6 +133,25 @@ def test_a_paused_deployment_goes_on_when_it_is_told_to_also_over_a_sudden_death
     assert "deployment.pause" in actions and "deployment.resume" in actions
 
 
+def test_an_older_version_is_delivered_when_the_order_names_it(platform, product):
+    ctl, credential = Ctl(platform), platform.new_device(product)
+    old, new = (platform.api.resource_add(product, "fw", body)["id"] for body in (b"version 1", b"version 2"))
+    other = platform.api.resource_add(product, "other", b"other")["id"]
+    with VendorDevice(platform, credential) as device:
+        for chosen, body in ((old, b"version 1"), (new, b"version 2"), (None, b"version 2")):
+            words = ["--resource-id", chosen] if chosen else []
+            row = ctl.row("deploy", product, "fw", "--device", credential.device, *words)
+            assert row["resource_id"] == (chosen or new)
+            assert device.fetch(device.wait("download", 5))[0] == body
+            device.report_download("fw", "downloading", 50)  # `done` alone may be an echo of the one before
+            device.wait("report_download_progress_rsp", 5)
+            assert device.download_verdict("fw")["result_code"] == 0
+    for wrong in (other, "01arz3ndektsv4rrffq69g5fav"):
+        with pytest.raises(ApiError) as refused:
+            platform.api.deploy(product, "fw", [credential.device], resource_id=wrong)
+        assert refused.value.status == 404 and "no such version" in refused.value.problem["detail"]
+
+
 @pytest.mark.parametrize("order, field", [
     ({"retries": 101}, "retries"), ({"retries": -1}, "retries"), ({"start_at": "tomorrow"}, "start_at"),
     ({"end_at": 5}, "end_at"), ({"end_at": "2020-01-01T00:00:00Z"}, None),

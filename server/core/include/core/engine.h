@@ -95,7 +95,8 @@ typedef enum {
 /** @brief An order to deliver a resource. The arrays are the caller's until the command is done. */
 struct deploy_order {
     char product[FERRY_IDENT_MAX + 1];
-    char resource_name[FERRY_NAME_MAX + 1]; /**< the newest version is delivered */
+    char resource_name[FERRY_NAME_MAX + 1];
+    ferry_id resource;                      /**< which version of it; none: the newest */
     const char *const *devices;             /**< device names; ignored with all */
     size_t device_count;
     bool all;
