@@ -12,14 +12,23 @@
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-enum { LINE_SIZE = 2048 }; /* bytes; longer lines are cut, so that one write(2) stays one line */
+enum {
+    LINE_SIZE = 2048, /* bytes; longer lines are cut, so that one write(2) stays one line */
+    STAMP_SIZE = 32,
+};
 
 /* Set once at start; atomic because any thread reads it. */
 static atomic_int max_level = FERRY_LOG_INFO;
+static atomic_bool as_json;
 
 void ferry_log_set_level(ferry_log_level level)
 {
     atomic_store(&max_level, (int)level);
+}
+
+void ferry_log_set_json(bool json)
+{
+    atomic_store(&as_json, json);
 }
 
 bool ferry_log_level_parse(const char *text, ferry_log_level *ret_level)
@@ -30,49 +39,6 @@ bool ferry_log_level_parse(const char *text, ferry_log_level *ret_level)
             return true;
         }
     return false;
-}
-
-/* The beginning of a line; returns its length. */
-static size_t put_head(char *line, size_t size, ferry_log_level level, const char *area)
-{
-    uint64_t now_ms = ferry_wall_ms();
-    time_t now_s = (time_t)(now_ms / 1000);
-    struct tm utc = {0};
-    char stamp[32] = "";
-    int len;
-
-    (void)gmtime_r(&now_s, &utc);
-    (void)strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
-    len = snprintf(line, size, "%s.%03uZ %-5s %s: ", stamp, (unsigned)(now_ms % 1000), level_names[level], area);
-    return len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
-}
-
-void ferry_log(ferry_log_level level, const char *area, const char *format, ...)
-{
-    int saved_errno = errno; /* for %m, and for the caller */
-    char line[LINE_SIZE];
-    size_t len;
-    va_list args;
-    ssize_t written;
-    int body;
-
-    if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
-        return;
-    len = put_head(line, sizeof(line) - 1, level, area);
-    errno = saved_errno;
-    va_start(args, format);
-    body = vsnprintf(line + len, sizeof(line) - 1 - len, format, args);
-    va_end(args);
-    if (body > 0)
-        len = (size_t)body < sizeof(line) - 1 - len ? len + (size_t)body : sizeof(line) - 2;
-    /* whatever a caller forgot to quote cannot start a line of its own */
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)line[i] < 0x20)
-            line[i] = ' ';
-    line[len++] = '\n';
-    written = write(STDERR_FILENO, line, len);
-    (void)written; /* if it failed, there is nowhere left to say it */
-    errno = saved_errno;
 }
 
 /* Bytes of the printable character at p, 0 for anything else (RFC 3629, without U+0080-9F). */
@@ -98,6 +64,81 @@ static size_t printable(const unsigned char *p, size_t len)
         return forms[i].bytes;
     }
     return 0;
+}
+
+static void stamp_now(char stamp[STAMP_SIZE])
+{
+    uint64_t now_ms = ferry_wall_ms();
+    time_t now_s = (time_t)(now_ms / 1000);
+    struct tm utc = {0};
+    char seconds[24] = "";
+
+    (void)gmtime_r(&now_s, &utc);
+    (void)strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &utc);
+    (void)snprintf(stamp, STAMP_SIZE, "%s.%03uZ", seconds, (unsigned)(now_ms % 1000));
+}
+
+/* What fits of the text; gives the length. */
+static size_t put_text(char line[LINE_SIZE], ferry_log_level level, const char *area, const char *message)
+{
+    char stamp[STAMP_SIZE];
+
+    stamp_now(stamp);
+    int len = snprintf(line, LINE_SIZE - 1, "%s %-5s %s: %s", stamp, level_names[level], area, message);
+    return len < 0 ? 0 : len < LINE_SIZE - 1 ? (size_t)len : LINE_SIZE - 2;
+}
+
+/* The same as an object. What is no UTF-8 becomes "?"; a long message is cut, never the object. */
+static size_t put_json(char line[LINE_SIZE], ferry_log_level level, const char *area, const char *message)
+{
+    static const char end[] = "\"}";
+    const unsigned char *in = (const unsigned char *)message;
+    char stamp[STAMP_SIZE];
+
+    stamp_now(stamp);
+    int head = snprintf(line, LINE_SIZE / 2, "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"message\":\"", stamp,
+                        level_names[level], area);
+    size_t len = head < 0 ? 0 : (size_t)head;
+    for (size_t left = strlen(message); left > 0 && len + 8 < LINE_SIZE;) {
+        size_t taken = printable(in, left);
+
+        if (*in == '"' || *in == '\\')
+            line[len++] = '\\';
+        if (taken > 0)
+            memcpy(line + len, in, taken);
+        else
+            line[len] = *in < 0x20 ? ' ' : '?';
+        taken += taken == 0;
+        len += taken;
+        in += taken;
+        left -= taken;
+    }
+    memcpy(line + len, end, sizeof(end));
+    return len + sizeof(end) - 1;
+}
+
+void ferry_log(ferry_log_level level, const char *area, const char *format, ...)
+{
+    int saved_errno = errno; /* for %m, and for the caller */
+    char message[LINE_SIZE], line[LINE_SIZE + 1];
+    va_list args;
+
+    if ((int)level > atomic_load_explicit(&max_level, memory_order_relaxed))
+        return;
+    va_start(args, format);
+    if (vsnprintf(message, sizeof(message), format, args) < 0)
+        message[0] = '\0';
+    va_end(args);
+    bool json = atomic_load_explicit(&as_json, memory_order_relaxed);
+    size_t len = json ? put_json(line, level, area, message) : put_text(line, level, area, message);
+    /* whatever a caller forgot to quote cannot start a line of its own */
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)line[i] < 0x20)
+            line[i] = ' ';
+    line[len++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, len);
+    (void)written; /* if it failed, there is nowhere left to say it */
+    errno = saved_errno;
 }
 
 const char *ferry_log_quote(const void *bytes, size_t len, char out[FERRY_LOG_QUOTE_SIZE])

@@ -68,6 +68,31 @@ static void line_has_time_level_area_and_message(void **state)
     assert_string_equal(line, "info  broker: started mosquitto, pid 4711\n");
 }
 
+static void a_line_may_be_an_object(void **state)
+{
+    struct catcher c;
+    char long_text[5000];
+    const char *line;
+
+    (void)state;
+    memset(long_text, '"', sizeof(long_text) - 1);
+    long_text[sizeof(long_text) - 1] = '\0';
+    ferry_log_set_json(true);
+    catch(&c);
+    ferry_log(FERRY_LOG_WARN, "broker", "a \"b\" \\ \n\xff \xc3\xa9");
+    line = release(&c);
+    assert_memory_equal(line, "{\"time\":\"", 9);
+    assert_string_equal(strstr(line, "\",\"level\""),
+                        "\",\"level\":\"warn\",\"area\":\"broker\",\"message\":\"a \\\"b\\\" \\\\  ? \xc3\xa9\"}\n");
+    catch(&c);
+    ferry_log(FERRY_LOG_INFO, "a", "%s", long_text);
+    line = release(&c);
+    ferry_log_set_json(false);
+    size_t len = strlen(line);
+    assert_in_range(len, 2000, 2100);
+    assert_string_equal(line + len - 5, "\\\"\"}\n");
+}
+
 static void lines_above_the_level_are_dropped(void **state)
 {
     static const char *const names[] = {" error a: 0\n", " warn  a: 1\n", " info  a: 2\n", " debug a: 3\n"};
@@ -227,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(line_has_time_level_area_and_message, reset_level),
+        cmocka_unit_test_teardown(a_line_may_be_an_object, reset_level),
         cmocka_unit_test_teardown(lines_above_the_level_are_dropped, reset_level),
         cmocka_unit_test_teardown(message_cannot_begin_a_line_of_its_own, reset_level),
         cmocka_unit_test_teardown(message_that_is_too_long_is_cut_to_one_line, reset_level),

@@ -39,6 +39,7 @@ static const struct ferry_setting table[] = {
     TEXT("store", store, "sqlite", "what the platform knows: sqlite (in the data folder) or sqlite:PATH"),
     TEXT("objects", objects, "file", "the files: file (in the data folder) or file:FOLDER"),
     TEXT("log-level", log_level, "info", "error, warn, info or debug"),
+    TEXT("log-format", log_format, "text", "text, or json: one object a line"),
 
     TEXT("broker", broker, "managed", "managed: a Mosquitto of ferryd's own; or mqtt[s]://user:password@host:port "
                                       "(better as FERRY_BROKER or in the file: it holds a password)"),
@@ -199,7 +200,7 @@ static const char *argument_name(const struct ferry_setting *setting)
     static const char *const by_name[][2] = {
         {"data", "DIR"},       {"listen", "ADDR"},        {"api-listen", "ADDR"}, {"public-url", "URL"},
         {"store", "URL"},      {"objects", "URL"},        {"broker", "URL"},      {"broker-ca", "FILE"},
-        {"mosquitto", "FILE"}, {"broker-plugin", "FILE"}, {"log-level", "LEVEL"},
+        {"mosquitto", "FILE"}, {"broker-plugin", "FILE"}, {"log-level", "LEVEL"}, {"log-format", "FORMAT"},
         {"tls", "LISTENERS"},  {"allow-plain", "LISTENERS"},
         {"tls-cert", "FILE"},  {"tls-key", "FILE"},       {"tls-ca", "FILE"},
         {"tls-min", "VERSION"}, {"device-ca", "FILE"},    {"device-crl", "FILE"},

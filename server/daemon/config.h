@@ -22,7 +22,7 @@ struct config {
     uint64_t mqtt_port, objects_port, api_port;
     char *public_url; /* null: the objects listener's own address */
     char *store, *objects;
-    char *log_level;
+    char *log_level, *log_format;
     /* the broker */
     char *broker;
     char *broker_ca;

@@ -167,6 +167,8 @@ ferry_err config_check(const struct config *config, char reterr_message[FERRY_SE
         err = check_path("broker-plugin", config->broker_plugin, reterr_message);
     if (err == FERRY_OK && !ferry_log_level_parse(config->log_level, &level))
         err = refuse(reterr_message, "--log-level: write error, warn, info or debug");
+    if (err == FERRY_OK && strcmp(config->log_format, "text") != 0 && strcmp(config->log_format, "json") != 0)
+        err = refuse(reterr_message, "--log-format: write text or json");
     if (err == FERRY_OK && config->push_retry_max_s < config->push_retry_first_s)
         err = refuse(reterr_message, "--push-retry-max must not be less than --push-retry-first");
     if (err == FERRY_OK && config->deploy_retry_max_s < config->deploy_retry_first_s)

@@ -108,6 +108,7 @@ static void a_wrong_value_is_named_with_its_origin(void **state)
         {"--store sqlite:", "--store"},
         {"--objects s3://bucket", "--objects"},
         {"--log-level loud", "--log-level"},
+        {"--log-format xml", "--log-format"},
         {"--push-retry-first 100 --push-retry-max 99", "--push-retry-max"},
         {"--allow-plain-secret=maybe", "--allow-plain-secret"},
         {"--config /nowhere/ferry.ini", "/nowhere/ferry.ini"},

@@ -63,6 +63,7 @@ int main(int argc, char **argv)
     } else {
         (void)ferry_log_level_parse(config.log_level, &level);
         ferry_log_set_level(level);
+        ferry_log_set_json(strcmp(config.log_format, "json") == 0);
         raise_descriptor_limit();
         status = run(&config);
     }

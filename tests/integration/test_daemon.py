@@ -388,3 +388,11 @@ def test_every_setting_is_documented():
     assert len(flags) > 20
     missing = {flag for flag in flags if f"\n| `{flag}` | " not in documented}
     assert not missing, "write them into the table of docs/operation.md"
+
+
+def test_the_log_may_be_one_object_a_line(make_platform):
+    platform = make_platform("--log-format", "json")
+    platform.restart()
+    lines = [json.loads(line) for line in platform.log().splitlines()]
+    assert len(lines) > 5 and all(set(line) == {"time", "level", "area", "message"} for line in lines)
+    assert any(line["area"] == "ferryd" and line["message"].startswith("ready: ") for line in lines)

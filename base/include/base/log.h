@@ -18,6 +18,8 @@ typedef enum { FERRY_LOG_ERROR, FERRY_LOG_WARN, FERRY_LOG_INFO, FERRY_LOG_DEBUG 
 
 /** @brief Lines above this level are dropped. Set once at start (default: info). */
 void ferry_log_set_level(ferry_log_level level);
+/** @brief Lines become JSON objects with time, level, area and message. Set once at start (default: text). */
+void ferry_log_set_json(bool json);
 /** @brief "error", "warn", "info", "debug"; false when the text is none of them. */
 bool ferry_log_level_parse(const char *text, ferry_log_level *ret_level);
 
