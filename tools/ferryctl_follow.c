@@ -87,7 +87,7 @@ enum ctl_exit ctl_follow(struct ctl *ctl, const char *id)
         describe(deployment, line);
         report(deployment, ctl->options->json, line, last);
         const char *state = json_string_value(json_object_get(deployment, "state"));
-        if (state == NULL || strcmp(state, "active") != 0)
+        if (state == NULL || (strcmp(state, "active") != 0 && strcmp(state, "paused") != 0))
             return conclude(deployment, ctl->options->json, id);
         pause_ms(wait_ms);
     }

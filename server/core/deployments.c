@@ -82,7 +82,7 @@ ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (err != FERRY_OK || count == 0)
         return err;
     *ret_more = true;
-    return expand_some(e, &d, now_ms);
+    return d.sweeping ? FERRY_OK : expand_some(e, &d, now_ms); /* tasks that are made now have their right time already */
 }
 
 static ferry_err resume_some(struct engine *e, struct deployment *d, uint64_t now_ms)

@@ -49,6 +49,8 @@ static void say(struct fixture *f, const char *state, int code)
     (void)snprintf(json, sizeof json,
                    "{\"type\":\"report_download_progress\",\"name\":\"fw\",\"progress\":{\"state\":\"%s\",\"percent\":1,"
                    "\"result_code\":%d,\"result_msg\":\"why\"}}", state, code);
+    while (fixture_hear(f, &a)) /* offers that were repeated meanwhile */
+        assert_int_equal(a.msg.type, FERRY_MSG_DOWNLOAD);
     fixture_say(f, "D1", json);
     fixture_expect(f, FERRY_MSG_REPORT_DOWNLOAD_PROGRESS_RSP, &a);
     assert_int_equal(a.msg.result_code, FERRY_RESULT_OK);
@@ -216,6 +218,7 @@ static void what_runs_goes_on_through_a_pause(void **state)
     expect_offer(f);
     assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
     say(f, "downloading", 0);
+    fixture_advance_s(f, 3000);
     say(f, "fail", -4);
     fixture_advance_s(f, 5000); /* its retry waits */
     fixture_expect_silence(f);
@@ -290,6 +293,67 @@ static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **sta
     assert_int_equal(counts.by_state[DOWNLOAD_OFFERED], DEVICES);
 }
 
+static void what_failed_during_a_pause_is_tried_soon_after_it(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment d;
+    assert_int_equal(deploy(f, (struct deploy_order){.retries = 0}, &d), FERRY_OK);
+    expect_offer(f);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    fixture_advance_s(f, 3000);
+    say(f, "fail", -4);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED); /* nothing waits any more */
+    assert_int_equal(deploy(f, (struct deploy_order){.retries = 0}, &d), FERRY_OK);
+    expect_offer(f);
+    fixture_add_device(f, "D2"); /* whose task keeps the deployment open */
+    assert_int_equal(deploy(f, (struct deploy_order){.all = true, .rate_per_min = 1}, &d), FERRY_OK);
+    say(f, "done", 0);
+    expect_offer(f);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    fixture_advance_s(f, 3000);
+    say(f, "fail", -4);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RETRY, &d), FERRY_OK);
+    fixture_expect_silence(f);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_PAUSED);
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_OK);
+    fixture_turn(f);
+    fixture_advance_s(f, 1);
+    expect_offer(f); /* at once, not after the pause again */
+}
+
+static void a_deployment_paused_while_it_is_made_ends_at_its_end(void **state)
+{
+    enum { DEVICES = 1200 };
+    struct fixture *f = *state;
+    struct deployment d;
+    struct answer a;
+    char name[16];
+    for (unsigned i = 2; i <= DEVICES; i++) {
+        (void)snprintf(name, sizeof name, "D%u", i);
+        fixture_add_device(f, name);
+    }
+    uint64_t now_ms = engine_now_ms(f->engine);
+    struct command make = {.kind = CMD_DEPLOY,
+                           .deploy = {.product = "P", .resource_name = "fw", .all = true,
+                                      .start_ms = now_ms + 10000, .end_ms = now_ms + 90000}};
+    assert_int_equal(fixture_command(f, &make), FERRY_OK);
+    d = make.deployment;
+    assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    for (unsigned i = 0; i < 8; i++)
+        fixture_turn(f);
+    fixture_advance_s(f, 89);
+    fixture_expect_silence(f);
+    fixture_advance_s(f, 1);
+    for (unsigned i = 0; i < 8; i++)
+        fixture_turn(f);
+    assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
+    struct download_counts counts;
+    assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d.id, &counts), FERRY_OK);
+    assert_int_equal(counts.by_state[DOWNLOAD_TIMED_OUT], DEVICES);
+    while (fixture_hear(f, &a))
+        assert_int_not_equal(a.msg.type, FERRY_MSG_DOWNLOAD);
+}
+
 static uint64_t count_of(struct fixture *f, const struct deployment *d, download_state state)
 {
     struct download_counts counts;
@@ -358,6 +422,8 @@ int main(void)
         PLATFORM_TEST(what_runs_goes_on_through_a_pause),
         PLATFORM_TEST(a_paused_deployment_ends_at_its_end_and_can_be_cancelled),
         PLATFORM_TEST(a_large_deployment_is_resumed_in_steps_and_keeps_its_pace),
+        PLATFORM_TEST(what_failed_during_a_pause_is_tried_soon_after_it),
+        PLATFORM_TEST(a_deployment_paused_while_it_is_made_ends_at_its_end),
         PLATFORM_TEST(a_large_deployment_is_cancelled_in_steps_and_offers_nothing_meanwhile),
         PLATFORM_TEST(an_order_that_cannot_be_kept_is_refused),
     };

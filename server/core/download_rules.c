@@ -86,6 +86,14 @@ static void queue_again(struct download_task *after, const struct deployment *d,
     after->deadline_ms = deadline_ms(d, release_ms);
 }
 
+/* From when on the pause before the next try counts: while a deployment is paused, time stands still for it. */
+static uint64_t retry_base_ms(const struct download_task *task, const struct deployment *d, uint64_t now_ms)
+{
+    struct download_task waiting = *task;
+    waiting.state = DOWNLOAD_QUEUED;
+    return download_is_held(&waiting, d) ? d->paused_ms : now_ms;
+}
+
 /* A failure is no end yet when the deployment says so and there is time. The result stays: it says why. */
 static bool try_again(struct download_task *after, const struct download_event *event, uint64_t now_ms,
                       const struct push_pace *pace)
@@ -94,7 +102,8 @@ static bool try_again(struct download_task *after, const struct download_event *
     if ((after->state != DOWNLOAD_FAILED && after->state != DOWNLOAD_TIMED_OUT) || d == NULL ||
         d->state == DEPLOYMENT_CANCELLED || after->retries >= d->retries)
         return false;
-    uint64_t release_ms = now_ms + pause_ms(pace->retry_first_s, pace->retry_max_s, after->retries + 1);
+    uint64_t release_ms = retry_base_ms(after, d, now_ms) +
+                          pause_ms(pace->retry_first_s, pace->retry_max_s, after->retries + 1);
     if (d->end_ms != 0 && release_ms >= d->end_ms)
         return false;
     after->retries++;
@@ -120,7 +129,7 @@ static void resume(struct download_task *after, const struct deployment *d, uint
 
 static void start_again(struct download_task *after, const struct deployment *d, uint64_t now_ms)
 {
-    queue_again(after, d, now_ms);
+    queue_again(after, d, retry_base_ms(after, d, now_ms));
     after->retries = 0;
     set_result(after, FERRY_RESULT_OK, "");
 }

@@ -173,7 +173,7 @@ static void a_failure_is_tried_again_as_often_as_the_deployment_says(void **stat
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct deployment d = {.state = rows[i].deployment, .timeout_s = 100, .retries = 3,
+        struct deployment d = {.state = rows[i].deployment, .timeout_s = 100, .retries = 3, .paused_ms = NOW,
                                .end_ms = rows[i].left_s == 0 ? 0 : NOW + 1000u * rows[i].left_s};
         struct download_task t = task_in(rows[i].from), after;
         struct download_event event = {.kind = rows[i].kind, .result_code = rows[i].code, .result_msg = "no",

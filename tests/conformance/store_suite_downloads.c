@@ -52,7 +52,7 @@ static void expanding_gives_the_oldest_unfinished_ones(void **state)
     for (unsigned i = 0; i < 12; i++) {
         struct deployment d = deployment_of(10 + (i * 5) % 12, "p", 1);
 
-        d.state = (deployment_state)(1 + i % 3);
+        d.state = i == 9 ? DEPLOYMENT_PAUSED : (deployment_state)(1 + i % 3);
         d.expand_done = i % 2 == 0;
         ok(DO(f, deployment_put, &d));
     }

@@ -1,10 +1,11 @@
 """Deployments in time: tried again by themselves, begun and ended when the order says, also over a sudden death."""
 import datetime
+import subprocess
 import time
 
 import pytest
 
-from ferry import PATIENCE, ApiError, VendorDevice, wait_for
+from ferry import PATIENCE, ApiError, VendorDevice, program, wait_for
 from test_ferryctl import USAGE, Ctl
 
 RETRIES = ("--deploy-retry-first", "1s", "--deploy-retry-max", "2s")
@@ -125,10 +126,15 @@ def test_a_paused_deployment_goes_on_when_it_is_told_to_also_over_a_sudden_death
             own_platform.api.deployment_pause(order["id"])
         assert refused.value.status == 409
         assert own_platform.api.download_task(order["id"], waiting.device)["state"] == "queued"
+        watch = subprocess.Popen([str(program("ferryctl")), "--data", str(own_platform.data), "deployment", "watch", order["id"]],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        time.sleep(1)
+        assert watch.poll() is None, "a pause is no end"
         assert ctl.row("deployment", "resume", order["id"])["state"] == "active"
         second.wait("download", 8 * PATIENCE)
         assert second.download_verdict("fw")["result_code"] == 0
     assert state_of(own_platform, order) == "finished"
+    assert watch.wait(10 * PATIENCE) == 0 and watch.communicate()[0]
     actions = [record["action"] for record in own_platform.api.list("/audit")]
     assert "deployment.pause" in actions and "deployment.resume" in actions
 

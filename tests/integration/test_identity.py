@@ -73,13 +73,14 @@ def make_it_old(platform, secrets):
                        (base64.b64decode(secret), product, device))
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
-        for index in ("device_old_secret", "deployment_sweeping"):
+        for index in ("device_old_secret", "deployment_sweeping", "deployment_expanding"):
             db.execute(f"DROP INDEX {index}")
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard"), "product": ("secret",),
                                "deployment": ("retries", "start_ms", "end_ms", "paused_ms", "shift_ms", "sweeping", "sweep_cursor"),
                                "download": ("retries",)}.items():
             for column in columns:
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        db.execute("CREATE INDEX deployment_expanding ON deployment (id) WHERE state = 1 AND expand_done = 0")
         db.execute("PRAGMA user_version = 3")
     db.close()
     (platform.data / "secrets.key").unlink()

@@ -35,7 +35,7 @@ static bool deployment_is_expanding(const void *data)
 {
     const struct deployment *d = data;
 
-    return d->state == DEPLOYMENT_ACTIVE && !d->expand_done;
+    return (d->state == DEPLOYMENT_ACTIVE || d->state == DEPLOYMENT_PAUSED) && !d->expand_done;
 }
 
 static bool deployment_is_swept(const void *data)

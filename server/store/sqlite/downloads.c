@@ -139,11 +139,11 @@ ferry_err sq_download_due(struct store_conn *c, uint64_t now_ms, struct download
 /* The statement with the narrowest index that the filter allows. */
 static statement list_for(const struct download_filter *f)
 {
+    if (f->product != NULL && f->device != NULL) /* few, whatever else is asked for */
+        return STMT_DOWNLOAD_LIST_DEVICE;
     if (f->deployment != NULL)
         return f->state != 0 ? STMT_DOWNLOAD_LIST_STATE : STMT_DOWNLOAD_LIST_DEPLOYMENT;
-    if (f->product != NULL)
-        return f->device != NULL ? STMT_DOWNLOAD_LIST_DEVICE : STMT_DOWNLOAD_LIST_PRODUCT;
-    return STMT_DOWNLOAD_LIST;
+    return f->product != NULL ? STMT_DOWNLOAD_LIST_PRODUCT : STMT_DOWNLOAD_LIST;
 }
 
 ferry_err sq_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,

@@ -171,6 +171,8 @@ const char *const sq_schema_steps[] = {
     "ALTER TABLE deployment ADD COLUMN sweeping INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE deployment ADD COLUMN sweep_cursor TEXT NOT NULL DEFAULT '';"
     "CREATE INDEX deployment_sweeping ON deployment (id) WHERE sweeping = 1;"
+    "DROP INDEX deployment_expanding;"
+    "CREATE INDEX deployment_expanding ON deployment (id) WHERE expand_done = 0 AND state IN (1, 4);"
     "ALTER TABLE download ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);

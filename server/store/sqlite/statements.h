@@ -137,7 +137,7 @@
     BOTH_WAYS(X, DEPLOYMENT_LIST_PRODUCT, DEPLOYMENT_FROM("INDEXED BY deployment_by_product")     \
               " WHERE d.product = ?4 AND d.id > ?1 AND d.id < ?2 AND (?8 = 0 OR d.state = ?8)", "d.id") \
     X(DEPLOYMENT_EXPANDING, DEPLOYMENT_FROM("INDEXED BY deployment_expanding")                    \
-                            " WHERE d.state = 1 AND d.expand_done = 0 ORDER BY d.id LIMIT ?")     \
+                            " WHERE d.expand_done = 0 AND d.state IN (1, 4) ORDER BY d.id LIMIT ?") \
     X(DEPLOYMENT_SWEEPING, DEPLOYMENT_FROM("INDEXED BY deployment_sweeping")                      \
                            " WHERE d.sweeping = 1 ORDER BY d.id LIMIT ?")                         \
     X(DEPLOYMENT_COUNTS, "SELECT state, count(*) FROM download INDEXED BY download_by_state"      \

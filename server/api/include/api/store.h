@@ -189,7 +189,7 @@ struct store_ops {
     ferry_err (*deployment_get)(struct store_conn *c, const ferry_id *id, struct deployment *ret);
     ferry_err (*deployment_list)(struct store_conn *c, const struct deployment_filter *f,
                                  const struct store_page *page, struct deployment *out, size_t *ret_count);
-    /** Active deployments whose expand_done is false, oldest first. */
+    /** Active or paused deployments whose expand_done is false, oldest first. */
     ferry_err (*deployment_expanding)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
     /** Deployments whose sweeping is true, oldest first. */
     ferry_err (*deployment_sweeping)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
