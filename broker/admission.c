@@ -1,9 +1,9 @@
 #include "admission.h"
 
 #include "base/alloc.h"
+#include "base/network.h"
 #include "base/rate.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,20 +11,11 @@
 enum {
     KEYS = 1 << 14, /* devices and addresses whose rate is remembered */
     SLOTS = 1 << 12, /* heads of lists of addresses with connections */
-    NETWORK_SIZE = 16,
-    V4_IN_V6_AT = 12,
-    V6_NETWORK_BYTES = 8,
-};
-
-/* What counts of an address: IPv4 whole, of IPv6 the first 64 bits, the rest is its owner's choice. */
-struct network {
-    uint8_t bytes[NETWORK_SIZE];
-    size_t len; /* 0: none */
 };
 
 struct crowd {
     struct crowd *next;
-    struct network network;
+    struct ferry_network network;
     uint32_t connections;
 };
 
@@ -66,29 +57,11 @@ void admission_free(struct admission *a)
     free(a);
 }
 
-static struct network network_of(const char *address)
-{
-    struct network n = {.len = 0};
-    struct in6_addr v6;
-
-    if (address == NULL)
-        return n;
-    if (inet_pton(AF_INET, address, n.bytes) == 1) {
-        n.len = sizeof(struct in_addr);
-    } else if (inet_pton(AF_INET6, address, &v6) == 1) {
-        bool mapped = IN6_IS_ADDR_V4MAPPED(&v6);
-
-        n.len = mapped ? sizeof(struct in_addr) : V6_NETWORK_BYTES;
-        memcpy(n.bytes, v6.s6_addr + (mapped ? V4_IN_V6_AT : 0), n.len);
-    }
-    return n;
-}
-
 bool admission_address(struct admission *a, const char *address, uint64_t now_ms)
 {
-    struct network n = network_of(address);
+    struct ferry_network n = ferry_network_of_text(address);
 
-    return n.len == 0 || ferry_rate_take(a->addresses, n.bytes, n.len, now_ms);
+    return ferry_network_take(a->addresses, &n, now_ms);
 }
 
 bool admission_device(struct admission *a, const struct device_key *device, uint64_t now_ms)
@@ -101,7 +74,7 @@ bool admission_device(struct admission *a, const struct device_key *device, uint
 
 /* --- connections at a time ------------------------------------------------------------------------------- */
 
-static struct crowd **find(struct admission *a, const struct network *n)
+static struct crowd **find(struct admission *a, const struct ferry_network *n)
 {
     uint32_t h = 2166136261u;
     struct crowd **at;
@@ -109,14 +82,14 @@ static struct crowd **find(struct admission *a, const struct network *n)
     for (size_t i = 0; i < n->len; i++)
         h = (h ^ n->bytes[i]) * 16777619u;
     at = &a->crowds[(h ^ h >> 16) % SLOTS];
-    while (*at != NULL && ((*at)->network.len != n->len || memcmp((*at)->network.bytes, n->bytes, n->len) != 0))
+    while (*at != NULL && !ferry_network_equal(&(*at)->network, n))
         at = &(*at)->next;
     return at;
 }
 
 bool admission_enter(struct admission *a, const char *address)
 {
-    struct network n = network_of(address);
+    struct ferry_network n = ferry_network_of_text(address);
     struct crowd **at;
 
     if (n.len == 0 || a->limits.address_connections_max == 0)
@@ -132,7 +105,7 @@ bool admission_enter(struct admission *a, const char *address)
 
 void admission_leave(struct admission *a, const char *address)
 {
-    struct network n = network_of(address);
+    struct ferry_network n = ferry_network_of_text(address);
     struct crowd **at = n.len != 0 && a->limits.address_connections_max != 0 ? find(a, &n) : NULL;
     struct crowd *crowd = at != NULL ? *at : NULL;
 

@@ -4,10 +4,10 @@
 #include "api_form.h"
 #include "api_readers.h"
 #include "api_routes.h"
-#include "http_address_rate.h"
 #include "api_intake.h"
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/network.h"
 #include "base/system.h"
 
 #include <stdlib.h>
@@ -273,10 +273,11 @@ static bool well_framed(struct api_request *r)
 static bool within_limits(struct api_request *r)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct ferry_network network = ferry_network_of(info != NULL ? info->client_addr : NULL);
 
     if (object_connection_is_extra(r->watched))
         api_reply_problem(r, API_BUSY, "There are too many connections. Try again when some are closed.");
-    else if (!address_rate_take(r->shared->address_rate, info != NULL ? info->client_addr : NULL, ferry_mono_ms()))
+    else if (!ferry_network_take(r->shared->address_rate, &network, ferry_mono_ms()))
         api_reply_problem(r, API_TOO_MANY, NULL);
     return !api_replied(r);
 }

@@ -1,9 +1,8 @@
 #include "object_admission.h"
 
-#include "http_address_rate.h"
-
 #include "base/alloc.h"
 #include "base/encode.h"
+#include "base/network.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -59,7 +58,8 @@ void object_admission_free(struct object_admission *admission)
 
 bool object_admission_address(struct object_admission *admission, const struct sockaddr *address, uint64_t now_ms)
 {
-    return address_rate_take(admission->addresses, address, now_ms);
+    struct ferry_network network = ferry_network_of(address);
+    return ferry_network_take(admission->addresses, &network, now_ms);
 }
 
 static void key_of_device(const struct device_key *device, char key[KEY_SIZE])
@@ -79,11 +79,10 @@ bool object_admission_device(struct object_admission *admission, const struct de
 /* No device is called so: there is no slash in it. "": none. */
 static void key_of_address(const struct sockaddr *address, char key[KEY_SIZE])
 {
-    uint8_t network[ADDRESS_NETWORK_BYTES];
-    size_t len = address_network(address, network);
+    struct ferry_network network = ferry_network_of(address);
     key[0] = '\0';
-    if (len > 0)
-        ferry_hex_encode(network, len, key);
+    if (network.len > 0)
+        ferry_hex_encode(network.bytes, network.len, key);
 }
 
 /* Names are checked at the border and registered by operators, so any spread will do. */
