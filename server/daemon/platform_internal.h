@@ -42,6 +42,7 @@ struct platform {
     struct http_tls *tls;   /* null: none does */
     char tls_subject[TLS_SUBJECT_SIZE];
     uint64_t tls_starts_s, tls_expires_s, tls_said_s; /* when it was last judged */
+    uint64_t device_crl_next_s; /* when the revocation list is out of date; 0: never */
     char device_stamp[TLS_STAMP_SIZE];
     char *broker_files[4]; /* what the broker reads: certificate, key, device CA, revocation list */
     struct address mqtt_at, objects_at, api_at; /* mqtt_at: where devices come in */

@@ -120,6 +120,17 @@ static void judge_public_url(const struct platform *p, const struct tls_pair *pa
                   pair->subject, host, host);
 }
 
+/* TLS refuses everybody whose CA has only a list that is out of date. */
+static void judge_revocations(const struct platform *p)
+{
+    char date[TLS_DATE_SIZE];
+
+    if (p->device_crl_next_s != 0 && p->device_crl_next_s <= ferry_wall_ms() / 1000)
+        ferry_log(FERRY_LOG_WARN, "tls",
+                  "the revocation list %s was to be replaced by %s: until then no device with a certificate comes in",
+                  p->tls_paths.device_crl, tls_date(p->device_crl_next_s, date));
+}
+
 static void remember(struct platform *p, const struct tls_pair *pair)
 {
     (void)snprintf(p->tls_subject, sizeof(p->tls_subject), "%s", pair->subject);
@@ -127,6 +138,7 @@ static void remember(struct platform *p, const struct tls_pair *pair)
     p->tls_expires_s = pair->expires_s;
     p->tls_said_s = ferry_wall_ms() / 1000;
     judge_dates(pair->subject, pair->starts_s, pair->expires_s);
+    judge_revocations(p);
     judge_public_url(p, pair);
 }
 
@@ -144,20 +156,14 @@ static ferry_err write_copy(const struct platform *p, const char *name, const st
     return err;
 }
 
-/* What devices are judged by, checked; *ret_stamp changes when the roots do. */
+/* What devices are judged by, checked. */
 static ferry_err read_device_files(struct platform *p, struct ferry_buf *ca, struct ferry_buf *crl,
                                    char problem[TLS_PROBLEM_SIZE])
 {
-    uint64_t next_s = 0;
-    char date[TLS_DATE_SIZE];
     ferry_err err = tls_ca_read(p->tls_paths.device_ca, ca, problem);
 
     if (err == FERRY_OK && p->tls_paths.device_crl != NULL)
-        err = tls_crl_read(p->tls_paths.device_crl, crl, &next_s, problem);
-    if (err == FERRY_OK && next_s != 0 && next_s < ferry_wall_ms() / 1000)
-        ferry_log(FERRY_LOG_WARN, "tls",
-                  "the revocation list %s was to be replaced by %s: until then no device with a certificate comes in",
-                  p->tls_paths.device_crl, tls_date(next_s, date));
+        err = tls_crl_read(p->tls_paths.device_crl, crl, &p->device_crl_next_s, problem);
     return err;
 }
 
@@ -320,10 +326,13 @@ void platform_tick(struct platform *p)
 {
     uint64_t now_s = ferry_wall_ms() / 1000;
 
-    if (p->tls_listeners == 0 || now_s < p->tls_said_s + DAY_S)
+    bool list_ended = p->tls_said_s < p->device_crl_next_s && p->device_crl_next_s <= now_s;
+
+    if (p->tls_listeners == 0 || (now_s < p->tls_said_s + DAY_S && !list_ended))
         return;
     p->tls_said_s = now_s;
     judge_dates(p->tls_subject, p->tls_starts_s, p->tls_expires_s);
+    judge_revocations(p);
 }
 
 /* --- on the network without TLS --------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "tls_command.h"
 
 #include "config.h"
+#include "tls_devices.h"
 #include "tls_store.h"
 
 #include "base/alloc.h"
@@ -13,11 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_DATA = 1000, KEY_CONFIG, KEY_NAME, KEY_DAYS, KEY_RENEW, KEY_OUT };
+enum { KEY_DATA = 1000, KEY_CONFIG, KEY_NAME, KEY_DAYS, KEY_RENEW, KEY_OUT, KEY_CRL };
 enum { HOST_SIZE = 256, OWN_NAMES = 4 /* of the machine itself */ };
 
 struct request {
-    const char *data, *config;
+    const char *data, *config, *crl;
     const char *names[TLS_NAMES_MAX];
     size_t name_count;
     unsigned days; /* 0: the default */
@@ -76,6 +77,9 @@ static error_t take(int key, char *arg, struct argp_state *state)
     case KEY_RENEW:
         request->renew = true;
         return 0;
+    case KEY_CRL:
+        request->crl = arg;
+        return 0;
     case KEY_OUT:
         request->out = arg;
         return 0;
@@ -89,25 +93,33 @@ static error_t take(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* The data folder by the same rules as ferryd itself: flag, FERRY_DATA, file, default. */
-static char *data_folder(const struct request *request)
+/* By the same rules as ferryd itself: flag, environment, file, default. */
+static ferry_err read_settings(const struct request *request, struct config *config)
 {
     char name[] = "ferryd", message[FERRY_SETTING_MESSAGE_SIZE];
-    ferry_autofree char *data = ferry_asprintf("--data=%s", request->data != NULL ? request->data : "");
-    ferry_autofree char *file = ferry_asprintf("--config=%s", request->config != NULL ? request->config : "");
-    char *argv[4] = {name};
+    const struct {
+        const char *option, *value;
+    } given[] = {{"data", request->data}, {"config", request->config}, {"device-crl", request->crl}};
+    enum { GIVEN = sizeof(given) / sizeof(given[0]) };
+    char *argv[GIVEN + 2] = {name};
     int argc = 1;
-    struct config config;
-    char *folder = NULL;
+    ferry_err err = FERRY_OK;
 
-    if (request->data != NULL)
-        argv[argc++] = data;
-    if (request->config != NULL)
-        argv[argc++] = file;
-    if (config_read(argc, argv, &config, message) != FERRY_OK)
+    for (size_t i = 0; err == FERRY_OK && i < GIVEN; i++)
+        if (given[i].value != NULL && (argv[argc++] = ferry_asprintf("--%s=%s", given[i].option, given[i].value)) == NULL)
+            err = FERRY_E_NOMEM;
+    if (err == FERRY_OK && (err = config_read(argc, argv, config, message)) != FERRY_OK)
         (void)fprintf(stderr, "ferryd: %s\n", message);
-    else
-        folder = ferry_strdup(config.data);
+    while (argc-- > 1)
+        free(argv[argc]);
+    return err;
+}
+
+static char *data_folder(const struct request *request)
+{
+    struct config config = {.data = NULL};
+    char *folder = read_settings(request, &config) == FERRY_OK ? ferry_strdup(config.data) : NULL;
+
     config_done(&config);
     return folder;
 }
@@ -236,7 +248,7 @@ static int run_device(int argc, char **argv)
         return CONFIG_EXIT_USAGE;
     wish.common_name = request.word;
     wish.days = request.days != 0 ? request.days : TLS_DEVICE_DAYS;
-    if (tls_store_device(data, request.out, base, &wish, &made_ca, problem) != FERRY_OK)
+    if (tls_devices_make(data, request.out, base, &wish, &made_ca, problem) != FERRY_OK)
         return failed(problem);
     (void)printf("made %s/%s.pem, %s/%s.key for the device\n", request.out, base, request.out, base);
     if (made_ca)
@@ -248,37 +260,47 @@ static int run_device(int argc, char **argv)
 
 static const struct argp_option revoke_options[] = {
     {.name = "data", .key = KEY_DATA, .arg = "DIR", .doc = "the data folder of ferryd, with the CA for devices in DIR/tls"},
-    {.name = "config", .key = KEY_CONFIG, .arg = "FILE", .doc = "the settings of ferryd, for the data folder"},
+    {.name = "config", .key = KEY_CONFIG, .arg = "FILE", .doc = "the settings of ferryd, for the data folder and the list"},
+    {.name = "device-crl", .key = KEY_CRL, .arg = "LIST", .doc = "the list, when ferryd is given another one with its "
+                                                                 "setting of this name [DIR/" TLS_DEVICE_CRL "]"},
     {NULL}};
 
 static const char revoke_doc[] =
     "Takes the right to come in away from certificates of devices: those made for PRODUCT/DEVICE, or the one in FILE.\v"
-    "They are put on the list DIR/" TLS_DEVICE_CRL ". A running ferryd takes it at SIGHUP: then they are refused, and who is "
+    "They are put on the list of those that are revoked, which is made when missing. A running ferryd takes it at SIGHUP: then they are refused, and who is "
     "connected with one is disconnected.";
+
+static int revoke_named(const struct config *config, const char *word)
+{
+    char problem[TLS_PROBLEM_SIZE] = "out of memory";
+    ferry_autofree char *list = config->device_crl != NULL ? ferry_strdup(config->device_crl)
+                                                           : ferry_asprintf("%s/" TLS_DEVICE_CRL, config->data);
+    size_t count = 0;
+
+    if (list == NULL || tls_devices_revoke(config->data, list, word, &count, problem) != FERRY_OK)
+        return failed(problem);
+    (void)printf("%zu certificate%s on the list %s\n"
+                 "A running ferryd takes it at: kill -HUP $(cat %s/lock)\n",
+                 count, count == 1 ? " is" : "s are", list, config->data);
+    return EXIT_SUCCESS;
+}
 
 static int run_revoke(int argc, char **argv)
 {
     static const struct argp argp = {
         .options = revoke_options, .parser = take, .args_doc = "PRODUCT/DEVICE|FILE", .doc = revoke_doc};
     struct request request = {.takes_word = true};
-    char problem[TLS_PROBLEM_SIZE];
-    ferry_autofree char *data = NULL;
-    size_t count = 0;
+    struct config config = {.data = NULL};
+    int status;
 
     (void)argp_parse(&argp, argc, argv, 0, NULL, &request);
     if (request.word == NULL) {
         (void)fprintf(stderr, "ferryd: say whose certificates: ferryd tls revoke PRODUCT/DEVICE, or a certificate's file\n");
         return CONFIG_EXIT_USAGE;
     }
-    data = data_folder(&request);
-    if (data == NULL)
-        return CONFIG_EXIT_USAGE;
-    if (tls_store_revoke(data, request.word, &count, problem) != FERRY_OK)
-        return failed(problem);
-    (void)printf("%zu certificate%s on the list %s/" TLS_DEVICE_CRL "\n"
-                 "A running ferryd takes it at: kill -HUP $(cat %s/lock)\n",
-                 count, count == 1 ? " is" : "s are", data, data);
-    return EXIT_SUCCESS;
+    status = read_settings(&request, &config) == FERRY_OK ? revoke_named(&config, request.word) : CONFIG_EXIT_USAGE;
+    config_done(&config);
+    return status;
 }
 
 /* --- the word behind tls ---------------------------------------------------------------------------------- */

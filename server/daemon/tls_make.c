@@ -1,5 +1,7 @@
 #include "tls_make.h"
 
+#include "tls_x509.h"
+
 #include "base/alloc.h"
 #include "base/cleanup.h"
 
@@ -14,11 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-FERRY_DEFINE_CLEANUP(BIO *, BIO_free)
 FERRY_DEFINE_CLEANUP(BIGNUM *, BN_free)
-FERRY_DEFINE_CLEANUP(X509 *, X509_free)
 FERRY_DEFINE_CLEANUP(X509_EXTENSION *, X509_EXTENSION_free)
-FERRY_DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
 FERRY_DEFINE_CLEANUP(GENERAL_NAMES *, GENERAL_NAMES_free)
 
 enum {
@@ -185,34 +184,11 @@ static ferry_err sign(X509 *ca, EVP_PKEY *ca_key, const struct tls_wish *wish, s
     return write_pem(cert, key, ret_cert, ret_key);
 }
 
-static X509 *read_cert(const char *pem)
-{
-    ferry_cleanup(BIO_free) BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    return bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-}
-
-static int no_pass_phrase(char *out, int size, int writing, void *arg)
-{
-    (void)out;
-    (void)size;
-    (void)writing;
-    (void)arg;
-    return -1;
-}
-
-static EVP_PKEY *read_key(const char *pem)
-{
-    ferry_cleanup(BIO_free) BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    return bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL) : NULL;
-}
-
 ferry_err tls_make_signed(const char *ca_cert_pem, const char *ca_key_pem, const struct tls_wish *wish,
                           struct ferry_buf *ret_cert, struct ferry_buf *ret_key)
 {
-    ferry_cleanup(X509_free) X509 *ca = read_cert(ca_cert_pem);
-    ferry_cleanup(EVP_PKEY_free) EVP_PKEY *ca_key = read_key(ca_key_pem);
+    ferry_cleanup(X509_free) X509 *ca = tls_x509_cert(ca_cert_pem);
+    ferry_cleanup(EVP_PKEY_free) EVP_PKEY *ca_key = tls_x509_key(ca_key_pem, NULL);
 
     if (ca == NULL || ca_key == NULL || X509_check_private_key(ca, ca_key) != 1) {
         ERR_clear_error();
@@ -240,7 +216,7 @@ static char *text_of(const GENERAL_NAME *name)
 
 ferry_err tls_names_of(const char *cert_pem, char *ret_names[TLS_NAMES_MAX], size_t *ret_count)
 {
-    ferry_cleanup(X509_free) X509 *cert = read_cert(cert_pem);
+    ferry_cleanup(X509_free) X509 *cert = tls_x509_cert(cert_pem);
     ferry_cleanup(GENERAL_NAMES_free) GENERAL_NAMES *names =
         cert != NULL ? X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL) : NULL;
 

@@ -1,5 +1,7 @@
 #include "tls_pem.h"
 
+#include "tls_x509.h"
+
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/system.h"
@@ -13,11 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-
-FERRY_DEFINE_CLEANUP(BIO *, BIO_free)
-FERRY_DEFINE_CLEANUP(X509 *, X509_free)
-FERRY_DEFINE_CLEANUP(X509_CRL *, X509_CRL_free)
-FERRY_DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
 
 __attribute__((format(printf, 3, 4))) static ferry_err fail(ferry_err err, char problem[TLS_PROBLEM_SIZE],
                                                             const char *format, ...)
@@ -43,13 +40,6 @@ static ferry_err read_file(const char *what, const char *path, struct ferry_buf 
 static BIO *bio_of(const char *pem)
 {
     return BIO_new_mem_buf(pem, -1);
-}
-
-static X509 *first_cert(const char *pem)
-{
-    ferry_cleanup(BIO_free) BIO *bio = bio_of(pem);
-
-    return bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
 }
 
 /* True when what ended the reading of one PEM block after the other was the end of the file. */
@@ -83,24 +73,13 @@ static uint64_t unix_of(const ASN1_TIME *time)
 
 /* --- a pair ----------------------------------------------------------------------------------------------- */
 
-static int no_pass_phrase(char *out, int size, int writing, void *asked)
-{
-    (void)out;
-    (void)size;
-    (void)writing;
-    *(bool *)asked = true;
-    return -1;
-}
-
 static ferry_err check_key(const struct tls_pair *pair, const X509 *cert, const char *cert_path, const char *key_path,
                            char problem[TLS_PROBLEM_SIZE])
 {
-    ferry_cleanup(BIO_free) BIO *bio = bio_of(pair->key.data);
-    bool asked = false;
-    ferry_cleanup(EVP_PKEY_free) EVP_PKEY *key =
-        bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, &asked) : NULL;
+    bool locked = false;
+    ferry_cleanup(EVP_PKEY_free) EVP_PKEY *key = tls_x509_key(pair->key.data, &locked);
 
-    if (asked)
+    if (locked)
         return fail(FERRY_E_FORMAT, problem,
                     "the key %s has a pass phrase, which nobody could type at a start: openssl pkey -in %s -out FILE "
                     "writes it without",
@@ -141,7 +120,7 @@ static void describe(X509 *cert, struct tls_pair *pair)
 static ferry_err judge(struct tls_pair *pair, const char *cert_path, const char *key_path,
                        char problem[TLS_PROBLEM_SIZE])
 {
-    ferry_cleanup(X509_free) X509 *cert = first_cert(pair->cert.data);
+    ferry_cleanup(X509_free) X509 *cert = tls_x509_cert(pair->cert.data);
 
     if (cert == NULL || count_certs(pair->cert.data) == 0)
         return fail(FERRY_E_FORMAT, problem, "the file %s holds no certificate in PEM form, or a damaged one", cert_path);
@@ -179,7 +158,7 @@ void tls_pair_done(struct tls_pair *pair)
 
 bool tls_cert_is_for(const char *cert_pem, const char *host)
 {
-    ferry_cleanup(X509_free) X509 *cert = first_cert(cert_pem);
+    ferry_cleanup(X509_free) X509 *cert = tls_x509_cert(cert_pem);
 
     return cert != NULL && (X509_check_host(cert, host, 0, 0, NULL) == 1 || X509_check_ip_asc(cert, host, 0) == 1);
 }

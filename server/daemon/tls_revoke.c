@@ -1,5 +1,7 @@
 #include "tls_revoke.h"
 
+#include "tls_x509.h"
+
 #include "base/cleanup.h"
 
 #include <openssl/bn.h>
@@ -10,40 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 
-FERRY_DEFINE_CLEANUP(BIO *, BIO_free)
 FERRY_DEFINE_CLEANUP(BIGNUM *, BN_free)
-FERRY_DEFINE_CLEANUP(X509 *, X509_free)
-FERRY_DEFINE_CLEANUP(X509_CRL *, X509_CRL_free)
-FERRY_DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
 FERRY_DEFINE_CLEANUP(ASN1_INTEGER *, ASN1_INTEGER_free)
 FERRY_DEFINE_CLEANUP(ASN1_TIME *, ASN1_TIME_free)
 
-static X509 *read_cert(const char *pem)
-{
-    ferry_cleanup(BIO_free) BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    return bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-}
-
-static EVP_PKEY *read_key(const char *pem)
-{
-    static char none[] = ""; /* no pass phrase, and nobody is asked for one */
-    ferry_cleanup(BIO_free) BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    return bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, NULL, none) : NULL;
-}
-
-static X509_CRL *read_list(const char *pem)
-{
-    ferry_cleanup(BIO_free) BIO *bio = BIO_new_mem_buf(pem, -1);
-
-    return bio != NULL ? PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL) : NULL;
-}
-
 ferry_err tls_serial_of(const char *ca_cert_pem, const char *cert_pem, char ret_serial[TLS_SERIAL_HEX_SIZE])
 {
-    ferry_cleanup(X509_free) X509 *ca = read_cert(ca_cert_pem);
-    ferry_cleanup(X509_free) X509 *cert = read_cert(cert_pem);
+    ferry_cleanup(X509_free) X509 *ca = tls_x509_cert(ca_cert_pem);
+    ferry_cleanup(X509_free) X509 *cert = tls_x509_cert(cert_pem);
     ferry_cleanup(BN_free) BIGNUM *number =
         cert != NULL ? ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL) : NULL;
     char *hex = number != NULL ? BN_bn2hex(number) : NULL;
@@ -160,9 +136,9 @@ static ferry_err make_list(X509 *ca, EVP_PKEY *key, X509_CRL *old, const char *c
 ferry_err tls_revoke(const char *ca_cert_pem, const char *ca_key_pem, const char *old_list_pem,
                      const char *const *serials, size_t count, struct ferry_buf *ret_list)
 {
-    ferry_cleanup(X509_free) X509 *ca = read_cert(ca_cert_pem);
-    ferry_cleanup(EVP_PKEY_free) EVP_PKEY *key = read_key(ca_key_pem);
-    ferry_cleanup(X509_CRL_free) X509_CRL *old = old_list_pem != NULL ? read_list(old_list_pem) : NULL;
+    ferry_cleanup(X509_free) X509 *ca = tls_x509_cert(ca_cert_pem);
+    ferry_cleanup(EVP_PKEY_free) EVP_PKEY *key = tls_x509_key(ca_key_pem, NULL);
+    ferry_cleanup(X509_CRL_free) X509_CRL *old = old_list_pem != NULL ? tls_x509_crl(old_list_pem) : NULL;
     bool fit = ca != NULL && key != NULL && X509_check_private_key(ca, key) == 1 &&
                (old_list_pem == NULL ||
                 (old != NULL && X509_NAME_cmp(X509_CRL_get_issuer(old), X509_get_subject_name(ca)) == 0));

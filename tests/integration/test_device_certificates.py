@@ -38,7 +38,7 @@ def test_the_listener_for_certificates_takes_only_those_of_the_device_ca(make_pl
     assert b"alert" in device_handshake(platform)
 
 
-def revoke(platform, folder, *certs):
+def revoke(platform, folder, *certs, good_for=("-crldays", "30")):
     """Writes tls/device-crl.pem as the device CA: with openssl, as an operator would."""
     (folder / "index.txt").touch()
     if not (folder / "crlnumber").exists():
@@ -49,7 +49,7 @@ def revoke(platform, folder, *certs):
     ca = ["ca", "-config", folder / "crl.ini", "-cert", tls / "device-ca.pem", "-keyfile", tls / "device-ca.key"]
     for cert in certs:
         openssl(*ca, "-revoke", cert)
-    openssl(*ca, "-gencrl", "-out", tls / "device-crl.pem")
+    openssl(*ca, "-gencrl", *good_for, "-out", tls / "device-crl.pem")
 
 
 def test_a_revoked_certificate_is_refused_from_the_reload_on(make_platform, tmp_path):
@@ -68,6 +68,17 @@ def test_a_revoked_certificate_is_refused_from_the_reload_on(make_platform, tmp_
     (platform.data / "tls/device-crl.pem").write_text("garbage")
     assert "no revocation list" in platform.reload()
     assert b"alert certificate revoked" in device_handshake(platform, *bad)
+
+
+def test_a_list_that_goes_out_of_date_is_told_of_when_it_does(make_platform, tmp_path):
+    platform = make_platform(tls=True, start=False)
+    platform.tls_command("init")
+    platform.tls_command("device", "p/good", "--out", tmp_path)
+    revoke(platform, tmp_path, good_for=("-crlsec", "8"))
+    platform.start()
+    assert "was to be replaced by" not in platform.log()
+    wait_for(lambda: "was to be replaced by" in platform.log(), 30, "the warning")
+    assert platform.log().count("was to be replaced by") == 1
 
 
 class CertClient:
@@ -188,6 +199,22 @@ def test_a_revocation_keeps_what_was_on_the_list_and_openssl_believes_it(tmp_pat
                    tmp_path / f"p-{name}.pem")
         assert ("certificate revoked" in done.stderr + done.stdout) == (name in revoked)
         assert (done.returncode != 0) == (name in revoked)
+
+
+def test_a_list_of_another_place_is_the_one_that_is_written(make_platform, tmp_path):
+    platform = make_platform(tls=True, start=False)
+    platform.tls_command("init")
+    platform.tls_command("device", "p/bad", "--out", tmp_path)
+    elsewhere, settings = tmp_path / "lists.pem", tmp_path / "ferryd.ini"
+    settings.write_text(f"device-crl = {elsewhere}\n")
+    for named in (["--device-crl", elsewhere], ["--config", settings]):
+        said = platform.tls_command("revoke", "p/bad", *named)
+        assert f"1 certificate is on the list {elsewhere}" in said
+        assert not (platform.data / "tls/device-crl.pem").exists()
+    platform.args += ["--device-crl", str(elsewhere)]
+    platform.start()
+    bad = ["-cert", tmp_path / "p-bad.pem", "-key", tmp_path / "p-bad.key"]
+    assert b"alert certificate revoked" in device_handshake(platform, *bad)
 
 
 def test_the_longest_device_name_fits_into_a_certificate(tmp_path):
