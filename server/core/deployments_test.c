@@ -12,20 +12,9 @@
 
 static int open_platform(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    fixture_open(f);
-    fixture_add_device(f, "D1");
-    fixture_add_resource(f, "fw");
-    *state = f;
-    return 0;
-}
-
-static int close_platform(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
+    int done = fixture_setup(state);
+    fixture_add_resource(*state, "fw");
+    return done;
 }
 
 static ferry_err deploy(struct fixture *f, struct deploy_order order, struct deployment *ret_deployment)
@@ -257,15 +246,10 @@ static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **sta
     struct fixture *f = *state;
     struct deployment d;
     struct answer a;
-    char name[16];
     unsigned offered = 0;
-    for (unsigned i = 2; i <= DEVICES; i++) {
-        (void)snprintf(name, sizeof name, "D%u", i);
-        fixture_add_device(f, name);
-    }
+    fixture_add_devices(f, 2, DEVICES);
     assert_int_equal(deploy(f, (struct deploy_order){.all = true, .rate_per_min = 60}, &d), FERRY_OK);
-    for (unsigned i = 0; i < 5; i++)
-        fixture_turn(f);
+    fixture_turns(f, 5);
     fixture_advance_s(f, 99);
     while (fixture_hear(f, &a))
         offered += a.msg.type == FERRY_MSG_DOWNLOAD;
@@ -280,15 +264,13 @@ static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **sta
     assert_true(offered >= 100);
     assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_OK);
     fixture_crash(f); /* between two steps */
-    for (unsigned i = 0; i < 5; i++)
-        fixture_turn(f);
+    fixture_turns(f, 5);
     fixture_advance_s(f, 50);
     fixture_turn(f);
     assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d.id, &counts), FERRY_OK);
     assert_in_range(counts.by_state[DOWNLOAD_OFFERED], 149, 151);
     fixture_advance_s(f, 500);
-    for (unsigned i = 0; i < 5; i++)
-        fixture_turn(f);
+    fixture_turns(f, 5);
     assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d.id, &counts), FERRY_OK);
     assert_int_equal(counts.by_state[DOWNLOAD_OFFERED], DEVICES);
 }
@@ -327,11 +309,7 @@ static void a_deployment_paused_while_it_is_made_ends_at_its_end(void **state)
     struct fixture *f = *state;
     struct deployment d;
     struct answer a;
-    char name[16];
-    for (unsigned i = 2; i <= DEVICES; i++) {
-        (void)snprintf(name, sizeof name, "D%u", i);
-        fixture_add_device(f, name);
-    }
+    fixture_add_devices(f, 2, DEVICES);
     uint64_t now_ms = engine_now_ms(f->engine);
     struct command make = {.kind = CMD_DEPLOY,
                            .deploy = {.product = "P", .resource_name = "fw", .all = true,
@@ -339,13 +317,11 @@ static void a_deployment_paused_while_it_is_made_ends_at_its_end(void **state)
     assert_int_equal(fixture_command(f, &make), FERRY_OK);
     d = make.deployment;
     assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
-    for (unsigned i = 0; i < 8; i++)
-        fixture_turn(f);
+    fixture_turns(f, 8);
     fixture_advance_s(f, 89);
     fixture_expect_silence(f);
     fixture_advance_s(f, 1);
-    for (unsigned i = 0; i < 8; i++)
-        fixture_turn(f);
+    fixture_turns(f, 8);
     assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
     struct download_counts counts;
     assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d.id, &counts), FERRY_OK);
@@ -367,14 +343,9 @@ static void a_large_deployment_is_cancelled_in_steps_and_offers_nothing_meanwhil
     struct fixture *f = *state;
     struct deployment d;
     struct answer a;
-    char name[16];
-    for (unsigned i = 2; i <= DEVICES; i++) {
-        (void)snprintf(name, sizeof name, "D%u", i);
-        fixture_add_device(f, name);
-    }
+    fixture_add_devices(f, 2, DEVICES);
     assert_int_equal(deploy(f, (struct deploy_order){.all = true, .rate_per_min = 60}, &d), FERRY_OK);
-    for (unsigned i = 0; i < 8; i++)
-        fixture_turn(f);
+    fixture_turns(f, 8);
     assert_int_equal(count_of(f, &d, DOWNLOAD_QUEUED), DEVICES - 1);
     while (fixture_hear(f, &a))
         continue;
@@ -386,8 +357,7 @@ static void a_large_deployment_is_cancelled_in_steps_and_offers_nothing_meanwhil
     fixture_say(f, "D1500", "{\"type\":\"get_download_task\"}");
     fixture_expect_silence(f);
     fixture_crash(f); /* between two steps */
-    for (unsigned i = 0; i < 8; i++)
-        fixture_turn(f);
+    fixture_turns(f, 8);
     assert_int_equal(count_of(f, &d, DOWNLOAD_CANCELLED), DEVICES);
     assert_int_equal(state_of(f, &d), DEPLOYMENT_CANCELLED);
     fixture_expect_silence(f);
@@ -408,7 +378,7 @@ static void an_order_that_cannot_be_kept_is_refused(void **state)
     expect_offer(f);
 }
 
-#define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, open_platform, close_platform)
+#define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, open_platform, fixture_teardown)
 
 int main(void)
 {

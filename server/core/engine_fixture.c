@@ -54,6 +54,23 @@ void fixture_close(struct fixture *f)
     clock_manual_free(f->parts.clock);
 }
 
+int fixture_setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    fixture_open(f);
+    fixture_add_device(f, "D1");
+    *state = f;
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
 void fixture_crash(struct fixture *f)
 {
     close_bus_and_engine(f);
@@ -64,6 +81,12 @@ void fixture_turn(struct fixture *f)
 {
     uint64_t again_ms = 0;
     engine_turn(f->engine, &again_ms);
+}
+
+void fixture_turns(struct fixture *f, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        fixture_turn(f);
 }
 
 void fixture_advance_s(struct fixture *f, uint64_t seconds)
@@ -111,6 +134,15 @@ void fixture_expect_silence(struct fixture *f)
         fail_msg("unexpected message of type %s to %s", ferry_msg_type_name(a.msg.type), a.topic);
 }
 
+int fixture_result(struct fixture *f, const char *device, const char *json)
+{
+    struct answer a;
+    fixture_say(f, device, json);
+    assert_true(fixture_hear(f, &a));
+    assert_true(a.msg.has & FERRY_HAS_RESULT_CODE);
+    return a.msg.result_code;
+}
+
 static void note_done(struct command *cmd, void *arg)
 {
     (void)cmd;
@@ -138,6 +170,15 @@ void fixture_add_device(struct fixture *f, const char *name)
     struct command device = {.kind = CMD_DEVICE_ADD, .device = {.secret = {.len = 6, .bytes = "secret"}}};
     assert_true(device_key_make("P", name, &device.device.key));
     assert_int_equal(fixture_command(f, &device), FERRY_OK);
+}
+
+void fixture_add_devices(struct fixture *f, unsigned first, unsigned last)
+{
+    char name[16];
+    for (unsigned i = first; i <= last; i++) {
+        (void)snprintf(name, sizeof name, "D%u", i);
+        fixture_add_device(f, name);
+    }
 }
 
 void fixture_put_hello(struct fixture *f, const ferry_id *key)

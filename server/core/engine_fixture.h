@@ -23,6 +23,12 @@ struct fixture {
     struct store_conn *reader;
 };
 
+/* What a device says: an upload of "hello", and how one of its transfers is doing. */
+#define FIXTURE_CREATE_HELLO "{\"type\":\"create_upload_task\",\"size\":5,\"name\":\"a.txt\",\"md5sum\":\"" FIXTURE_MD5 "\"}"
+#define FIXTURE_REPORT(direction, name, state)                                                            \
+    "{\"type\":\"report_" direction "_progress\",\"name\":\"" name "\",\"progress\":{\"state\":\"" state           \
+    "\",\"percent\":1,\"result_code\":0,\"result_msg\":\"\"}}"
+
 /** @brief One answer that the platform published; the message's texts point into payload. */
 struct answer {
     char topic[FERRY_TOPIC_SIZE];
@@ -30,11 +36,16 @@ struct answer {
     ferry_msg msg;
 };
 
+/** @brief For cmocka: *state is a struct fixture with the device D1, until the teardown. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
 void fixture_open(struct fixture *f);
 void fixture_close(struct fixture *f);
 /** @brief Ends the engine without a clean end and makes a new one on the same store and objects. */
 void fixture_crash(struct fixture *f);
 void fixture_turn(struct fixture *f);
+void fixture_turns(struct fixture *f, unsigned count);
 void fixture_advance_s(struct fixture *f, uint64_t seconds);
 
 /** @brief A device says something; the engine takes a turn. */
@@ -44,11 +55,15 @@ bool fixture_hear(struct fixture *f, struct answer *ret_answer);
 /** @brief Like hear; fails the test when there is none, or when it is not of the type. */
 void fixture_expect(struct fixture *f, ferry_msg_type type, struct answer *ret_answer);
 void fixture_expect_silence(struct fixture *f);
+/** @brief A device says something and is answered with a result code: that one. */
+int fixture_result(struct fixture *f, const char *device, const char *json);
 
 /** @brief Submits, turns, gives the result. */
 ferry_err fixture_command(struct fixture *f, struct command *cmd);
 /** @brief Registers product P and device P/name with a secret. */
 void fixture_add_device(struct fixture *f, const char *name);
+/** @brief D{first} to D{last}. */
+void fixture_add_devices(struct fixture *f, unsigned first, unsigned last);
 /** @brief Puts "hello" under the key, as the object plane would. */
 void fixture_put_hello(struct fixture *f, const ferry_id *key);
 /** @brief Adds a resource of product P with the content "hello". */

@@ -12,38 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CREATE_HELLO "{\"type\":\"create_upload_task\",\"size\":5,\"name\":\"a.txt\",\"md5sum\":\"" FIXTURE_MD5 "\"}"
-#define REPORT(direction, name, state)                                                            \
-    "{\"type\":\"report_" direction "_progress\",\"name\":\"" name "\",\"progress\":{\"state\":\"" state           \
-    "\",\"percent\":1,\"result_code\":0,\"result_msg\":\"\"}}"
-
-static int open_platform(void **state)
-{
-    static struct fixture f;
-    fixture_open(&f);
-    fixture_add_device(&f, "D1");
-    *state = &f;
-    return 0;
-}
-
-static int close_platform(void **state)
-{
-    fixture_close(*state);
-    return 0;
-}
-
 static bool text_is(ferry_text text, const char *expected)
 {
     return ferry_text_equal(text, ferry_text_of(expected));
-}
-
-static int report_result(struct fixture *f, const char *device, const char *json)
-{
-    struct answer a;
-    fixture_say(f, device, json);
-    assert_true(fixture_hear(f, &a));
-    assert_true(a.msg.has & FERRY_HAS_RESULT_CODE);
-    return a.msg.result_code;
 }
 
 /* --- uploads --- */
@@ -52,7 +23,7 @@ static void a_request_is_answered_with_a_url(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_string_equal(a.topic, "$resource/down/service/P/D1");
     assert_true(text_is(a.msg.name, "a.txt"));
@@ -87,11 +58,11 @@ static void the_same_request_means_the_same_task(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct upload_task first = fixture_latest_upload(f, "D1", "a.txt");
     fixture_advance_s(f, 10);
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct upload_task second = fixture_latest_upload(f, "D1", "a.txt");
     assert_true(ferry_id_equal(&first.id, &second.id));
@@ -102,7 +73,7 @@ static void other_content_replaces_the_open_task(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct upload_task first = fixture_latest_upload(f, "D1", "a.txt");
     fixture_advance_s(f, 1);
@@ -146,20 +117,20 @@ static void an_upload_goes_from_request_to_done(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_OK);
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_UPLOADING);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "done")), FERRY_RESULT_NO_OBJECT);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "done")), FERRY_RESULT_NO_OBJECT);
 
     fixture_put_hello(f, &task.id);
     struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
     assert_int_equal(fixture_command(f, &stored), FERRY_OK);
     assert_int_equal(stored.upload.state, UPLOAD_STORED);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_DONE);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
 
     struct engine_stats stats;
     engine_get_stats(f->engine, &stats);
@@ -171,21 +142,21 @@ static void a_garbled_name_is_matched_to_the_only_task(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt" FIXTURE_MD5, "uploading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt" FIXTURE_MD5, "uploading")), FERRY_RESULT_OK);
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_UPLOADING);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "\xe4\xb8", "uploading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "\xe4\xb8", "uploading")), FERRY_RESULT_OK);
     fixture_say(f, "D1", "{\"type\":\"create_upload_task\",\"size\":9,\"name\":\"b\",\"md5sum\":\"" FIXTURE_MD5 "\"}");
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "zzz", "uploading")), FERRY_RESULT_NO_TASK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "zzz", "uploading")), FERRY_RESULT_NO_TASK);
 }
 
 static void a_late_duplicate_of_an_old_request_blocks_nothing(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct upload_task wanted = fixture_latest_upload(f, "D1", "a.txt");
     fixture_put_hello(f, &wanted.id);
@@ -196,14 +167,14 @@ static void a_late_duplicate_of_an_old_request_blocks_nothing(void **state)
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct upload_task late = fixture_latest_upload(f, "D1", "a.txt");
 
-    fixture_say(f, "D1", CREATE_HELLO); /* the device goes on with what it wants: the late one gives way */
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO); /* the device goes on with what it wants: the late one gives way */
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_int_equal(f->real_store_ops->upload_get(f->reader, &late.id, &late), FERRY_OK);
     assert_int_equal(late.state, UPLOAD_CANCELLED);
 
     fixture_say(f, "D1", "{\"type\":\"create_upload_task\",\"size\":9,\"name\":\"a.txt\",\"md5sum\":\"" FIXTURE_MD5 "\"}");
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
     assert_int_equal(f->real_store_ops->upload_get(f->reader, &wanted.id, &wanted), FERRY_OK);
     assert_int_equal(wanted.state, UPLOAD_DONE);
 }
@@ -214,12 +185,12 @@ static void a_long_name_is_known_by_its_beginning_and_md5(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     fixture_say(f, "D1", "{\"type\":\"create_upload_task\",\"size\":5,\"name\":\"" NAME_64 "tail\",\"md5sum\":\"" FIXTURE_MD5
                          "\"}");
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", NAME_64 FIXTURE_MD5, "uploading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", NAME_64 FIXTURE_MD5, "uploading")), FERRY_RESULT_OK);
     assert_int_equal(fixture_latest_upload(f, "D1", NAME_64 "tail").state, UPLOAD_UPLOADING);
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_CREATED);
 }
@@ -246,7 +217,7 @@ static void bad_requests_are_refused_with_a_reason(void **state)
         assert_int_equal(a.msg.url.len, 0);
         assert_true(a.msg.size > 0); /* zero crashes a vendor device */
     }
-    fixture_say(f, "stranger", CREATE_HELLO);
+    fixture_say(f, "stranger", FIXTURE_CREATE_HELLO);
     struct answer a;
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_int_equal(a.msg.result_code, FERRY_RESULT_UNKNOWN_DEVICE);
@@ -263,31 +234,31 @@ static void a_disabled_device_gets_nothing_but_a_refusal(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct command disable = {.kind = CMD_DEVICE_DISABLE, .device = {.disabled = true}};
     assert_true(device_key_make("P", "D1", &disable.device.key));
     assert_int_equal(fixture_command(f, &disable), FERRY_OK);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_UNKNOWN_DEVICE);
-    assert_int_equal(report_result(f, "D1", CREATE_HELLO), FERRY_RESULT_UNKNOWN_DEVICE);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_UNKNOWN_DEVICE);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_CREATE_HELLO), FERRY_RESULT_UNKNOWN_DEVICE);
     fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
     fixture_expect_silence(f);
     disable.device.disabled = false;
     assert_int_equal(fixture_command(f, &disable), FERRY_OK);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_OK);
 }
 
 static void removing_an_open_upload_stops_the_device(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct command cmd = {.kind = CMD_UPLOAD_REMOVE, .id = fixture_latest_upload(f, "D1", "a.txt").id};
     assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
     fixture_expect(f, FERRY_MSG_UPLOAD_RESULT, &a);
     assert_int_equal(a.msg.result_code, FERRY_RESULT_CANCELLED);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_NO_TASK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_NO_TASK);
     assert_int_equal(fixture_command(f, &cmd), FERRY_E_NOT_FOUND);
     assert_non_null(strstr(cmd.detail, "no upload task"));
 }
@@ -309,7 +280,7 @@ static void nobody_is_told_what_was_not_committed(void **state)
     struct answer a;
     real_ops = f->real_store_ops;
     f->store_ops.commit = no_commit;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_int_equal(a.msg.result_code, FERRY_RESULT_INTERNAL);
     assert_int_equal(a.msg.url.len, 0);
@@ -324,7 +295,7 @@ static void nobody_is_told_what_was_not_committed(void **state)
     f->store_ops.commit = real_ops->commit; /* there is room again: nothing needs a restart */
     fixture_advance_s(f, 2);
     assert_int_equal(engine_health(f->engine), FERRY_OK);
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
 }
@@ -345,13 +316,13 @@ static void one_bad_command_fails_alone(void **state)
     fixture_add_resource(f, "r");
     fixture_deploy(f, "r", "D1", 0);
     fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_int_equal(a.msg.result_code, FERRY_RESULT_INTERNAL);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "r", "downloading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "r", "downloading")), FERRY_RESULT_OK);
     assert_int_equal(engine_health(f->engine), FERRY_OK);
     f->store_ops.upload_put = real_put;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
 }
@@ -368,8 +339,8 @@ static void a_full_inbox_says_busy(void **state)
     char topic[FERRY_TOPIC_SIZE];
     assert_true(ferry_topic_write(FERRY_TOPIC_UP, ferry_text_of("P"), ferry_text_of("D1"), topic));
     struct bus_listener listener = engine_bus_listener(f->engine);
-    listener.message(listener.arg, topic, CREATE_HELLO, strlen(CREATE_HELLO));
-    listener.message(listener.arg, topic, CREATE_HELLO, strlen(CREATE_HELLO));
+    listener.message(listener.arg, topic, FIXTURE_CREATE_HELLO, strlen(FIXTURE_CREATE_HELLO));
+    listener.message(listener.arg, topic, FIXTURE_CREATE_HELLO, strlen(FIXTURE_CREATE_HELLO));
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_int_equal(a.msg.result_code, FERRY_RESULT_BUSY);
     struct command cmd = {.kind = CMD_PRODUCT_ADD, .product = {.name = "Q"}};
@@ -388,18 +359,18 @@ static void a_device_that_asks_too_much_is_told_so_and_nobody_else_is(void **sta
     fixture_crash(f);
     fixture_add_device(f, "D2");
     for (unsigned i = 0; i < 5; i++) {
-        fixture_say(f, "D1", CREATE_HELLO);
+        fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
         fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
         assert_int_equal(a.msg.has & FERRY_HAS_RESULT_CODE ? a.msg.result_code : 0, i < 3 ? 0 : FERRY_RESULT_BUSY);
     }
     fixture_say(f, "D1", "no JSON"); /* has no answer, counts all the same */
-    fixture_say(f, "D2", CREATE_HELLO);
+    fixture_say(f, "D2", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
     engine_get_stats(f->engine, &stats);
     assert_int_equal(stats.messages_limited_total, 2);
     clock_manual_advance(f->parts.clock, 20000);
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
 }
@@ -444,7 +415,7 @@ static void an_answer_waits_for_a_broken_link(void **state)
     struct fixture *f = *state;
     struct answer a;
     struct bus_listener listener = engine_bus_listener(f->engine);
-    listener.message(listener.arg, FERRY_TOPIC_UP_PREFIX "P/D1", CREATE_HELLO, strlen(CREATE_HELLO));
+    listener.message(listener.arg, FERRY_TOPIC_UP_PREFIX "P/D1", FIXTURE_CREATE_HELLO, strlen(FIXTURE_CREATE_HELLO));
     mem_bus_set_link(f->parts.bus, false);
     fixture_turn(f);
     fixture_expect_silence(f);
@@ -457,7 +428,7 @@ static void an_object_whose_word_was_lost_is_adopted(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
     fixture_put_hello(f, &task.id);
@@ -470,14 +441,14 @@ static void an_object_whose_word_was_lost_is_adopted(void **state)
     uint64_t size = 0;
     assert_int_equal(f->parts.objects->ops->stat(f->parts.objects, &task.id, &size), FERRY_OK);
     assert_int_equal(f->parts.objects->ops->stat(f->parts.objects, &orphan, &size), FERRY_E_NOT_FOUND);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
 }
 
 static void time_does_not_stop_when_the_clock_is_set_back(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
     clock_manual_step_wall(f->parts.clock, -3600 * 1000);
     fixture_advance_s(f, FERRY_URL_LIFE_S);
@@ -487,210 +458,7 @@ static void time_does_not_stop_when_the_clock_is_set_back(void **state)
     assert_true(engine_now_ms(f->engine) >= before_ms);
 }
 
-/* --- downloads --- */
-
-static void a_deployment_is_pushed_fetched_and_finished(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_add_resource(f, "fw");
-    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    assert_true(text_is(a.msg.name, "fw"));
-    assert_int_equal(a.msg.size, 5);
-    assert_null(a.msg.sha256.ptr);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "done")), FERRY_RESULT_OK);
-    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_DONE);
-    struct deployment after;
-    assert_int_equal(f->real_store_ops->deployment_get(f->reader, &d.id, &after), FERRY_OK);
-    assert_int_equal(after.state, DEPLOYMENT_FINISHED);
-    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
-    fixture_expect_silence(f);
-}
-
-static void one_at_a_time_and_the_next_at_once(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_add_resource(f, "one");
-    fixture_add_resource(f, "two");
-    fixture_deploy(f, "one", "D1", 0);
-    fixture_advance_s(f, 1);
-    fixture_deploy(f, "two", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    assert_true(text_is(a.msg.name, "one"));
-    fixture_expect_silence(f);
-    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
-    fixture_expect(f, FERRY_MSG_GET_DOWNLOAD_TASK_RSP, &a);
-    assert_true(text_is(a.msg.name, "one"));
-    assert_int_equal(report_result(f, "D1", REPORT("download", "one", "done")), FERRY_RESULT_OK);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    assert_true(text_is(a.msg.name, "two"));
-}
-
-static void a_repeated_done_does_not_end_the_next_task(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_add_resource(f, "fw");
-    fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    fixture_advance_s(f, 1);
-    fixture_add_resource(f, "fw");
-    fixture_deploy(f, "fw", "D1", 0);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "done")), FERRY_RESULT_OK);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "done")), FERRY_RESULT_OK);
-    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_OFFERED);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "done")), FERRY_RESULT_OK);
-    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_DONE);
-}
-
-static void a_silent_device_is_asked_again_and_times_out(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_add_resource(f, "fw");
-    fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S - 1);
-    fixture_expect_silence(f);
-    fixture_advance_s(f, 1);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S);
-    fixture_expect_silence(f);
-    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    fixture_advance_s(f, 3600);
-    fixture_expect_silence(f);
-    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_TIMED_OUT);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "downloading")), FERRY_RESULT_EXPIRED);
-}
-
-static void a_rate_spreads_the_devices_over_time(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_add_device(f, "D2");
-    fixture_add_device(f, "D3");
-    fixture_add_resource(f, "fw");
-    fixture_deploy(f, "fw", NULL, 2);
-    fixture_turn(f);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    assert_string_equal(a.topic, "$resource/down/service/P/D1");
-    fixture_say(f, "D2", "{\"type\":\"get_download_task\"}"); /* not yet its turn */
-    fixture_expect_silence(f);
-    fixture_advance_s(f, 30);
-    bool second = false;
-    while (fixture_hear(f, &a))
-        second |= strcmp(a.topic, "$resource/down/service/P/D2") == 0;
-    assert_true(second);
-    fixture_say(f, "D3", "{\"type\":\"get_download_task\"}");
-    fixture_expect_silence(f);
-    fixture_advance_s(f, 30);
-    fixture_say(f, "D3", "{\"type\":\"get_download_task\"}");
-    bool third = false;
-    while (fixture_hear(f, &a))
-        third |= a.msg.type == FERRY_MSG_GET_DOWNLOAD_TASK_RSP;
-    assert_true(third);
-}
-
-static void a_cancelled_download_is_stopped_by_its_next_report(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_add_resource(f, "fw");
-    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    struct command cancel = {.kind = CMD_DEPLOYMENT_CANCEL, .id = d.id};
-    assert_int_equal(fixture_command(f, &cancel), FERRY_OK);
-    assert_int_equal(cancel.count, 1);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "downloading")), FERRY_RESULT_CANCELLED);
-    assert_int_equal(fixture_command(f, &cancel), FERRY_E_STATE);
-    fixture_expect_silence(f);
-}
-
-static void failed_devices_can_be_tried_again(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_add_resource(f, "fw");
-    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "fail")), FERRY_RESULT_OK);
-    assert_int_equal(report_result(f, "D1", REPORT("download", "fw", "fail")), FERRY_RESULT_OK);
-    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_FAILED);
-    struct command retry = {.kind = CMD_DEPLOYMENT_RETRY, .id = d.id};
-    assert_int_equal(fixture_command(f, &retry), FERRY_OK);
-    assert_int_equal(retry.count, 1);
-    fixture_turn(f);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    struct deployment after;
-    assert_int_equal(f->real_store_ops->deployment_get(f->reader, &d.id, &after), FERRY_OK);
-    assert_int_equal(after.state, DEPLOYMENT_ACTIVE);
-}
-
-static void a_deployment_says_what_is_wrong_with_it(void **state)
-{
-    struct fixture *f = *state;
-    const char *nobody = "nobody";
-    struct command cmd = {.kind = CMD_DEPLOY, .deploy = {.product = "P", .resource_name = "fw", .all = true}};
-    assert_int_equal(fixture_command(f, &cmd), FERRY_E_NOT_FOUND);
-    fixture_add_resource(f, "fw");
-    cmd.deploy.timeout_s = 59;
-    assert_int_equal(fixture_command(f, &cmd), FERRY_E_ARG);
-    assert_non_null(strstr(cmd.detail, "60 to"));
-    cmd.deploy = (struct deploy_order){.product = "P", .resource_name = "fw", .devices = &nobody, .device_count = 1};
-    assert_int_equal(fixture_command(f, &cmd), FERRY_E_NOT_FOUND);
-    assert_non_null(strstr(cmd.detail, "P/nobody"));
-
-    fixture_add_resource(f, "quote\"d");
-    cmd.deploy = (struct deploy_order){.product = "P", .resource_name = "quote\"d", .all = true};
-    assert_int_equal(fixture_command(f, &cmd), FERRY_E_ARG);
-    cmd.deploy.force = true;
-    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
-}
-
-static void a_removed_device_leaves_no_open_task(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_add_resource(f, "fw");
-    fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
-    fixture_say(f, "D1", CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct command cmd = {.kind = CMD_DEVICE_REMOVE};
-    assert_true(device_key_make("P", "D1", &cmd.device.key));
-    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
-    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_CANCELLED);
-    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_CANCELLED);
-}
-
-static void finished_tasks_go_after_their_retention(void **state)
-{
-    struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
-    fixture_put_hello(f, &task.id);
-    struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
-    assert_int_equal(fixture_command(f, &stored), FERRY_OK);
-    assert_int_equal(report_result(f, "D1", REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
-
-    fixture_advance_s(f, (FERRY_RETENTION_DAYS - 1) * 86400u);
-    uint64_t size = 0;
-    assert_int_equal(f->parts.objects->ops->stat(f->parts.objects, &task.id, &size), FERRY_OK);
-    fixture_advance_s(f, 2 * 86400u);
-    assert_int_equal(f->parts.objects->ops->stat(f->parts.objects, &task.id, &size), FERRY_E_NOT_FOUND);
-    assert_int_equal(f->real_store_ops->upload_get(f->reader, &task.id, &task), FERRY_E_NOT_FOUND);
-}
-
-#define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, open_platform, close_platform)
+#define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {
@@ -715,16 +483,6 @@ int main(void)
         PLATFORM_TEST(an_answer_waits_for_a_broken_link),
         PLATFORM_TEST(an_object_whose_word_was_lost_is_adopted),
         PLATFORM_TEST(time_does_not_stop_when_the_clock_is_set_back),
-        PLATFORM_TEST(a_deployment_is_pushed_fetched_and_finished),
-        PLATFORM_TEST(one_at_a_time_and_the_next_at_once),
-        PLATFORM_TEST(a_repeated_done_does_not_end_the_next_task),
-        PLATFORM_TEST(a_silent_device_is_asked_again_and_times_out),
-        PLATFORM_TEST(a_rate_spreads_the_devices_over_time),
-        PLATFORM_TEST(a_cancelled_download_is_stopped_by_its_next_report),
-        PLATFORM_TEST(failed_devices_can_be_tried_again),
-        PLATFORM_TEST(a_deployment_says_what_is_wrong_with_it),
-        PLATFORM_TEST(a_removed_device_leaves_no_open_task),
-        PLATFORM_TEST(finished_tasks_go_after_their_retention),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

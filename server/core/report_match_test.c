@@ -7,28 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define MD5_OLD "00000000000000000000000000000001"
 #define MD5_NEW "00000000000000000000000000000002"
 #define MD5_NONE "00000000000000000000000000000003"
-
-static int open_platform(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    fixture_open(f);
-    fixture_add_device(f, "D1");
-    *state = f;
-    return 0;
-}
-
-static int close_platform(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
 
 /* The platform's answer to a report on "fw"; md5 null: as a device on the vendor's SDK says it. */
 static int report(struct fixture *f, const char *direction, const char *said, const char *md5)
@@ -155,7 +137,7 @@ static void the_end_of_an_upload_is_that_of_its_own_version(void **state)
     assert_int_equal(older.state, UPLOAD_DONE);
 }
 
-#define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, open_platform, close_platform)
+#define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
 {

@@ -1,0 +1,234 @@
+/* Downloads by hand-moved time: offered, fetched, refused, repeated, given up, and kept for a while. */
+#include "engine_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool text_is(ferry_text text, const char *expected)
+{
+    return ferry_text_equal(text, ferry_text_of(expected));
+}
+
+static void a_deployment_is_pushed_fetched_and_finished(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "fw");
+    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_true(text_is(a.msg.name, "fw"));
+    assert_int_equal(a.msg.size, 5);
+    assert_null(a.msg.sha256.ptr);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_DONE);
+    struct deployment after;
+    assert_int_equal(f->real_store_ops->deployment_get(f->reader, &d.id, &after), FERRY_OK);
+    assert_int_equal(after.state, DEPLOYMENT_FINISHED);
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    fixture_expect_silence(f);
+}
+
+static void one_at_a_time_and_the_next_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "one");
+    fixture_add_resource(f, "two");
+    fixture_deploy(f, "one", "D1", 0);
+    fixture_advance_s(f, 1);
+    fixture_deploy(f, "two", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_true(text_is(a.msg.name, "one"));
+    fixture_expect_silence(f);
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    fixture_expect(f, FERRY_MSG_GET_DOWNLOAD_TASK_RSP, &a);
+    assert_true(text_is(a.msg.name, "one"));
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "one", "done")), FERRY_RESULT_OK);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_true(text_is(a.msg.name, "two"));
+}
+
+static void a_repeated_done_does_not_end_the_next_task(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "fw");
+    fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    fixture_advance_s(f, 1);
+    fixture_add_resource(f, "fw");
+    fixture_deploy(f, "fw", "D1", 0);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "done")), FERRY_RESULT_OK);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_OFFERED);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_DONE);
+}
+
+static void a_silent_device_is_asked_again_and_times_out(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "fw");
+    fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S - 1);
+    fixture_expect_silence(f);
+    fixture_advance_s(f, 1);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S);
+    fixture_expect_silence(f);
+    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    fixture_advance_s(f, 3600);
+    fixture_expect_silence(f);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_TIMED_OUT);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "downloading")), FERRY_RESULT_EXPIRED);
+}
+
+static void a_rate_spreads_the_devices_over_time(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_device(f, "D2");
+    fixture_add_device(f, "D3");
+    fixture_add_resource(f, "fw");
+    fixture_deploy(f, "fw", NULL, 2);
+    fixture_turn(f);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_string_equal(a.topic, "$resource/down/service/P/D1");
+    fixture_say(f, "D2", "{\"type\":\"get_download_task\"}"); /* not yet its turn */
+    fixture_expect_silence(f);
+    fixture_advance_s(f, 30);
+    bool second = false;
+    while (fixture_hear(f, &a))
+        second |= strcmp(a.topic, "$resource/down/service/P/D2") == 0;
+    assert_true(second);
+    fixture_say(f, "D3", "{\"type\":\"get_download_task\"}");
+    fixture_expect_silence(f);
+    fixture_advance_s(f, 30);
+    fixture_say(f, "D3", "{\"type\":\"get_download_task\"}");
+    bool third = false;
+    while (fixture_hear(f, &a))
+        third |= a.msg.type == FERRY_MSG_GET_DOWNLOAD_TASK_RSP;
+    assert_true(third);
+}
+
+static void a_cancelled_download_is_stopped_by_its_next_report(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "fw");
+    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct command cancel = {.kind = CMD_DEPLOYMENT_CANCEL, .id = d.id};
+    assert_int_equal(fixture_command(f, &cancel), FERRY_OK);
+    assert_int_equal(cancel.count, 1);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "downloading")), FERRY_RESULT_CANCELLED);
+    assert_int_equal(fixture_command(f, &cancel), FERRY_E_STATE);
+    fixture_expect_silence(f);
+}
+
+static void failed_devices_can_be_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "fw");
+    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "fail")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "fail")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_FAILED);
+    struct command retry = {.kind = CMD_DEPLOYMENT_RETRY, .id = d.id};
+    assert_int_equal(fixture_command(f, &retry), FERRY_OK);
+    assert_int_equal(retry.count, 1);
+    fixture_turn(f);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment after;
+    assert_int_equal(f->real_store_ops->deployment_get(f->reader, &d.id, &after), FERRY_OK);
+    assert_int_equal(after.state, DEPLOYMENT_ACTIVE);
+}
+
+static void a_deployment_says_what_is_wrong_with_it(void **state)
+{
+    struct fixture *f = *state;
+    const char *nobody = "nobody";
+    struct command cmd = {.kind = CMD_DEPLOY, .deploy = {.product = "P", .resource_name = "fw", .all = true}};
+    assert_int_equal(fixture_command(f, &cmd), FERRY_E_NOT_FOUND);
+    fixture_add_resource(f, "fw");
+    cmd.deploy.timeout_s = 59;
+    assert_int_equal(fixture_command(f, &cmd), FERRY_E_ARG);
+    assert_non_null(strstr(cmd.detail, "60 to"));
+    cmd.deploy = (struct deploy_order){.product = "P", .resource_name = "fw", .devices = &nobody, .device_count = 1};
+    assert_int_equal(fixture_command(f, &cmd), FERRY_E_NOT_FOUND);
+    assert_non_null(strstr(cmd.detail, "P/nobody"));
+
+    fixture_add_resource(f, "quote\"d");
+    cmd.deploy = (struct deploy_order){.product = "P", .resource_name = "quote\"d", .all = true};
+    assert_int_equal(fixture_command(f, &cmd), FERRY_E_ARG);
+    cmd.deploy.force = true;
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+}
+
+static void a_removed_device_leaves_no_open_task(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "fw");
+    fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct command cmd = {.kind = CMD_DEVICE_REMOVE};
+    assert_true(device_key_make("P", "D1", &cmd.device.key));
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_CANCELLED);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_CANCELLED);
+}
+
+static void finished_tasks_go_after_their_retention(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    fixture_put_hello(f, &task.id);
+    struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
+    assert_int_equal(fixture_command(f, &stored), FERRY_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "done")), FERRY_RESULT_OK);
+
+    fixture_advance_s(f, (FERRY_RETENTION_DAYS - 1) * 86400u);
+    uint64_t size = 0;
+    assert_int_equal(f->parts.objects->ops->stat(f->parts.objects, &task.id, &size), FERRY_OK);
+    fixture_advance_s(f, 2 * 86400u);
+    assert_int_equal(f->parts.objects->ops->stat(f->parts.objects, &task.id, &size), FERRY_E_NOT_FOUND);
+    assert_int_equal(f->real_store_ops->upload_get(f->reader, &task.id, &task), FERRY_E_NOT_FOUND);
+}
+
+#define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PLATFORM_TEST(a_deployment_is_pushed_fetched_and_finished),
+        PLATFORM_TEST(one_at_a_time_and_the_next_at_once),
+        PLATFORM_TEST(a_repeated_done_does_not_end_the_next_task),
+        PLATFORM_TEST(a_silent_device_is_asked_again_and_times_out),
+        PLATFORM_TEST(a_rate_spreads_the_devices_over_time),
+        PLATFORM_TEST(a_cancelled_download_is_stopped_by_its_next_report),
+        PLATFORM_TEST(failed_devices_can_be_tried_again),
+        PLATFORM_TEST(a_deployment_says_what_is_wrong_with_it),
+        PLATFORM_TEST(a_removed_device_leaves_no_open_task),
+        PLATFORM_TEST(finished_tasks_go_after_their_retention),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
