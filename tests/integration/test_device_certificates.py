@@ -7,8 +7,8 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
-from ferry import PATIENCE, program, wait_for
-from test_tls import make_pair, openssl, run
+from certificates import make_pair, openssl
+from ferry import PATIENCE, program, run, wait_for
 
 
 def device_handshake(platform, *args):

@@ -12,26 +12,13 @@ import time
 
 import pytest
 
-from ferry import (PATIENCE, SANITIZED, SOURCE_DIR, Platform, VendorDevice, build_dir, process_exists, program,
+from certificates import make_pair, openssl
+from ferry import (PATIENCE, SANITIZED, SOURCE_DIR, Platform, VendorDevice, build_dir, process_exists, program, run,
                    sanitizer_preload, unique_name, wait_for)
 from operators import Caller, add_user
 
 PLANES = ("mqtt", "objects", "api")
 MIB = 1 << 20
-
-
-def run(*command, timeout=30, **options):
-    options.setdefault("stdin", subprocess.DEVNULL)
-    env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
-    env.update(options.pop("env", {}))
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout * PATIENCE,
-                          env=env, **options)
-
-
-def openssl(*args):
-    done = run("openssl", *args)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def handshake(platform, plane, *args):
@@ -55,17 +42,6 @@ def served(platform, plane):
 
 def serial_on_disk(platform):
     return openssl("x509", "-in", platform.data / "tls/server.pem", "-noout", "-serial").strip().partition("=")[2]
-
-
-def make_pair(folder, name, *, days=30, issuer=None, key_args=("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-              subject=None):
-    """A certificate by somebody else: of its own, or signed by issuer = (certificate, key)."""
-    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
-    signed_by = ["-CA", issuer[0], "-CAkey", issuer[1]] if issuer else []
-    openssl("req", "-x509", *key_args, "-nodes", "-keyout", key, "-out", cert, "-days", days, "-subj",
-            subject or f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", *signed_by)
-    key.chmod(0o600)
-    return cert, key
 
 
 def expire(platform, folder):

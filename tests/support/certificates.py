@@ -7,7 +7,8 @@
 import dataclasses
 import pathlib
 import ssl
-import subprocess
+
+from ferry import run
 
 CA_SETTINGS = """
 [ca]
@@ -28,8 +29,10 @@ commonName = supplied
 """
 
 
-def _openssl(*args, text=None):
-    subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, text=True, input=text)
+def openssl(*args):
+    done = run("openssl", *args)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @dataclasses.dataclass
@@ -42,7 +45,7 @@ def _request(folder, name, subject, names, *more):
     """A key and, with `-x509` a certificate signed by itself, without it a request for one."""
     path = folder / f"{name}.pem"
     extension = ["-addext", "subjectAltName=" + ",".join(names)] if names else []
-    _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
              "-subj", "/CN=" + subject.replace("/", "\\/"),
              "-keyout", folder / f"{name}.key", "-out", path, *extension, *more)
     return Certificate(path, folder / f"{name}.key")
@@ -51,6 +54,17 @@ def _request(folder, name, subject, names, *more):
 def self_signed(folder, name, names):
     """A server's certificate that nobody vouches for."""
     return _request(folder, name, name, names, "-x509", "-days", "2")
+
+
+def make_pair(folder, name, *, days=30, issuer=None, key_args=("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+              subject=None):
+    """A certificate by somebody else: of its own, or signed by issuer = (certificate, key)."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    signed_by = ["-CA", issuer[0], "-CAkey", issuer[1]] if issuer else []
+    openssl("req", "-x509", *key_args, "-nodes", "-keyout", key, "-out", cert, "-days", days, "-subj",
+            subject or f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", *signed_by)
+    key.chmod(0o600)
+    return cert, key
 
 
 class Authority:
@@ -69,7 +83,7 @@ class Authority:
         """A certificate of this authority; names as openssl writes them: DNS:localhost, IP:127.0.0.1."""
         request = _request(self.folder, name, subject, names)
         signed = self.folder / f"{name}.crt"
-        _openssl("ca", "-batch", "-notext", "-config", self._settings, "-in", request.cert, "-out", signed,
+        openssl("ca", "-batch", "-notext", "-config", self._settings, "-in", request.cert, "-out", signed,
                  "-startdate", start, "-enddate", end)
         return Certificate(signed, request.key)
 

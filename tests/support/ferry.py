@@ -28,7 +28,7 @@ from vendor_http import HttpAnswer, vendor_get, vendor_put
 
 __all__ = [
     "ApiError", "DeviceCredential", "HttpAnswer", "OperatorApi", "PATIENCE", "Platform", "SANITIZED", "VendorDevice",
-    "build_dir", "program", "unique_name", "vendor_get", "vendor_password", "vendor_put", "vendor_username",
+    "build_dir", "program", "run", "unique_name", "vendor_get", "vendor_password", "vendor_put", "vendor_username",
     "wait_for", "wait_for_none",
 ]
 
@@ -75,6 +75,15 @@ def _default_signals():
     """A shell starts what runs in the background with SIGINT ignored, nohup with SIGHUP: ferryd would inherit it."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def run(*command, timeout=30, **options):
+    """A command to its end, with none of Ferry's settings in its environment, and nobody to type at it."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+    env.update(options.pop("env", {}))
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout * PATIENCE,
+                          env=env, **options)
 
 
 def wait_for(condition, timeout_s=10, what="the condition"):
