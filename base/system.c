@@ -16,12 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t clock_ms(clockid_t clock)
+static uint64_t clock_us(clockid_t clock)
 {
     struct timespec now = {0};
 
     (void)clock_gettime(clock, &now); /* cannot fail for the two clocks used here */
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t clock_ms(clockid_t clock)
+{
+    return clock_us(clock) / 1000;
 }
 
 uint64_t ferry_wall_ms(void)
@@ -32,6 +37,11 @@ uint64_t ferry_wall_ms(void)
 uint64_t ferry_mono_ms(void)
 {
     return clock_ms(CLOCK_MONOTONIC);
+}
+
+uint64_t ferry_mono_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
 }
 
 void ferry_random_bytes(void *out, size_t len)

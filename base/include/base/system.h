@@ -16,6 +16,8 @@
 uint64_t ferry_wall_ms(void);
 /** @brief Milliseconds since an unknown start; never goes back. */
 uint64_t ferry_mono_ms(void);
+/** @brief The same in microseconds, to measure with. */
+uint64_t ferry_mono_us(void);
 /** @brief Fills with cryptographic randomness; ends the process when the kernel has none. */
 void ferry_random_bytes(void *out, size_t len);
 
