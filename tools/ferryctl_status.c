@@ -43,6 +43,7 @@ enum ctl_exit ctl_status(struct ctl *ctl)
         {"Uploads open", "totals.uploads_open", CTL_KIND_NUMBER},
         {"  size of stored ones", "totals.uploads_stored_bytes", CTL_KIND_SIZE},
         {"Deployments", "totals.deployments", CTL_KIND_NUMBER},
+        {"  open", "totals.deployments_open", CTL_KIND_NUMBER},
         {"  tasks open", "totals.downloads_open", CTL_KIND_NUMBER},
         {"Messages in", "engine.messages_total", CTL_KIND_NUMBER},
         {"Messages out", "engine.published_total", CTL_KIND_NUMBER},

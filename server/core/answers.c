@@ -38,7 +38,7 @@ ferry_err answers_send(struct engine *e, const struct device_key *device, const 
         shorter.has &= ~(uint32_t)FERRY_HAS_EXPIRES;
         err = answers_encode(device, &shorter, topic, payload, sizeof payload, &len);
     }
-    return err == FERRY_OK ? effects_publish(&e->effects, topic, payload, len) : err;
+    return err == FERRY_OK ? effects_publish(&e->effects, topic, payload, len, measures_answer(msg)) : err;
 }
 
 static void set_result(ferry_msg *msg, ferry_result result)

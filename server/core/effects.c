@@ -50,10 +50,10 @@ static ferry_err add(struct effects *fx, struct effect effect)
     return FERRY_OK;
 }
 
-ferry_err effects_publish(struct effects *fx, const char *topic, const void *payload, size_t len)
+ferry_err effects_publish(struct effects *fx, const char *topic, const void *payload, size_t len, size_t counter)
 {
     struct effects_mark mark = effects_mark(fx);
-    struct effect effect = {.kind = EFFECT_PUBLISH, .topic_at = fx->bytes.len, .payload_len = len};
+    struct effect effect = {.kind = EFFECT_PUBLISH, .topic_at = fx->bytes.len, .payload_len = len, .counter = counter};
     ferry_err err = ferry_buf_append(&fx->bytes, topic, strlen(topic) + 1);
     effect.payload_at = fx->bytes.len;
     if (err == FERRY_OK)
@@ -77,9 +77,9 @@ ferry_err effects_remove_partial(struct effects *fx, const ferry_id *key)
     return add(fx, (struct effect){.kind = EFFECT_REMOVE_PARTIAL, .key = *key});
 }
 
-ferry_err effects_count_one(struct effects *fx, size_t counter_offset)
+ferry_err effects_count_one(struct effects *fx, size_t counter)
 {
-    return add(fx, (struct effect){.kind = EFFECT_COUNT_ONE, .counter_offset = counter_offset});
+    return add(fx, (struct effect){.kind = EFFECT_COUNT_ONE, .counter = counter});
 }
 
 ferry_err effects_operators_changed(struct effects *fx)

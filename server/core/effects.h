@@ -21,7 +21,7 @@ struct effect {
     effect_kind kind;
     size_t topic_at, payload_at, payload_len; /**< PUBLISH: in bytes */
     ferry_id key;                             /**< REMOVE_...: the object */
-    size_t counter_offset;                    /**< COUNT_ONE: of a field of struct engine_stats */
+    size_t counter;                           /**< COUNT_ONE, PUBLISH: of the engine; PUBLISH: or EFFECTS_COUNT_NOTHING */
 };
 
 struct effects {
@@ -44,11 +44,17 @@ void effects_reset(struct effects *fx);
 struct effects_mark effects_mark(const struct effects *fx);
 void effects_rewind(struct effects *fx, struct effects_mark mark);
 
-/** @retval FERRY_E_LIMIT | FERRY_E_NOMEM nothing was added */
-FERRY_MUST_CHECK ferry_err effects_publish(struct effects *fx, const char *topic, const void *payload, size_t len);
+#define EFFECTS_COUNT_NOTHING SIZE_MAX
+
+/**
+ * @param[in] counter  grows when the message is with the broker
+ * @retval FERRY_E_LIMIT | FERRY_E_NOMEM nothing was added
+ */
+FERRY_MUST_CHECK ferry_err effects_publish(struct effects *fx, const char *topic, const void *payload, size_t len,
+                                           size_t counter);
 FERRY_MUST_CHECK ferry_err effects_remove_object(struct effects *fx, const ferry_id *key);
 FERRY_MUST_CHECK ferry_err effects_remove_partial(struct effects *fx, const ferry_id *key);
 FERRY_MUST_CHECK ferry_err effects_operators_changed(struct effects *fx);
-FERRY_MUST_CHECK ferry_err effects_count_one(struct effects *fx, size_t counter_offset);
+FERRY_MUST_CHECK ferry_err effects_count_one(struct effects *fx, size_t counter);
 
 #endif

@@ -15,7 +15,7 @@ static void what_is_published_is_kept_whole(void **state)
     struct effects fx;
     effects_init(&fx);
     for (int i = 0; i < 200; i++)
-        assert_int_equal(effects_publish(&fx, "topic", "payload", 7), FERRY_OK);
+        assert_int_equal(effects_publish(&fx, "topic", "payload", 7, EFFECTS_COUNT_NOTHING), FERRY_OK);
     assert_int_equal(fx.count, 200);
     for (int i = 0; i < 200; i++) {
         assert_string_equal(fx.bytes.data + fx.list[i].topic_at, "topic");
@@ -33,14 +33,14 @@ static void a_command_takes_its_effects_back(void **state)
     struct effects fx;
     ferry_id id = {"01hf0000000000000000000000"};
     effects_init(&fx);
-    assert_int_equal(effects_publish(&fx, "a", "1", 1), FERRY_OK);
+    assert_int_equal(effects_publish(&fx, "a", "1", 1, EFFECTS_COUNT_NOTHING), FERRY_OK);
     struct effects_mark mark = effects_mark(&fx);
-    assert_int_equal(effects_publish(&fx, "b", "2", 1), FERRY_OK);
+    assert_int_equal(effects_publish(&fx, "b", "2", 1, EFFECTS_COUNT_NOTHING), FERRY_OK);
     assert_int_equal(effects_remove_object(&fx, &id), FERRY_OK);
     assert_int_equal(effects_count_one(&fx, 3), FERRY_OK);
     effects_rewind(&fx, mark);
     assert_int_equal(fx.count, 1);
-    assert_int_equal(effects_publish(&fx, "c", "3", 1), FERRY_OK);
+    assert_int_equal(effects_publish(&fx, "c", "3", 1, EFFECTS_COUNT_NOTHING), FERRY_OK);
     assert_string_equal(fx.bytes.data + fx.list[1].topic_at, "c");
     effects_done(&fx);
 }
@@ -63,11 +63,11 @@ static void failing_memory_adds_nothing(void **state)
         struct effects fx;
         effects_init(&fx);
         ferry_alloc_fail_at(n);
-        assert_int_equal(effects_publish(&fx, "a", "1", 1), FERRY_E_NOMEM);
+        assert_int_equal(effects_publish(&fx, "a", "1", 1, EFFECTS_COUNT_NOTHING), FERRY_E_NOMEM);
         assert_int_equal(fx.count, 0);
         assert_int_equal(fx.bytes.len, 0);
         ferry_alloc_fail_at(0);
-        assert_int_equal(effects_publish(&fx, "a", "1", 1), FERRY_OK);
+        assert_int_equal(effects_publish(&fx, "a", "1", 1, EFFECTS_COUNT_NOTHING), FERRY_OK);
         effects_done(&fx);
     }
 }

@@ -117,6 +117,7 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
     e->store = parts->store->ops;
     pthread_mutex_init(&e->time_lock, NULL);
     effects_init(&e->effects);
+    measures_init(e);
     e->batch = ferry_calloc(settings->batch_max, sizeof *e->batch);
     ferry_err err = inbox_init(&e->inbox, settings->inbox_max);
     if (err == FERRY_OK && e->batch == NULL)
@@ -232,7 +233,7 @@ void engine_get_stats(struct engine *e, struct engine_stats *ret_stats)
 {
     uint64_t values[ENGINE_STATS_COUNT];
     for (size_t i = 0; i < ENGINE_STATS_COUNT; i++)
-        values[i] = atomic_load_explicit(&e->stats[i], memory_order_relaxed);
+        values[i] = atomic_load_explicit(&e->counters[i], memory_order_relaxed);
     values[ENGINE_STAT(inbox_depth_now)] = inbox_depth(&e->inbox);
     memcpy(ret_stats, values, sizeof *ret_stats);
 }

@@ -7,6 +7,7 @@
 #define CORE_ENGINE_INTERNAL_H
 
 #include "core/engine.h"
+#include "core/measures.h"
 #include "base/rate.h"
 #include "effects.h"
 #include "inbox.h"
@@ -31,6 +32,7 @@ enum {
 struct device_message {
     struct device_key device;
     ferry_msg msg;
+    uint64_t arrived_us; /* by ferry_mono_us() */
     char payload[];
 };
 
@@ -51,7 +53,8 @@ struct engine {
     uint64_t next_prune_ms;
     uint64_t next_audit_cut_ms;
 
-    _Atomic uint64_t stats[ENGINE_STATS_COUNT];
+    _Atomic uint64_t counters[ENGINE_STATS_COUNT + ENGINE_MSG_TYPES * ENGINE_RESULTS]; /* the stats, then the answers */
+    struct ferry_histogram histograms[ENGINE_HISTOGRAMS];
     _Atomic uint64_t operators_generation;
     _Atomic int health; /* ferry_err of the last transaction */
 
@@ -131,6 +134,13 @@ ferry_err answers_encode(const struct device_key *device, const ferry_msg *msg, 
 
 /** Signs the object URL of a task and gives its expiry; task, key, method, size and md5 of url are given. */
 ferry_err answers_sign(struct engine *e, struct object_url *url, uint64_t now_ms, char out[FERRY_URL_MAX + 1]);
+
+/* --- measures.c --------------------------------------------------------------------------------- */
+void measures_init(struct engine *e);
+/** The first count items of the batch are done, and their answers are out. */
+void measures_batch(struct engine *e, size_t count);
+/** The counter of messages like this one, for effects_publish(). */
+size_t measures_answer(const ferry_msg *msg);
 
 /* --- recovery.c --------------------------------------------------------------------------------- */
 /** After a start, outside any transaction: makes up for a sudden end. */

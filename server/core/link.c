@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/system.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 
 static void count_now(struct engine *e, size_t stat)
 {
-    atomic_fetch_add_explicit(&e->stats[stat], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->counters[stat], 1, memory_order_relaxed);
 }
 
 static void ignore(struct engine *e, const char *topic, const void *payload, size_t len, const char *why)
@@ -38,9 +39,10 @@ static void answer_busy(struct engine *e, const struct device_message *m, size_t
     count_now(e, stat);
     if (refusal.type == FERRY_MSG_NONE)
         return; /* a question that has no refusal on the wire */
-    if (answers_encode(&m->device, &refusal, topic, payload, sizeof payload, &len) == FERRY_OK &&
-        bus->ops->publish(bus, topic, payload, len) != FERRY_OK)
-        count_now(e, ENGINE_STAT(publish_failed_total));
+    if (answers_encode(&m->device, &refusal, topic, payload, sizeof payload, &len) != FERRY_OK)
+        return;
+    bool sent = bus->ops->publish(bus, topic, payload, len) == FERRY_OK;
+    count_now(e, sent ? measures_answer(&refusal) : ENGINE_STAT(publish_failed_total));
 }
 
 static bool parse_device(const char *topic, struct device_key *ret_device)
@@ -75,6 +77,7 @@ static void on_message(void *arg, const char *topic, const void *payload, size_t
     if (m == NULL)
         return ignore(e, topic, payload, len, "out of memory");
     m->device = device;
+    m->arrived_us = ferry_mono_us();
     memcpy(m->payload, payload, len);
     m->payload[len] = '\0';
 
@@ -98,7 +101,7 @@ static void on_link(void *arg, bool up)
 {
     struct engine *e = arg;
     struct bus *bus = e->parts.bus;
-    atomic_store(&e->stats[ENGINE_STAT(link_up_now)], up);
+    atomic_store(&e->counters[ENGINE_STAT(link_up_now)], up);
     /* what the broker was to be told while it was away is lost: it looks at everybody */
     if (up && e->settings.broker_is_ours)
         (void)bus->ops->publish(bus, BUS_CONTROL_TOPIC, "", 0);

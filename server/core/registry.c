@@ -58,7 +58,7 @@ static ferry_err tell_broker(struct engine *e, const struct device_key *key)
 {
     char name[2 * FERRY_IDENT_MAX + 2];
     int len = snprintf(name, sizeof name, "%s/%s", key->product, key->device);
-    return e->settings.broker_is_ours ? effects_publish(&e->effects, BUS_CONTROL_TOPIC, name, (size_t)len) : FERRY_OK;
+    return e->settings.broker_is_ours ? effects_publish(&e->effects, BUS_CONTROL_TOPIC, name, (size_t)len, EFFECTS_COUNT_NOTHING) : FERRY_OK;
 }
 
 static ferry_err device_remove(struct engine *e, struct command *cmd, uint64_t now_ms)

@@ -2,6 +2,7 @@
 #include "engine_internal.h"
 
 #include "base/log.h"
+#include "base/system.h"
 
 #include <stdlib.h>
 
@@ -15,7 +16,7 @@ enum {
 
 static void count_now(struct engine *e, size_t stat)
 {
-    atomic_fetch_add_explicit(&e->stats[stat], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&e->counters[stat], 1, memory_order_relaxed);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------------------- */
@@ -215,6 +216,8 @@ static void publish(struct engine *e, const struct effect *effect)
     struct bus *bus = e->parts.bus;
     ferry_err err = bus->ops->publish(bus, bytes + effect->topic_at, bytes + effect->payload_at, effect->payload_len);
     count_now(e, err == FERRY_OK ? ENGINE_STAT(published_total) : ENGINE_STAT(publish_failed_total));
+    if (err == FERRY_OK && effect->counter != EFFECTS_COUNT_NOTHING)
+        count_now(e, effect->counter);
 }
 
 static void remove_bytes(struct engine *e, const struct effect *effect)
@@ -240,7 +243,7 @@ static void let_out_effects(struct engine *e)
             remove_bytes(e, effect);
             break;
         case EFFECT_COUNT_ONE:
-            count_now(e, effect->counter_offset);
+            count_now(e, effect->counter);
             break;
         case EFFECT_OPERATORS_CHANGED:
             atomic_fetch_add(&e->operators_generation, 1);
@@ -293,6 +296,15 @@ static ferry_err run_batch(struct engine *e, size_t count, bool timers_due, uint
     return err;
 }
 
+static ferry_err commit(struct engine *e)
+{
+    uint64_t began_us = ferry_mono_us();
+    ferry_err err = e->store->commit(e->conn);
+    if (err == FERRY_OK)
+        ferry_histogram_add(&e->histograms[ENGINE_COMMIT], ferry_mono_us() - began_us);
+    return err;
+}
+
 static ferry_err transact(struct engine *e, size_t count, bool timers_due, uint64_t now_ms, bool *ret_more)
 {
     ferry_err err = e->store->begin(e->conn);
@@ -303,7 +315,7 @@ static ferry_err transact(struct engine *e, size_t count, bool timers_due, uint6
     if (err == FERRY_OK)
         err = run_batch(e, count, timers_due, now_ms, ret_more);
     if (err == FERRY_OK)
-        return e->store->commit(e->conn);
+        return commit(e);
     e->store->rollback(e->conn);
     return err;
 }
@@ -348,6 +360,8 @@ void engine_turn(struct engine *e, uint64_t *ret_again_ms)
                 ferry_log(FERRY_LOG_INFO, "engine", "the store takes changes again");
         }
         let_out_effects(e);
+        if (err == FERRY_OK)
+            measures_batch(e, count);
         finish_items(e, count);
         plan_next(e, err, more, now_ms);
     }

@@ -491,6 +491,7 @@ static void totals_count_everything(void **state)
     assert_int_equal(t.devices, 3);
     assert_int_equal(t.resources, 2);
     assert_int_equal(t.deployments, 1);
+    assert_int_equal(t.deployments_open, 1);
     assert_int_equal(t.uploads_open, 2);
     assert_int_equal(t.uploads_stored_bytes, (1ull << 43) + (1ull << 44));
     assert_int_equal(t.downloads_open, 3);

@@ -327,6 +327,8 @@ static void check_the_rest(struct run *r, const struct model *m, struct store_co
     for (unsigned i = 0; i < DEPLOYMENTS; i++) {
         want_totals.resource_bytes += r->resources[i].size;
         want_totals.deployments += m->has_deployment[i];
+        want_totals.deployments_open += m->has_deployment[i] && (m->deployments[i].state == DEPLOYMENT_ACTIVE ||
+                                                                 m->deployments[i].state == DEPLOYMENT_PAUSED);
         expanding += m->has_deployment[i] && !m->deployments[i].expand_done &&
                      (m->deployments[i].state == DEPLOYMENT_ACTIVE || m->deployments[i].state == DEPLOYMENT_PAUSED);
     }

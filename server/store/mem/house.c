@@ -139,6 +139,14 @@ static void add_download(const void *data, void *arg)
         totals->downloads_open++;
 }
 
+static void add_deployment(const void *data, void *arg)
+{
+    const struct deployment *d = data;
+    struct store_totals *totals = arg;
+
+    totals->deployments_open += d->state == DEPLOYMENT_ACTIVE || d->state == DEPLOYMENT_PAUSED;
+}
+
 static void add_resource(const void *data, void *arg)
 {
     const struct resource *r = data;
@@ -160,6 +168,7 @@ ferry_err smem_totals(struct store_conn *c, struct store_totals *ret)
     smem_each(reading.db, reading.view, SMEM_UPLOADS, add_upload, &totals);
     smem_each(reading.db, reading.view, SMEM_DOWNLOADS, add_download, &totals);
     smem_each(reading.db, reading.view, SMEM_RESOURCES, add_resource, &totals);
+    smem_each(reading.db, reading.view, SMEM_DEPLOYMENTS, add_deployment, &totals);
     *ret = totals;
     return FERRY_OK;
 }

@@ -199,7 +199,8 @@
                      " (SELECT count(*) FROM resource), (SELECT count(*) FROM deployment),"       \
                      " (SELECT count(*) FROM upload INDEXED BY upload_open"                       \
                      "   WHERE state IN (1, 2, 3) AND state < 3),"                                \
-                     " (SELECT count(*) FROM download INDEXED BY download_open WHERE state IN (1, 2, 3))") \
+                     " (SELECT count(*) FROM download INDEXED BY download_open WHERE state IN (1, 2, 3))," \
+                     " (SELECT count(*) FROM deployment INDEXED BY deployment_ended WHERE state IN (2, 3))") \
     X(TOTALS_STORED, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_open"                 \
                      " WHERE state IN (1, 2, 3) AND state = 3")                                   \
     X(TOTALS_DONE, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_ended WHERE ended_ms > 0 AND state = 4") \

@@ -36,6 +36,7 @@ static void read_counts(struct query *q, void *row)
     t->deployments = sq_query_get_u64(q);
     t->uploads_open = sq_query_get_u64(q);
     t->downloads_open = sq_query_get_u64(q);
+    t->deployments_open = t->deployments - sq_query_get_u64(q);
 }
 
 /* Sums come as high and low halves of the numbers; no rows: two NULLs. */

@@ -79,7 +79,7 @@ struct download_counts {
 
 /** @brief Totals for status and metrics. */
 struct store_totals {
-    uint64_t products, devices, resources, deployments;
+    uint64_t products, devices, resources, deployments, deployments_open;
     uint64_t uploads_open, uploads_stored_bytes, downloads_open;
     uint64_t resource_bytes;
 };
