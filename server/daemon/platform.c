@@ -239,6 +239,7 @@ static ferry_err start_planes(struct platform *p)
         .store = p->store,
         .objects = p->objects,
         .seal_keys = &p->seal_keys,
+        .traffic = &p->traffic,
         .tls = (p->tls_listeners & CONFIG_OBJECTS) != 0 ? p->tls : NULL,
     };
     struct api_server_config api = {
@@ -249,6 +250,7 @@ static ferry_err start_planes(struct platform *p)
         .object_size_max = p->config->object_size_max,
         .quota = p->config->quota,
         .seal_keys = &p->seal_keys,
+        .traffic = &p->traffic,
         .mqtt_http = p->config->mqtt_http,
         .allow_plain_secret = p->config->allow_plain_secret,
         .version = FERRY_VERSION,

@@ -17,6 +17,7 @@
 #include "core/engine.h"
 #include "http/api_server.h"
 #include "http/object_plane.h"
+#include "http/traffic.h"
 #include "http/tls.h"
 #include "mqtt/broker_url.h"
 
@@ -53,6 +54,7 @@ struct platform {
     struct bus *bus;
     struct engine *engine;
     struct bus_listener engine_listener;
+    struct http_traffic traffic;
     struct object_plane *object_plane;
     struct api_server *api_server;
     bool announced; /* the ready file is ours to remove */

@@ -234,6 +234,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .object_size_max = config->object_size_max != 0 ? config->object_size_max : FERRY_OBJECT_SIZE_MAX,
         .quota = config->quota,
         .version = config->version,
+        .traffic = config->traffic,
         .certificate = config->certificate,
         .started_ms = ferry_mono_ms(),
         .session_idle_ms = 1000ull * (config->session_idle_s != 0 ? config->session_idle_s : FERRY_SESSION_IDLE_S),

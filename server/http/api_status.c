@@ -9,17 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* name, help: the totals of the store that are shown */
-#define API_TOTALS_LIST(X)                                                                        \
-    X(products, "products")                                                                       \
-    X(devices, "devices")                                                                         \
-    X(resources, "versions of resources")                                                         \
-    X(resource_bytes, "bytes of all resources")                                                   \
-    X(deployments, "deployments")                                                                 \
-    X(uploads_open, "upload tasks that wait for the device")                                      \
-    X(uploads_stored_bytes, "bytes of all stored uploads")                                        \
-    X(downloads_open, "download tasks that have not ended")
-
 enum { PROBE_LIFE_MS = 1000 };
 
 struct api_ready {
@@ -155,71 +144,6 @@ void api_status_get(struct api_request *r)
                              "health", word(health), "broker_connected", (int)(stats.link_up_now != 0), "totals",
                              totals_json(&totals), "engine", engine_json(&stats), "certificate_expires",
                              certificate_json(r->shared->certificate)));
-}
-
-/* --- /metrics ------------------------------------------------------------------------------------------ */
-
-enum { METRICS_MAX = 65536 };
-
-/* Engine counters that end in _now are gauges; the rest only grow. */
-static bool is_gauge(const char *name)
-{
-    size_t len = strlen(name);
-
-    return len > 4 && strcmp(name + len - 4, "_now") == 0;
-}
-
-static ferry_err put_metric(struct ferry_buf *out, const char *name, const char *help, bool gauge, uint64_t value)
-{
-    /* The text format wants names without our mark for a gauge. */
-    int len = (int)(gauge && is_gauge(name) ? strlen(name) - 4 : strlen(name));
-
-    return ferry_buf_printf(out, "# HELP ferry_%.*s %s\n# TYPE ferry_%.*s %s\nferry_%.*s %llu\n", len, name, help,
-                            len, name, gauge ? "gauge" : "counter", len, name, (unsigned long long)value);
-}
-
-static ferry_err put_metrics(struct api_request *r, const struct store_totals *totals, struct ferry_buf *out)
-{
-    struct engine_stats stats;
-    ferry_err err = ferry_buf_printf(out,
-                                     "# HELP ferry_build_info the version of the program\n"
-                                     "# TYPE ferry_build_info gauge\n"
-                                     "ferry_build_info{version=\"%s\"} 1\n",
-                                     r->shared->version);
-
-    engine_get_stats(r->shared->engine, &stats);
-    if (err == FERRY_OK)
-        err = put_metric(out, "healthy", "1 while changes can be written to the store", true,
-                         engine_health(r->shared->engine) == FERRY_OK);
-    if (err == FERRY_OK && r->shared->certificate != NULL)
-        err = put_metric(out, "certificate_expires_seconds", "Unix time at which the TLS certificate expires", true,
-                         http_tls_expires_s(r->shared->certificate));
-#define X(name, help)                                                                             \
-    if (err == FERRY_OK)                                                                          \
-        err = put_metric(out, #name, help, is_gauge(#name), stats.name);
-    ENGINE_STATS_LIST(X)
-#undef X
-#define X(name, help)                                                                             \
-    if (err == FERRY_OK)                                                                          \
-        err = put_metric(out, "store_" #name, help, true, totals->name);
-    API_TOTALS_LIST(X)
-#undef X
-    return err;
-}
-
-void api_metrics(struct api_request *r)
-{
-    struct store_conn *conn = api_reader(r);
-    ferry_autobuf out = FERRY_BUF_INIT(METRICS_MAX);
-    struct store_totals totals;
-
-    if (conn == NULL || !api_store_ok(r, r->shared->store->ops->totals(conn, &totals), NULL))
-        return;
-    ferry_err err = put_metrics(r, &totals, &out);
-    if (err == FERRY_OK)
-        api_reply_bytes(r, MHD_HTTP_OK, "text/plain; version=0.0.4; charset=utf-8", out.data, out.len);
-    else
-        api_reply_err(r, err, NULL);
 }
 
 /* --- /api/v1/openapi.yaml ------------------------------------------------------------------------------ */

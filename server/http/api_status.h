@@ -7,6 +7,18 @@
 
 #include "base/error.h"
 
+/** name, help: the totals of the store that are shown */
+#define API_TOTALS_LIST(X)                                                                        \
+    X(products, "products")                                                                       \
+    X(devices, "devices")                                                                         \
+    X(resources, "versions of resources")                                                         \
+    X(resource_bytes, "bytes of all resources")                                                   \
+    X(deployments, "deployments")                                                                 \
+    X(deployments_open, "deployments that are active or paused")                                  \
+    X(uploads_open, "upload tasks that wait for the device")                                      \
+    X(uploads_stored_bytes, "bytes of all stored uploads")                                        \
+    X(downloads_open, "download tasks that have not ended")
+
 /** @brief What the last look at the disk found, so that a caller without token cannot keep the disk busy. */
 struct api_ready;
 

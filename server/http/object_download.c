@@ -35,6 +35,7 @@ static void answer_unsatisfiable(struct object_request *r)
 static void answer_part(struct object_request *r, uint64_t offset, uint64_t length)
 {
     r->status = MHD_HTTP_PARTIAL_CONTENT;
+    r->sends_bytes = length;
     r->response_is_shared = false;
     r->response = length == r->target.size ? object_entry_whole_range(r->entry, &r->response_is_shared)
                                            : object_entry_part(r->entry, offset, length);
@@ -45,6 +46,7 @@ static void answer_part(struct object_request *r, uint64_t offset, uint64_t leng
 static void answer_whole(struct object_request *r)
 {
     r->status = MHD_HTTP_OK;
+    r->sends_bytes = r->target.size;
     r->response = object_entry_whole(r->entry, &r->response_is_shared);
     if (r->response == NULL)
         r->refusal = REFUSED_UNAVAILABLE;

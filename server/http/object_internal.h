@@ -85,6 +85,7 @@ struct object_request {
     bool tus; /* Tus-Resumable is given */
     uint64_t revocations; /* as the engine had counted before the right was looked up */
     struct object_target target;
+    uint64_t sends_bytes; /* of a download: what the answer has of the file */
     bool admitted; /* the device's share has it, until the request is over */
 
     /* the answer: a refusal, or a response with its status */
@@ -154,6 +155,11 @@ bool object_register_end(struct object_request *r, struct MHD_Connection *connec
 /* After STEP_WAIT: decides the answer. */
 void object_register_decide(struct object_request *r);
 void object_register_drop(struct object_request *r);
+
+/* object_traffic.c: a transfer was let in; took bytes; the request is over, and the whole answer is out or not. */
+void object_traffic_begin(struct object_request *r);
+void object_traffic_took(struct object_request *r, size_t len);
+void object_traffic_end(struct object_request *r, bool answered);
 
 /* object_plane.c: the account of suspended connections. */
 bool object_plane_suspend(struct object_plane *plane, struct MHD_Connection *connection);

@@ -109,7 +109,10 @@ static object_refusal admit(struct object_request *r, struct MHD_Connection *con
     if (r->method != METHOD_PUT && r->method != METHOD_PATCH && r->method != METHOD_GET)
         return REFUSED_NOT;
     r->admitted = object_admission_begin(r->plane->admission, &target->device, address_of(connection), target->size);
-    return r->admitted ? REFUSED_NOT : REFUSED_SHARE;
+    if (!r->admitted)
+        return REFUSED_SHARE;
+    object_traffic_begin(r);
+    return REFUSED_NOT;
 }
 
 static object_refusal judge(struct object_request *r, struct MHD_Connection *connection)
@@ -272,10 +275,10 @@ static void mhd_completed(void *cls, struct MHD_Connection *connection, void **r
 {
     struct object_request *r = *request;
     (void)cls;
-    (void)why;
     if (r == NULL)
         return;
     *request = NULL;
+    object_traffic_end(r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     object_upload_drop(r);
     if (r->admitted)
         object_admission_end(r->plane->admission, &r->target.device, address_of(connection), r->target.size);

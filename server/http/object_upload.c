@@ -288,6 +288,7 @@ void object_upload_bytes(struct object_request *r, const char *bytes, size_t len
         return;
     }
     u->at += len;
+    object_traffic_took(r, len);
     uint64_t now_ms = ferry_mono_ms();
     if (now_ms >= u->active_next_ms)
         say_active(u, now_ms);

@@ -56,11 +56,15 @@ class OperatorApi:
                 return rows
             query["cursor"] = page["next"]
 
-    def metric(self, name):
-        """One value of /metrics, summed over its labels."""
+    def metrics(self):
+        """The text of /metrics."""
         answer = self._session.get(f"{self.url}/metrics", timeout=TIMEOUT_S)
         assert answer.status_code == 200, answer.text
-        values = [float(line.rpartition(" ")[2]) for line in answer.text.splitlines()
+        return answer.text
+
+    def metric(self, name):
+        """One value of /metrics, summed over its labels."""
+        values = [float(line.rpartition(" ")[2]) for line in self.metrics().splitlines()
                   if line.partition("{")[0].partition(" ")[0] == name]
         assert values, f"no metric {name}"
         return sum(values)

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "core/engine.h"
 #include "http/tls.h"
+#include "http/traffic.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,6 +48,7 @@ struct api_server_config {
     struct store *store;
     struct objects *objects;
     const struct seal_keys *seal_keys; /**< what secrets are sealed with */
+    struct http_traffic *traffic; /**< of the object plane, for /metrics; null: not shown */
     bool mqtt_http;           /**< /mqtt/auth and /mqtt/acl answer other brokers */
     bool allow_plain_secret;  /**< they may ask for devices whose password is the secret itself */
     uint64_t object_size_max; /**< bytes of a resource; 0: FERRY_OBJECT_SIZE_MAX */

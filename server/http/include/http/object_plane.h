@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "core/engine.h"
 #include "http/tls.h"
+#include "http/traffic.h"
 
 #include <stdint.h>
 
@@ -62,6 +63,7 @@ struct object_plane_config {
     struct object_plane_limits limits;
     uint64_t device_bytes_max; /**< of the files that one device transfers at a time; one may always; 0: no limit */
     uint64_t address_bytes_max; /**< ... that one address transfers, likewise */
+    struct http_traffic *traffic; /**< what is moved is counted there; null: nowhere */
     const struct seal_keys *seal_keys; /**< what secrets are sealed with; null: no device registers itself */
 };
 
