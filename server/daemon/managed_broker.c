@@ -30,6 +30,7 @@ enum {
     LOG_MAX_BYTES = 16 << 20, /* an older log is put aside at the next start of the broker */
     LOG_TAIL_BYTES = 600,
     PROBLEM_SIZE = 512,
+    STAMP_SIZE = 80,
 };
 
 struct managed_broker {
@@ -40,8 +41,15 @@ struct managed_broker {
     int stop_fd; /* eventfd */
     pthread_t thread;
     bool watching;           /* the thread exists */
-    pthread_mutex_t lock;    /* guards process: it is replaced by the thread, signalled by others */
+    pthread_mutex_t lock;    /* guards process, which is replaced by the thread and signalled by others, and wish */
     struct process process;
+    char device_stamp[STAMP_SIZE]; /* of a wish that was granted */
+    struct {
+        bool made;
+        struct address at;
+        struct broker_tls tls;
+        char device_stamp[STAMP_SIZE];
+    } wish; /* what the thread is to add before it starts another process */
     char said[PROBLEM_SIZE]; /* the last problem that was logged in this outage */
 };
 
@@ -217,6 +225,35 @@ static ferry_err launch(struct managed_broker *b, char problem[PROBLEM_SIZE])
     return err;
 }
 
+static ferry_err put_conf(struct managed_broker *b, char problem[PROBLEM_SIZE])
+{
+    ferry_autobuf text = FERRY_BUF_INIT(BROKER_CONF_MAX);
+    ferry_err err = write_conf(b, &text);
+
+    if (err == FERRY_OK)
+        err = ferry_file_replace(b->conf_path, text.data, text.len, 0600);
+    if (err != FERRY_OK)
+        (void)snprintf(problem, PROBLEM_SIZE, "cannot write %s: %s", b->conf_path, ferry_err_text(err));
+    return err;
+}
+
+static ferry_err grant_wish(struct managed_broker *b, char problem[PROBLEM_SIZE])
+{
+    bool made;
+
+    (void)pthread_mutex_lock(&b->lock);
+    made = b->wish.made;
+    if (made) {
+        b->listeners[BROKER_CERT] = b->wish.at;
+        b->config.tls = b->wish.tls;
+        memcpy(b->device_stamp, b->wish.device_stamp, sizeof(b->device_stamp));
+        b->config.tls.device_stamp = b->device_stamp;
+    }
+    b->wish.made = false;
+    (void)pthread_mutex_unlock(&b->lock);
+    return made ? put_conf(b, problem) : FERRY_OK;
+}
+
 /* --- the watch -------------------------------------------------------------------------------------------- */
 
 /* Waits; true when the broker is to be stopped. fd may be -1. */
@@ -240,7 +277,7 @@ static bool launch_again(struct managed_broker *b, bool pause_first)
             return false;
         if (pause_first)
             pause_ms = pause_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : pause_ms * 2;
-        if (launch(b, problem) == FERRY_OK)
+        if (grant_wish(b, problem) == FERRY_OK && launch(b, problem) == FERRY_OK)
             return true;
         if (strcmp(problem, b->said) != 0)
             ferry_log(FERRY_LOG_ERROR, "broker", "%s; trying again", problem);
@@ -331,19 +368,11 @@ static bool take_over(struct managed_broker *b, char problem[PROBLEM_SIZE])
 
 static ferry_err start_fresh(struct managed_broker *b, char problem[PROBLEM_SIZE])
 {
-    ferry_autobuf text = FERRY_BUF_INIT(BROKER_CONF_MAX);
     ferry_err err = probe_ports(b->config.listeners, b->listeners, problem);
 
-    if (err != FERRY_OK)
-        return err;
-    err = write_conf(b, &text);
     if (err == FERRY_OK)
-        err = ferry_file_replace(b->conf_path, text.data, text.len, 0600);
-    if (err != FERRY_OK) {
-        (void)snprintf(problem, PROBLEM_SIZE, "cannot write %s: %s", b->conf_path, ferry_err_text(err));
-        return err;
-    }
-    return launch(b, problem);
+        err = put_conf(b, problem);
+    return err == FERRY_OK ? launch(b, problem) : err;
 }
 
 static ferry_err find_parts(struct managed_broker *b, char problem[PROBLEM_SIZE])
@@ -424,6 +453,28 @@ void managed_broker_reload(struct managed_broker *broker)
 void managed_broker_restart(struct managed_broker *broker)
 {
     send_signal(broker, SIGTERM);
+}
+
+ferry_err managed_broker_listen_for_certificates(struct managed_broker *broker, const struct address *at,
+                                                 const struct broker_tls *tls)
+{
+    const struct address wanted[BROKER_LISTENERS] = {[BROKER_CERT] = *at};
+    struct address found[BROKER_LISTENERS] = {{.len = 0}};
+    char problem[PROBLEM_SIZE];
+    ferry_err err = probe_ports(wanted, found, problem);
+
+    if (err != FERRY_OK) {
+        ferry_log(FERRY_LOG_ERROR, "broker", "%s", problem);
+        return err;
+    }
+    (void)pthread_mutex_lock(&broker->lock);
+    broker->wish.at = found[BROKER_CERT];
+    broker->wish.tls = *tls;
+    (void)snprintf(broker->wish.device_stamp, STAMP_SIZE, "%s", tls->device_stamp);
+    broker->wish.made = true;
+    (void)pthread_mutex_unlock(&broker->lock);
+    managed_broker_restart(broker);
+    return FERRY_OK;
 }
 
 /* Mosquitto writes another file and renames it: what is there is whole. */

@@ -58,6 +58,18 @@ void managed_broker_reload(struct managed_broker *broker);
 /** @brief Ends the process; the watch starts another one, which reads all files. Clients connect anew. Any thread, never blocks. */
 void managed_broker_restart(struct managed_broker *broker);
 
+/**
+ * @brief As managed_broker_restart(), and the next process also listens for devices that show a certificate.
+ *
+ * Another call before that process lives replaces what this one said.
+ * @param[in] at  with port 0: any free one
+ * @param[in] tls  of all listeners from then on; its texts must outlive the broker, but for the stamp
+ * @retval FERRY_OK | any error: the port cannot be had, which has been logged, and nothing is changed
+ * Threads: any. Blocking: never.
+ */
+FERRY_MUST_CHECK ferry_err managed_broker_listen_for_certificates(struct managed_broker *broker, const struct address *at,
+                                                                  const struct broker_tls *tls);
+
 /** @brief To be told whenever ferryd has subscribed: its session is then saved to disk. Any thread, never blocks. */
 void managed_broker_subscribed(struct managed_broker *broker);
 

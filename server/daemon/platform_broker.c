@@ -50,7 +50,8 @@ static ferry_err name_tls(struct platform *p, struct broker_tls *tls)
     static const char *const names[] = {"server.pem", "server.key", "device-ca.pem", "device-crl.pem"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        p->broker_files[i] = ferry_asprintf("%s/%s", p->broker_folder, names[i]);
+        if (p->broker_files[i] == NULL)
+            p->broker_files[i] = ferry_asprintf("%s/%s", p->broker_folder, names[i]);
         if (p->broker_files[i] == NULL)
             return FERRY_E_NOMEM;
     }
@@ -96,9 +97,24 @@ static ferry_err place_listeners(struct platform *p, struct managed_broker_confi
         ferry_log(FERRY_LOG_WARN, "tls", "mqtt on %s is also open without TLS: others on the network can read along "
                                          "(--allow-plain)", c->listen);
     cfg->listeners[BROKER_TLS] = address_with_port(&at, (uint16_t)c->mqtts_port);
-    if (p->tls_paths.device_ca != NULL)
+    p->takes_certificates = p->tls_paths.device_ca != NULL;
+    if (p->takes_certificates)
         cfg->listeners[BROKER_CERT] = address_with_port(&at, (uint16_t)c->device_cert_port);
     return name_tls(p, &cfg->tls);
+}
+
+ferry_err platform_listen_for_certificates(struct platform *p)
+{
+    struct broker_tls tls;
+    struct address at;
+    ferry_err err = address_parse(p->config->listen, (uint16_t)p->config->device_cert_port, &at);
+
+    if (err == FERRY_OK)
+        err = name_tls(p, &tls);
+    if (err == FERRY_OK)
+        err = managed_broker_listen_for_certificates(p->broker, &at, &tls);
+    p->takes_certificates = p->takes_certificates || err == FERRY_OK;
+    return err;
 }
 
 static ferry_err start_managed(struct platform *p)

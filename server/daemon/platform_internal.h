@@ -46,6 +46,7 @@ struct platform {
     uint64_t device_crl_next_s; /* when the revocation list is out of date; 0: never */
     char device_stamp[TLS_STAMP_SIZE];
     char *broker_files[4]; /* what the broker reads: certificate, key, device CA, revocation list */
+    bool takes_certificates; /* our broker listens for devices that show one */
     struct address mqtt_at, objects_at, api_at; /* mqtt_at: where devices come in */
     int objects_fd, api_fd;
     struct objects *objects;
@@ -72,6 +73,8 @@ void platform_free_tls(struct platform *p);
 ferry_err platform_decide_tls(struct platform *p);   /**< which listeners speak TLS, and with which files */
 ferry_err platform_open_tls(struct platform *p);     /**< reads and judges them; the public URL is known */
 ferry_err platform_start_broker(struct platform *p); /**< our own, or only its address */
+/** A reload found the first CA for devices. The broker starts anew. */
+ferry_err platform_listen_for_certificates(struct platform *p);
 ferry_err platform_open_bus(struct platform *p);
 ferry_err platform_start_bus(struct platform *p); /**< the engine is running */
 

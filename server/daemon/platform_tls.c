@@ -241,6 +241,13 @@ ferry_err platform_open_tls(struct platform *p)
     return err == FERRY_OK ? err : fail(err, problem);
 }
 
+static void forget_device_ca(struct platform *p)
+{
+    free(p->tls_paths.device_ca);
+    p->tls_paths.device_ca = NULL;
+    p->device_stamp[0] = '\0';
+}
+
 /* The broker reads its certificate and the revocation list while it runs, but not by whom devices are signed. */
 static void tell_broker(struct platform *p, bool other_roots)
 {
@@ -250,10 +257,12 @@ static void tell_broker(struct platform *p, bool other_roots)
         managed_broker_reload(p->broker);
         return;
     }
-    ferry_log(FERRY_LOG_INFO, "tls", "the CA of devices (%s) is another one: the broker starts anew, and everybody connects "
-                                     "again",
-              p->tls_paths.device_ca);
-    managed_broker_restart(p->broker);
+    ferry_log(FERRY_LOG_INFO, "tls", "the CA of devices (%s) is %s one: the broker starts anew, and everybody connects again",
+              p->tls_paths.device_ca, p->takes_certificates ? "another" : "the first");
+    if (p->takes_certificates)
+        managed_broker_restart(p->broker);
+    else if (platform_listen_for_certificates(p) != FERRY_OK)
+        forget_device_ca(p); /* the next reload tries again */
 }
 
 /* All or nothing: whoever judges a pair does so before anybody gets it. */
@@ -305,7 +314,9 @@ void platform_reload(struct platform *p)
         ferry_log(FERRY_LOG_INFO, "tls", "nothing to read again: no listener speaks TLS");
         return;
     }
-    if (p->tls_paths.device_ca != NULL && p->tls_paths.device_crl == NULL) /* the first one, written meanwhile */
+    if ((p->tls_listeners & CONFIG_MQTT) != 0 && p->tls_paths.device_ca == NULL) /* the first ones, written meanwhile */
+        p->tls_paths.device_ca = choose(p, p->config->device_ca, TLS_DEVICE_CA_CERT);
+    if (p->tls_paths.device_ca != NULL && p->tls_paths.device_crl == NULL)
         p->tls_paths.device_crl = choose(p, p->config->device_crl, TLS_DEVICE_CRL);
     err = tls_pair_read(p->tls_paths.cert, p->tls_paths.key, &pair, problem);
     if (err == FERRY_OK) {

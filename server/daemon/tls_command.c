@@ -212,7 +212,7 @@ static const struct argp_option device_options[] = {
 
 static const char device_doc[] =
     "Makes a certificate and key with which a device proves who it is.\v"
-    "The CA for devices is made with the first one, and taken by ferryd at its next start.";
+    "The CA for devices is made with the first one, and taken by a running ferryd at SIGHUP.";
 
 /* "product/device", both of the characters that a topic's part may have. */
 static bool split_ok(const char *word, const char **ret_slash)
@@ -252,7 +252,7 @@ static int run_device(int argc, char **argv)
         return failed(problem);
     (void)printf("made %s/%s.pem, %s/%s.key for the device\n", request.out, base, request.out, base);
     if (made_ca)
-        (void)printf("made %s/" TLS_DEVICE_CA_CERT ", the CA for devices: ferryd takes it at its next start\n", data);
+        (void)printf("made %s/" TLS_DEVICE_CA_CERT ", the CA for devices. A running ferryd takes it at: kill -HUP $(cat %s/lock)\n", data, data);
     return EXIT_SUCCESS;
 }
 

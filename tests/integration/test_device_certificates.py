@@ -1,5 +1,6 @@
 """Devices that prove by a certificate who they are: the CA, revocation, and what a reload does to who is connected."""
 import contextlib
+import socket
 import stat
 import subprocess
 import time
@@ -171,6 +172,38 @@ def test_another_ca_for_devices_is_taken_by_a_reload(certified, tmp_path):
     wait_for(lambda: enters(other), 20, "the device of the new CA")
     old = device_handshake(platform, "-cert", tmp_path / "p-good.pem", "-key", tmp_path / "p-good.key")
     assert b"alert unknown ca" in old
+
+
+def test_the_first_ca_for_devices_is_taken_by_a_reload(make_platform, tmp_path):
+    platform = make_platform(tls=True)
+    platform.api.product_add("p")
+    platform.api.device_add("p", "first")
+    plain = platform.mqtt_port
+    platform.tls_command("device", "p/first", "--out", tmp_path)
+    assert "the first one: the broker starts anew" in platform.reload()
+
+    def listens():
+        conf = (platform.data / "broker/mosquitto.conf").read_text()
+        return conf.count("\nlistener ") == 3 and platform.api.call("GET", "/status")["broker_connected"]
+    wait_for(listens, 20, "the third listener")
+    device = CertClient(platform, tmp_path, "p", "first")
+    assert device.connects == [0]
+    assert platform.mqtt_port == plain
+    device.close()
+    platform.restart()
+    again = CertClient(platform, tmp_path, "p", "first")
+    assert again.connects == [0]
+    again.close()
+
+
+def test_a_port_that_is_in_use_keeps_the_first_ca_out_and_nobody_is_disturbed(make_platform, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        platform = make_platform("--device-cert-port", str(taken.getsockname()[1]), tls=True)
+        broker = platform.broker_pid
+        platform.tls_command("device", "p/first", "--out", tmp_path)
+        assert "--device-cert-port" in platform.reload()
+        assert platform.broker_pid == broker and platform.api.call("GET", "/status")["broker_connected"]
+    assert "the first one: the broker starts anew" in platform.reload()
 
 
 @pytest.mark.parametrize("what, word", [
