@@ -44,6 +44,19 @@ bool ferry_id_parse(const char *text, size_t len, ferry_id *ret_id)
     return true;
 }
 
+uint64_t ferry_id_ms(const ferry_id *id)
+{
+    enum { TIME_DIGITS = 10 }; /* 50 bits: two zero bits and 48 of the time */
+    uint64_t ms = 0;
+
+    for (size_t i = 0; i < TIME_DIGITS; i++) {
+        const char *digit = id->text[i] != '\0' ? strchr(digits, id->text[i]) : NULL;
+
+        ms = ms << 5 | (digit != NULL ? (uint64_t)(digit - digits) : 0);
+    }
+    return ms;
+}
+
 bool ferry_id_equal(const ferry_id *a, const ferry_id *b)
 {
     return memcmp(a->text, b->text, sizeof(a->text)) == 0;

@@ -66,6 +66,19 @@ static void parse_refuses_everything_else(void **state)
     assert_string_equal(id.text, "untouched");
 }
 
+static void the_time_comes_back(void **state)
+{
+    static const uint64_t times[] = {0, 1, 1023, 1024, 1700000000000, (1ull << 48) - 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        ferry_id id = ferry_id_make(times[i], (const uint8_t[FERRY_ID_RANDOM_BYTES]){255, 255});
+
+        assert_int_equal(ferry_id_ms(&id), times[i]);
+    }
+    assert_int_equal(ferry_id_ms(&(ferry_id){{0}}), 0);
+}
+
 static void none_is_all_zero_and_equal_to_itself_only(void **state)
 {
     ferry_id none, some = ferry_id_make(0, zeros), other = ferry_id_make(1, zeros);
@@ -85,6 +98,7 @@ int main(void)
         cmocka_unit_test(text_order_is_time_order),
         cmocka_unit_test(parse_takes_what_make_made),
         cmocka_unit_test(parse_refuses_everything_else),
+        cmocka_unit_test(the_time_comes_back),
         cmocka_unit_test(none_is_all_zero_and_equal_to_itself_only),
     };
 

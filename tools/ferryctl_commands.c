@@ -22,7 +22,7 @@ const struct ctl_command ctl_commands[] = {
 
     {"resource", "add", "P FILE", 2, 2, CTL_O_NAME, "send a file for the devices of a product; - is standard input",
      ctl_resource_add},
-    {"resource", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX, "the files for devices, the newest first",
+    {"resource", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX | CTL_O_SINCE, "the files for devices, the newest first",
      ctl_resource_list},
     {"resource", "show", "ID | P NAME", 1, 2, 0, "one file; by name its newest version", ctl_resource_show},
     {"resource", "get", "ID | P NAME", 1, 2, CTL_O_OUTPUT, "fetch a file back", ctl_resource_get},
@@ -33,7 +33,7 @@ const struct ctl_command ctl_commands[] = {
      CTL_O_DEVICE | CTL_O_DEVICES_FILE | CTL_O_ALL | CTL_O_RESOURCE_ID | CTL_O_RATE | CTL_O_TIMEOUT | CTL_O_RETRIES | CTL_O_START |
          CTL_O_END | CTL_O_FORCE | CTL_O_WAIT,
      "deliver the newest version of a file to devices", ctl_deploy},
-    {"deployment", "list", "[P]", 0, 1, LIST | CTL_O_STATE, "the deployments, the newest first", ctl_deployment_list},
+    {"deployment", "list", "[P]", 0, 1, LIST | CTL_O_STATE | CTL_O_SINCE, "the deployments, the newest first", ctl_deployment_list},
     {"deployment", "show", "ID", 1, 1, LIST | CTL_O_STATE | CTL_O_DEVICE, "a deployment and each device's task",
      ctl_deployment_show},
     {"deployment", "watch", "ID", 1, 1, 0, "show how it goes until it has ended", ctl_deployment_watch},
@@ -44,7 +44,7 @@ const struct ctl_command ctl_commands[] = {
     {"deployment", "retry", "ID", 1, 1, CTL_O_DEVICE, "try again what has failed, or one device's task",
      ctl_deployment_retry},
 
-    {"upload", "list", "[P | P/D]", 0, 1, LIST | CTL_O_STATE | CTL_O_PREFIX, "what devices have sent, the newest first",
+    {"upload", "list", "[P | P/D]", 0, 1, LIST | CTL_O_STATE | CTL_O_PREFIX | CTL_O_SINCE, "what devices have sent, the newest first",
      ctl_upload_list},
     {"upload", "show", "ID", 1, 1, 0, "one upload", ctl_upload_show},
     {"upload", "get", "ID", 1, 1, CTL_O_OUTPUT, "fetch the file and verify it", ctl_upload_get},

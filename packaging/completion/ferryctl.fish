@@ -63,7 +63,7 @@ complete -c ferryctl -n '__ferryctl_at token add' -l expires -x -d 'Life of the 
 complete -c ferryctl -n '__ferryctl_at audit list' -l actor -x -d 'Only what this one did'
 complete -c ferryctl -n '__ferryctl_at audit list' -l object -x -d 'Only what was done to this'
 complete -c ferryctl -n '__ferryctl_at audit list' -l action -x -d 'Only actions that begin so'
-complete -c ferryctl -n '__ferryctl_at audit list' -l since -x -d 'Only since then, UTC'
+complete -c ferryctl -n '__ferryctl_at audit,resource,deployment,upload list' -l since -x -d 'Only since then, UTC'
 complete -c ferryctl -n '__ferryctl_at audit verify' -l anchor -rF -d 'File with number and hash of a record'
 complete -c ferryctl -n '__ferryctl_at resource,upload get; or __ferryctl_at token add' -s o -l output -rF -d 'Where the file goes'
 complete -c ferryctl -n '__ferryctl_at resource rm' -l all-versions -d 'Every version of that name'

@@ -38,8 +38,8 @@ static ferry_err fetch(struct api_request *r, struct store_conn *conn, const str
         .actor = api_query_text(q->actor),
         .object = api_query_text(q->object),
         .action_prefix = api_query_text(q->action),
-        .since_ms = q->since_ms,
-        .until_ms = q->until_ms,
+        .since_ms = q->made.since_ms,
+        .until_ms = q->made.until_ms,
     };
 
     return r->shared->store->ops->audit_list(conn, &filter, page, rows, ret_count);

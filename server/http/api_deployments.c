@@ -109,7 +109,8 @@ static ferry_err fetch(struct api_request *r, struct store_conn *conn, const str
                        size_t *ret_count)
 {
     struct deployment_filter filter = {.product = api_query_text(r->query.product),
-                                       .state = (deployment_state)r->query.state};
+                                       .state = (deployment_state)r->query.state,
+                                       .made = r->query.made};
 
     return r->shared->store->ops->deployment_list(conn, &filter, page, rows, ret_count);
 }
@@ -212,7 +213,8 @@ static ferry_err fetch_tasks(struct api_request *r, struct store_conn *conn, con
     struct download_filter filter = {.deployment = &r->command.id,
                                      .product = api_query_text(r->query.product),
                                      .device = api_query_text(r->query.device),
-                                     .state = (download_state)r->query.state};
+                                     .state = (download_state)r->query.state,
+                                     .made = r->query.made};
 
     return r->shared->store->ops->download_list(conn, &filter, page, rows, ret_count);
 }

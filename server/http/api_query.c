@@ -150,12 +150,12 @@ static bool read_action(const char *value, struct api_query *query)
 
 static bool read_since(const char *value, struct api_query *query)
 {
-    return api_time_read(value, &query->since_ms);
+    return api_time_read(value, &query->made.since_ms);
 }
 
 static bool read_until(const char *value, struct api_query *query)
 {
-    return api_time_read(value, &query->until_ms);
+    return api_time_read(value, &query->made.until_ms);
 }
 
 static bool read_counts(const char *value, struct api_query *query)

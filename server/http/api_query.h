@@ -35,7 +35,7 @@ enum api_query_flag {
     API_Q_SINCE = 1 << 18,
     API_Q_UNTIL = 1 << 19,
 
-    API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER,
+    API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER | API_Q_SINCE | API_Q_UNTIL,
     API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_ORDER,
     API_Q_PAGE_OF_AUDIT = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_ORDER | API_Q_ACTOR | API_Q_OBJECT | API_Q_ACTION |
                           API_Q_SINCE | API_Q_UNTIL,
@@ -47,7 +47,7 @@ struct api_query {
     bool descending;
     bool counts;
     int state; /**< of the kind that the route takes */
-    uint64_t since_ms, until_ms; /**< Unix milliseconds; 0: any */
+    struct store_times made; /**< since and until */
     char actor[AUDIT_ACTOR_SIZE];
     char object[AUDIT_OBJECT_SIZE];
     char action[AUDIT_ACTION_SIZE]; /**< what the action begins with */

@@ -80,6 +80,7 @@ static ferry_err fetch(struct api_request *r, struct store_conn *conn, const str
     struct resource_filter filter = {
         .product = api_query_text(q->product),
         .name_prefix = api_query_text(q->name[0] != '\0' ? q->name : q->name_prefix),
+        .made = q->made,
     };
 
     return r->shared->store->ops->resource_list(conn, &filter, page, rows, ret_count);

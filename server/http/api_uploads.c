@@ -14,6 +14,7 @@ static ferry_err fetch(struct api_request *r, struct store_conn *conn, const str
         .device = api_query_text(q->device),
         .name_prefix = api_query_text(q->name_prefix),
         .state = (upload_state)q->state,
+        .made = q->made,
     };
 
     return r->shared->store->ops->upload_list(conn, &filter, page, rows, ret_count);

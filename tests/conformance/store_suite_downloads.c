@@ -131,6 +131,9 @@ static void deployments_are_listed_by_filter_and_page(void **state)
     assert_string_equal(out[0].resource_name, "fw");
     ok(SEE(f, deployment_list, &(struct deployment_filter){.state = DEPLOYMENT_CANCELLED}, PAGE(250), out, &count));
     assert_int_equal(count, 10);
+    ok(SEE(f, deployment_list, &(struct deployment_filter){.made = {1700000000005u, 1700000000008u}}, PAGE(250), out, &count));
+    assert_int_equal(count, 3);
+    assert_string_equal(out[0].id.text, id_of(5).text);
     expect(FERRY_E_ARG, SEE(f, deployment_list, &(struct deployment_filter){.product = "p"}, PAGE(0), out, &count));
 }
 
@@ -384,6 +387,7 @@ static void lists_are_filtered_and_paged_both_ways(void **state)
     struct fixture *f = *state;
     const ferry_id deployments[] = {id_of(1000), id_of(1001), id_of(9999)};
     struct download_task out[1];
+    struct download_task some[4];
     size_t count = 9;
 
     ok(DO(f, begin));
@@ -406,6 +410,9 @@ static void lists_are_filtered_and_paged_both_ways(void **state)
             check_pages(f, &filter, FERRY_PAGE_MAX, way != 0);
         }
     }
+    ok(SEE(f, download_list, &(struct download_filter){.made = {1700000000003u, 1700000000005u}}, PAGE(4), some, &count));
+    assert_int_equal(count, 2);
+    count = 9;
     expect(FERRY_E_ARG, SEE(f, download_list, &(struct download_filter){.product = "p"}, PAGE_AT("x", 1, false), out, &count));
     expect(FERRY_E_ARG, SEE(f, download_list, &(struct download_filter){.deployment = &(ferry_id){"x"}}, PAGE(1), out,
                             &count));

@@ -129,6 +129,10 @@ static void resources_are_listed_by_filter_and_page(void **state)
     for (unsigned i = 0; i < count; i++)
         assert_memory_equal(out[i].name, "fw-1", 4);
     assert_true(count > 0);
+    ok(SEE(f, resource_list, &(struct resource_filter){.made = {1700000000005u, 1700000000008u}}, PAGE_AT("", 250, true), out,
+           &count));
+    assert_int_equal(count, 3);
+    assert_string_equal(out[0].id.text, id_of(7).text);
     ok(SEE(f, resource_list, &(struct resource_filter){.name_prefix = "_"}, PAGE(1), out, &count));
     assert_int_equal(count, 0);
     expect(FERRY_E_ARG, SEE(f, resource_list, &(struct resource_filter){.product = "p"}, PAGE_AT("no id", 1, false), out,

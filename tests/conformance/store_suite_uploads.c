@@ -1,6 +1,7 @@
 #include "store_suite_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void every_field_comes_back(void **state)
@@ -302,6 +303,51 @@ static void lists_are_filtered_and_paged_both_ways(void **state)
     }
 }
 
+static void lists_are_bounded_by_the_time_in_the_id(void **state)
+{
+    enum { T = 30, NONE = -1 };
+    const uint64_t zero_ms = 1700000000000u; /* the time of id_of(0) */
+    static const struct {
+        int since, until; /* NONE: not given */
+        const char *cursor;
+        bool down;
+        int first, count;
+    } rows[] = {
+        {NONE, NONE, "", false, 0, T}, {10, NONE, "", false, 10, 20}, {NONE, 10, "", false, 0, 10},
+        {10, 20, "", false, 10, 10},   {10, 20, "", true, 19, 10},    {10, 10, "", false, 0, 0},
+        {40, NONE, "", false, 0, 0},   {10, 20, "12", false, 13, 7},  {10, 20, "12", true, 11, 2},
+        {10, 20, "5", false, 10, 10},  {10, 20, "25", true, 19, 10},  {10, 20, "25", false, 0, 0},
+    };
+    struct fixture *f = *state;
+    struct upload_task out[FERRY_PAGE_MAX];
+    size_t count;
+
+    for (unsigned n = 0; n < T; n++) {
+        struct upload_task t = upload_of(n, "p", "d", "a.txt");
+
+        ok(DO(f, upload_put, &t));
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        for (unsigned narrow = 0; narrow < 3; narrow++) {
+            const struct upload_filter filter = {
+                .product = narrow > 0 ? "p" : NULL,
+                .device = narrow > 1 ? "d" : NULL,
+                .made = {.since_ms = rows[i].since == NONE ? 0 : zero_ms + (unsigned)rows[i].since,
+                         .until_ms = rows[i].until == NONE ? 0 : zero_ms + (unsigned)rows[i].until}};
+            const ferry_id cursor = id_of((unsigned)strtoul(rows[i].cursor, NULL, 10));
+
+            ok(SEE(f, upload_list, &filter, PAGE_AT(rows[i].cursor[0] != '\0' ? cursor.text : "", 250, rows[i].down), out,
+                   &count));
+            const ferry_id first = id_of((unsigned)rows[i].first);
+            if (count != (size_t)rows[i].count || (count > 0 && !ferry_id_equal(&out[0].id, &first)))
+                fail_msg("row %zu, %u", i, narrow);
+        }
+    ok(SEE(f, upload_list, &(struct upload_filter){.made = {.until_ms = UINT64_MAX}}, PAGE(250), out, &count));
+    assert_int_equal(count, T);
+    ok(SEE(f, upload_list, &(struct upload_filter){.made = {.since_ms = UINT64_MAX}}, PAGE(250), out, &count));
+    assert_int_equal(count, 0);
+}
+
 static void list_limits_are_checked(void **state)
 {
     struct fixture *f = *state;
@@ -363,6 +409,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(due_gives_what_has_expired_earliest_first),
     cmocka_unit_test(ended_gives_the_oldest_before_the_time),
     cmocka_unit_test(lists_are_filtered_and_paged_both_ways),
+    cmocka_unit_test(lists_are_bounded_by_the_time_in_the_id),
     cmocka_unit_test(list_limits_are_checked),
     cmocka_unit_test(latest_time_is_that_of_the_newest_change),
 };

@@ -1,5 +1,6 @@
 """The operator API: every route, every error, and that docs/api/openapi.yaml says what happens."""
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -374,6 +375,31 @@ def test_uploads_are_paged_newest_first(api, device):
     ids = sorted((row["id"] for row in api.get("/uploads", product=device.product)["items"]), reverse=True)
     assert len(ids) == 6
     check_pages(api, "/uploads", "id", ids, product=device.product)
+
+
+def test_lists_can_be_bounded_in_time(api, device):
+    def utc(ms):
+        return datetime.datetime.fromtimestamp(ms // 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    product = device.product
+    early = [add_resource(api, product, "r0")["id"]]
+    device.request_upload("f0", b"x")
+    now = time.time()
+    time.sleep(2.1 - now % 1)  # two seconds later by the clock's own seconds: there is one between them
+    between = utc(int(time.time() * 1000))
+    late = [add_resource(api, product, "r1")["id"]]
+    device.request_upload("f1", b"xx")
+    order = {"product": product, "resource": "r1", "devices": [device.device]}
+    deployment = api.post("/deployments", order)["id"]
+    assert [row["id"] for row in api.get("/resources", product=product, since=between)["items"]] == late
+    assert [row["id"] for row in api.get("/resources", product=product, until=between)["items"]] == early
+    assert [row["name"] for row in api.get("/uploads", product=product, since=between)["items"]] == ["f1"]
+    assert [row["name"] for row in api.get("/uploads", product=product, until=between, order="asc")["items"]] == ["f0"]
+    assert [row["id"] for row in api.get("/deployments", product=product, since=between)["items"]] == [deployment]
+    assert api.get("/deployments", product=product, until=between)["items"] == []
+    assert len(api.get(f"/deployments/{deployment}/tasks", since=between)["items"]) == 1
+    assert api.get(f"/deployments/{deployment}/tasks", until=between)["items"] == []
+    assert api.get("/uploads", product=product, since="2020-01-01", until="2020-01-02")["items"] == []
 
 
 def test_products_are_paged_by_name(api):

@@ -23,6 +23,8 @@ typedef struct {
 ferry_id ferry_id_make(uint64_t unix_ms, const uint8_t random[FERRY_ID_RANDOM_BYTES]);
 /** @brief True for exactly 26 lower-case base32 characters (first one 0-7); on success *ret_id is set. */
 bool ferry_id_parse(const char *text, size_t len, ferry_id *ret_id);
+/** @brief The time that it was made from. */
+uint64_t ferry_id_ms(const ferry_id *id);
 bool ferry_id_equal(const ferry_id *a, const ferry_id *b);
 
 #endif

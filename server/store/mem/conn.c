@@ -124,6 +124,13 @@ ferry_err smem_page_name(const struct store_page *page, const char *prefix, char
     return FERRY_OK;
 }
 
+bool smem_is_of(const struct store_times *made, const ferry_id *id)
+{
+    uint64_t ms = ferry_id_ms(id);
+
+    return ms >= made->since_ms && (made->until_ms == 0 || ms < made->until_ms);
+}
+
 bool smem_has_prefix(const char *text, const char *prefix)
 {
     return prefix == NULL || strncmp(text, prefix, strlen(prefix)) == 0;

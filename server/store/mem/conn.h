@@ -58,6 +58,8 @@ FERRY_MUST_CHECK ferry_err smem_page_id(const struct store_page *page, ferry_id 
 FERRY_MUST_CHECK ferry_err smem_page_name(const struct store_page *page, const char *prefix, char *field, size_t size,
                                           struct smem_walk *walk);
 /** @brief True when prefix is null or text begins with it. */
+/** @brief Is the time in the id within them? */
+bool smem_is_of(const struct store_times *made, const ferry_id *id);
 bool smem_has_prefix(const char *text, const char *prefix);
 /** @brief False when prefix is longer than a name can be. */
 bool smem_prefix_valid(const char *prefix);

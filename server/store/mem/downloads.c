@@ -41,7 +41,9 @@ static smem_verdict deployment_filter(const void *data, const void *arg)
     const struct deployment *d = data;
     const struct deployment_filter *f = arg;
 
-    return smem_matches(d->product, f->product) && (f->state == 0 || d->state == f->state) ? SMEM_TAKE : SMEM_SKIP;
+    return smem_matches(d->product, f->product) && (f->state == 0 || d->state == f->state) && smem_is_of(&f->made, &d->id)
+               ? SMEM_TAKE
+               : SMEM_SKIP;
 }
 
 ferry_err smem_deployment_list(struct store_conn *c, const struct deployment_filter *f, const struct store_page *page,
@@ -220,7 +222,7 @@ static smem_verdict list_filter(const void *data, const void *arg)
 
     return (f->deployment == NULL || ferry_id_equal(&t->deployment, f->deployment)) &&
                    smem_matches(t->device.product, f->product) && smem_matches(t->device.device, f->device) &&
-                   (f->state == 0 || t->state == f->state)
+                   (f->state == 0 || t->state == f->state) && smem_is_of(&f->made, &t->id)
                ? SMEM_TAKE
                : SMEM_SKIP;
 }

@@ -67,7 +67,9 @@ static smem_verdict list_filter(const void *data, const void *arg)
     const struct resource *r = data;
     const struct resource_filter *f = arg;
 
-    return smem_matches(r->product, f->product) && smem_has_prefix(r->name, f->name_prefix) ? SMEM_TAKE : SMEM_SKIP;
+    return smem_matches(r->product, f->product) && smem_has_prefix(r->name, f->name_prefix) && smem_is_of(&f->made, &r->id)
+               ? SMEM_TAKE
+               : SMEM_SKIP;
 }
 
 ferry_err smem_resource_list(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,

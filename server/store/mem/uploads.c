@@ -99,7 +99,8 @@ static smem_verdict list_filter(const void *data, const void *arg)
     const struct upload_filter *f = arg;
 
     return smem_matches(t->device.product, f->product) && smem_matches(t->device.device, f->device) &&
-                   smem_has_prefix(t->name, f->name_prefix) && (f->state == 0 || t->state == f->state)
+                   smem_has_prefix(t->name, f->name_prefix) && (f->state == 0 || t->state == f->state) &&
+                   smem_is_of(&f->made, &t->id)
                ? SMEM_TAKE
                : SMEM_SKIP;
 }

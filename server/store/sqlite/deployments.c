@@ -81,7 +81,7 @@ ferry_err sq_deployment_list(struct store_conn *c, const struct deployment_filte
     statement which = f->product != NULL ? STMT_DEPLOYMENT_LIST_PRODUCT : STMT_DEPLOYMENT_LIST;
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
-    sq_page_bind_ids(&q, page);
+    sq_page_bind_ids(&q, page, &f->made);
     sq_query_text(&q, f->product);
     q.bound = 7; /* lists of deployments have neither device nor name */
     sq_query_int(&q, f->state);

@@ -152,7 +152,7 @@ ferry_err sq_download_list(struct store_conn *c, const struct download_filter *f
     statement which = list_for(f);
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
-    sq_page_bind_ids(&q, page);
+    sq_page_bind_ids(&q, page, &f->made);
     sq_query_text(&q, f->product);
     sq_query_text(&q, f->device);
     q.bound = 7; /* lists of downloads have no name */

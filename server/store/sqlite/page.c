@@ -26,24 +26,55 @@ static void bind_blob_copy(struct query *q, const uint8_t *bytes, int len)
         q->err = FERRY_E_NOMEM;
 }
 
-void sq_page_bind_ids(struct query *q, const struct store_page *page)
-{
-    static const uint8_t none[1], above[ID_BYTES + 1] = {255, 255, 255, 255, 255, 255, 255, 255, 255,
-                                                         255, 255, 255, 255, 255, 255, 255, 255};
-    uint8_t after[ID_BYTES];
-    ferry_id id;
-    bool first = page->after[0] == '\0';
+/* Bytes that ids are compared with; fewer than an id has are below all that begin with them. */
+struct id_bound {
+    uint8_t bytes[ID_BYTES + 1];
+    int len;
+};
 
-    if (!first && (!ferry_id_parse(page->after, strlen(page->after), &id) || !sq_id_to_bytes(&id, after)))
-        q->err = FERRY_E_ARG;
-    if (first || page->descending)
-        bind_blob_copy(q, none, 0);
-    else
-        bind_blob_copy(q, after, sizeof(after));
-    if (first || !page->descending)
-        bind_blob_copy(q, above, sizeof(above));
-    else
-        bind_blob_copy(q, after, sizeof(after));
+static const struct id_bound lowest = {.len = 0}, highest = {.len = ID_BYTES + 1,
+                                                             .bytes = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+                                                                       255, 255, 255, 255, 255, 255, 255}};
+
+static bool is_below(const struct id_bound *a, const struct id_bound *b)
+{
+    int order = memcmp(a->bytes, b->bytes, (size_t)(a->len < b->len ? a->len : b->len));
+
+    return order < 0 || (order == 0 && a->len < b->len);
+}
+
+/* Below all ids of that time and later ones. */
+static struct id_bound bound_of_time(uint64_t ms)
+{
+    enum { TIME_BYTES = 6 };
+    struct id_bound bound = {.len = TIME_BYTES};
+
+    if (ms >> (8 * TIME_BYTES) != 0)
+        return highest;
+    for (int i = 0; i < TIME_BYTES; i++)
+        bound.bytes[i] = (uint8_t)(ms >> (8 * (TIME_BYTES - 1 - i)));
+    return bound;
+}
+
+void sq_page_bind_ids(struct query *q, const struct store_page *page, const struct store_times *made)
+{
+    struct id_bound from = bound_of_time(made->since_ms), below = highest, cursor = {.len = ID_BYTES};
+    ferry_id id;
+
+    if (made->since_ms == 0)
+        from = lowest;
+    if (made->until_ms != 0)
+        below = bound_of_time(made->until_ms);
+    if (page->after[0] != '\0') {
+        if (!ferry_id_parse(page->after, strlen(page->after), &id) || !sq_id_to_bytes(&id, cursor.bytes))
+            q->err = FERRY_E_ARG;
+        if (!page->descending && is_below(&from, &cursor))
+            from = cursor;
+        if (page->descending && is_below(&cursor, &below))
+            below = cursor;
+    }
+    bind_blob_copy(q, from.bytes, from.len);
+    bind_blob_copy(q, below.bytes, below.len);
     bind_limit(q, page);
 }
 

@@ -9,7 +9,7 @@
 #include "query.h"
 
 /** @brief ?1, ?2 and ?3 of a list by id. @retval in q->err: FERRY_E_ARG limit or after outside its range */
-void sq_page_bind_ids(struct query *q, const struct store_page *page);
+void sq_page_bind_ids(struct query *q, const struct store_page *page, const struct store_times *made);
 /** @brief ?1, ?2 and ?3 of a list by name; prefix (may be null) is part of the bounds. Texts live in the struct. */
 struct page_names {
     char from[FERRY_NAME_MAX + 2], below[FERRY_NAME_MAX + 2];

@@ -84,7 +84,7 @@ ferry_err sq_resource_list(struct store_conn *c, const struct resource_filter *f
     statement which = f->product != NULL ? STMT_RESOURCE_LIST_PRODUCT : STMT_RESOURCE_LIST;
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
-    sq_page_bind_ids(&q, page);
+    sq_page_bind_ids(&q, page, &f->made);
     sq_query_text(&q, f->product);
     q.bound = 5; /* lists of resources have no device */
     sq_page_bind_prefix(&q, f->name_prefix, &names);

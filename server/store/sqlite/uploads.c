@@ -141,7 +141,7 @@ ferry_err sq_upload_list(struct store_conn *c, const struct upload_filter *f, co
                                           : STMT_UPLOAD_LIST_DEVICE;
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
-    sq_page_bind_ids(&q, page);
+    sq_page_bind_ids(&q, page, &f->made);
     sq_query_text(&q, f->product);
     sq_query_text(&q, f->device);
     sq_page_bind_prefix(&q, f->name_prefix, &names);

@@ -47,22 +47,31 @@ struct store_page {
     bool descending;
 };
 
+/** @brief Made since the one and before the other; 0: any. Of what has an id: by the time in it. */
+struct store_times {
+    uint64_t since_ms, until_ms;
+};
+
 /** @brief Filters of a list; null or 0 means "any". */
 struct upload_filter {
     const char *product, *device, *name_prefix;
     upload_state state;
+    struct store_times made;
 };
 struct download_filter {
     const ferry_id *deployment;
     const char *product, *device;
     download_state state;
+    struct store_times made;
 };
 struct deployment_filter {
     const char *product;
     deployment_state state;
+    struct store_times made;
 };
 struct resource_filter {
     const char *product, *name_prefix;
+    struct store_times made;
 };
 struct device_filter {
     const char *product, *name_prefix;
