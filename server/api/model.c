@@ -2,6 +2,7 @@
 
 #include "proto/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define CASE_NAME(name, number, text)                                                             \
@@ -81,4 +82,39 @@ bool device_key_make(const char *product, const char *device, struct device_key 
 bool device_key_equal(const struct device_key *a, const struct device_key *b)
 {
     return strcmp(a->product, b->product) == 0 && strcmp(a->device, b->device) == 0;
+}
+
+bool device_tag_valid(const char *tag)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";
+    size_t len = strlen(tag);
+
+    return len >= 1 && len <= DEVICE_TAG_MAX && strspn(tag, allowed) == len;
+}
+
+bool device_tags_valid(const struct device_tags *tags)
+{
+    bool valid = tags->count <= DEVICE_TAGS_MAX;
+
+    for (uint32_t i = 0; valid && i < tags->count; i++)
+        valid = device_tag_valid(tags->names[i]);
+    return valid;
+}
+
+bool device_tags_add(struct device_tags *tags, const char *tag)
+{
+    uint32_t at = 0;
+
+    if (!device_tag_valid(tag))
+        return false;
+    while (at < tags->count && strcmp(tags->names[at], tag) < 0)
+        at++;
+    if (at < tags->count && strcmp(tags->names[at], tag) == 0)
+        return true;
+    if (tags->count == DEVICE_TAGS_MAX)
+        return false;
+    memmove(tags->names[at + 1], tags->names[at], (tags->count - at) * sizeof tags->names[0]);
+    (void)snprintf(tags->names[at], sizeof tags->names[at], "%s", tag);
+    tags->count++;
+    return true;
 }

@@ -27,7 +27,8 @@ struct store_tests {
     size_t count;
 };
 extern const struct store_tests store_transaction_tests, store_account_tests, store_resource_tests,
-    store_upload_tests, store_download_tests, store_random_tests, store_operator_tests, store_quota_tests;
+    store_upload_tests, store_download_tests, store_random_tests, store_operator_tests, store_quota_tests,
+    store_tag_tests;
 
 #define STORE_TESTS(list) {list, sizeof(list) / sizeof((list)[0])}
 

@@ -73,6 +73,8 @@ def make_it_old(platform, secrets):
                        (base64.b64decode(secret), product, device))
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
+        db.execute("DROP TRIGGER device_tags_go")
+        db.execute("DROP TABLE device_tag")
         for index in ("device_old_secret", "deployment_sweeping", "deployment_expanding"):
             db.execute(f"DROP INDEX {index}")
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard"), "product": ("secret",),

@@ -1,5 +1,6 @@
 #include "conn.h"
 #include "ops.h"
+#include "tags.h"
 
 #include <string.h>
 
@@ -228,16 +229,31 @@ ferry_err smem_device_set_secrets(struct store_conn *c, const struct device *d)
 ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key)
 {
     struct row_device probe = {.device.key = *key};
+    ferry_err err = smem_change_begin(c);
 
-    return smem_change_remove(c, SMEM_DEVICES, &probe);
+    if (err != FERRY_OK)
+        return err;
+    err = smem_remove(&c->store->db, SMEM_DEVICES, &probe);
+    if (err == FERRY_OK)
+        err = smem_tags_clear(&c->store->db, key);
+    return smem_change_end(c, err);
 }
+
+struct device_wanted {
+    const struct device_filter *filter;
+    const struct smem_reading *reading;
+};
 
 static smem_verdict device_filter(const void *data, const void *arg)
 {
     const struct row_device *row = data;
-    const struct device_filter *f = arg;
+    const struct device_wanted *wanted = arg;
+    const struct device_filter *f = wanted->filter;
 
-    return smem_has_prefix(row->device.key.device, f->name_prefix) ? SMEM_TAKE : SMEM_SKIP;
+    return smem_has_prefix(row->device.key.device, f->name_prefix) &&
+                   (f->tag == NULL || smem_has_tag(wanted->reading, &row->device.key, f->tag))
+               ? SMEM_TAKE
+               : SMEM_SKIP;
 }
 
 ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
@@ -254,6 +270,8 @@ ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, 
     if (err != FERRY_OK)
         return err;
     smem_auto_reading reading = smem_read_begin(c);
-    *ret_count = smem_collect(reading.db, reading.view, &walk, device_filter, f, out, sizeof(*out), page->limit);
+    const struct device_wanted wanted = {.filter = f, .reading = &reading};
+    *ret_count =
+        smem_collect(reading.db, reading.view, &walk, device_filter, &wanted, out, sizeof(*out), page->limit);
     return FERRY_OK;
 }

@@ -96,6 +96,11 @@ static const struct smem_index device_indexes[] = {
                               device_has_old_secret},
 };
 
+static const struct smem_index tag_indexes[] = {
+    [TAG_BY_DEVICE] = {{TEXT(struct row_tag, device.product), TEXT(struct row_tag, device.device),
+                        TEXT(struct row_tag, tag)}, 3, NULL},
+};
+
 static const struct smem_index token_indexes[] = {
     [TOKEN_BY_NAME] = {{TEXT(struct token, name)}, 1, NULL},
 };
@@ -178,6 +183,7 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_PRODUCTS] = {sizeof(struct product), {0}, {AT(struct product, created_ms)}, INDEXES(product_indexes)},
     [SMEM_DEVICES] = {sizeof(struct row_device), {0}, {AT(struct row_device, device.created_ms)},
                       INDEXES(device_indexes)},
+    [SMEM_TAGS] = {sizeof(struct row_tag), {0}, {0}, INDEXES(tag_indexes)},
     [SMEM_TOKENS] = {sizeof(struct token), {0}, {AT(struct token, created_ms), AT(struct token, expires_ms),
                      AT(struct token, used_ms)}, INDEXES(token_indexes)},
     [SMEM_USERS] = {sizeof(struct user), {0}, {AT(struct user, created_ms), AT(struct user, changed_ms)},

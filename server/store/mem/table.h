@@ -58,6 +58,7 @@ typedef enum {
     SMEM_AUDIT,
     SMEM_AUDIT_HEAD,
     SMEM_QUOTAS,
+    SMEM_TAGS,
     SMEM_TABLES
 } smem_table_id;
 

@@ -294,11 +294,14 @@ ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, co
                       struct device *out, size_t *ret_count)
 {
     struct page_names names;
-    query_auto q = sq_query_begin(c, page->descending ? STMT_DEVICE_LIST_DESC : STMT_DEVICE_LIST);
+    statement which = f->tag != NULL ? STMT_DEVICE_LIST_TAG : STMT_DEVICE_LIST;
+    query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
     if (f->product == NULL)
         return FERRY_E_ARG;
     sq_page_bind_names(&q, page, f->name_prefix, &names);
     sq_query_text(&q, f->product);
+    if (f->tag != NULL)
+        sq_query_text(&q, f->tag);
     return sq_query_many(&q, read_device, sizeof(*out), out, page->limit, ret_count);
 }

@@ -145,6 +145,12 @@ static const char *const rows_of_version[] = {
           "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
           "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
+    [7] = ROWS_OF_6
+          "UPDATE token SET products = 'p', used_ms = 4;"
+          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
+          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
+          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);"
+          "INSERT INTO device_tag VALUES ('p', 'd', 'lab');",
 };
 
 static void check_rows(struct sqlite_fixture *t)

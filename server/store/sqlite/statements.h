@@ -6,7 +6,7 @@
  * depends on is gone or cannot serve it; statements_test checks the plans.
  *
  * Parameters of lists: ?1 and ?2 are the bounds of the key (ids: both exclusive; names: from, below), ?3 the limit, ?4 the product, ?5 the
- * device, ?6 and ?7 the bounds of the name, ?8 the state (0: any), ?9 the deployment. Others are numbered as they come.
+ * device (or the tag), ?6 and ?7 the bounds of the name, ?8 the state (0: any), ?9 the deployment. Others are numbered as they come.
  */
 #ifndef STORE_SQLITE_STATEMENTS_H
 #define STORE_SQLITE_STATEMENTS_H
@@ -53,7 +53,14 @@
                        " WHERE old_until_ms > 0 ORDER BY old_until_ms LIMIT 1")                   \
     X(DEVICE_REMOVE, "DELETE FROM device WHERE product = ? AND name = ?")                         \
     BOTH_WAYS(X, DEVICE_LIST, "SELECT " DEVICE_COLUMNS " FROM device"                             \
-                              " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name")
+                              " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name")         \
+    BOTH_WAYS(X, DEVICE_LIST_TAG, "SELECT " DEVICE_COLUMNS                                        \
+                                  " FROM device_tag INDEXED BY device_by_tag CROSS JOIN device USING (product)" \
+                                  " WHERE product = ?4 AND tag = ?5 AND device_tag.device >= ?1"  \
+                                  " AND device_tag.device < ?2 AND name = device_tag.device", "device_tag.device") \
+    X(DEVICE_TAG_ADD, "INSERT INTO device_tag VALUES (?, ?, ?) ON CONFLICT DO NOTHING")           \
+    X(DEVICE_TAGS_GET, "SELECT tag FROM device_tag WHERE product = ? AND device = ? ORDER BY tag LIMIT ?") \
+    X(DEVICE_TAGS_CLEAR, "DELETE FROM device_tag WHERE product = ? AND device = ?")
 
 #define PRODUCT_COLUMNS "name, created_ms, secret"
 #define DEVICE_COLUMNS "product, name, secret, disabled, created_ms, old_secret, old_until_ms, secret_no, unheard"

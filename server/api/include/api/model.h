@@ -50,6 +50,17 @@ struct device {
     bool unheard;             /**< it registered itself, and no message of it has come yet: it may register again */
 };
 
+enum {
+    DEVICE_TAG_MAX = 64,  /**< characters of a tag */
+    DEVICE_TAGS_MAX = 32, /**< tags of one device */
+};
+
+/** @brief The tags of a device: a set, in the order of their bytes. */
+struct device_tags {
+    uint32_t count;
+    char names[DEVICE_TAGS_MAX][DEVICE_TAG_MAX + 1];
+};
+
 /** @brief One version of a file that the platform holds for a product. Its object's key is its id. */
 struct resource {
     ferry_id id;
@@ -189,5 +200,12 @@ bool download_state_open(download_state state);
 /** @brief Fills a key; false when a part is not a valid identifier. */
 bool device_key_make(const char *product, const char *device, struct device_key *ret_key);
 bool device_key_equal(const struct device_key *a, const struct device_key *b);
+
+/** @brief 1 to DEVICE_TAG_MAX of A-Z a-z 0-9 . _ : - */
+bool device_tag_valid(const char *tag);
+/** @brief Every one valid, and not too many. */
+bool device_tags_valid(const struct device_tags *tags);
+/** @brief Adds a tag to the set; one that is there stays. False when it is not valid, or the set is full. */
+bool device_tags_add(struct device_tags *tags, const char *tag);
 
 #endif

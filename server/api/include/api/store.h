@@ -74,7 +74,7 @@ struct resource_filter {
     struct store_times made;
 };
 struct device_filter {
-    const char *product, *name_prefix;
+    const char *product, *name_prefix, *tag;
 };
 struct audit_filter {
     const char *product, *actor, *object, *action_prefix;
@@ -151,7 +151,11 @@ struct store_ops {
     /** Devices whose old_until_ms (when not 0) is at or before now, earliest first. */
     ferry_err (*device_old_secrets)(struct store_conn *c, uint64_t now_ms, struct device *out, size_t cap,
                                     size_t *ret_count);
-    /** Removes the device, not its tasks. */
+    /** Replaces the device's tags. @retval FERRY_E_ARG more than DEVICE_TAGS_MAX, or one that is not valid */
+    ferry_err (*device_tags_set)(struct store_conn *c, const struct device_key *key, const struct device_tags *tags);
+    /** FERRY_OK also when there is no such device: none. */
+    ferry_err (*device_tags_get)(struct store_conn *c, const struct device_key *key, struct device_tags *ret);
+    /** Removes the device and its tags, not its tasks. */
     ferry_err (*device_remove)(struct store_conn *c, const struct device_key *key);
     /** Needs filter->product. Ordered by device name. */
     ferry_err (*device_list)(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
