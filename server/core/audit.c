@@ -133,15 +133,29 @@ static ferry_err show_quota(struct engine *e, const struct command *cmd, struct 
     return end(&j);
 }
 
+/* The record has the first of many long ones, and their number. */
+static void show_tags(struct audit_json *j, const struct device_tags *tags)
+{
+    const char *names[DEVICE_TAGS_MAX];
+
+    for (uint32_t i = 0; i < tags->count; i++)
+        names[i] = tags->names[i];
+    audit_json_list(j, "tags", names, tags->count);
+    audit_json_number(j, "tag_count", tags->count);
+}
+
 static ferry_err show_device(struct engine *e, const struct command *cmd, struct view *v)
 {
     const struct device_key *key = &cmd->device.key;
     char name[2 * FERRY_IDENT_MAX + 2];
     struct device d;
+    struct device_tags tags;
     ferry_err err = e->store->device_get(e->conn, key, &d);
 
     (void)snprintf(name, sizeof name, "%s/%s", key->product, key->device);
     name_view(v, "device", name, key->product);
+    if (err == FERRY_OK)
+        err = e->store->device_tags_get(e->conn, key, &tags);
     if (err != FERRY_OK)
         return err;
     struct audit_json j = begin(v);
@@ -151,6 +165,8 @@ static ferry_err show_device(struct engine *e, const struct command *cmd, struct
     audit_json_number(&j, "secret_no", d.secret_no);
     if (d.old_secret.len > 0)
         audit_json_number(&j, "old_secret_until_ms", d.old_until_ms);
+    if (tags.count > 0 || cmd->tags_given)
+        show_tags(&j, &tags);
     return end(&j);
 }
 
@@ -304,7 +320,7 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_PRODUCT_REMOVE] = {"product.remove", show_product, false},
     [CMD_DEVICE_ADD] = {"device.add", show_device, false},
     [CMD_DEVICE_REMOVE] = {"device.remove", show_device, false},
-    [CMD_DEVICE_DISABLE] = {"device.change", show_device, false},
+    [CMD_DEVICE_CHANGE] = {"device.change", show_device, false},
     [CMD_DEVICE_ROTATE] = {"device.rotate", show_device, false},
     [CMD_DEVICE_REGISTER] = {"device.register", show_device, false},
     [CMD_PRODUCT_SECRET] = {"product.secret", show_product, false},

@@ -236,7 +236,7 @@ static void a_disabled_device_gets_nothing_but_a_refusal(void **state)
     struct answer a;
     fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct command disable = {.kind = CMD_DEVICE_DISABLE, .device = {.disabled = true}};
+    struct command disable = {.kind = CMD_DEVICE_CHANGE, .device = {.disabled = true}, .disabled_given = true};
     assert_true(device_key_make("P", "D1", &disable.device.key));
     assert_int_equal(fixture_command(f, &disable), FERRY_OK);
     assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_UNKNOWN_DEVICE);

@@ -79,9 +79,10 @@ static void record_says_who_what_when_where_and_both_states(void **state)
     struct fixture *f = *state;
 
     fixture_add_device(f, "d");
-    struct command cmd = command(CMD_DEVICE_DISABLE);
+    struct command cmd = command(CMD_DEVICE_CHANGE);
     assert_true(device_key_make("P", "d", &cmd.device.key));
     cmd.device.disabled = true;
+    cmd.disabled_given = true;
     assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
     const struct audit_record *r = last_record(f);
     assert_string_equal(r->actor, "token/t");

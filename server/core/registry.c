@@ -42,7 +42,7 @@ static ferry_err device_add(struct engine *e, struct command *cmd, uint64_t now_
         return engine_fail(cmd, err, "device %s/%s exists already", key->product, key->device);
     if (err == FERRY_E_NOT_FOUND)
         return engine_fail(cmd, err, "there is no product %s: add it first", key->product);
-    return err;
+    return err == FERRY_OK ? e->store->device_tags_set(e->conn, key, &cmd->tags) : err;
 }
 
 static ferry_err no_device(struct command *cmd, ferry_err err)
@@ -74,14 +74,22 @@ static ferry_err device_remove(struct engine *e, struct command *cmd, uint64_t n
     return err == FERRY_OK ? tell_broker(e, &cmd->device.key) : err;
 }
 
-static ferry_err device_disable(struct engine *e, struct command *cmd, uint64_t now_ms)
+static ferry_err device_disable(struct engine *e, struct command *cmd)
 {
-    (void)now_ms;
     ferry_err err = e->store->device_set_disabled(e->conn, &cmd->device.key, cmd->device.disabled);
     if (err != FERRY_OK || !cmd->device.disabled)
         return no_device(cmd, err);
     err = engine_revoked(e);
     return err == FERRY_OK ? tell_broker(e, &cmd->device.key) : err;
+}
+
+static ferry_err device_change(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    (void)now_ms;
+    ferry_err err = cmd->disabled_given ? device_disable(e, cmd) : FERRY_OK;
+    if (err != FERRY_OK || !cmd->tags_given)
+        return err;
+    return no_device(cmd, e->store->device_tags_set(e->conn, &cmd->device.key, &cmd->tags));
 }
 
 static ferry_err device_rotate(struct engine *e, struct command *cmd, uint64_t now_ms)
@@ -182,7 +190,7 @@ ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t no
     static handler *const handlers[] = {
         [CMD_PRODUCT_ADD] = product_add,       [CMD_PRODUCT_REMOVE] = product_remove,
         [CMD_DEVICE_ADD] = device_add,         [CMD_DEVICE_REMOVE] = device_remove,
-        [CMD_DEVICE_DISABLE] = device_disable, [CMD_RESOURCE_ADD] = resource_add,
+        [CMD_DEVICE_CHANGE] = device_change,   [CMD_RESOURCE_ADD] = resource_add,
         [CMD_RESOURCE_REMOVE] = resource_remove,
         [CMD_DEVICE_ROTATE] = device_rotate,   [CMD_DEVICE_REGISTER] = device_register,
         [CMD_PRODUCT_SECRET] = product_secret,

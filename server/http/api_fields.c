@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define IDENT_RULE "1 to 64 of A-Z a-z 0-9 _ : -"
+#define TAG_RULE "1 to 64 of A-Z a-z 0-9 . _ : -"
 
 static bool wrong(struct api_fault *fault, const struct api_field *field, const char *allowed)
 {
@@ -78,6 +79,24 @@ static bool read_ident_list(json_t *value, const struct api_field *field, void *
     return true;
 }
 
+static bool read_tags(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    struct device_tags tags = {.count = 0};
+    char tag[DEVICE_TAG_MAX + 1];
+    size_t count = json_array_size(value);
+
+    if (!json_is_array(value) || count > DEVICE_TAGS_MAX)
+        return api_fault_set(fault, API_INVALID_FIELD, field->name, "\"%s\" must be a list of at most %u tags.",
+                             field->name, DEVICE_TAGS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (!ferry_text_copy(text_of(json_array_get(value, i)), tag, sizeof tag) || !device_tags_add(&tags, tag))
+            return api_fault_set(fault, API_INVALID_FIELD, field->name, "Entry %zu of \"%s\" must be a text of " TAG_RULE ".",
+                                 i + 1, field->name);
+    }
+    memcpy(out, &tags, sizeof tags);
+    return true;
+}
+
 static bool read_role(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
 {
     char name[ROLE_NAME_SIZE];
@@ -136,6 +155,7 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_SECRET] = read_secret,
     [API_FIELD_ROLE] = read_role,
     [API_FIELD_PASSWORD] = read_password,
+    [API_FIELD_TAGS] = read_tags,
     [API_FIELD_IDENT_LIST] = read_ident_list,
 };
 

@@ -13,6 +13,7 @@ struct target {
     bool flag;
     uint32_t number;
     json_t *list;
+    struct device_tags tags;
 };
 
 static const struct api_field fields[] = {
@@ -21,6 +22,7 @@ static const struct api_field fields[] = {
     {"flag", API_FIELD_BOOL, offsetof(struct target, flag), false, 0, 0},
     {"number", API_FIELD_UINT, offsetof(struct target, number), false, 10, 20},
     {"list", API_FIELD_IDENT_LIST, offsetof(struct target, list), false, 0, 3},
+    {"tags", API_FIELD_TAGS, offsetof(struct target, tags), false, 0, 0},
 };
 enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
@@ -38,7 +40,7 @@ static bool read(const char *text, struct target *target, struct api_fault *faul
 static void every_kind_is_read(void **state)
 {
     json_t *body = json_loads("{\"ident\":\"a:b\",\"name\":\"\xc3\xa9 x\",\"flag\":true,\"number\":20,"
-                              "\"list\":[\"x\",\"y\"]}",
+                              "\"list\":[\"x\",\"y\"],\"tags\":[\"b\",\"a.1\",\"b\"]}",
                               0, NULL);
     struct target target = {.number = 0};
     struct api_fault fault;
@@ -50,6 +52,9 @@ static void every_kind_is_read(void **state)
     assert_true(target.flag);
     assert_int_equal(target.number, 20);
     assert_int_equal(json_array_size(target.list), 2);
+    assert_int_equal(target.tags.count, 2);
+    assert_string_equal(target.tags.names[0], "a.1");
+    assert_string_equal(target.tags.names[1], "b");
     json_decref(body);
 }
 
@@ -93,6 +98,9 @@ static void faults_name_problem_and_field(void **state)
         {"{\"ident\":\"a\",\"list\":[]}", API_INVALID_FIELD, "list"},
         {"{\"ident\":\"a\",\"list\":[\"1\",\"2\",\"3\",\"4\"]}", API_INVALID_FIELD, "list"},
         {"{\"ident\":\"a\",\"list\":[\"1\",2]}", API_INVALID_FIELD, "list"},
+        {"{\"ident\":\"a\",\"tags\":\"a\"}", API_INVALID_FIELD, "tags"},
+        {"{\"ident\":\"a\",\"tags\":[1]}", API_INVALID_FIELD, "tags"},
+        {"{\"ident\":\"a\",\"tags\":[\"a b\"]}", API_INVALID_FIELD, "tags"},
     };
 
     (void)state;

@@ -17,10 +17,13 @@ struct new_secret {
 static void finish_device_rotate(struct api_request *r)
 {
     const struct device *device = &r->command.device;
+    struct store_conn *conn = api_reader(r);
+    struct device_tags tags;
     char context[SEAL_CONTEXT_SIZE];
 
-    api_reply_json(r, MHD_HTTP_OK, api_secret_show(r, api_json_device(device),
-                                                   seal_context_device(&device->key, context), &device->secret));
+    if (conn != NULL && api_store_ok(r, r->shared->store->ops->device_tags_get(conn, &device->key, &tags), NULL))
+        api_reply_json(r, MHD_HTTP_OK, api_secret_show(r, api_json_device(device, &tags),
+                                                       seal_context_device(&device->key, context), &device->secret));
 }
 
 void api_device_rotate(struct api_request *r)

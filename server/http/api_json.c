@@ -22,11 +22,20 @@ json_t *api_json_product(const struct product *p)
                      (int)(p->secret.len > 0));
 }
 
-json_t *api_json_device(const struct device *d)
+static json_t *tags_json(const struct device_tags *tags)
 {
-    return json_pack("{s:s, s:s, s:b, s:o, s:o}", "product", d->key.product, "name", d->key.device, "disabled",
-                     (int)d->disabled, "created_at", api_json_time(d->created_ms), "old_secret_until",
-                     api_json_time(d->old_secret.len > 0 ? d->old_until_ms : 0));
+    json_t *array = json_array();
+
+    for (uint32_t i = 0; i < tags->count; i++)
+        (void)json_array_append_new(array, json_string(tags->names[i]));
+    return array;
+}
+
+json_t *api_json_device(const struct device *d, const struct device_tags *tags)
+{
+    return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "product", d->key.product, "name", d->key.device, "disabled",
+                     (int)d->disabled, "tags", tags_json(tags), "created_at", api_json_time(d->created_ms),
+                     "old_secret_until", api_json_time(d->old_secret.len > 0 ? d->old_until_ms : 0));
 }
 
 json_t *api_json_resource(const struct resource *r)

@@ -14,7 +14,7 @@
 json_t *api_json_time(uint64_t unix_ms);
 json_t *api_json_product(const struct product *p);
 /** @brief Without the secret. */
-json_t *api_json_device(const struct device *d);
+json_t *api_json_device(const struct device *d, const struct device_tags *tags);
 json_t *api_json_resource(const struct resource *r);
 json_t *api_json_upload(const struct upload_task *t);
 /** @brief counts may be null: then they are left out. */

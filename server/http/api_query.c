@@ -82,6 +82,11 @@ static bool read_device_prefix(const char *value, struct api_query *query)
     return read_ident(value, query->name_prefix);
 }
 
+static bool read_tag(const char *value, struct api_query *query)
+{
+    return device_tag_valid(value) && ferry_text_copy(ferry_text_of(value), query->tag, sizeof query->tag);
+}
+
 static bool read_upload_state(const char *value, struct api_query *query)
 {
     upload_state state;
@@ -188,6 +193,7 @@ static const struct parameter parameters[] = {
     {API_Q_OBJECT, "object", "as the log has it, for example device/P/D", read_object},
     {API_Q_ACTION, "action", "what an action begins with, for example device.", read_action},
     {API_Q_SINCE, "since", API_TIME_RULE, read_since},
+    {API_Q_TAG, "tag", "1 to 64 of A-Z a-z 0-9 . _ : -", read_tag},
     {API_Q_UNTIL, "until", API_TIME_RULE, read_until},
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };

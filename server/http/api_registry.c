@@ -88,7 +88,7 @@ static void finish_device_add(struct api_request *r)
     const struct device *device = &r->command.device;
     char context[SEAL_CONTEXT_SIZE];
 
-    api_reply_created(r, api_secret_show(r, api_json_device(device), seal_context_device(&device->key, context),
+    api_reply_created(r, api_secret_show(r, api_json_device(device, &r->command.tags), seal_context_device(&device->key, context),
                                          &device->secret),
                       "/devices/%s/%s", device->key.product, device->key.device);
 }
@@ -96,6 +96,7 @@ static void finish_device_add(struct api_request *r)
 struct new_device {
     struct device_key key;
     struct api_secret secret;
+    struct device_tags tags;
 };
 
 /* A device that is in the field already brings the secret that it has; any other gets a new one. */
@@ -105,6 +106,7 @@ void api_device_add(struct api_request *r)
         {"product", API_FIELD_IDENT, offsetof(struct new_device, key.product), true, 0, 0},
         {"name", API_FIELD_IDENT, offsetof(struct new_device, key.device), true, 0, 0},
         {"secret", API_FIELD_SECRET, offsetof(struct new_device, secret), false, 0, 0},
+        {"tags", API_FIELD_TAGS, offsetof(struct new_device, tags), false, 0, 0},
     };
     struct new_device given = {.secret = {.len = 0}};
     struct device *device = &r->command.device;
@@ -114,6 +116,7 @@ void api_device_add(struct api_request *r)
         !api_must_see(r, given.key.product, "such product"))
         return;
     *device = (struct device){.key = given.key};
+    r->command.tags = given.tags;
     if (api_secret_seal(r, seal_context_device(&given.key, context), &given.secret, &device->secret))
         api_command(r, CMD_DEVICE_ADD, finish_device_add);
 }
@@ -121,16 +124,20 @@ void api_device_add(struct api_request *r)
 static ferry_err fetch_devices(struct api_request *r, struct store_conn *conn, const struct store_page *page,
                                void *rows, size_t *ret_count)
 {
-    struct device_filter filter = {.product = r->query.product, .name_prefix = api_query_text(r->query.name_prefix)};
+    struct device_filter filter = {.product = r->query.product, .name_prefix = api_query_text(r->query.name_prefix),
+                                   .tag = api_query_text(r->query.tag)};
 
     return r->shared->store->ops->device_list(conn, &filter, page, rows, ret_count);
 }
 
 static json_t *show_device(struct api_request *r, struct store_conn *conn, const void *row)
 {
-    (void)r;
-    (void)conn;
-    return api_json_device(row);
+    const struct device *device = row;
+    struct device_tags tags;
+
+    if (r->shared->store->ops->device_tags_get(conn, &device->key, &tags) != FERRY_OK)
+        return NULL;
+    return api_json_device(device, &tags);
 }
 
 static const char *device_row_key(const void *row)
@@ -155,9 +162,11 @@ static void answer_device(struct api_request *r, const struct device_key *key)
 {
     struct store_conn *conn = api_reader(r);
     struct device device;
+    struct device_tags tags;
 
-    if (conn != NULL && api_store_ok(r, r->shared->store->ops->device_get(conn, key, &device), "such device"))
-        api_reply_json(r, MHD_HTTP_OK, api_json_device(&device));
+    if (conn != NULL && api_store_ok(r, r->shared->store->ops->device_get(conn, key, &device), "such device") &&
+        api_store_ok(r, r->shared->store->ops->device_tags_get(conn, key, &tags), NULL))
+        api_reply_json(r, MHD_HTTP_OK, api_json_device(&device, &tags));
 }
 
 void api_device_get(struct api_request *r)
@@ -173,17 +182,25 @@ static void finish_device_change(struct api_request *r)
     answer_device(r, &r->command.device.key);
 }
 
+/* What the body does not name stays as it is. */
 void api_device_change(struct api_request *r)
 {
     static const struct api_field fields[] = {
-        {"disabled", API_FIELD_BOOL, offsetof(struct device, disabled), true, 0, 0},
+        {"disabled", API_FIELD_BOOL, offsetof(struct command, device.disabled), false, 0, 0},
+        {"tags", API_FIELD_TAGS, offsetof(struct command, tags), false, 0, 0},
     };
-    struct device device = {.disabled = false};
+    struct command *command = &r->command;
 
-    if (!api_param_device(r, &device.key) || !api_body_read(r, fields, 1, &device))
+    if (!api_param_device(r, &command->device.key) ||
+        !api_body_read(r, fields, sizeof fields / sizeof fields[0], command))
         return;
-    r->command.device = device;
-    api_command(r, CMD_DEVICE_DISABLE, finish_device_change);
+    command->disabled_given = json_object_get(r->json, "disabled") != NULL;
+    command->tags_given = json_object_get(r->json, "tags") != NULL;
+    if (!command->disabled_given && !command->tags_given) {
+        api_reply_problem(r, API_MISSING_FIELD, "Give \"disabled\", \"tags\" or both.");
+        return;
+    }
+    api_command(r, CMD_DEVICE_CHANGE, finish_device_change);
 }
 
 void api_device_remove(struct api_request *r)

@@ -23,7 +23,7 @@ const struct api_route api_routes[] = {
     {"POST", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, .run = api_product_secret_new},
     {"DELETE", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, .run = api_product_secret_remove},
 
-    {"GET", V1 "/devices", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_NAME | API_Q_DEVICE_PREFIX,
+    {"GET", V1 "/devices", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_NAME | API_Q_DEVICE_PREFIX | API_Q_TAG,
      .query_required = API_Q_PRODUCT,
      .run = api_device_list},
     {"POST", V1 "/devices", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_device_add},

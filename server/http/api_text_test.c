@@ -151,10 +151,12 @@ static void times_are_utc_with_milliseconds(void **state)
 static void secrets_are_not_part_of_a_device(void **state)
 {
     struct device device = {.key = {.product = "p", .device = "d"}, .secret = {10, "0123456789"}};
-    json_t *json = api_json_device(&device);
+    const struct device_tags tags = {.count = 2, .names = {"a", "b.1"}};
+    json_t *json = api_json_device(&device, &tags);
 
     (void)state;
-    assert_int_equal(json_object_size(json), 5);
+    assert_int_equal(json_object_size(json), 6);
+    assert_int_equal(json_array_size(json_object_get(json, "tags")), 2);
     assert_null(json_object_get(json, "secret"));
     json_decref(json);
 }

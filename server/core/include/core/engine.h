@@ -57,9 +57,9 @@ struct engine_parts {
 typedef enum {
     CMD_PRODUCT_ADD = 1,   /**< product */
     CMD_PRODUCT_REMOVE,    /**< product.name. E_NOT_FOUND, E_STATE */
-    CMD_DEVICE_ADD,        /**< device (secret given). E_EXISTS, E_NOT_FOUND product */
+    CMD_DEVICE_ADD,        /**< device (secret given), tags. E_EXISTS, E_NOT_FOUND product */
     CMD_DEVICE_REMOVE,     /**< device.key; its open tasks are cancelled. E_NOT_FOUND */
-    CMD_DEVICE_DISABLE,    /**< device.key, device.disabled. E_NOT_FOUND */
+    CMD_DEVICE_CHANGE,     /**< device.key; device.disabled and tags count with disabled_given, tags_given. E_NOT_FOUND */
     CMD_DEVICE_ROTATE,     /**< device.key, its new device.secret; device.old_until_ms: how long the present one is good
                                 besides, in ms. device out. E_NOT_FOUND */
     CMD_DEVICE_REGISTER,   /**< device with its secret: it registers itself, once more if it was not heard since.
@@ -135,6 +135,8 @@ struct command {
     ferry_id id;
     struct product product;
     struct device device;
+    struct device_tags tags;
+    bool disabled_given, tags_given;
     struct resource resource;
     struct quota quota;
     struct deploy_order deploy;

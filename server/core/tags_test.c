@@ -1,0 +1,123 @@
+/* Tags of devices as the operator gives them. */
+#include "engine_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_platform(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    fixture_open(f);
+    fixture_add_device(f, "D1");
+    *state = f;
+    return 0;
+}
+
+static int close_platform(void **state)
+{
+    fixture_close(*state);
+    free(*state);
+    return 0;
+}
+
+static struct command change_of(const char *device, const char *tag)
+{
+    struct command cmd = {.kind = CMD_DEVICE_CHANGE, .tags_given = true};
+    assert_true(device_key_make("P", device, &cmd.device.key));
+    if (tag != NULL)
+        assert_true(device_tags_add(&cmd.tags, tag));
+    return cmd;
+}
+
+static struct device_tags tags_of(struct fixture *f, const struct device_key *key)
+{
+    struct device_tags tags;
+    assert_int_equal(f->real_store_ops->device_tags_get(f->reader, key, &tags), FERRY_OK);
+    return tags;
+}
+
+static void what_a_change_does_not_name_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct device device;
+    struct command cmd = change_of("D1", "lab");
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    struct command disable = {.kind = CMD_DEVICE_CHANGE, .device = cmd.device, .disabled_given = true};
+    disable.device.disabled = true;
+    assert_int_equal(fixture_command(f, &disable), FERRY_OK);
+    assert_string_equal(tags_of(f, &cmd.device.key).names[0], "lab");
+    cmd = change_of("D1", NULL);
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    assert_int_equal(tags_of(f, &cmd.device.key).count, 0);
+    assert_int_equal(f->real_store_ops->device_get(f->reader, &cmd.device.key, &device), FERRY_OK);
+    assert_true(device.disabled);
+}
+
+static void a_change_of_no_device_says_so(void **state)
+{
+    struct fixture *f = *state;
+    struct command cmd = change_of("stranger", "lab");
+    assert_int_equal(fixture_command(f, &cmd), FERRY_E_NOT_FOUND);
+    assert_string_equal(cmd.detail, "there is no device P/stranger");
+}
+
+static void a_device_comes_with_its_tags(void **state)
+{
+    struct fixture *f = *state;
+    struct command cmd = change_of("D2", "lab");
+    cmd.kind = CMD_DEVICE_ADD;
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    assert_int_equal(tags_of(f, &cmd.device.key).count, 1);
+    assert_int_equal(fixture_command(f, &cmd), FERRY_E_EXISTS);
+}
+
+static void the_record_has_the_tags_of_before_and_after(void **state)
+{
+    struct fixture *f = *state;
+    struct audit_record r;
+    size_t count = 0;
+    const struct store_page last = {.after = "", .limit = 1, .descending = true};
+    struct command cmd = change_of("D1", "lab");
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    assert_int_equal(f->real_store_ops->audit_list(f->reader, &(struct audit_filter){0}, &last, &r, &count), FERRY_OK);
+    assert_string_equal(r.action, "device.change");
+    assert_non_null(strstr(r.before, "\"tags\":[],\"tag_count\":0"));
+    assert_non_null(strstr(r.after, "\"tags\":[\"lab\"],\"tag_count\":1"));
+}
+
+static void the_longest_tags_fit_into_a_record(void **state)
+{
+    struct fixture *f = *state;
+    char tag[DEVICE_TAG_MAX + 1];
+    struct audit_record r;
+    size_t count = 0;
+    const struct store_page last = {.after = "", .limit = 1, .descending = true};
+    struct command cmd = change_of("D1", NULL);
+    for (unsigned i = 0; i < DEVICE_TAGS_MAX; i++) {
+        (void)snprintf(tag, sizeof tag, "%064u", i);
+        assert_true(device_tags_add(&cmd.tags, tag));
+    }
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    assert_int_equal(f->real_store_ops->audit_list(f->reader, &(struct audit_filter){0}, &last, &r, &count), FERRY_OK);
+    assert_non_null(strstr(r.after, "\"tag_count\":32}"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_a_change_does_not_name_stays, open_platform, close_platform),
+        cmocka_unit_test_setup_teardown(a_change_of_no_device_says_so, open_platform, close_platform),
+        cmocka_unit_test_setup_teardown(a_device_comes_with_its_tags, open_platform, close_platform),
+        cmocka_unit_test_setup_teardown(the_record_has_the_tags_of_before_and_after, open_platform, close_platform),
+        cmocka_unit_test_setup_teardown(the_longest_tags_fit_into_a_record, open_platform, close_platform),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
