@@ -35,6 +35,8 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_FORCE, 0, "force", NULL, "also what vendor devices cannot handle (long name, 2 GiB and more)"},
     {CTL_O_WAIT, 0, "wait", NULL, "wait until it has ended and show how it goes"},
     {CTL_O_STATE, 0, "state", "STATE", "only those in that state"},
+    {CTL_O_TAG, 0, "tag", "TAG", "a tag of devices; may be given more than once where devices get it"},
+    {CTL_O_UNTAG, 0, "untag", "TAG", "take this tag away; may be given more than once"},
     {CTL_O_PREFIX, 0, "prefix", "TEXT", "only those whose name begins so"},
     {CTL_O_ROLE, 0, "role", "ROLE", "viewer (looks), operator (changes) or admin (also tokens, users, audit)"},
     {CTL_O_PRODUCT, 0, "product", "P", "only for this product; may be given more than once"},
@@ -216,6 +218,10 @@ static bool set_value(struct ctl_options *o, uint64_t flag, const char *value)
         return add_name(&o->devices, &o->device_count, value);
     if (flag == CTL_O_PRODUCT)
         return add_name(&o->products, &o->product_count, value);
+    if (flag == CTL_O_TAG)
+        return add_name(&o->tags, &o->tag_count, value);
+    if (flag == CTL_O_UNTAG)
+        return add_name(&o->untags, &o->untag_count, value);
     return set_text(o, flag, value);
 }
 
@@ -327,4 +333,8 @@ void ctl_args_done(struct ctl_args *args)
     args->options.devices = NULL;
     free(args->options.products);
     args->options.products = NULL;
+    free(args->options.tags);
+    args->options.tags = NULL;
+    free(args->options.untags);
+    args->options.untags = NULL;
 }

@@ -27,6 +27,8 @@ struct ctl_options {
     const char *role, *actor, *object, *action, *since, *anchor;
     const char **products; /**< of every --product, in order; freed by ctl_args_done() */
     size_t product_count;
+    const char **tags, **untags; /**< of every --tag and --untag; freed by ctl_args_done() */
+    size_t tag_count, untag_count;
     uint32_t expires_s; /**< 0: never */
 };
 
@@ -66,6 +68,8 @@ struct ctl_options {
 #define CTL_O_START (UINT64_C(1) << 32)
 #define CTL_O_END (UINT64_C(1) << 33)
 #define CTL_O_RESOURCE_ID (UINT64_C(1) << 34)
+#define CTL_O_TAG (UINT64_C(1) << 35)
+#define CTL_O_UNTAG (UINT64_C(1) << 36)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)

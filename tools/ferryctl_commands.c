@@ -10,13 +10,14 @@ const struct ctl_command ctl_commands[] = {
      ctl_product_open},
     {"product", "close", "P", 1, 1, 0, "let no more devices register themselves", ctl_product_close},
 
-    {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE,
+    {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE | CTL_O_TAG,
      "register a device; its secret is shown this once", ctl_device_add},
-    {"device", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX, "the devices", ctl_device_list},
+    {"device", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX | CTL_O_TAG, "the devices", ctl_device_list},
     {"device", "show", "P/D", 1, 1, 0, "one device", ctl_device_show},
     {"device", "rm", "P/D", 1, 1, 0, "remove a device and cancel its open tasks", ctl_device_rm},
     {"device", "disable", "P/D", 1, 1, 0, "end a device's connections and transfers and let it in no more", ctl_device_disable},
     {"device", "enable", "P/D", 1, 1, 0, "let a disabled device in again", ctl_device_enable},
+    {"device", "tag", "P/D", 1, 1, CTL_O_TAG | CTL_O_UNTAG, "give a device tags, or take them away", ctl_device_tag},
     {"device", "rotate", "P/D", 1, 1, CTL_O_OVERLAP | CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE,
      "give a device a new secret; it is shown this once", ctl_device_rotate},
 

@@ -42,6 +42,7 @@ enum ctl_exit ctl_device_rm(struct ctl *ctl);
 enum ctl_exit ctl_device_disable(struct ctl *ctl);
 enum ctl_exit ctl_device_enable(struct ctl *ctl);
 enum ctl_exit ctl_device_rotate(struct ctl *ctl);
+enum ctl_exit ctl_device_tag(struct ctl *ctl);
 
 enum ctl_exit ctl_resource_add(struct ctl *ctl);
 enum ctl_exit ctl_resource_list(struct ctl *ctl);

@@ -5,6 +5,7 @@
 #include "base/system.h"
 #include "ferryctl_memory.h"
 #include "ferryctl_show.h"
+#include "ferryctl_tags.h"
 #include "proto/text.h"
 
 #include <stdio.h>
@@ -186,6 +187,8 @@ enum ctl_exit ctl_device_add(struct ctl *ctl)
     if (!ctl_device_name(ctl->words[0], &name))
         return CTL_USAGE;
     ctl_autojson *body = ctl_check(json_pack("{s:s, s:s}", "product", name.product, "name", name.device));
+    if (ctl->options->tag_count > 0 && json_object_set_new(body, "tags", ctl_tags_of(ctl->options)) != 0)
+        (void)ctl_check(NULL);
     return order_secret(ctl, "/api/v1/devices", body, &name);
 }
 
@@ -202,27 +205,29 @@ enum ctl_exit ctl_device_rotate(struct ctl *ctl)
 
 struct product_names {
     struct ctl *ctl;
+    const char *tag;
     struct ctl_listing *list;
 };
 
-static enum ctl_exit list_product(struct ctl *ctl, struct ctl_listing *list, const char *product)
+static enum ctl_exit list_product(const struct product_names *names, const char *product)
 {
     char *path = ctl_path("/api/v1/devices?product=%s", product);
 
-    ctl_query(&path, "name_prefix", ctl->options->prefix);
-    enum ctl_exit status = ctl_listing_run(list, &ctl->api, path);
+    ctl_query(&path, "name_prefix", names->ctl->options->prefix);
+    ctl_query(&path, "tag", names->tag);
+    enum ctl_exit status = ctl_listing_run(names->list, &names->ctl->api, path);
     free(path);
     return status;
 }
 
 static enum ctl_exit on_product(void *arg, json_t *row)
 {
-    struct product_names *names = arg;
+    const struct product_names *names = arg;
     const char *name = json_string_value(json_object_get(row, "name"));
 
     if (name == NULL)
         return ctl_fail(CTL_NETWORK, "the platform listed a product without a name");
-    return list_product(names->ctl, names->list, name);
+    return list_product(names, name);
 }
 
 enum ctl_exit ctl_device_list(struct ctl *ctl)
@@ -230,15 +235,18 @@ enum ctl_exit ctl_device_list(struct ctl *ctl)
     static const struct ctl_field fields[] = {
         {"DEVICE", NULL, CTL_KIND_NAME},
         {"DISABLED", "disabled", CTL_KIND_YES},
+        {"TAGS", "tags", CTL_KIND_LIST},
         {"CREATED (UTC)", "created_at", CTL_KIND_TIME},
     };
     struct ctl_listing list;
     struct product_names names = {.ctl = ctl, .list = &list};
     enum ctl_exit status;
 
+    if (!ctl_only_tag(ctl->options, &names.tag))
+        return CTL_USAGE;
     ctl_listing_begin(&list, ctl->options, fields, COUNT(fields));
     if (ctl->word_count > 0)
-        status = list_product(ctl, &list, ctl->words[0]);
+        status = list_product(&names, ctl->words[0]);
     else
         status = ctl_api_each(&ctl->api, "/api/v1/products", 0, on_product, NULL, &names);
     ctl_listing_end(&list, status == CTL_DONE ? "no devices: ferryctl device add PRODUCT/DEVICE" : NULL);
@@ -250,6 +258,7 @@ static enum ctl_exit show_device(struct ctl *ctl, const json_t *device)
     static const struct ctl_field fields[] = {
         {"Device", NULL, CTL_KIND_NAME},
         {"Disabled", "disabled", CTL_KIND_YES},
+        {"Tags", "tags", CTL_KIND_LIST},
         {"Created (UTC)", "created_at", CTL_KIND_TIME},
     };
 

@@ -6,8 +6,9 @@ _ferryctl() {
   local -A options=(
     ['product add']='' ['product list']='--limit -n' ['product rm']=''
     ['product open']='' ['product close']=''
-    ['device add']='--device-info --secret-file' ['device list']='--limit -n --prefix' ['device show']=''
+    ['device add']='--device-info --secret-file --tag' ['device list']='--limit -n --prefix --tag' ['device show']=''
     ['device rm']='' ['device disable']='' ['device enable']=''
+    ['device tag']='--tag --untag'
     ['device rotate']='--overlap --device-info --secret-file'
     ['resource add']='--name' ['resource list']='--limit -n --prefix --since' ['resource show']=''
     ['resource get']='--output -o' ['resource rm']='--all-versions'

@@ -29,7 +29,7 @@ end
 complete -c ferryctl -f
 complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit status'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm open close'
-complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add list show rm disable enable rotate'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add list show rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add list show get rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch cancel pause resume retry'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at upload' -a 'list show get rm'
@@ -55,6 +55,8 @@ complete -c ferryctl -n '__ferryctl_at deployment list' -l state -x -a 'active p
 complete -c ferryctl -n '__ferryctl_at deployment show' -l state -x -a 'queued offered downloading done failed timed_out cancelled rejected' -d 'Only those in that state'
 complete -c ferryctl -n '__ferryctl_at device add,rotate' -l device-info -rF -d 'Write the vendor\'s device_info.json there'
 complete -c ferryctl -n '__ferryctl_at device add,rotate' -l secret-file -rF -d 'File with the secret that it has already'
+complete -c ferryctl -n '__ferryctl_at device add,list,tag' -l tag -x -d 'A tag of devices'
+complete -c ferryctl -n '__ferryctl_at device tag' -l untag -x -d 'Take this tag away'
 complete -c ferryctl -n '__ferryctl_at device rotate' -l overlap -x -d 'The old secret is good that long besides'
 complete -c ferryctl -n '__ferryctl_at resource add' -l name -x -d 'Name of the resource'
 complete -c ferryctl -n '__ferryctl_at token,user add' -l role -x -a 'viewer operator admin' -d 'What the holder may do'
