@@ -31,7 +31,7 @@ const struct ctl_command ctl_commands[] = {
      ctl_resource_rm},
 
     {"deploy", NULL, "P NAME", 2, 2,
-     CTL_O_DEVICE | CTL_O_DEVICES_FILE | CTL_O_ALL | CTL_O_RESOURCE_ID | CTL_O_RATE | CTL_O_TIMEOUT | CTL_O_RETRIES | CTL_O_START |
+     CTL_O_DEVICE | CTL_O_DEVICES_FILE | CTL_O_TAG | CTL_O_ALL | CTL_O_RESOURCE_ID | CTL_O_RATE | CTL_O_TIMEOUT | CTL_O_RETRIES | CTL_O_START |
          CTL_O_END | CTL_O_FORCE | CTL_O_WAIT,
      "deliver the newest version of a file to devices", ctl_deploy},
     {"deployment", "list", "[P]", 0, 1, LIST | CTL_O_STATE | CTL_O_SINCE, "the deployments, the newest first", ctl_deployment_list},

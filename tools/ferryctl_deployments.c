@@ -4,6 +4,7 @@
 #include "ferryctl_devices.h"
 #include "ferryctl_memory.h"
 #include "ferryctl_show.h"
+#include "ferryctl_tags.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ static const struct ctl_field deployment_fields[] = {
     {"State", "state", CTL_KIND_TEXT},
     {"Done", NULL, CTL_KIND_COUNTS},
     {"All devices", "all", CTL_KIND_YES},
+    {"Tag", "tag", CTL_KIND_TEXT},
     {"Rate", "rate_per_min", CTL_KIND_RATE},
     {"Time per device", "timeout_s", CTL_KIND_SECONDS},
     {"Retries", "retries", CTL_KIND_NUMBER},
@@ -50,24 +52,35 @@ static void set_time(json_t *object, const char *key, uint64_t unix_s)
         set(object, key, json_string(text));
 }
 
+static enum ctl_exit set_target(struct ctl *ctl, json_t *order)
+{
+    const struct ctl_options *o = ctl->options;
+    unsigned ways = (o->all ? 1u : 0u) + (o->devices_file != NULL ? 1u : 0u) + (o->device_count > 0 ? 1u : 0u) +
+                    (o->tag_count > 0 ? 1u : 0u);
+    const char *tag;
+
+    if (ways != 1)
+        return ctl_fail(CTL_USAGE, "say to which devices: --device D (once or more), --devices-file FILE, --tag TAG, "
+                                   "or --all");
+    if (!ctl_only_tag(o, &tag))
+        return CTL_USAGE;
+    if (o->all || tag != NULL) {
+        set(order, o->all ? "all" : "tag", o->all ? json_true() : json_string(tag));
+        return CTL_DONE;
+    }
+    json_t *devices = ctl_check(json_array());
+    set(order, "devices", devices);
+    return o->devices_file != NULL ? ctl_devices_from_file(ctl->words[0], o->devices_file, devices)
+                                   : ctl_devices_from_options(ctl->words[0], o, devices);
+}
+
 static enum ctl_exit make_order(struct ctl *ctl, json_t *order)
 {
     const struct ctl_options *o = ctl->options;
-    unsigned ways = (o->all ? 1u : 0u) + (o->devices_file != NULL ? 1u : 0u) + (o->device_count > 0 ? 1u : 0u);
+    enum ctl_exit status = set_target(ctl, order);
 
-    if (ways != 1)
-        return ctl_fail(CTL_USAGE, "say to which devices: --device D (once or more), --devices-file FILE, or --all");
-    if (o->all) {
-        set(order, "all", json_true());
-    } else {
-        json_t *devices = ctl_check(json_array());
-        set(order, "devices", devices);
-        enum ctl_exit status = o->devices_file != NULL
-                                   ? ctl_devices_from_file(ctl->words[0], o->devices_file, devices)
-                                   : ctl_devices_from_options(ctl->words[0], o, devices);
-        if (status != CTL_DONE)
-            return status;
-    }
+    if (status != CTL_DONE)
+        return status;
     if (o->resource_id != NULL)
         set(order, "resource_id", json_string(o->resource_id));
     if (o->rate_per_min > 0)

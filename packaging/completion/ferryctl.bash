@@ -12,7 +12,7 @@ _ferryctl() {
     ['device rotate']='--overlap --device-info --secret-file'
     ['resource add']='--name' ['resource list']='--limit -n --prefix --since' ['resource show']=''
     ['resource get']='--output -o' ['resource rm']='--all-versions'
-    ['deploy']='--device --devices-file --all --resource-id --rate --timeout --retries --start --end --force --wait'
+    ['deploy']='--device --devices-file --tag --all --resource-id --rate --timeout --retries --start --end --force --wait'
     ['deployment list']='--limit -n --state --since' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
     ['deployment pause']='' ['deployment resume']=''
     ['deployment cancel']='--device' ['deployment retry']='--device'

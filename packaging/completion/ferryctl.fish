@@ -55,7 +55,7 @@ complete -c ferryctl -n '__ferryctl_at deployment list' -l state -x -a 'active p
 complete -c ferryctl -n '__ferryctl_at deployment show' -l state -x -a 'queued offered downloading done failed timed_out cancelled rejected' -d 'Only those in that state'
 complete -c ferryctl -n '__ferryctl_at device add,rotate' -l device-info -rF -d 'Write the vendor\'s device_info.json there'
 complete -c ferryctl -n '__ferryctl_at device add,rotate' -l secret-file -rF -d 'File with the secret that it has already'
-complete -c ferryctl -n '__ferryctl_at device add,list,tag' -l tag -x -d 'A tag of devices'
+complete -c ferryctl -n '__ferryctl_at device add,list,tag; or __ferryctl_at deploy' -l tag -x -d 'A tag of devices'
 complete -c ferryctl -n '__ferryctl_at device tag' -l untag -x -d 'Take this tag away'
 complete -c ferryctl -n '__ferryctl_at device rotate' -l overlap -x -d 'The old secret is good that long besides'
 complete -c ferryctl -n '__ferryctl_at resource add' -l name -x -d 'Name of the resource'

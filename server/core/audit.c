@@ -190,7 +190,7 @@ static ferry_err show_resource(struct engine *e, const struct command *cmd, stru
 /* Of an order for many devices the record has the first names and their number. */
 static void show_order(struct audit_json *j, const struct deploy_order *order)
 {
-    if (order->all)
+    if (order->all || order->tag[0] != '\0')
         return;
     audit_json_list(j, "devices", order->devices, order->device_count);
     audit_json_number(j, "device_count", order->device_count);
@@ -211,6 +211,8 @@ static ferry_err show_deployment(struct engine *e, const struct command *cmd, st
     audit_json_text(&j, "resource_id", d.resource.text);
     audit_json_text(&j, "state", deployment_state_name(d.state));
     audit_json_bool(&j, "all", d.target_all);
+    if (d.target_tag[0] != '\0')
+        audit_json_text(&j, "tag", d.target_tag);
     audit_json_number(&j, "rate_per_min", d.rate_per_min);
     audit_json_number(&j, "timeout_s", d.timeout_s);
     if (cmd->kind == CMD_DEPLOY)

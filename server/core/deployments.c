@@ -57,7 +57,7 @@ static ferry_err add_task(struct engine *e, struct deployment *d, const struct d
 
 static ferry_err expand_some(struct engine *e, struct deployment *d, uint64_t now_ms)
 {
-    struct device_filter filter = {.product = d->product};
+    struct device_filter filter = {.product = d->product, .tag = d->target_tag[0] != '\0' ? d->target_tag : NULL};
     struct store_page page = {.after = d->expand_cursor, .limit = ENGINE_EXPAND_MAX};
     size_t count = 0;
     ferry_err err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
@@ -161,6 +161,12 @@ static ferry_err check_resource(struct engine *e, struct command *cmd, struct re
     return FERRY_OK;
 }
 
+/* The tasks of these are not made by the command itself. */
+static bool in_steps(const struct deploy_order *order)
+{
+    return order->all || order->tag[0] != '\0';
+}
+
 static ferry_err check_order(struct command *cmd, uint64_t now_ms)
 {
     struct deploy_order *order = &cmd->deploy;
@@ -175,9 +181,25 @@ static ferry_err check_order(struct command *cmd, uint64_t now_ms)
         return engine_fail(cmd, FERRY_E_ARG, "retries must be at most %u", FERRY_DEPLOY_RETRIES_MAX);
     if (order->end_ms != 0 && (order->end_ms <= now_ms || order->end_ms <= order->start_ms))
         return engine_fail(cmd, FERRY_E_ARG, "the end must come after now and after the start");
-    if (!order->all && order->device_count == 0)
-        return engine_fail(cmd, FERRY_E_ARG, "name at least one device, or all");
+    if (!in_steps(order) && order->device_count == 0)
+        return engine_fail(cmd, FERRY_E_ARG, "name at least one device, a tag, or all");
     return FERRY_OK;
+}
+
+/* A tag that nobody has is more likely a slip than a wish. */
+static ferry_err check_tag(struct engine *e, struct command *cmd)
+{
+    const struct deploy_order *order = &cmd->deploy;
+    struct device_filter filter = {.product = order->product, .tag = order->tag};
+    struct store_page page = {.after = "", .limit = 1};
+    size_t count = 0;
+    if (order->tag[0] == '\0')
+        return FERRY_OK;
+    ferry_err err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
+    if (err == FERRY_OK && count == 0)
+        return engine_fail(cmd, FERRY_E_NOT_FOUND, "no device of product %s has the tag %s: nothing was deployed",
+                           order->product, order->tag);
+    return err;
 }
 
 /* A device that is named twice gets one task: it has one of this deployment already. */
@@ -201,19 +223,12 @@ static ferry_err add_listed(struct engine *e, struct command *cmd, struct deploy
     return add_task(e, d, &key, now_ms);
 }
 
-static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_ms)
+static struct deployment new_deployment(struct engine *e, const struct deploy_order *order,
+                                        const struct resource *resource, uint64_t now_ms)
 {
-    const struct deploy_order *order = &cmd->deploy;
-    struct resource resource;
-    ferry_err err = check_order(cmd, now_ms);
-    if (err == FERRY_OK)
-        err = check_resource(e, cmd, &resource);
-    if (err != FERRY_OK)
-        return err;
-
     struct deployment d = {
         .id = engine_new_id(e, now_ms),
-        .resource = resource.id,
+        .resource = resource->id,
         .state = DEPLOYMENT_ACTIVE,
         .target_all = order->all,
         .rate_per_min = order->rate_per_min,
@@ -225,11 +240,28 @@ static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_m
         .updated_ms = now_ms,
     };
     memcpy(d.product, order->product, sizeof d.product);
-    memcpy(d.resource_name, resource.name, sizeof d.resource_name);
+    memcpy(d.target_tag, order->tag, sizeof d.target_tag);
+    memcpy(d.resource_name, resource->name, sizeof d.resource_name);
+    return d;
+}
+
+static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    const struct deploy_order *order = &cmd->deploy;
+    struct resource resource;
+    ferry_err err = check_order(cmd, now_ms);
+    if (err == FERRY_OK)
+        err = check_resource(e, cmd, &resource);
+    if (err == FERRY_OK)
+        err = check_tag(e, cmd);
+    if (err != FERRY_OK)
+        return err;
+
+    struct deployment d = new_deployment(e, order, &resource, now_ms);
     err = e->store->deployment_put(e->conn, &d);
-    for (size_t i = 0; err == FERRY_OK && !order->all && i < order->device_count; i++)
+    for (size_t i = 0; err == FERRY_OK && !in_steps(order) && i < order->device_count; i++)
         err = add_listed(e, cmd, &d, order->devices[i], now_ms);
-    if (err == FERRY_OK && !order->all) {
+    if (err == FERRY_OK && !in_steps(order)) {
         d.expand_done = true;
         err = e->store->deployment_put(e->conn, &d);
     }

@@ -15,6 +15,7 @@ struct order_body {
     char resource[FERRY_NAME_MAX + 1];
     ferry_id resource_id;
     json_t *devices;
+    char tag[DEVICE_TAG_MAX + 1];
     bool all;
     bool force;
     uint32_t rate_per_min;
@@ -28,6 +29,7 @@ static const struct api_field order_fields[] = {
     {"resource", API_FIELD_NAME, offsetof(struct order_body, resource), true, 0, 0},
     {"resource_id", API_FIELD_ID, offsetof(struct order_body, resource_id), false, 0, 0},
     {"devices", API_FIELD_IDENT_LIST, offsetof(struct order_body, devices), false, 0, API_DEPLOY_DEVICES_MAX},
+    {"tag", API_FIELD_TAG, offsetof(struct order_body, tag), false, 0, 0},
     {"all", API_FIELD_BOOL, offsetof(struct order_body, all), false, 0, 0},
     {"force", API_FIELD_BOOL, offsetof(struct order_body, force), false, 0, 0},
     {"rate_per_min", API_FIELD_UINT, offsetof(struct order_body, rate_per_min), false, 0, FERRY_DEPLOY_RATE_MAX},
@@ -75,6 +77,20 @@ static void finish_add(struct api_request *r)
     answer_deployment(r, &r->command.deployment, MHD_HTTP_CREATED);
 }
 
+/* Exactly one way to say which. */
+static bool take_target(struct api_request *r, const struct order_body *body)
+{
+    int ways = (body->all ? 1 : 0) + (body->devices != NULL ? 1 : 0) + (body->tag[0] != '\0' ? 1 : 0);
+
+    if (ways != 1) {
+        api_reply_problem(r, API_INVALID_FIELD, "Give exactly one of \"devices\", \"tag\" and \"all\": true.");
+        return false;
+    }
+    memcpy(r->command.deploy.tag, body->tag, sizeof body->tag);
+    r->command.deploy.all = body->all;
+    return body->devices == NULL || take_devices(r, body->devices);
+}
+
 void api_deployment_add(struct api_request *r)
 {
     struct order_body body = {.devices = NULL};
@@ -82,18 +98,11 @@ void api_deployment_add(struct api_request *r)
 
     if (!api_body_read(r, order_fields, sizeof order_fields / sizeof order_fields[0], &body))
         return;
-    if (!api_must_see(r, body.product, "such product"))
-        return;
-    if (body.all == (body.devices != NULL)) {
-        api_reply_problem(r, API_INVALID_FIELD, "Give either \"devices\" or \"all\": true.");
-        return;
-    }
-    if (body.devices != NULL && !take_devices(r, body.devices))
+    if (!api_must_see(r, body.product, "such product") || !take_target(r, &body))
         return;
     memcpy(order->product, body.product, sizeof order->product);
     memcpy(order->resource_name, body.resource, sizeof order->resource_name);
     order->resource = body.resource_id;
-    order->all = body.all;
     order->force = body.force;
     order->rate_per_min = body.rate_per_min;
     order->timeout_s = body.timeout_s;

@@ -79,6 +79,16 @@ static bool read_ident_list(json_t *value, const struct api_field *field, void *
     return true;
 }
 
+static bool read_tag(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    char tag[DEVICE_TAG_MAX + 1];
+
+    if (!ferry_text_copy(text_of(value), tag, sizeof tag) || !device_tag_valid(tag))
+        return wrong(fault, field, "a text of " TAG_RULE);
+    memcpy(out, tag, sizeof tag);
+    return true;
+}
+
 static bool read_tags(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
 {
     struct device_tags tags = {.count = 0};
@@ -155,6 +165,7 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_SECRET] = read_secret,
     [API_FIELD_ROLE] = read_role,
     [API_FIELD_PASSWORD] = read_password,
+    [API_FIELD_TAG] = read_tag,
     [API_FIELD_TAGS] = read_tags,
     [API_FIELD_IDENT_LIST] = read_ident_list,
 };

@@ -73,10 +73,11 @@ static json_t *counts_json(const struct download_counts *counts)
 json_t *api_json_deployment(const struct deployment *d, const struct download_counts *counts)
 {
     json_t *object =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i, s:o, s:o, s:b, s:o, s:o}", //
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:s?, s:i, s:i, s:i, s:o, s:o, s:b, s:o, s:o}", //
                   "id", d->id.text, "product", d->product, "resource", d->resource_name, //
                   "resource_id", d->resource.text, "state", deployment_state_name(d->state), //
-                  "all", (int)d->target_all, "rate_per_min", (int)d->rate_per_min, "timeout_s", (int)d->timeout_s,
+                  "all", (int)d->target_all, "tag", d->target_tag[0] != '\0' ? d->target_tag : NULL, //
+                  "rate_per_min", (int)d->rate_per_min, "timeout_s", (int)d->timeout_s,
                   "retries", (int)d->retries, "start_at", api_json_time(d->start_ms), "end_at",
                   api_json_time(d->end_ms), //
                   "expanding", (int)!d->expand_done, //

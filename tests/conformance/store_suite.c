@@ -83,6 +83,7 @@ struct deployment deployment_of(unsigned n, const char *product, unsigned resour
         .expanded = n,
         .expand_done = false,
         .expand_cursor = "device-7",
+        .target_tag = "lab-1.0",
         .created_ms = 200 + n,
         .updated_ms = 300 + n,
         .retries = n + 1,
@@ -195,6 +196,7 @@ void assert_deployment_equal(const struct deployment *a, const struct deployment
     assert_int_equal(a->expanded, b->expanded);
     assert_int_equal(a->expand_done, b->expand_done);
     assert_string_equal(a->expand_cursor, b->expand_cursor);
+    assert_string_equal(a->target_tag, b->target_tag);
     assert_int_equal(a->created_ms, b->created_ms);
     assert_int_equal(a->updated_ms, b->updated_ms);
     assert_int_equal(a->retries, b->retries);

@@ -78,7 +78,8 @@ def make_it_old(platform, secrets):
         for index in ("device_old_secret", "deployment_sweeping", "deployment_expanding"):
             db.execute(f"DROP INDEX {index}")
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard"), "product": ("secret",),
-                               "deployment": ("retries", "start_ms", "end_ms", "paused_ms", "shift_ms", "sweeping", "sweep_cursor"),
+                               "deployment": ("retries", "start_ms", "end_ms", "paused_ms", "shift_ms", "sweeping", "sweep_cursor",
+                                              "target_tag"),
                                "download": ("retries",)}.items():
             for column in columns:
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

@@ -1,7 +1,7 @@
-"""Tags of devices: given, shown, filtered by, kept over a restart; by the API and by ferryctl."""
+"""Tags of devices: given, shown, filtered by, kept over a restart, deployed to; by the API and by ferryctl."""
 import pytest
 
-from ferry import unique_name
+from ferry import unique_name, wait_for
 from test_api import Client
 from test_ferryctl import Ctl, REFUSED, USAGE
 
@@ -101,6 +101,55 @@ def test_tags_outlive_a_sudden_end(own_platform):
     assert row["name"] == "d"
 
 
+# --- deployments --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fleet(platform, product):
+    for n in range(4):
+        platform.api.device_add(product, f"d{n}", tags=["lab", f"n{n}"] if n % 2 else [f"n{n}"])
+    platform.api.resource_add(product, "fw", b"firmware")
+    return product
+
+
+def targets(api, deployment):
+    return {row["device"] for row in api.get(f"/deployments/{deployment['id']}/tasks")["items"]}
+
+
+def made(api, deployment):
+    wait_for(lambda: not api.get(f"/deployments/{deployment['id']}")["expanding"], what="a task for every device")
+
+
+def test_a_deployment_to_a_tag(api, fleet):
+    deployment = api.post("/deployments", {"product": fleet, "resource": "fw", "tag": "lab"})
+    assert deployment["tag"] == "lab" and not deployment["all"]
+    made(api, deployment)
+    assert targets(api, deployment) == {"d1", "d3"}
+    api("PATCH", f"/devices/{fleet}/d0", json={"tags": ["lab"]})
+    api("PATCH", f"/devices/{fleet}/d1", json={"tags": []})
+    assert targets(api, deployment) == {"d1", "d3"}, "later changes of tags change nothing"
+    assert api.get(f"/deployments/{deployment['id']}")["tag"] == "lab"
+    record = api.get("/audit", object=f"deployment/{deployment['id']}")["items"][0]
+    assert record["after"]["tag"] == "lab" and "devices" not in record["after"]
+    assert api.post("/deployments", {"product": fleet, "resource": "fw", "all": True})["tag"] is None
+
+
+@pytest.mark.parametrize("change, status, code", [
+    ({"tag": "nobody"}, 404, "not_found"), ({"tag": "a b"}, 400, "invalid_field"), ({"tag": ""}, 400, "invalid_field"),
+    ({"tag": None}, 400, "invalid_field"), ({"tag": "lab", "all": True}, 400, "invalid_field"),
+    ({"tag": "lab", "devices": ["d0"]}, 400, "invalid_field"), ({}, 400, "invalid_field"),
+])
+def test_targets_that_cannot_be_are_refused(api, fleet, change, status, code):
+    api.refused(status, code, "POST", "/deployments", json={"product": fleet, "resource": "fw", **change})
+    assert api.get("/deployments", product=fleet)["items"] == []
+
+
+def test_a_tag_of_another_product_does_not_count(api, platform, fleet):
+    other = platform.new_product()
+    platform.api.device_add(other, "d0", tags=["elsewhere"])
+    api.refused(404, "not_found", "POST", "/deployments", json={"product": fleet, "resource": "fw", "tag": "elsewhere"})
+
+
 # --- ferryctl -----------------------------------------------------------------------------------------------------
 
 
@@ -132,3 +181,13 @@ def test_ferryctl_lists_by_tag(ctl, platform, product):
     assert sorted(names(ctl.rows("device", "list", "--tag", tag))) == ["d1", "d3"]
     assert "TAGS" in ctl("device", "list", product).out
     ctl("device", "list", "--tag", tag, "--tag", "more", status=USAGE)
+
+
+def test_ferryctl_deploys_to_a_tag(ctl, api, fleet):
+    deployment = ctl.row("deploy", fleet, "fw", "--tag", "lab")
+    made(api, deployment)
+    assert targets(api, deployment) == {"d1", "d3"}
+    assert "lab" in ctl("deployment", "show", deployment["id"]).out
+    assert "no device" in ctl("deploy", fleet, "fw", "--tag", "nobody", status=REFUSED).err
+    ctl("deploy", fleet, "fw", "--tag", "lab", "--all", status=USAGE)
+    ctl("deploy", fleet, "fw", "--tag", "lab", "--tag", "n1", status=USAGE)

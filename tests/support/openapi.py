@@ -119,7 +119,7 @@ class OpenApi:
         self._need(value in wanted, value, where)
 
     def _judge_pattern(self, wanted, value, where, _schema):
-        self._need(re.search(wanted, value), value, where)
+        self._need(not isinstance(value, str) or re.search(wanted, value), value, where)
 
     def _judge_minimum(self, wanted, value, where, _schema):
         self._need(value >= wanted, value, where)

@@ -26,6 +26,7 @@ static void read_deployment(struct query *q, void *row)
     d->shift_ms = sq_query_get_u64(q);
     d->sweeping = sq_query_get_bool(q);
     sq_query_get_text(q, d->sweep_cursor.text, sizeof(d->sweep_cursor.text));
+    sq_query_get_text(q, d->target_tag, sizeof(d->target_tag));
 }
 
 static ferry_err put_deployment(struct store_conn *c, const struct deployment *d)
@@ -53,6 +54,7 @@ static ferry_err put_deployment(struct store_conn *c, const struct deployment *d
     sq_query_u64(&q, d->shift_ms);
     sq_query_int(&q, d->sweeping);
     sq_query_text(&q, d->sweep_cursor.text);
+    sq_query_text(&q, d->target_tag);
     err = sq_query_run(&q, &changes);
     return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such resource */
 }

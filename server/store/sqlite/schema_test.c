@@ -107,6 +107,12 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
     ROWS_OF_ALL(", 2, 5, 7, 0, 0, 0, ''", ", 1")
 
+#define ROWS_OF_7 \
+    "INSERT INTO product VALUES ('p', 1, x'');" \
+    "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
+    "INSERT INTO device_tag VALUES ('p', 'd', 'lab');" \
+    ROWS_OF_ALL(", 2, 5, 7, 0, 0, 0, '', 'lab'", ", 1")
+
 /* deployment, download: the values of columns that came later */
 #define ROWS_OF_ALL(deployment, download) \
     "INSERT INTO value VALUES ('url_key', x'ff');" \
@@ -145,12 +151,11 @@ static const char *const rows_of_version[] = {
           "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
           "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
-    [7] = ROWS_OF_6
+    [7] = ROWS_OF_7
           "UPDATE token SET products = 'p', used_ms = 4;"
           "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
-          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);"
-          "INSERT INTO device_tag VALUES ('p', 'd', 'lab');",
+          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);",
 };
 
 static void check_rows(struct sqlite_fixture *t)

@@ -123,13 +123,13 @@
 #define DEPLOYMENT_COLUMNS                                                                        \
     "d.id, d.product, d.resource, r.name, d.state, d.target_all, d.rate_per_min, d.timeout_s, d.expanded," \
     " d.expand_done, d.expand_cursor, d.created_ms, d.updated_ms, d.retries, d.start_ms, d.end_ms," \
-    " d.paused_ms, d.shift_ms, d.sweeping, d.sweep_cursor"
+    " d.paused_ms, d.shift_ms, d.sweeping, d.sweep_cursor, d.target_tag"
 #define DEPLOYMENT_FROM(index)                                                                    \
     "SELECT " DEPLOYMENT_COLUMNS " FROM deployment AS d " index " LEFT JOIN resource AS r ON r.id = d.resource"
 
 #define DEPLOYMENT_STATEMENTS(X)                                                                  \
     X(DEPLOYMENT_PUT, "INSERT INTO deployment SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12," \
-                      " ?13, ?14, ?15, ?16, ?17, ?18, ?19 FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
+                      " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20 FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
                       " product = excluded.product, resource = excluded.resource, state = excluded.state," \
                       " target_all = excluded.target_all, rate_per_min = excluded.rate_per_min,"  \
                       " timeout_s = excluded.timeout_s, expanded = excluded.expanded,"            \
@@ -137,7 +137,8 @@
                       " created_ms = excluded.created_ms, updated_ms = excluded.updated_ms,"      \
                       " retries = excluded.retries, start_ms = excluded.start_ms, end_ms = excluded.end_ms," \
                       " paused_ms = excluded.paused_ms, shift_ms = excluded.shift_ms,"            \
-                      " sweeping = excluded.sweeping, sweep_cursor = excluded.sweep_cursor")    \
+                      " sweeping = excluded.sweeping, sweep_cursor = excluded.sweep_cursor,"     \
+                      " target_tag = excluded.target_tag")                                        \
     X(DEPLOYMENT_GET, DEPLOYMENT_FROM("") " WHERE d.id = ?")                                      \
     BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_FROM("") " WHERE d.id > ?1 AND d.id < ?2"            \
               " AND (?4 IS NULL OR d.product = ?4) AND (?8 = 0 OR d.state = ?8)", "d.id")         \

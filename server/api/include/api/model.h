@@ -126,6 +126,7 @@ struct deployment {
     char resource_name[FERRY_NAME_MAX + 1]; /**< read-only: filled in by the store from the resource */
     deployment_state state;
     bool target_all;           /**< all devices of the product at the time they are reached */
+    char target_tag[DEVICE_TAG_MAX + 1]; /**< "", or: those with this tag at the time they are reached */
     uint32_t rate_per_min;     /**< devices started a minute; 0: no limit */
     uint32_t timeout_s;        /**< each device's time, counted from its release */
     uint32_t retries;          /**< how often a device is tried again by itself after it failed or ran out of time */
@@ -137,7 +138,7 @@ struct deployment {
     ferry_id sweep_cursor;     /**< resuming: the last task that was */
     uint64_t expanded;         /**< download tasks made so far */
     bool expand_done;          /**< every target has its task */
-    char expand_cursor[FERRY_IDENT_MAX + 1]; /**< target_all: the last device that has its task */
+    char expand_cursor[FERRY_IDENT_MAX + 1]; /**< target_all, target_tag: the last device that has its task */
     uint64_t created_ms;
     uint64_t updated_ms;
 };

@@ -67,7 +67,7 @@ typedef enum {
     CMD_PRODUCT_SECRET,    /**< product.name, product.secret (none: length 0). E_NOT_FOUND */
     CMD_RESOURCE_ADD,      /**< resource; its object is there already. E_NOT_FOUND product, E_QUOTA the quota */
     CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */
-    CMD_DEPLOY,            /**< deploy in, deployment out. E_NOT_FOUND, E_ARG (detail says which device) */
+    CMD_DEPLOY,            /**< deploy in, deployment out. E_NOT_FOUND (also: no device has the tag), E_ARG (detail says which device) */
     CMD_DEPLOYMENT_CANCEL, /**< id. Cancels every open task. E_NOT_FOUND, E_STATE ended already */
     CMD_DEPLOYMENT_PAUSE,  /**< id: nothing more is offered. deployment out. E_NOT_FOUND, E_STATE */
     CMD_DEPLOYMENT_RESUME, /**< id: it goes on. deployment out. E_NOT_FOUND, E_STATE not paused */
@@ -97,9 +97,10 @@ struct deploy_order {
     char product[FERRY_IDENT_MAX + 1];
     char resource_name[FERRY_NAME_MAX + 1];
     ferry_id resource;                      /**< which version of it; none: the newest */
-    const char *const *devices;             /**< device names; ignored with all */
+    const char *const *devices;             /**< device names; ignored with all and tag */
     size_t device_count;
     bool all;
+    char tag[DEVICE_TAG_MAX + 1];           /**< "", or: all that have this tag */
     bool force;             /**< also what vendor devices cannot handle (name not portable, 2 GiB and more) */
     uint32_t rate_per_min;  /**< 0: no limit */
     uint32_t timeout_s;     /**< 0: FERRY_DEPLOY_TIMEOUT_S */
