@@ -18,6 +18,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_HELP, 'h', "help", NULL, "this text, or that of one command"},
     {CTL_O_VERSION, 'V', "version", NULL, "the version"},
     {CTL_O_NAME, 0, "name", "NAME", "name of the resource, if not that of the file"},
+    {CTL_O_DESCRIPTION, 0, "description", "TEXT", "what it is, in your words: up to 1000 bytes"},
     {CTL_O_DEVICE_INFO, 0, "device-info", "FILE", "write the vendor's device_info.json there (mode 0600)"},
     {CTL_O_SECRET_FILE, 0, "secret-file", "FILE", "file with the base64 secret that the device has already; - is standard input"},
     {CTL_O_OVERLAP, 0, "overlap", "TIME", "the old secret is good that long besides: 0s to 90d, default 0s"},
@@ -222,6 +223,10 @@ static bool set_value(struct ctl_options *o, uint64_t flag, const char *value)
         return add_name(&o->tags, &o->tag_count, value);
     if (flag == CTL_O_UNTAG)
         return add_name(&o->untags, &o->untag_count, value);
+    if (flag == CTL_O_DESCRIPTION) {
+        o->description = value;
+        return true;
+    }
     return set_text(o, flag, value);
 }
 

@@ -24,6 +24,7 @@ struct ctl_options {
     const char **devices; /**< of every --device, in order; freed by ctl_args_done() */
     size_t device_count;
     const char *resource_id;
+    const char *description; /**< may be "" */
     const char *role, *actor, *object, *action, *since, *anchor;
     const char **products; /**< of every --product, in order; freed by ctl_args_done() */
     size_t product_count;
@@ -70,6 +71,7 @@ struct ctl_options {
 #define CTL_O_RESOURCE_ID (UINT64_C(1) << 34)
 #define CTL_O_TAG (UINT64_C(1) << 35)
 #define CTL_O_UNTAG (UINT64_C(1) << 36)
+#define CTL_O_DESCRIPTION (UINT64_C(1) << 37)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)

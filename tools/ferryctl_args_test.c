@@ -56,6 +56,24 @@ static void devices_add_up_in_their_order(void **state)
     ctl_args_done(&args);
 }
 
+static void tags_add_up_and_a_description_may_be_empty(void **state)
+{
+    struct ctl_args args;
+    char message[CTL_MESSAGE_SIZE];
+
+    (void)state;
+    assert_true(PARSE(&args, message, "--tag", "a", "--untag=b", "--tag=c", "--description", ""));
+    assert_int_equal(args.options.tag_count, 2);
+    assert_string_equal(args.options.tags[0], "a");
+    assert_string_equal(args.options.tags[1], "c");
+    assert_int_equal(args.options.untag_count, 1);
+    assert_string_equal(args.options.untags[0], "b");
+    assert_string_equal(args.options.description, "");
+    ctl_args_done(&args);
+    assert_false(PARSE(&args, message, "--tag", ""));
+    ctl_args_done(&args);
+}
+
 static void short_options_take_their_value_either_way(void **state)
 {
     struct ctl_args args;
@@ -201,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_may_stand_anywhere),
         cmocka_unit_test(devices_add_up_in_their_order),
+        cmocka_unit_test(tags_add_up_and_a_description_may_be_empty),
         cmocka_unit_test(short_options_take_their_value_either_way),
         cmocka_unit_test(two_dashes_end_the_options_and_one_is_a_word),
         cmocka_unit_test(a_value_may_begin_with_a_dash),

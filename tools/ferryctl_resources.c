@@ -18,6 +18,7 @@ static const struct ctl_field resource_fields[] = {
     {"Name", "name", CTL_KIND_TEXT},     {"Size", "size", CTL_KIND_SIZE},
     {"Bytes", "size", CTL_KIND_NUMBER},  {"MD5", "md5", CTL_KIND_TEXT},
     {"SHA-256", "sha256", CTL_KIND_TEXT}, {"Created (UTC)", "created_at", CTL_KIND_TIME},
+    {"Description", "description", CTL_KIND_PROSE},
 };
 
 /* --- adding ------------------------------------------------------------------------------------------- */
@@ -48,8 +49,10 @@ enum ctl_exit ctl_resource_add(struct ctl *ctl)
     if (!ferry_name_valid(ferry_text_of(name)))
         return ctl_fail(CTL_USAGE, "a name is 1 to 255 bytes of UTF-8 without control characters: give another with "
                                    "--name");
-    ferry_autofree char *path = ctl_path("/api/v1/resources?product=%s&name=%s", ctl->words[0], name);
+    char *path = ctl_path("/api/v1/resources?product=%s&name=%s", ctl->words[0], name);
+    ctl_query(&path, "description", ctl->options->description);
     enum ctl_exit status = ctl_file_send(&ctl->api, path, ctl->words[1], ctl->options->json, &resource);
+    free(path);
     if (status != CTL_DONE)
         return status;
     ctl_print_object(ctl->options->json, resource, resource_fields, COUNT(resource_fields));
@@ -66,6 +69,7 @@ enum ctl_exit ctl_resource_list(struct ctl *ctl)
         {"NAME", "name", CTL_KIND_TEXT},
         {"SIZE", "size", CTL_KIND_SIZE},
         {"CREATED (UTC)", "created_at", CTL_KIND_TIME},
+        {"DESCRIPTION", "description", CTL_KIND_LINE},
     };
     char *path = ctl_path("/api/v1/resources");
 
@@ -128,6 +132,29 @@ enum ctl_exit ctl_resource_show(struct ctl *ctl)
 
     if (status == CTL_DONE)
         ctl_print_object(ctl->options->json, resource, resource_fields, COUNT(resource_fields));
+    return status;
+}
+
+enum ctl_exit ctl_resource_describe(struct ctl *ctl)
+{
+    ctl_autojson *resource = NULL;
+    ctl_autojson *after = NULL;
+
+    if (ctl->options->description == NULL)
+        return ctl_fail(CTL_USAGE, "say what it is: --description TEXT (\"\" for nothing)");
+    enum ctl_exit status = find(ctl, &resource);
+    const char *id = json_string_value(json_object_get(resource, "id"));
+    if (status != CTL_DONE)
+        return status;
+    if (id == NULL)
+        return ctl_fail(CTL_NETWORK, "the platform showed a resource without an id");
+    ferry_autofree char *path = ctl_path("/api/v1/resources/%s", id);
+    ctl_autojson *body = json_pack("{s:s}", "description", ctl->options->description);
+    if (body == NULL)
+        return ctl_fail(CTL_USAGE, "a description is UTF-8");
+    status = ctl_api_call(&ctl->api, "PATCH", path, body, &after);
+    if (status == CTL_DONE)
+        ctl_print_object(ctl->options->json, after, resource_fields, COUNT(resource_fields));
     return status;
 }
 

@@ -1,5 +1,6 @@
 #include "ferryctl_show.h"
 
+#include "columns.h"
 #include "ferryctl_memory.h"
 #include "progress.h"
 
@@ -62,6 +63,21 @@ static void put_counts(const json_t *row, char *out)
     if (member(row, "counts") != NULL)
         (void)snprintf(out, CTL_CELL_SIZE, "%lld of %lld", (long long)number_of(row, "counts.done"),
                        (long long)number_of(row, "counts.total"));
+}
+
+enum { LINE_COLUMNS_MAX = 40 };
+
+static void put_prose(const char *text, char *out)
+{
+    (void)snprintf(out, CTL_CELL_SIZE, "%s", text);
+    for (char *newline = strchr(out, '\n'); newline != NULL; newline = strchr(newline, '\n'))
+        *newline = ' ';
+}
+
+static void put_line(const char *text, char *out)
+{
+    (void)snprintf(out, CTL_CELL_SIZE, "%.*s", (int)strcspn(text, "\n"), text);
+    out[columns_cut(out, LINE_COLUMNS_MAX)] = '\0';
 }
 
 static void append(char *out, const char *text)
@@ -153,6 +169,12 @@ const char *ctl_field_text(const struct ctl_field *field, const json_t *row, cha
         break;
     case CTL_KIND_RESULT:
         put_result(row, out);
+        break;
+    case CTL_KIND_PROSE:
+        put_prose(text_of(row, field->key), out);
+        break;
+    case CTL_KIND_LINE:
+        put_line(text_of(row, field->key), out);
         break;
     case CTL_KIND_COUNTS:
         put_counts(row, out);

@@ -27,6 +27,8 @@ typedef enum {
     CTL_KIND_RESULT,  /**< what went wrong, of result_code and result_msg */
     CTL_KIND_LIST,    /**< "a b", of a list; "all" for null */
     CTL_KIND_CHANGE,  /**< what is different in after from before */
+    CTL_KIND_PROSE,   /**< text that may have newlines: shown as spaces */
+    CTL_KIND_LINE,    /**< the beginning of its first line */
     CTL_KIND_COUNTS,  /**< "3 of 10", of counts */
 } ctl_kind;
 
@@ -36,7 +38,7 @@ struct ctl_field {
     ctl_kind kind;
 };
 
-enum { CTL_CELL_SIZE = 512 };
+enum { CTL_CELL_SIZE = 2304 }; /* the longest: the tags of a device */
 
 /** @brief The value as text; "" when there is none. Pure. Returns out. */
 const char *ctl_field_text(const struct ctl_field *field, const json_t *row, char out[CTL_CELL_SIZE]);

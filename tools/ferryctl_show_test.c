@@ -107,11 +107,16 @@ static void every_kind_of_field_has_its_text(void **state)
         {{"", NULL, CTL_KIND_RESULT}, "-4 md5sum not matched"},
         {{"", NULL, CTL_KIND_COUNTS}, "3 of 10"},
         {{"", "counts.total", CTL_KIND_NUMBER}, "10"},
+        {{"", "words", CTL_KIND_PROSE}, "one \xc3\xa9 two"},
+        {{"", "words", CTL_KIND_LINE}, "one \xc3\xa9"},
+        {{"", "long", CTL_KIND_LINE}, "0123456789012345678901234567890123456789"},
+        {{"", "tags", CTL_KIND_LIST}, "a b"},
     };
     json_t *row = json_loads("{\"name\":\"fw\",\"size\":1536,\"at\":\"2026-01-02T03:04:05.678Z\",\"never\":null,"
                              "\"on\":true,\"off\":false,\"percent\":7,\"seconds\":90,\"zero\":0,\"product\":\"p\","
                              "\"device\":\"d\",\"result_code\":-4,\"result_msg\":\"md5sum not matched\","
-                             "\"counts\":{\"done\":3,\"total\":10}}",
+                             "\"counts\":{\"done\":3,\"total\":10},\"words\":\"one \xc3\xa9\\ntwo\","
+                             "\"long\":\"01234567890123456789012345678901234567890\",\"tags\":[\"a\",\"b\"]}",
                              0, NULL);
     char out[CTL_CELL_SIZE];
 

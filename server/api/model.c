@@ -84,6 +84,21 @@ bool device_key_equal(const struct device_key *a, const struct device_key *b)
     return strcmp(a->product, b->product) == 0 && strcmp(a->device, b->device) == 0;
 }
 
+/* text is valid UTF-8 */
+static bool has_control(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        if ((*p < 0x20 && *p != '\n') || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
+            return true;
+    }
+    return false;
+}
+
+bool resource_description_valid(const char *text)
+{
+    return strlen(text) <= RESOURCE_DESCRIPTION_MAX && ferry_utf8_valid(ferry_text_of(text)) && !has_control(text);
+}
+
 bool device_tag_valid(const char *tag)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-";

@@ -54,11 +54,32 @@ static void tags_are_a_set_in_order_until_it_is_full(void **state)
     assert_false(device_tags_valid(&tags));
 }
 
+static void description_is_utf8_without_controls_but_the_newline(void **state)
+{
+    char longest[RESOURCE_DESCRIPTION_MAX + 2];
+
+    (void)state;
+    assert_true(resource_description_valid(""));
+    assert_true(resource_description_valid("one\ntwo \xc3\xa9 \xc2\xa0 \"{}"));
+    assert_false(resource_description_valid("a\tb"));
+    assert_false(resource_description_valid("a\r\nb"));
+    assert_false(resource_description_valid("\x7f"));
+    assert_false(resource_description_valid("\xc2\x85"));
+    assert_false(resource_description_valid("\xc3"));
+    memset(longest, 'x', sizeof longest);
+    longest[RESOURCE_DESCRIPTION_MAX] = '\0';
+    assert_true(resource_description_valid(longest));
+    longest[RESOURCE_DESCRIPTION_MAX] = 'x';
+    longest[RESOURCE_DESCRIPTION_MAX + 1] = '\0';
+    assert_false(resource_description_valid(longest));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tag_has_1_to_64_of_its_alphabet),
         cmocka_unit_test(tags_are_a_set_in_order_until_it_is_full),
+        cmocka_unit_test(description_is_utf8_without_controls_but_the_newline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

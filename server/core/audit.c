@@ -170,6 +170,19 @@ static ferry_err show_device(struct engine *e, const struct command *cmd, struct
     return end(&j);
 }
 
+enum { DESCRIPTION_SHOWN_MAX = 500 }; /* bytes: with every one escaped there is room for the rest */
+
+/* The record has the beginning of a long one, and its length. */
+static void show_description(struct audit_json *j, const char *description)
+{
+    char shown[DESCRIPTION_SHOWN_MAX + 1];
+    ferry_text cut = ferry_utf8_cut(ferry_text_of(description), DESCRIPTION_SHOWN_MAX);
+
+    (void)ferry_text_copy(cut, shown, sizeof shown);
+    audit_json_text(j, "description", shown);
+    audit_json_number(j, "description_bytes", strlen(description));
+}
+
 static ferry_err show_resource(struct engine *e, const struct command *cmd, struct view *v)
 {
     const ferry_id *id = cmd->kind == CMD_RESOURCE_ADD ? &cmd->resource.id : &cmd->id;
@@ -184,6 +197,8 @@ static ferry_err show_resource(struct engine *e, const struct command *cmd, stru
     audit_json_text(&j, "name", r.name);
     audit_json_number(&j, "size", r.size);
     audit_json_text(&j, "sha256", r.sha256);
+    if (r.description[0] != '\0' || cmd->kind == CMD_RESOURCE_CHANGE)
+        show_description(&j, r.description);
     return end(&j);
 }
 
@@ -327,6 +342,7 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_DEVICE_REGISTER] = {"device.register", show_device, false},
     [CMD_PRODUCT_SECRET] = {"product.secret", show_product, false},
     [CMD_RESOURCE_ADD] = {"resource.add", show_resource, false},
+    [CMD_RESOURCE_CHANGE] = {"resource.change", show_resource, false},
     [CMD_RESOURCE_REMOVE] = {"resource.remove", show_resource, false},
     [CMD_DEPLOY] = {"deployment.add", show_deployment, false},
     [CMD_DEPLOYMENT_CANCEL] = {"deployment.cancel", show_deployment, false},

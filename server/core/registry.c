@@ -173,6 +173,13 @@ static ferry_err resource_add(struct engine *e, struct command *cmd, uint64_t no
     return err;
 }
 
+static ferry_err resource_change(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    (void)now_ms;
+    ferry_err err = e->store->resource_describe(e->conn, &cmd->id, cmd->resource.description);
+    return err == FERRY_E_NOT_FOUND ? engine_fail(cmd, err, "there is no resource %s", cmd->id.text) : err;
+}
+
 static ferry_err resource_remove(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     (void)now_ms;
@@ -191,7 +198,7 @@ ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t no
         [CMD_PRODUCT_ADD] = product_add,       [CMD_PRODUCT_REMOVE] = product_remove,
         [CMD_DEVICE_ADD] = device_add,         [CMD_DEVICE_REMOVE] = device_remove,
         [CMD_DEVICE_CHANGE] = device_change,   [CMD_RESOURCE_ADD] = resource_add,
-        [CMD_RESOURCE_REMOVE] = resource_remove,
+        [CMD_RESOURCE_CHANGE] = resource_change, [CMD_RESOURCE_REMOVE] = resource_remove,
         [CMD_DEVICE_ROTATE] = device_rotate,   [CMD_DEVICE_REGISTER] = device_register,
         [CMD_PRODUCT_SECRET] = product_secret,
     };

@@ -33,6 +33,7 @@ static command_handler *const command_handlers[] = {
     [CMD_DEVICE_REGISTER] = registry_on_command,
     [CMD_PRODUCT_SECRET] = registry_on_command,
     [CMD_RESOURCE_ADD] = registry_on_command,
+    [CMD_RESOURCE_CHANGE] = registry_on_command,
     [CMD_RESOURCE_REMOVE] = registry_on_command,
     [CMD_DEPLOY] = deployments_on_command,
     [CMD_DEPLOYMENT_CANCEL] = deployments_on_command,

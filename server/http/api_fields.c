@@ -107,6 +107,16 @@ static bool read_tags(json_t *value, const struct api_field *field, void *out, s
     return true;
 }
 
+static bool read_description(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    char text[RESOURCE_DESCRIPTION_MAX + 1];
+
+    if (!ferry_text_copy(text_of(value), text, sizeof text) || !resource_description_valid(text))
+        return wrong(fault, field, "a text of at most 1000 bytes of UTF-8 without control characters but the newline");
+    memcpy(out, text, sizeof text);
+    return true;
+}
+
 static bool read_role(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
 {
     char name[ROLE_NAME_SIZE];
@@ -167,6 +177,7 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_PASSWORD] = read_password,
     [API_FIELD_TAG] = read_tag,
     [API_FIELD_TAGS] = read_tags,
+    [API_FIELD_DESCRIPTION] = read_description,
     [API_FIELD_IDENT_LIST] = read_ident_list,
 };
 

@@ -28,6 +28,7 @@ typedef enum {
     API_FIELD_PASSWORD,   /**< char[max + 1]: UTF-8 of min to max bytes */
     API_FIELD_TAG,        /**< char[DEVICE_TAG_MAX + 1] */
     API_FIELD_TAGS,       /**< struct device_tags */
+    API_FIELD_DESCRIPTION, /**< char[RESOURCE_DESCRIPTION_MAX + 1] */
     API_FIELD_IDENT_LIST, /**< json_t *: a borrowed array of at most max names, each checked; null when absent */
 } api_field_type;
 

@@ -13,6 +13,7 @@ struct target {
     bool flag;
     uint32_t number;
     json_t *list;
+    char description[RESOURCE_DESCRIPTION_MAX + 1];
     char tag[DEVICE_TAG_MAX + 1];
     struct device_tags tags;
 };
@@ -23,6 +24,7 @@ static const struct api_field fields[] = {
     {"flag", API_FIELD_BOOL, offsetof(struct target, flag), false, 0, 0},
     {"number", API_FIELD_UINT, offsetof(struct target, number), false, 10, 20},
     {"list", API_FIELD_IDENT_LIST, offsetof(struct target, list), false, 0, 3},
+    {"description", API_FIELD_DESCRIPTION, offsetof(struct target, description), false, 0, 0},
     {"tag", API_FIELD_TAG, offsetof(struct target, tag), false, 0, 0},
     {"tags", API_FIELD_TAGS, offsetof(struct target, tags), false, 0, 0},
 };
@@ -42,7 +44,7 @@ static bool read(const char *text, struct target *target, struct api_fault *faul
 static void every_kind_is_read(void **state)
 {
     json_t *body = json_loads("{\"ident\":\"a:b\",\"name\":\"\xc3\xa9 x\",\"flag\":true,\"number\":20,"
-                              "\"list\":[\"x\",\"y\"],\"tag\":\"v1.2\",\"tags\":[\"b\",\"a.1\",\"b\"]}",
+                              "\"list\":[\"x\",\"y\"],\"description\":\"a\\nb\",\"tag\":\"v1.2\",\"tags\":[\"b\",\"a.1\",\"b\"]}",
                               0, NULL);
     struct target target = {.number = 0};
     struct api_fault fault;
@@ -54,6 +56,7 @@ static void every_kind_is_read(void **state)
     assert_true(target.flag);
     assert_int_equal(target.number, 20);
     assert_int_equal(json_array_size(target.list), 2);
+    assert_string_equal(target.description, "a\nb");
     assert_string_equal(target.tag, "v1.2");
     assert_int_equal(target.tags.count, 2);
     assert_string_equal(target.tags.names[0], "a.1");
@@ -101,6 +104,8 @@ static void faults_name_problem_and_field(void **state)
         {"{\"ident\":\"a\",\"list\":[]}", API_INVALID_FIELD, "list"},
         {"{\"ident\":\"a\",\"list\":[\"1\",\"2\",\"3\",\"4\"]}", API_INVALID_FIELD, "list"},
         {"{\"ident\":\"a\",\"list\":[\"1\",2]}", API_INVALID_FIELD, "list"},
+        {"{\"ident\":\"a\",\"description\":\"\\t\"}", API_INVALID_FIELD, "description"},
+        {"{\"ident\":\"a\",\"description\":7}", API_INVALID_FIELD, "description"},
         {"{\"ident\":\"a\",\"tag\":\"\"}", API_INVALID_FIELD, "tag"},
         {"{\"ident\":\"a\",\"tag\":null}", API_INVALID_FIELD, "tag"},
         {"{\"ident\":\"a\",\"tags\":\"a\"}", API_INVALID_FIELD, "tags"},

@@ -43,6 +43,7 @@ void api_resource_add(struct api_request *r);
 void api_resource_list(struct api_request *r);
 void api_resource_get(struct api_request *r);
 void api_resource_content(struct api_request *r);
+void api_resource_change(struct api_request *r);
 void api_resource_remove(struct api_request *r);
 
 void api_deployment_add(struct api_request *r);

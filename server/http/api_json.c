@@ -40,9 +40,9 @@ json_t *api_json_device(const struct device *d, const struct device_tags *tags)
 
 json_t *api_json_resource(const struct resource *r)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "id", r->id.text, "product", r->product, "name", r->name,
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:s}", "id", r->id.text, "product", r->product, "name", r->name,
                      "size", (json_int_t)r->size, "md5", r->md5, "sha256", r->sha256, "created_at",
-                     api_json_time(r->created_ms));
+                     api_json_time(r->created_ms), "description", r->description);
 }
 
 json_t *api_json_upload(const struct upload_task *t)

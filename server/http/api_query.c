@@ -87,6 +87,12 @@ static bool read_tag(const char *value, struct api_query *query)
     return device_tag_valid(value) && ferry_text_copy(ferry_text_of(value), query->tag, sizeof query->tag);
 }
 
+static bool read_description(const char *value, struct api_query *query)
+{
+    return resource_description_valid(value) &&
+           ferry_text_copy(ferry_text_of(value), query->description, sizeof query->description);
+}
+
 static bool read_upload_state(const char *value, struct api_query *query)
 {
     upload_state state;
@@ -194,6 +200,8 @@ static const struct parameter parameters[] = {
     {API_Q_ACTION, "action", "what an action begins with, for example device.", read_action},
     {API_Q_SINCE, "since", API_TIME_RULE, read_since},
     {API_Q_TAG, "tag", "1 to 64 of A-Z a-z 0-9 . _ : -", read_tag},
+    {API_Q_DESCRIPTION, "description", "at most 1000 bytes of UTF-8 without control characters but the newline",
+     read_description},
     {API_Q_UNTIL, "until", API_TIME_RULE, read_until},
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };

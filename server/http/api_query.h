@@ -35,6 +35,7 @@ enum api_query_flag {
     API_Q_SINCE = 1 << 18,
     API_Q_UNTIL = 1 << 19,
     API_Q_TAG = 1 << 20,
+    API_Q_DESCRIPTION = 1 << 21,
 
     API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER | API_Q_SINCE | API_Q_UNTIL,
     API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_ORDER,
@@ -56,6 +57,7 @@ struct api_query {
     char product[FERRY_IDENT_MAX + 1];
     char device[FERRY_IDENT_MAX + 1];
     char tag[DEVICE_TAG_MAX + 1];
+    char description[RESOURCE_DESCRIPTION_MAX + 1];
     char name[FERRY_NAME_MAX + 1];
     char name_prefix[FERRY_NAME_MAX + 1];
 };

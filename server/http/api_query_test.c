@@ -38,9 +38,9 @@ static void every_parameter_is_read(void **state)
 
     (void)state;
     assert_true(read("/x?limit=250&cursor=01arz3ndektsv4rrffq69g5fav&order=asc&product=p&device=d:1&name_prefix=%C3%A9"
-                     "&state=timed_out&counts=true&tag=a.1",
+                     "&state=timed_out&counts=true&tag=a.1&description=a%0Ab",
                      API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_DOWNLOAD_STATE |
-                         API_Q_COUNTS | API_Q_TAG,
+                         API_Q_COUNTS | API_Q_TAG | API_Q_DESCRIPTION,
                      0, &query, &fault));
     assert_int_equal(query.limit, 250);
     assert_string_equal(query.cursor, "01arz3ndektsv4rrffq69g5fav");
@@ -51,6 +51,7 @@ static void every_parameter_is_read(void **state)
     assert_int_equal(query.state, DOWNLOAD_TIMED_OUT);
     assert_true(query.counts);
     assert_string_equal(query.tag, "a.1");
+    assert_string_equal(query.description, "a\nb");
 
     struct store_page page = api_query_page(&query);
     assert_string_equal(page.after, query.cursor);

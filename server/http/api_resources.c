@@ -39,6 +39,7 @@ static void begin_add(struct api_request *r)
     resource->id = ferry_id_make(resource->created_ms, random);
     (void)snprintf(resource->product, sizeof resource->product, "%s", r->query.product);
     (void)snprintf(resource->name, sizeof resource->name, "%s", r->query.name);
+    (void)snprintf(resource->description, sizeof resource->description, "%s", r->query.description);
     api_intake_begin(r, &resource->id);
 }
 
@@ -146,6 +147,25 @@ void api_resource_content(struct api_request *r)
 
     if (find(r, &resource))
         api_content_answer(r, &resource.id, resource.name, resource.md5);
+}
+
+static void finish_change(struct api_request *r)
+{
+    api_resource_get(r);
+}
+
+void api_resource_change(struct api_request *r)
+{
+    static const struct api_field fields[] = {
+        {"description", API_FIELD_DESCRIPTION, offsetof(struct resource, description), true, 0, 0},
+    };
+    struct resource resource;
+
+    if (!find(r, &resource) || !api_body_read(r, fields, 1, &resource))
+        return;
+    r->command.id = resource.id;
+    r->command.resource = resource;
+    api_command(r, CMD_RESOURCE_CHANGE, finish_change);
 }
 
 void api_resource_remove(struct api_request *r)

@@ -34,10 +34,11 @@ const struct api_route api_routes[] = {
 
     {"GET", V1 "/resources", READ, A_LIST, .query = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_NAME | API_Q_NAME_PREFIX,
      .run = api_resource_list},
-    {"POST", V1 "/resources", CHANGE, OF_PRODUCT, .query_required = API_Q_PRODUCT | API_Q_NAME,
+    {"POST", V1 "/resources", CHANGE, OF_PRODUCT, .query = API_Q_DESCRIPTION, .query_required = API_Q_PRODUCT | API_Q_NAME,
      .stream = &api_resource_stream,
      .run = api_resource_add},
     {"GET", V1 "/resources/{resource}", READ, OF_PRODUCT, .run = api_resource_get},
+    {"PATCH", V1 "/resources/{resource}", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_resource_change},
     {"DELETE", V1 "/resources/{resource}", CHANGE, OF_PRODUCT, .run = api_resource_remove},
     {"GET", V1 "/resources/{resource}/content", READ, OF_PRODUCT, .run = api_resource_content},
 

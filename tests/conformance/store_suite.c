@@ -68,6 +68,7 @@ struct resource resource_of(unsigned n, const char *product, const char *name)
     memset(r.sha256, 'a' + (int)(n % 6), FERRY_SHA256_HEX);
     (void)snprintf(r.product, sizeof(r.product), "%s", product);
     (void)snprintf(r.name, sizeof(r.name), "%s", name);
+    (void)snprintf(r.description, sizeof(r.description), "what is\nnew in %u: it's \"fine\"", n);
     return r;
 }
 
@@ -181,6 +182,7 @@ void assert_resource_equal(const struct resource *a, const struct resource *b)
     assert_int_equal(a->size, b->size);
     assert_string_equal(a->md5, b->md5);
     assert_string_equal(a->sha256, b->sha256);
+    assert_string_equal(a->description, b->description);
     assert_int_equal(a->created_ms, b->created_ms);
 }
 

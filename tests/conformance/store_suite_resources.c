@@ -75,6 +75,32 @@ static void find_gives_the_newest_version(void **state)
     expect(FERRY_E_NOT_FOUND, SEE(f, resource_find, "x", "fw", &got));
 }
 
+static void description_is_replaced_and_has_its_limits(void **state)
+{
+    struct fixture *f = *state;
+    struct resource r = resource_of(1, "p", "fw"), got;
+    char longest[RESOURCE_DESCRIPTION_MAX + 2] = "";
+
+    add_product(f, "p");
+    memset(longest, 'x', RESOURCE_DESCRIPTION_MAX + 1);
+    expect(FERRY_E_NOT_FOUND, DO(f, resource_describe, &r.id, "words"));
+    memcpy(r.description, "\t", 2);
+    expect(FERRY_E_ARG, DO(f, resource_add, &r));
+    r.description[0] = '\0';
+    ok(DO(f, resource_add, &r));
+    expect(FERRY_E_ARG, DO(f, resource_describe, &r.id, longest));
+    expect(FERRY_E_ARG, DO(f, resource_describe, &r.id, "\xff"));
+    expect(FERRY_E_READONLY, SEE(f, resource_describe, &r.id, "words"));
+    longest[RESOURCE_DESCRIPTION_MAX] = '\0';
+    ok(DO(f, resource_describe, &r.id, longest));
+    memcpy(r.description, longest, sizeof(r.description));
+    ok(SEE(f, resource_get, &r.id, &got));
+    assert_resource_equal(&got, &r);
+    ok(DO(f, resource_describe, &r.id, ""));
+    ok(SEE(f, resource_find, "p", "fw", &got));
+    assert_string_equal(got.description, "");
+}
+
 static void resource_of_a_deployment_cannot_be_removed(void **state)
 {
     struct fixture *f = *state;
@@ -143,6 +169,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(resource_needs_its_product_and_is_added_once),
     cmocka_unit_test(names_and_sizes_come_back_exactly),
     cmocka_unit_test(find_gives_the_newest_version),
+    cmocka_unit_test(description_is_replaced_and_has_its_limits),
     cmocka_unit_test(resource_of_a_deployment_cannot_be_removed),
     cmocka_unit_test(resources_are_listed_by_filter_and_page),
 };

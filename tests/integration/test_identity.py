@@ -80,7 +80,7 @@ def make_it_old(platform, secrets):
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard"), "product": ("secret",),
                                "deployment": ("retries", "start_ms", "end_ms", "paused_ms", "shift_ms", "sweeping", "sweep_cursor",
                                               "target_tag"),
-                               "download": ("retries",)}.items():
+                               "download": ("retries",), "resource": ("description",)}.items():
             for column in columns:
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("CREATE INDEX deployment_expanding ON deployment (id) WHERE state = 1 AND expand_done = 0")

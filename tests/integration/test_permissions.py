@@ -105,6 +105,7 @@ REQUESTS = {
     ("POST", "/api/v1/resources"): lambda w: (
         "/resources", {"params": {"product": w.mine, "name": unique_name("r")}, "data": b"bytes"}),
     ("GET", "/api/v1/resources/{resource}"): lambda w: (f"/resources/{w.resource()}", {}),
+    ("PATCH", "/api/v1/resources/{resource}"): lambda w: (f"/resources/{w.resource()}", json_body(description="words")),
     ("DELETE", "/api/v1/resources/{resource}"): lambda w: (f"/resources/{w.resource()}", {}),
     ("GET", "/api/v1/resources/{resource}/content"): lambda w: (f"/resources/{w.resource()}/content", {}),
     ("GET", "/api/v1/deployments"): lambda w: ("/deployments", {}),

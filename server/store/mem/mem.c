@@ -147,6 +147,7 @@ static const struct store_ops mem_ops = {
     .resource_add = smem_resource_add,
     .resource_get = smem_resource_get,
     .resource_find = smem_resource_find,
+    .resource_describe = smem_resource_describe,
     .resource_remove = smem_resource_remove,
     .resource_list = smem_resource_list,
     .upload_put = smem_upload_put,

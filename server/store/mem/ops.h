@@ -34,6 +34,7 @@ ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, 
 ferry_err smem_resource_add(struct store_conn *c, const struct resource *r);
 ferry_err smem_resource_get(struct store_conn *c, const ferry_id *id, struct resource *ret);
 ferry_err smem_resource_find(struct store_conn *c, const char *product, const char *name, struct resource *ret);
+ferry_err smem_resource_describe(struct store_conn *c, const ferry_id *id, const char *description);
 ferry_err smem_resource_remove(struct store_conn *c, const ferry_id *id);
 ferry_err smem_resource_list(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,
                              struct resource *out, size_t *ret_count);

@@ -7,8 +7,11 @@ ferry_err smem_resource_add(struct store_conn *c, const struct resource *r)
 {
     struct product product = {.created_ms = 0};
     struct smem_db *db = &c->store->db;
-    ferry_err err = smem_change_begin(c);
+    ferry_err err;
 
+    if (!resource_description_valid(r->description))
+        return FERRY_E_ARG;
+    err = smem_change_begin(c);
     if (err != FERRY_OK)
         return err;
     (void)smem_set_text(product.name, sizeof(product.name), r->product);
@@ -39,6 +42,20 @@ ferry_err smem_resource_find(struct store_conn *c, const char *product, const ch
         !smem_set_text(probe.name, sizeof(probe.name), name))
         return FERRY_E_NOT_FOUND;
     return smem_get_first(c, &walk, ret, sizeof(*ret));
+}
+
+ferry_err smem_resource_describe(struct store_conn *c, const ferry_id *id, const char *description)
+{
+    struct resource row;
+    ferry_err err;
+
+    if (!resource_description_valid(description))
+        return FERRY_E_ARG;
+    err = smem_resource_get(c, id, &row);
+    if (err != FERRY_OK)
+        return err;
+    (void)smem_set_text(row.description, sizeof(row.description), description);
+    return smem_change_put(c, SMEM_RESOURCES, &row);
 }
 
 static ferry_err remove_unused(struct smem_db *db, const struct resource *probe)

@@ -13,6 +13,7 @@ static void read_resource(struct query *q, void *row)
     sq_query_get_text(q, r->md5, sizeof(r->md5));
     sq_query_get_text(q, r->sha256, sizeof(r->sha256));
     r->created_ms = sq_query_get_u64(q);
+    sq_query_get_text(q, r->description, sizeof(r->description));
 }
 
 static ferry_err add_resource(struct store_conn *c, const struct resource *r)
@@ -28,14 +29,18 @@ static ferry_err add_resource(struct store_conn *c, const struct resource *r)
     sq_query_text(&q, r->md5);
     sq_query_text(&q, r->sha256);
     sq_query_u64(&q, r->created_ms);
+    sq_query_text(&q, r->description);
     err = sq_query_run(&q, &changes);
     return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such product */
 }
 
 ferry_err sq_resource_add(struct store_conn *c, const struct resource *r)
 {
-    ferry_err err = sq_conn_change_begin(c);
+    ferry_err err;
 
+    if (!resource_description_valid(r->description))
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
     return err != FERRY_OK ? err : sq_conn_change_end(c, add_resource(c, r));
 }
 
@@ -54,6 +59,25 @@ ferry_err sq_resource_find(struct store_conn *c, const char *product, const char
     sq_query_text(&q, product);
     sq_query_text(&q, name);
     return sq_query_one(&q, read_resource, sizeof(*ret), ret);
+}
+
+static ferry_err describe_resource(struct store_conn *c, const ferry_id *id, const char *description)
+{
+    query_auto q = sq_query_begin(c, STMT_RESOURCE_DESCRIBE);
+
+    sq_query_id(&q, id);
+    sq_query_text(&q, description);
+    return sq_query_run_one(&q);
+}
+
+ferry_err sq_resource_describe(struct store_conn *c, const ferry_id *id, const char *description)
+{
+    ferry_err err;
+
+    if (!resource_description_valid(description))
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
+    return err != FERRY_OK ? err : sq_conn_change_end(c, describe_resource(c, id, description));
 }
 
 static ferry_err remove_resource(struct store_conn *c, const ferry_id *id)

@@ -175,14 +175,15 @@ const char *const sq_schema_steps[] = {
     "CREATE INDEX deployment_expanding ON deployment (id) WHERE expand_done = 0 AND state IN (1, 4);"
     "ALTER TABLE download ADD COLUMN retries INTEGER NOT NULL DEFAULT 0;",
 
-    /* tags of devices, and deployments to those that have one */
+    /* tags of devices, and deployments to those that have one; descriptions of resources */
     "CREATE TABLE device_tag ("
     "  product TEXT NOT NULL, device TEXT NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (product, device, tag))"
     "  STRICT, WITHOUT ROWID;"
     "CREATE INDEX device_by_tag ON device_tag (product, tag, device);"
     "CREATE TRIGGER device_tags_go AFTER DELETE ON device"
     "  BEGIN DELETE FROM device_tag WHERE product = OLD.product AND device = OLD.name; END;"
-    "ALTER TABLE deployment ADD COLUMN target_tag TEXT NOT NULL DEFAULT '';",
+    "ALTER TABLE deployment ADD COLUMN target_tag TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE resource ADD COLUMN description TEXT NOT NULL DEFAULT '';",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -95,29 +95,29 @@ static void database_of_another_program_is_refused(void **state)
 #define ROWS_OF_1 \
     "INSERT INTO product VALUES ('p', 1);" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2);" \
-    ROWS_OF_ALL("", "")
+    ROWS_OF_ALL("", "", "")
 
 #define ROWS_OF_4 \
     "INSERT INTO product VALUES ('p', 1, x'');" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
-    ROWS_OF_ALL("", "")
+    ROWS_OF_ALL("", "", "")
 
 #define ROWS_OF_6 \
     "INSERT INTO product VALUES ('p', 1, x'');" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
-    ROWS_OF_ALL(", 2, 5, 7, 0, 0, 0, ''", ", 1")
+    ROWS_OF_ALL("", ", 2, 5, 7, 0, 0, 0, ''", ", 1")
 
 #define ROWS_OF_7 \
     "INSERT INTO product VALUES ('p', 1, x'');" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0);" \
     "INSERT INTO device_tag VALUES ('p', 'd', 'lab');" \
-    ROWS_OF_ALL(", 2, 5, 7, 0, 0, 0, '', 'lab'", ", 1")
+    ROWS_OF_ALL(", 'words'", ", 2, 5, 7, 0, 0, 0, '', 'lab'", ", 1")
 
-/* deployment, download: the values of columns that came later */
-#define ROWS_OF_ALL(deployment, download) \
+/* resource, deployment, download: the values of columns that came later */
+#define ROWS_OF_ALL(resource, deployment, download) \
     "INSERT INTO value VALUES ('url_key', x'ff');" \
     "INSERT INTO token (name, role, hash, created_ms, expires_ms) VALUES ('admin', 'admin', zeroblob(32), 3, 0);" \
-    "INSERT INTO resource VALUES (zeroblob(16), 'p', 'fw', 7, 'aa', 'bb', 4);" \
+    "INSERT INTO resource VALUES (zeroblob(16), 'p', 'fw', 7, 'aa', 'bb', 4" resource ");" \
     "INSERT INTO deployment VALUES (zeroblob(16), 'p', zeroblob(16), 1, 0, 0, 60, 1, 1, '', 5, 6" deployment ");" \
     "INSERT INTO download VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', 1, 0, 0, '', 0, 1, 2, 3, 4, 5, 0, 2" \
     download ");" \

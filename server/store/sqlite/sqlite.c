@@ -102,6 +102,7 @@ static const struct store_ops sqlite_ops = {
     .resource_add = sq_resource_add,
     .resource_get = sq_resource_get,
     .resource_find = sq_resource_find,
+    .resource_describe = sq_resource_describe,
     .resource_remove = sq_resource_remove,
     .resource_list = sq_resource_list,
     .upload_put = sq_upload_put,

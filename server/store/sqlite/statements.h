@@ -65,13 +65,14 @@
 #define PRODUCT_COLUMNS "name, created_ms, secret"
 #define DEVICE_COLUMNS "product, name, secret, disabled, created_ms, old_secret, old_until_ms, secret_no, unheard"
 
-#define RESOURCE_COLUMNS "id, product, name, size, md5, sha256, created_ms"
+#define RESOURCE_COLUMNS "id, product, name, size, md5, sha256, created_ms, description"
 
 #define RESOURCE_STATEMENTS(X)                                                                    \
-    X(RESOURCE_ADD, "INSERT INTO resource SELECT ?1, name, ?3, ?4, ?5, ?6, ?7 FROM product WHERE name = ?2") \
+    X(RESOURCE_ADD, "INSERT INTO resource SELECT ?1, name, ?3, ?4, ?5, ?6, ?7, ?8 FROM product WHERE name = ?2") \
     X(RESOURCE_GET, "SELECT " RESOURCE_COLUMNS " FROM resource WHERE id = ?")                     \
     X(RESOURCE_FIND, "SELECT " RESOURCE_COLUMNS " FROM resource INDEXED BY resource_by_name"      \
                      " WHERE product = ? AND name = ? ORDER BY id DESC LIMIT 1")                  \
+    X(RESOURCE_DESCRIBE, "UPDATE resource SET description = ?2 WHERE id = ?1")                    \
     X(RESOURCE_REMOVE, "DELETE FROM resource WHERE id = ?1"                                       \
                        " AND NOT EXISTS (SELECT 1 FROM deployment INDEXED BY deployment_by_resource WHERE resource = ?1)") \
     BOTH_WAYS(X, RESOURCE_LIST, "SELECT " RESOURCE_COLUMNS " FROM resource"                       \

@@ -61,6 +61,8 @@ struct device_tags {
     char names[DEVICE_TAGS_MAX][DEVICE_TAG_MAX + 1];
 };
 
+enum { RESOURCE_DESCRIPTION_MAX = 1000 }; /**< bytes */
+
 /** @brief One version of a file that the platform holds for a product. Its object's key is its id. */
 struct resource {
     ferry_id id;
@@ -70,6 +72,7 @@ struct resource {
     char md5[FERRY_MD5_HEX + 1];       /**< lower case */
     char sha256[FERRY_SHA256_HEX + 1]; /**< lower case */
     uint64_t created_ms;
+    char description[RESOURCE_DESCRIPTION_MAX + 1]; /**< the operator's words; may change */
 };
 
 /* Numbers are in the database: never reuse one. */
@@ -201,6 +204,9 @@ bool download_state_open(download_state state);
 /** @brief Fills a key; false when a part is not a valid identifier. */
 bool device_key_make(const char *product, const char *device, struct device_key *ret_key);
 bool device_key_equal(const struct device_key *a, const struct device_key *b);
+
+/** @brief At most RESOURCE_DESCRIPTION_MAX bytes of UTF-8 without control characters but the newline. */
+bool resource_description_valid(const char *text);
 
 /** @brief 1 to DEVICE_TAG_MAX of A-Z a-z 0-9 . _ : - */
 bool device_tag_valid(const char *tag);

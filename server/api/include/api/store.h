@@ -167,11 +167,14 @@ struct store_ops {
 
     /* --- resources ---------------------------------------------------------------------------- */
 
-    /** Inserts a new version. @retval FERRY_E_EXISTS the id is taken | FERRY_E_NOT_FOUND no such product */
+    /** Inserts a new version. @retval FERRY_E_EXISTS the id is taken | FERRY_E_NOT_FOUND no such product |
+     *  FERRY_E_ARG its description is not valid */
     ferry_err (*resource_add)(struct store_conn *c, const struct resource *r);
     ferry_err (*resource_get)(struct store_conn *c, const ferry_id *id, struct resource *ret);
     /** The newest version of the name. */
     ferry_err (*resource_find)(struct store_conn *c, const char *product, const char *name, struct resource *ret);
+    /** Replaces the description. @retval FERRY_E_ARG not valid */
+    ferry_err (*resource_describe)(struct store_conn *c, const ferry_id *id, const char *description);
     /** @retval FERRY_E_STATE a deployment (of any state) refers to it */
     ferry_err (*resource_remove)(struct store_conn *c, const ferry_id *id);
     ferry_err (*resource_list)(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,

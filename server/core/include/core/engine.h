@@ -66,6 +66,7 @@ typedef enum {
                                 E_DENIED the product has no secret, or the device is there */
     CMD_PRODUCT_SECRET,    /**< product.name, product.secret (none: length 0). E_NOT_FOUND */
     CMD_RESOURCE_ADD,      /**< resource; its object is there already. E_NOT_FOUND product, E_QUOTA the quota */
+    CMD_RESOURCE_CHANGE,   /**< id, resource.description. E_NOT_FOUND */
     CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */
     CMD_DEPLOY,            /**< deploy in, deployment out. E_NOT_FOUND (also: no device has the tag), E_ARG (detail says which device) */
     CMD_DEPLOYMENT_CANCEL, /**< id. Cancels every open task. E_NOT_FOUND, E_STATE ended already */
