@@ -1,5 +1,6 @@
 # Every build switch of the project, with its default.
 option(FERRY_WERROR "Treat warnings as errors (CI turns it on)" OFF)
+option(FERRY_CONSOLE "Put the web console into ferryd (needs node and npm to build)" ON)
 option(FERRY_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
 set(FERRY_SANITIZE "" CACHE STRING "Sanitizers for everything, e.g. address,undefined or thread")
 

@@ -219,7 +219,7 @@ void api_deployment_retry(struct api_request *r)
 static ferry_err fetch_tasks(struct api_request *r, struct store_conn *conn, const struct store_page *page, void *rows,
                              size_t *ret_count)
 {
-    struct download_filter filter = {.deployment = &r->command.id,
+    struct download_filter filter = {.deployment = r->command.id.text[0] != '\0' ? &r->command.id : NULL,
                                      .product = api_query_text(r->query.product),
                                      .device = api_query_text(r->query.device),
                                      .state = (download_state)r->query.state,
@@ -240,10 +240,11 @@ static const char *task_key(const void *row)
     return ((const struct download_task *)row)->id.text;
 }
 
+static const struct api_list task_list = {
+    .row_bytes = sizeof(struct download_task), .fetch = fetch_tasks, .show = show_task, .key = task_key};
+
 void api_download_list(struct api_request *r)
 {
-    static const struct api_list list = {
-        .row_bytes = sizeof(struct download_task), .fetch = fetch_tasks, .show = show_task, .key = task_key};
     struct deployment deployment;
 
     if (!find(r, &deployment))
@@ -251,7 +252,18 @@ void api_download_list(struct api_request *r)
     r->command.id = deployment.id;
     if (r->query.device[0] != '\0')
         memcpy(r->query.product, deployment.product, sizeof r->query.product);
-    api_list_answer(r, &list);
+    api_list_answer(r, &task_list);
+}
+
+/* Of all deployments. A device that was removed may have left some. */
+void api_device_download_list(struct api_request *r)
+{
+    struct store_conn *conn = api_reader(r);
+    struct product product;
+
+    if (conn != NULL && api_must_see(r, r->query.product, "such product") &&
+        api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product"))
+        api_list_answer(r, &task_list);
 }
 
 /* The task must be one of the deployment in the path. */

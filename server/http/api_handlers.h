@@ -54,6 +54,7 @@ void api_deployment_pause(struct api_request *r);
 void api_deployment_resume(struct api_request *r);
 void api_deployment_retry(struct api_request *r);
 void api_download_list(struct api_request *r);
+void api_device_download_list(struct api_request *r);
 void api_download_get(struct api_request *r);
 void api_download_cancel(struct api_request *r);
 void api_download_retry(struct api_request *r);
@@ -94,5 +95,8 @@ void api_metrics(struct api_request *r);
 void api_healthz(struct api_request *r);
 void api_readyz(struct api_request *r);
 void api_openapi(struct api_request *r);
+
+void api_console_page(struct api_request *r);
+void api_console_asset(struct api_request *r);
 
 #endif

@@ -62,7 +62,7 @@ static void other_methods_hear_what_the_path_knows(void **state)
 static void other_paths_are_not_found(void **state)
 {
     static const char *const paths[] = {
-        "/",          "/api",           "/api/v1",           "/api/v1/",          "/api/v1/products/",
+        "/api",           "/api/v1",           "/api/v1/",          "/api/v1/products/",
         "//healthz",  "/healthz/",      "/api/v1/devices/p", "/api/v1/productsx", "/api/v1/product",
         "/API/v1/products", "/api/v1/devices/p/d/e", "/api/v1/devices//d",
     };
@@ -93,7 +93,9 @@ static size_t read_description(bool seen[ROUTES_MAX])
             in_paths = strcmp(line, "paths:\n") == 0;
         if (!in_paths)
             continue;
-        if (sscanf(line, "  /%500[^:]:", path + 1) == 1 && line[2] == '/')
+        if (strcmp(line, "  /:\n") == 0)
+            (void)snprintf(path, sizeof path, "/");
+        else if (sscanf(line, "  /%500[^:]:", path + 1) == 1 && line[2] == '/')
             path[0] = '/';
         else if (strncmp(line, "    ", 4) == 0 && line[4] != ' ' && sscanf(line, "    %15[a-z]:", method) == 1 &&
                  strcmp(method, "parameters") != 0) {

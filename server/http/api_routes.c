@@ -57,6 +57,9 @@ const struct api_route api_routes[] = {
     {"POST", V1 "/deployments/{deployment}/tasks/{task}/cancel", CHANGE, OF_PRODUCT, .run = api_download_cancel},
     {"POST", V1 "/deployments/{deployment}/tasks/{task}/retry", CHANGE, OF_PRODUCT, .run = api_download_retry},
 
+    {"GET", V1 "/downloads", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_ID | API_Q_DOWNLOAD_STATE,
+     .query_required = API_Q_PRODUCT | API_Q_DEVICE, .run = api_device_download_list},
+
     {"GET", V1 "/uploads", READ, A_LIST,
      .query = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_UPLOAD_STATE,
      .run = api_upload_list},
@@ -97,6 +100,8 @@ const struct api_route api_routes[] = {
     {"GET", "/metrics", READ, OF_ALL, .run = api_metrics},
     {"GET", "/healthz", OPEN, .run = api_healthz},
     {"GET", "/readyz", OPEN, .run = api_readyz},
+    {"GET", "/", OPEN, .run = api_console_page},
+    {"GET", "/assets/{file}", OPEN, .run = api_console_asset},
 };
 
 const size_t api_routes_count = sizeof api_routes / sizeof api_routes[0];

@@ -11,6 +11,21 @@ from test_ferryctl import USAGE, Ctl
 RETRIES = ("--deploy-retry-first", "1s", "--deploy-retry-max", "2s")
 
 
+def test_the_tasks_of_a_device_are_listed_over_all_deployments(platform, product):
+    credential, other = platform.new_device(product), platform.new_device(product)
+    orders = []
+    for name in ("a", "b", "c"):
+        platform.api.resource_add(product, name, b"bytes")
+        orders.append(platform.api.deploy(product, name, [credential.device, other.device])["id"])
+    query = {"product": product, "device": credential.device}
+    rows = platform.api.list("/downloads", **query, limit=2)
+    assert [(row["deployment"], row["name"]) for row in rows] == [(orders[2], "c"), (orders[1], "b"), (orders[0], "a")]
+    assert {row["device"] for row in rows} == {credential.device}
+    platform.api.deployment_cancel(orders[0])
+    assert [row["name"] for row in platform.api.list("/downloads", **query, state="cancelled")] == ["a"]
+    assert platform.api.list("/downloads", product=product, device="nobody") == []
+
+
 def utc(seconds_from_now):
     """Such a time as the API takes it."""
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds_from_now)).isoformat(

@@ -123,6 +123,7 @@ REQUESTS = {
         "/deployments/{}/tasks/{}/cancel".format(*w.open_task()), {}),
     ("POST", "/api/v1/deployments/{deployment}/tasks/{task}/retry"): lambda w: (
         "/deployments/{}/tasks/{}/retry".format(*w.failed_task()), {}),
+    ("GET", "/api/v1/downloads"): lambda w: ("/downloads", {"params": {"product": w.mine, "device": "d"}}),
     ("GET", "/api/v1/uploads"): lambda w: ("/uploads", {}),
     ("GET", "/api/v1/uploads/{upload}"): lambda w: (f"/uploads/{w.upload()}", {}),
     ("DELETE", "/api/v1/uploads/{upload}"): lambda w: (f"/uploads/{w.upload()}", {}),

@@ -1,0 +1,91 @@
+// What the platform tells by itself (GET /api/v1/events): pages hear it in bundles. A platform that has no such
+// route, or ends the stream for good, makes this quiet, and pages show a button to refresh.
+import { useEffect, useState } from "preact/hooks";
+
+export interface Happened {
+  kind: string;
+  product?: string;
+  device?: string;
+  task?: string;
+  upload?: string;
+  deployment?: string;
+  resource?: string;
+  id?: string;
+  state?: string;
+  percent?: number;
+}
+
+export type Topic = "download" | "upload" | "deployment" | "device" | "resource";
+
+export const topics: Topic[] = ["download", "upload", "deployment", "device", "resource"];
+const pauseMs = 400;
+
+const listeners = new Set<(happened: Happened[]) => void>();
+const watchers = new Set<(live: boolean) => void>();
+let source: EventSource | null = null;
+let live = false;
+let waiting: Happened[] = [];
+let timer = 0;
+
+function setLive(now: boolean): void {
+  live = now;
+  for (const watcher of watchers) watcher(now);
+}
+
+function flush(): void {
+  const bundle = waiting;
+  waiting = [];
+  timer = 0;
+  for (const listener of listeners) listener(bundle);
+}
+
+function take(kind: Topic, event: MessageEvent<string>): void {
+  try {
+    waiting.push({ ...(JSON.parse(event.data) as object), kind });
+  } catch {
+    return; // not of the form that we know: the next one may be
+  }
+  timer ||= window.setTimeout(flush, pauseMs);
+}
+
+export function startEvents(): void {
+  if (source) return;
+  const opened = new EventSource("/api/v1/events");
+  source = opened;
+  opened.onopen = () => setLive(true);
+  opened.onerror = () => {
+    setLive(false);
+    if (opened.readyState === EventSource.CLOSED) stopEvents(); // else the browser tries again
+  };
+  for (const topic of topics)
+    opened.addEventListener(`${topic}.changed`, (event) => take(topic, event as MessageEvent<string>));
+}
+
+export function stopEvents(): void {
+  source?.close();
+  source = null;
+  setLive(false);
+}
+
+/** Calls with what happened to any of the topics, a bundle at a time. */
+export function useEvents(wanted: Topic[], then: (happened: Happened[]) => void): void {
+  useEffect(() => {
+    const listener = (bundle: Happened[]) => {
+      const mine = bundle.filter((one) => wanted.includes(one.kind as Topic));
+      if (mine.length > 0) then(mine);
+    };
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  });
+}
+
+/** Does the platform tell by itself what changes? */
+export function useLive(): boolean {
+  const [now, setNow] = useState(live);
+  useEffect(() => {
+    watchers.add(setNow);
+    setNow(live);
+    return () => void watchers.delete(setNow);
+  }, []);
+  return now;
+}

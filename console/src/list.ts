@@ -1,0 +1,172 @@
+// A list of the API as a page shows it: fetched page by page as one scrolls, brought up to date row by row.
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { ApiError, get, type Page, type Query } from "./api";
+import { useEvents, type Happened, type Topic } from "./events";
+
+const pageRows = 250; // the most that the API gives at once
+/** So many changed rows are fetched one by one; for more the beginning of the list is read again. */
+const singleRows = 8;
+
+export interface List<T> {
+  rows: T[];
+  /** Nothing has come yet. */
+  loading: boolean;
+  /** There are more rows than these. */
+  more: boolean;
+  error: ApiError | null;
+  fetchMore: () => void;
+  refresh: () => void;
+  /** Takes a changed row in; null takes the row out. */
+  put: (key: string, row: T | null) => void;
+}
+
+export interface ListOf<T> {
+  path: string;
+  query: Query;
+  key: (row: T) => string;
+  /** What of the platform's events changes it, the key of the row concerned, and where one row comes from. */
+  topic?: Topic;
+  keyOf?: (happened: Happened) => string | undefined;
+  one?: ((key: string) => string) | undefined;
+  /** Events that it is about; without it, all of the topic. */
+  concerns?: (happened: Happened) => boolean;
+  /** False: nothing is fetched yet. */
+  ready?: boolean;
+}
+
+interface State<T> {
+  rows: T[];
+  next: string | null;
+  loading: boolean;
+  error: ApiError | null;
+}
+
+const empty = { rows: [], next: null, loading: true, error: null };
+
+/** The beginning of a list, read again, in front of the rows that were behind it. */
+function withHead<T>(old: State<T>, page: Page<T>, key: (row: T) => string): State<T> {
+  const last = page.items[page.items.length - 1];
+  const at = page.next && last ? old.rows.findIndex((row) => key(row) === key(last)) : -1;
+  const rest = at < 0 ? [] : old.rows.slice(at + 1);
+  return { rows: page.items.concat(rest), next: at < 0 ? page.next : old.next, loading: false, error: null };
+}
+
+/** Runs what is asked for one after the other; what is asked for meanwhile runs once more. */
+function useOneAtATime(run: () => Promise<void>): () => void {
+  const state = useRef({ running: false, again: false });
+  const latest = useRef(run);
+  latest.current = run;
+  return useCallback(async () => {
+    const now = state.current;
+    now.again = now.running;
+    if (now.running) return;
+    now.running = true;
+    do {
+      now.again = false;
+      await latest.current();
+    } while (now.again);
+    now.running = false;
+  }, []);
+}
+
+export function useList<T>(of: ListOf<T>): List<T> {
+  const [state, setState] = useState<State<T>>(empty);
+  const what = JSON.stringify([of.path, of.query, of.ready]);
+  const latest = useRef({ what, state, of });
+  latest.current = { what, state, of };
+
+  const load = useCallback(
+    async (cursor: string | null, take: (old: State<T>, page: Page<T>) => State<T>) => {
+      try {
+        const page = await get<Page<T>>(of.path, { ...of.query, limit: pageRows, cursor: cursor ?? undefined });
+        // an answer for another list, or behind rows that are no longer the last, is forgotten
+        if (latest.current.what === what)
+          setState((old) => (cursor === null || old.next === cursor ? take(old, page) : old));
+      } catch (error) {
+        if (latest.current.what === what) setState((old) => ({ ...old, loading: false, error: error as ApiError }));
+      }
+    },
+    [what],
+  );
+
+  const refresh = useOneAtATime(() => load(null, (old, page) => withHead(old, page, of.key)));
+  useEffect(() => {
+    setState(empty);
+    if (of.ready !== false) void load(null, (_, page) => ({ rows: page.items, next: page.next, loading: false, error: null }));
+  }, [load]);
+
+  const fetchMore = useOneAtATime(async () => {
+    const next = latest.current.state.next;
+    if (next)
+      await load(next, (old, page) => ({ rows: old.rows.concat(page.items), next: page.next, loading: false, error: null }));
+  });
+
+  const put = useCallback((key: string, row: T | null) => {
+    const keyOf = latest.current.of.key;
+    setState((old) => ({
+      ...old,
+      rows: row ? old.rows.map((one) => (keyOf(one) === key ? row : one)) : old.rows.filter((one) => keyOf(one) !== key),
+    }));
+  }, []);
+
+  const fetchOne = async (key: string, from: string) => {
+    try {
+      put(key, await get<T>(from));
+    } catch (error) {
+      if ((error as ApiError).status === 404) put(key, null);
+    }
+  };
+
+  useEvents(of.topic ? [of.topic] : [], (bundle) => {
+    const happened = of.concerns ? bundle.filter(of.concerns) : bundle;
+    if (of.ready === false || happened.length === 0) return;
+    const keys = [...new Set(happened.map((one) => of.keyOf?.(one) ?? ""))];
+    const shown = new Set(state.rows.map(of.key));
+    const one = of.one;
+    if (one && keys.length <= singleRows && keys.every((key) => shown.has(key)))
+      for (const key of keys) void fetchOne(key, one(key));
+    else refresh();
+  });
+
+  return { rows: state.rows, loading: state.loading, more: state.next !== null, error: state.error, fetchMore, refresh, put };
+}
+
+export interface One<T> {
+  value: T | null;
+  error: ApiError | null;
+  refresh: () => void;
+  set: (value: T) => void;
+}
+
+/** One thing of the API; it is read again when something happens that concerns it. */
+export function useOne<T>(
+  key: string,
+  read: () => Promise<T>,
+  topics: Topic[] = [],
+  concerns: (one: Happened) => boolean = () => true,
+): One<T> {
+  const [value, setValue] = useState<T | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const current = useRef(key);
+  current.current = key;
+  const refresh = useOneAtATime(async () => {
+    const asked = current.current;
+    try {
+      const answer = await read();
+      if (current.current !== asked) return;
+      setValue(answer);
+      setError(null);
+    } catch (problem) {
+      if (current.current === asked) setError(problem as ApiError);
+    }
+  });
+  useEffect(() => {
+    setValue(null);
+    setError(null);
+    refresh();
+  }, [key]);
+  useEvents(topics, (happened) => {
+    if (happened.some(concerns)) refresh();
+  });
+  return { value, error, refresh, set: setValue };
+}

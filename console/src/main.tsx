@@ -1,0 +1,114 @@
+import { render, type ComponentChildren } from "preact";
+import { currentLanguage, setLanguage, t, useLanguage, type Key } from "./texts";
+import { linkTo, useRoute } from "./route";
+import { SessionProvider, useLogin, useProducts, type Session } from "./session";
+import { LoginPage } from "./pages/login";
+import { OverviewPage } from "./pages/overview";
+import { DevicesPage } from "./pages/devices";
+import { DevicePage } from "./pages/device";
+import { ResourcesPage } from "./pages/resources";
+import { VersionsPage } from "./pages/versions";
+import { DeploymentsPage } from "./pages/deployments";
+import { DeploymentPage } from "./pages/deployment";
+import { UploadsPage } from "./pages/uploads";
+import { Empty, Heading } from "./parts";
+import type { Caller } from "./api";
+
+const sections: [string, Key][] = [
+  ["", "overview"],
+  ["devices", "devices"],
+  ["resources", "resources"],
+  ["deployments", "deployments"],
+  ["uploads", "uploads"],
+];
+
+function Page({ route }: { route: string[] }) {
+  const [section = "", first, second, third] = route;
+  if (section === "") return <OverviewPage />;
+  if (section === "devices" && first && second)
+    return <DevicePage product={first} device={second} uploads={third === "uploads"} />;
+  if (section === "devices") return <DevicesPage />;
+  if (section === "resources" && first && second) return <VersionsPage product={first} name={second} />;
+  if (section === "resources") return <ResourcesPage />;
+  if (section === "deployments" && first) return <DeploymentPage id={first} />;
+  if (section === "deployments") return <DeploymentsPage />;
+  if (section === "uploads") return <UploadsPage />;
+  return (
+    <>
+      <Heading title={t("nothing_here")} />
+      <Empty title={t("nothing_here_title")} next={t("nothing_here_next")} />
+    </>
+  );
+}
+
+function LanguageButton() {
+  const other = currentLanguage() === "en" ? "zh" : "en";
+  return (
+    <button type="button" class="plain" lang={other === "zh" ? "zh-CN" : "en"} onClick={() => setLanguage(other)}>
+      {other === "zh" ? "中文" : "English"}
+    </button>
+  );
+}
+
+function Shell({ menu, user, children }: { menu?: ComponentChildren; user?: ComponentChildren; children: ComponentChildren }) {
+  return (
+    <>
+      <header class="bar">
+        <span class="brand">Ferry</span>
+        {menu}
+        <span class="user">
+          {user}
+          <LanguageButton />
+        </span>
+      </header>
+      <main id="main">{children}</main>
+    </>
+  );
+}
+
+function Inside({ caller, logOut }: { caller: Caller; logOut: () => Promise<void> }) {
+  const route = useRoute();
+  const session: Session = { caller, logOut, ...useProducts() };
+  const here = route[0] ?? "";
+  const menu = (
+    <nav aria-label={t("menu")}>
+      {sections.map(([name, key]) => (
+        <a key={name} href={name ? linkTo(name) : "#/"} aria-current={here === name ? "page" : undefined}>
+          {t(key)}
+        </a>
+      ))}
+    </nav>
+  );
+  const user = (
+    <>
+      <span class="who" title={t("role_of", { role: caller.role })}>
+        {caller.name}
+      </span>
+      <button type="button" class="plain" onClick={() => void logOut()}>
+        {t("log_out")}
+      </button>
+    </>
+  );
+  return (
+    <SessionProvider value={session}>
+      <Shell menu={menu} user={user}>
+        <Page key={route.join("/")} route={route} />
+      </Shell>
+    </SessionProvider>
+  );
+}
+
+function App() {
+  useLanguage();
+  const { login, logIn, logOut } = useLogin();
+  if (login.state === "asking") return null;
+  if (login.state === "out")
+    return (
+      <Shell>
+        <LoginPage logIn={logIn} />
+      </Shell>
+    );
+  return <Inside caller={login.caller} logOut={logOut} />;
+}
+
+render(<App />, document.getElementById("app") as HTMLElement);

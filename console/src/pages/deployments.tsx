@@ -1,0 +1,61 @@
+import { useState } from "preact/hooks";
+import { path, type Deployment } from "../api";
+import { useList } from "../list";
+import { Empty, Heading, Refresh, Select, State } from "../parts";
+import { linkTo } from "../route";
+import { Table, type Column } from "../table";
+import { numberText, stateText, t, timeText } from "../texts";
+import { ProductFilter } from "./choice";
+
+const states: Deployment["state"][] = ["active", "paused", "finished", "cancelled"];
+
+function Done({ deployment }: { deployment: Deployment }) {
+  const { done = 0, total = 0 } = deployment.counts ?? {};
+  const text = t("done_of", { done: numberText(done), total: numberText(total) });
+  return (
+    <span class="percent">
+      <progress max={Math.max(total, 1)} value={done} aria-label={`${deployment.resource}: ${text}`} /> {text}
+    </span>
+  );
+}
+
+export function DeploymentsPage() {
+  const [product, setProduct] = useState("");
+  const [state, setState] = useState("");
+  const list = useList<Deployment>({
+    path: "/deployments",
+    query: { product, state, counts: true },
+    key: (deployment) => deployment.id,
+    topic: "deployment",
+    keyOf: (happened) => happened.deployment,
+    one: state ? undefined : (id) => path("deployments", id), // else a row may leave the list
+  });
+  const columns: Column<Deployment>[] = [
+    { title: t("file"), show: (one) => <a href={linkTo("deployments", one.id)}>{one.resource}</a> },
+    { title: t("product"), width: "middle", wide: true, show: (one) => one.product },
+    { title: t("state"), width: "narrow", show: (one) => <State state={one.state} /> },
+    { title: t("progress"), width: "middle", show: (one) => <Done deployment={one} /> },
+    { title: t("ordered"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+  ];
+  const none =
+    product || state ? (
+      <Empty title={t("no_match")} next={t("no_match_next")} />
+    ) : (
+      <Empty title={t("no_deployments")} next={t("no_deployments_next")} command="ferryctl deploy PRODUCT FILE --all" />
+    );
+  return (
+    <>
+      <Heading title={t("deployments")}>
+        <Refresh onClick={list.refresh} />
+      </Heading>
+      <div class="filters">
+        <ProductFilter value={product} set={setProduct} />
+        <Select
+          label={t("state")} value={state} set={setState}
+          options={[["", t("any_state")], ...states.map((one): [string, string] => [one, stateText(one)])]}
+        />
+      </div>
+      <Table caption={t("deployments")} list={list} keyOf={(one) => one.id} columns={columns} empty={none} />
+    </>
+  );
+}

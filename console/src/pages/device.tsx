@@ -1,0 +1,192 @@
+import { useState } from "preact/hooks";
+import { get, patch, path, post, type Device, type Task, type Upload } from "../api";
+import { useList, useOne } from "../list";
+import { Command, Confirm, Dialog, Empty, Facts, Failure, Heading, Percent, Refresh, Select, State, useDoing } from "../parts";
+import { linkTo } from "../route";
+import { useMayChange } from "../session";
+import { Table, type Column } from "../table";
+import { bytesText, t, timeText } from "../texts";
+import { uploadColumns, useUploadActions } from "./upload_rows";
+
+const overlaps: [string, "overlap_none" | "overlap_hour" | "overlap_day" | "overlap_week"][] = [
+  ["0", "overlap_none"],
+  ["3600", "overlap_hour"],
+  ["86400", "overlap_day"],
+  ["604800", "overlap_week"],
+];
+
+interface RotateProps {
+  device: Device;
+  close: () => void;
+  rotated: () => void;
+}
+
+function RotateDialog({ device, close, rotated }: RotateProps) {
+  const [overlap, setOverlap] = useState("0");
+  const [secret, setSecret] = useState("");
+  const doing = useDoing();
+  const rotate = () =>
+    doing.run(async () => {
+      const to = path("devices", device.product, device.name, "secret");
+      const answer = await post<Device & { secret: string }>(to, { overlap_s: Number(overlap) });
+      setSecret(answer.secret);
+      rotated();
+    });
+  if (secret)
+    return (
+      <Dialog title={t("new_secret")} close={close}>
+        <p>{t("secret_once", { device: device.name })}</p>
+        <Command text={secret} secret />
+        <div class="buttons">
+          <button type="button" class="main" onClick={close}>
+            {t("close")}
+          </button>
+        </div>
+      </Dialog>
+    );
+  return (
+    <Dialog title={t("new_secret")} close={close}>
+      <p>{t("new_secret_what")}</p>
+      <Select label={t("overlap")} value={overlap} options={overlaps.map(([value, key]) => [value, t(key)])} set={setOverlap} />
+      <Failure error={doing.error} />
+      <div class="buttons">
+        <button type="button" onClick={close}>
+          {t("keep")}
+        </button>
+        <button type="button" class="main" disabled={doing.busy} onClick={rotate}>
+          {t("make_secret")}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+interface ActionsProps {
+  device: Device;
+  set: (device: Device) => void;
+  refresh: () => void;
+}
+
+function Actions({ device, set, refresh }: ActionsProps) {
+  const [open, setOpen] = useState<"" | "rotate" | "disable">("");
+  const doing = useDoing();
+  const close = () => setOpen("");
+  const change = async (disabled: boolean) =>
+    set(await patch<Device>(path("devices", device.product, device.name), { disabled }));
+  return (
+    <>
+      <button type="button" onClick={() => setOpen("rotate")}>
+        {t("new_secret")}
+      </button>
+      {device.disabled ? (
+        <button type="button" disabled={doing.busy} onClick={() => doing.run(() => change(false))}>
+          {t("enable")}
+        </button>
+      ) : (
+        <button type="button" class="danger" onClick={() => setOpen("disable")}>
+          {t("disable")}
+        </button>
+      )}
+      <Failure error={doing.error} />
+      {open === "rotate" && <RotateDialog device={device} close={close} rotated={refresh} />}
+      {open === "disable" && (
+        <Confirm
+          title={t("disable_title", { device: device.name })} text={t("disable_what")} button={t("disable")}
+          act={() => change(true)} close={close}
+        />
+      )}
+    </>
+  );
+}
+
+function Downloads({ product, device }: { product: string; device: string }) {
+  const list = useList<Task>({
+    path: "/downloads",
+    query: { product, device },
+    key: (task) => task.id,
+    topic: "download",
+    keyOf: (happened) => happened.task,
+    concerns: (happened) => happened.product === product && happened.device === device,
+  });
+  const columns: Column<Task>[] = [
+    { title: t("file"), show: (one) => <a href={linkTo("deployments", one.deployment)}>{one.name}</a> },
+    { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
+    { title: t("state"), width: "middle", show: (one) => <State state={one.state} /> },
+    { title: t("progress"), width: "narrow", wide: true, show: (one) => <Percent value={one.percent} label={one.name} /> },
+    { title: t("result"), width: "middle", wide: true, show: (one) => one.result_msg },
+    { title: t("ordered"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+  ];
+  const none = <Empty title={t("no_downloads")} next={t("no_downloads_next")} command={`ferryctl deploy ${product} FILE --device ${device}`} />;
+  return (
+    <Table caption={t("downloads_of", { device })} list={list} keyOf={(one) => one.id} columns={columns} empty={none} />
+  );
+}
+
+function Uploads({ product, device }: { product: string; device: string }) {
+  const list = useList<Upload>({
+    path: "/uploads",
+    query: { product, device },
+    key: (upload) => upload.id,
+    topic: "upload",
+    keyOf: (happened) => happened.upload,
+    one: (id) => path("uploads", id),
+    concerns: (happened) => happened.product === product && happened.device === device,
+  });
+  const actions = useUploadActions(list);
+  const none = <Empty title={t("no_uploads")} next={t("no_uploads_next")} command="ferry upload FILE --device-info device_info.json" />;
+  return (
+    <>
+      <Table
+        caption={t("uploads_of", { device })} list={list} keyOf={(one) => one.id} empty={none}
+        columns={uploadColumns(actions.cell, false)}
+      />
+      {actions.dialog}
+    </>
+  );
+}
+
+export function DevicePage({ product, device, uploads }: { product: string; device: string; uploads: boolean }) {
+  const mayChange = useMayChange();
+  const [round, setRound] = useState(0); // a new one reads the lists again
+  const { value, error, refresh, set } = useOne(
+    `${product}/${device}`,
+    () => get<Device>(path("devices", product, device)),
+    ["device"],
+    (one) => one.product === product && one.device === device,
+  );
+  const again = () => {
+    refresh();
+    setRound(round + 1);
+  };
+  const tab = (to: string[], here: boolean, text: string) => (
+    <a href={linkTo("devices", product, device, ...to)} aria-current={here ? "true" : undefined}>
+      {text}
+    </a>
+  );
+  return (
+    <>
+      <Heading title={device}>
+        <Refresh onClick={again} />
+        {value && mayChange && <Actions device={value} set={set} refresh={refresh} />}
+      </Heading>
+      <Failure error={error} retry={refresh} />
+      {value && (
+        <>
+          <Facts
+            rows={[
+              [t("product"), product],
+              [t("state"), <State state={value.disabled ? "disabled" : "enabled"} />],
+              [t("registered"), timeText(value.created_at)],
+              [t("old_secret_until"), timeText(value.old_secret_until)],
+            ]}
+          />
+          <nav class="tabs" aria-label={t("transfers")}>
+            {tab([], !uploads, t("downloads"))}
+            {tab(["uploads"], uploads, t("uploads"))}
+          </nav>
+          {uploads ? <Uploads key={round} product={product} device={device} /> : <Downloads key={round} product={product} device={device} />}
+        </>
+      )}
+    </>
+  );
+}

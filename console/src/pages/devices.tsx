@@ -1,0 +1,55 @@
+import { useState } from "preact/hooks";
+import { path, type Device } from "../api";
+import { useList } from "../list";
+import { Empty, Heading, Refresh, Search, State } from "../parts";
+import { linkTo } from "../route";
+import { useSession } from "../session";
+import { Table, type Column } from "../table";
+import { t, timeText } from "../texts";
+import { NoProducts, ProductChoice } from "./choice";
+
+export function DevicesPage() {
+  const { product, products, known, readProducts } = useSession();
+  const [prefix, setPrefix] = useState("");
+  const list = useList<Device>({
+    path: "/devices",
+    query: { product, name_prefix: prefix },
+    key: (device) => device.name,
+    topic: "device",
+    keyOf: (happened) => happened.device,
+    concerns: (happened) => happened.product === product,
+    one: (name) => path("devices", product, name),
+    ready: product !== "",
+  });
+  const columns: Column<Device>[] = [
+    { title: t("device"), show: (one) => <a href={linkTo("devices", one.product, one.name)}>{one.name}</a> },
+    { title: t("state"), width: "middle", show: (one) => <State state={one.disabled ? "disabled" : "enabled"} /> },
+    { title: t("registered"), wide: true, width: "middle", show: (one) => timeText(one.created_at) },
+  ];
+  const refresh = () => {
+    readProducts();
+    list.refresh();
+  };
+  const none = prefix ? (
+    <Empty title={t("no_match")} next={t("no_match_next")} />
+  ) : (
+    <Empty title={t("no_devices")} next={t("no_devices_next")} command={`ferryctl device add ${product}/sensor-1 --device-info sensor-1.json`} />
+  );
+  return (
+    <>
+      <Heading title={t("devices")}>
+        <Refresh onClick={refresh} />
+      </Heading>
+      {known && products.length === 0 ? <NoProducts /> : null}
+      {product && (
+        <>
+          <div class="filters">
+            <ProductChoice />
+            <Search label={t("name_begins_with")} value={prefix} set={setPrefix} />
+          </div>
+          <Table caption={t("devices")} list={list} keyOf={(one) => one.name} columns={columns} empty={none} />
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,145 @@
+import type { ComponentChildren } from "preact";
+import { failuresIn, get, taskStates, type Counts, type Deployment, type Page, type Status, type Upload } from "../api";
+import { topics } from "../events";
+import { useOne } from "../list";
+import { Empty, Failure, Heading, Refresh } from "../parts";
+import { linkTo } from "../route";
+import { useSession } from "../session";
+import { numberText, stateText, t, timeText, type Key } from "../texts";
+
+const newest = 50; // deployments that are looked at
+const failedUploads = 5;
+const expiryWarnMs = 30 * 86400 * 1000;
+const totals: [string, Key, string][] = [
+  ["devices", "devices", "devices"],
+  ["resources", "resources", "resources"],
+  ["deployments", "deployments", "deployments"],
+  ["downloads_open", "downloads_open", "deployments"],
+  ["uploads_open", "uploads_open", "uploads"],
+];
+
+interface Overview {
+  status: Status | null;
+  deployments: Deployment[];
+  uploads: Upload[];
+}
+
+async function readOverview(ofAll: boolean): Promise<Overview> {
+  const [status, deployments, uploads] = await Promise.all([
+    ofAll ? get<Status>("/status") : null,
+    get<Page<Deployment>>("/deployments", { counts: true, limit: newest }),
+    get<Page<Upload>>("/uploads", { state: "failed", limit: failedUploads }),
+  ]);
+  return { status, deployments: deployments.items, uploads: uploads.items };
+}
+
+function Totals({ status }: { status: Status }) {
+  return (
+    <ul class="tiles">
+      {totals.map(([name, key, to]) => (
+        <li key={name}>
+          <a href={linkTo(to)}>
+            <b>{numberText(status.totals[name] ?? 0)}</b> {t(key)}
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function sumCounts(deployments: Deployment[]): Partial<Counts> {
+  const sum: Partial<Counts> = {};
+  for (const { counts } of deployments)
+    for (const state of taskStates) sum[state] = (sum[state] ?? 0) + (counts?.[state] ?? 0);
+  return sum;
+}
+
+function TasksByState({ deployments }: { deployments: Deployment[] }) {
+  const sum = sumCounts(deployments);
+  return (
+    <section>
+      <h2>{t("tasks_by_state")}</h2>
+      <p class="note">{t("tasks_by_state_of", { count: newest })}</p>
+      <ul class="tiles small">
+        {taskStates.map((state) => (
+          <li key={state}>
+            <b>{numberText(sum[state] ?? 0)}</b> {stateText(state)}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function platformTroubles(status: Status | null): ComponentChildren[] {
+  if (!status) return [];
+  const troubles: ComponentChildren[] = [];
+  if (!status.healthy) troubles.push(t("trouble_health", { health: status.health }));
+  if (!status.broker_connected) troubles.push(t("trouble_broker"));
+  const expires = status.certificate_expires;
+  if (expires && Date.parse(expires) - Date.now() < expiryWarnMs)
+    troubles.push(t("trouble_certificate", { time: timeText(expires) }));
+  return troubles;
+}
+
+function failuresOf(deployment: Deployment): number {
+  return deployment.counts ? failuresIn(deployment.counts) : 0;
+}
+
+function deploymentTroubles(deployments: Deployment[]): ComponentChildren[] {
+  const failed = deployments.filter((one) => one.state !== "cancelled" && failuresOf(one) > 0);
+  const paused = deployments.filter((one) => one.state === "paused");
+  const link = (one: Deployment, text: string) => <a href={linkTo("deployments", one.id)}>{text}</a>;
+  return [
+    ...failed.map((one) =>
+      link(one, t("trouble_failed", { count: numberText(failuresOf(one)), resource: one.resource, product: one.product })),
+    ),
+    ...paused.map((one) => link(one, t("trouble_paused", { resource: one.resource, product: one.product }))),
+  ];
+}
+
+function uploadTroubles(uploads: Upload[]): ComponentChildren[] {
+  return uploads.map((one) => (
+    <a href={linkTo("devices", one.product, one.device, "uploads")}>
+      {t("trouble_upload", { name: one.name, device: `${one.product}/${one.device}` })}
+    </a>
+  ));
+}
+
+function Attention({ overview }: { overview: Overview }) {
+  const troubles = [
+    ...platformTroubles(overview.status),
+    ...deploymentTroubles(overview.deployments),
+    ...uploadTroubles(overview.uploads),
+  ];
+  return (
+    <section>
+      <h2>{t("attention")}</h2>
+      {troubles.length === 0 ? <p>{t("attention_none")}</p> : null}
+      <ul class="troubles">
+        {troubles.map((trouble, index) => (
+          <li key={index}>{trouble}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+export function OverviewPage() {
+  const ofAll = useSession().caller.products === null; // else the state of the platform is not the user's to see
+  const { value, error, refresh } = useOne("overview", () => readOverview(ofAll), topics);
+  return (
+    <>
+      <Heading title={t("overview")}>
+        <Refresh onClick={refresh} />
+      </Heading>
+      <Failure error={error} retry={refresh} />
+      {value?.status?.totals.products === 0 ? (
+        <Empty title={t("no_products")} next={t("no_products_next")} command="ferryctl product add demo" />
+      ) : null}
+      {value && <Attention overview={value} />}
+      {value?.status && <Totals status={value.status} />}
+      {value && <TasksByState deployments={value.deployments} />}
+    </>
+  );
+}

@@ -1,0 +1,69 @@
+// The rows of uploads, as the page of all uploads and that of one device show them.
+import { useState } from "preact/hooks";
+import { path, remove, urlOf, type Upload } from "../api";
+import type { List } from "../list";
+import { Confirm, Percent, State } from "../parts";
+import { linkTo } from "../route";
+import { useMayChange } from "../session";
+import type { Column } from "../table";
+import { bytesText, t, timeText } from "../texts";
+import type { ComponentChildren } from "preact";
+
+export function uploadColumns(actions: (row: Upload) => ComponentChildren, withDevice: boolean): Column<Upload>[] {
+  const link = (one: Upload) => (
+    <a href={linkTo("devices", one.product, one.device, "uploads")}>{`${one.product}/${one.device}`}</a>
+  );
+  const device: Column<Upload> = { title: t("device"), show: link, wide: true };
+  return [
+    {
+      title: t("file"),
+      show: (one) => (
+        <>
+          {one.name}
+          {withDevice && <span class="thin">{link(one)}</span>}
+        </>
+      ),
+    },
+    ...(withDevice ? [device] : []),
+    { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
+    { title: t("state"), width: "narrow", show: (one) => <State state={one.state} /> },
+    { title: t("progress"), width: "narrow", wide: true, show: (one) => <Percent value={one.percent} label={one.name} /> },
+    { title: t("sent"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+    { title: t("actions"), width: "pair", show: actions },
+  ];
+}
+
+/** The file is there once the platform has verified it. */
+function isWhole(upload: Upload): boolean {
+  return upload.stored_at !== null && (upload.state === "stored" || upload.state === "done");
+}
+
+export function useUploadActions(list: List<Upload>) {
+  const mayChange = useMayChange();
+  const [leaving, setLeaving] = useState<Upload | null>(null);
+  const cell = (one: Upload) => (
+    <span class="row-actions">
+      {isWhole(one) && (
+        <a class="button" data-icon="↓" href={urlOf(path("uploads", one.id, "content"))} download aria-label={t("fetch_name", { name: one.name })}>
+          {t("fetch")}
+        </a>
+      )}
+      {mayChange && (
+        <button type="button" class="danger" data-icon="✕" aria-label={t("delete_name", { name: one.name })} onClick={() => setLeaving(one)}>
+          {t("delete")}
+        </button>
+      )}
+    </span>
+  );
+  const dialog = leaving && (
+    <Confirm
+      title={t("delete_name", { name: leaving.name })} text={t("delete_upload_what")} button={t("delete")}
+      close={() => setLeaving(null)}
+      act={async () => {
+        await remove(path("uploads", leaving.id));
+        list.put(leaving.id, null);
+      }}
+    />
+  );
+  return { cell, dialog };
+}

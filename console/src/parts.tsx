@@ -1,0 +1,232 @@
+// The small parts that pages are made of.
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { ApiError } from "./api";
+import { useLive } from "./events";
+import { known, stateText, t } from "./texts";
+
+/** The heading of a page: it gets the focus when the page opens, so that a screen reader begins there. */
+export function Heading({ title, children }: { title: string; children?: ComponentChildren }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    document.title = `${title} – Ferry`;
+    heading.current?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [title]);
+  return (
+    <header class="heading">
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+      <div class="actions">{children}</div>
+    </header>
+  );
+}
+
+export function errorText(error: ApiError): string {
+  const key = `error.${error.code}`;
+  return known(key) ? t(key) : t("error.other", { detail: error.message });
+}
+
+export function Failure({ error, retry }: { error: ApiError | null; retry?: () => void }) {
+  if (!error) return null;
+  return (
+    <p class="failure" role="alert">
+      {errorText(error)}{" "}
+      {retry && (
+        <button type="button" onClick={retry}>
+          {t("try_again")}
+        </button>
+      )}
+    </p>
+  );
+}
+
+/** Only where the platform does not tell by itself what changes. */
+export function Refresh({ onClick }: { onClick: () => void }) {
+  return useLive() ? null : (
+    <button type="button" onClick={onClick}>
+      {t("refresh")}
+    </button>
+  );
+}
+
+const good = new Set(["done", "stored", "finished", "enabled"]);
+const bad = new Set(["failed", "timed_out", "rejected", "expired", "disabled"]);
+
+export function State({ state }: { state: string }) {
+  const kind = good.has(state) ? "good" : bad.has(state) ? "bad" : "plain";
+  return <span class={`state ${kind}`}>{stateText(state)}</span>;
+}
+
+export function Percent({ value, label }: { value: number; label: string }) {
+  return (
+    <span class="percent">
+      <progress max={100} value={value} aria-label={label} /> {Math.floor(value)} %
+    </span>
+  );
+}
+
+/** A command to copy. Without the right to the clipboard (plain HTTP) it can still be selected. */
+export function Command({ text, secret }: { text: string; secret?: boolean }) {
+  const [copied, setCopied] = useState(false);
+  const code = useRef<HTMLElement>(null);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+    } catch {
+      getSelection()?.selectAllChildren(code.current as HTMLElement);
+    }
+  };
+  return (
+    <p class={secret ? "command secret" : "command"}>
+      <code ref={code}>{text}</code>
+      <button type="button" onClick={copy}>
+        {copied ? t("copied") : t("copy")}
+      </button>
+    </p>
+  );
+}
+
+export function Empty({ title, next, command }: { title: string; next: string; command?: string }) {
+  return (
+    <div class="empty">
+      <h2>{title}</h2>
+      <p>{next}</p>
+      {command && <Command text={command} />}
+    </div>
+  );
+}
+
+interface DialogProps {
+  title: string;
+  close: () => void;
+  children: ComponentChildren;
+}
+
+/** The browser's own dialog: it keeps the focus inside and closes by Escape. */
+export function Dialog({ title, close, children }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const opened = dialog.current;
+    opened?.showModal();
+    return () => opened?.close();
+  }, []);
+  return (
+    <dialog ref={dialog} aria-labelledby={id} onClose={close}>
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+/** Something under way that may fail: what it says, and whether it goes on. */
+export function useDoing() {
+  const [error, setError] = useState<ApiError | null>(null);
+  const [busy, setBusy] = useState(false);
+  const run = async (what: () => Promise<void>) => {
+    setBusy(true);
+    setError(null);
+    try {
+      await what();
+    } catch (problem) {
+      if (!(problem instanceof ApiError)) throw problem;
+      setError(problem);
+    } finally {
+      setBusy(false);
+    }
+  };
+  return { error, busy, run };
+}
+
+interface ConfirmProps {
+  title: string;
+  text: string;
+  button: string;
+  act: () => Promise<void>;
+  close: () => void;
+}
+
+export function Confirm({ title, text, button, act, close }: ConfirmProps) {
+  const doing = useDoing();
+  const confirmed = () =>
+    doing.run(async () => {
+      await act();
+      close();
+    });
+  return (
+    <Dialog title={title} close={close}>
+      <p>{text}</p>
+      <Failure error={doing.error} />
+      <div class="buttons">
+        <button type="button" onClick={close}>
+          {t("keep")}
+        </button>
+        <button type="button" class="danger" disabled={doing.busy} onClick={confirmed}>
+          {button}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+export function Facts({ rows }: { rows: [string, ComponentChildren][] }) {
+  return (
+    <dl class="facts">
+      {rows.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+interface SelectProps {
+  label: string;
+  value: string;
+  options: [string, string][];
+  set: (value: string) => void;
+}
+
+export function Select({ label, value, options, set }: SelectProps) {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <select value={value} onChange={(event) => set(event.currentTarget.value)}>
+        {options.map(([name, text]) => (
+          <option key={name} value={name}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface SearchProps {
+  label: string;
+  value: string;
+  set: (value: string) => void;
+}
+
+const typingMs = 200;
+
+/** Asks when the user pauses. */
+export function Search({ label, value, set }: SearchProps) {
+  const timer = useRef(0);
+  const typed = (text: string) => {
+    clearTimeout(timer.current);
+    timer.current = window.setTimeout(() => set(text), typingMs);
+  };
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input type="search" autocomplete="off" spellcheck={false} defaultValue={value} onInput={(event) => typed(event.currentTarget.value)} />
+    </label>
+  );
+}

@@ -1,0 +1,111 @@
+// A table of any length: only the rows that are on the screen are in the page, and the next ones are fetched in time.
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { List } from "./list";
+import { Failure } from "./parts";
+import { numberText, t } from "./texts";
+
+export interface Column<T> {
+  title: string;
+  show: (row: T) => ComponentChildren;
+  /** How much of the width; "wide" columns are left out on a phone. */
+  width?: "narrow" | "middle" | "actions" | "pair";
+  wide?: boolean;
+}
+
+interface TableProps<T> {
+  caption: string;
+  list: List<T>;
+  keyOf: (row: T) => string;
+  columns: Column<T>[];
+  /** What stands there when there are no rows. */
+  empty: ComponentChildren;
+}
+
+const rowHeight = 48; // as --row in style.css
+const around = 12; // rows beyond the edges of the screen
+const ahead = 60; // rows from the end at which more are fetched
+
+/** The rows to draw: from, to. */
+function useWindow(count: number, body: { current: HTMLElement | null }): [number, number] {
+  const [range, setRange] = useState<[number, number]>([0, 40]);
+  useEffect(() => {
+    let frame = 0;
+    const look = () => {
+      frame = 0;
+      const top = -(body.current?.getBoundingClientRect().top ?? 0);
+      const from = Math.max(0, Math.floor(top / rowHeight) - around);
+      const to = Math.ceil((top + innerHeight) / rowHeight) + around;
+      setRange((old) => (old[0] === from && old[1] === to ? old : [from, to]));
+    };
+    const soon = () => void (frame ||= requestAnimationFrame(look));
+    look();
+    addEventListener("scroll", soon, { passive: true });
+    addEventListener("resize", soon);
+    return () => {
+      cancelAnimationFrame(frame);
+      removeEventListener("scroll", soon);
+      removeEventListener("resize", soon);
+    };
+  }, [count]);
+  const to = Math.min(Math.max(range[1], 0), count);
+  return [Math.min(range[0], to), to];
+}
+
+function Spacer({ rows, columns }: { rows: number; columns: number }) {
+  return rows > 0 ? (
+    <tr class="spacer" aria-hidden="true">
+      <td colSpan={columns} style={{ height: `${rows * rowHeight}px` }} />
+    </tr>
+  ) : null;
+}
+
+function classOf<T>(column: Column<T>): string {
+  return [column.width ? `${column.width}-column` : "", column.wide ? "wide" : ""].join(" ").trim();
+}
+
+export function Table<T>({ caption, list, keyOf, columns, empty }: TableProps<T>) {
+  const body = useRef<HTMLTableSectionElement>(null);
+  const { rows, more, fetchMore } = list;
+  const [from, to] = useWindow(rows.length, body);
+  useEffect(() => {
+    if (more && to > rows.length - ahead) fetchMore();
+  }, [to, rows.length, more]);
+
+  if (list.error && rows.length === 0) return <Failure error={list.error} retry={list.refresh} />;
+  if (list.loading) return <p role="status">{t("loading")}</p>;
+  if (rows.length === 0) return <>{empty}</>;
+  return (
+    <>
+      <table aria-rowcount={more ? -1 : rows.length + 1}>
+        <caption class="hidden">{caption}</caption>
+        <thead>
+          <tr aria-rowindex={1}>
+            {columns.map((column) => (
+              <th key={column.title} scope="col" class={classOf(column)}>
+                {column.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody ref={body}>
+          <Spacer rows={from} columns={columns.length} />
+          {rows.slice(from, to).map((row, index) => (
+            <tr key={keyOf(row)} aria-rowindex={from + index + 2}>
+              {columns.map((column) => (
+                <td key={column.title} class={classOf(column)}>
+                  {column.show(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+          <Spacer rows={rows.length - to} columns={columns.length} />
+        </tbody>
+      </table>
+      <Failure error={list.error} retry={list.fetchMore} />
+      <p class="count" role="status">
+        {t(more ? "rows_more" : "rows_all", { count: numberText(rows.length) })}
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,73 @@
+// The texts of the console, a table for each language. Both have the same keys: the types and a test say so.
+import { useEffect, useState } from "preact/hooks";
+import en from "./texts/en.json";
+import zh from "./texts/zh.json";
+
+export type Key = keyof typeof en;
+export type Language = "en" | "zh";
+
+const tables: Record<Language, Record<Key, string>> = { en, zh };
+const kept = "ferry-language";
+const watchers = new Set<() => void>();
+
+function first(): Language {
+  const chosen = localStorage.getItem(kept) ?? navigator.language;
+  return chosen.toLowerCase().startsWith("zh") ? "zh" : "en";
+}
+
+let language: Language = first();
+document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+
+export function currentLanguage(): Language {
+  return language;
+}
+
+export function setLanguage(to: Language): void {
+  language = to;
+  localStorage.setItem(kept, to);
+  document.documentElement.lang = to === "zh" ? "zh-CN" : "en";
+  for (const watcher of watchers) watcher();
+}
+
+/** Draws the component again when the language changes. */
+export function useLanguage(): Language {
+  const [now, setNow] = useState(language);
+  useEffect(() => {
+    const watcher = () => setNow(language);
+    watchers.add(watcher);
+    watcher(); // it may have changed since this was drawn
+    return () => void watchers.delete(watcher);
+  }, []);
+  return now;
+}
+
+/** The text for a key; {name} is replaced. */
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  return tables[language][key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+}
+
+/** Is there a text for a word that comes from the platform, such as a state or the code of an error? */
+export function known(key: string): key is Key {
+  return key in tables.en;
+}
+
+export function stateText(state: string): string {
+  const key = `state.${state}`;
+  return known(key) ? t(key) : state;
+}
+
+const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+export function bytesText(bytes: number): string {
+  const step = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), units.length - 1);
+  return `${(bytes / 1024 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step]}`;
+}
+
+export function numberText(value: number): string {
+  return value.toLocaleString(document.documentElement.lang);
+}
+
+export function timeText(time: string | null): string {
+  if (!time) return "–";
+  return new Date(time).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+}

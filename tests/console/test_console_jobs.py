@@ -1,0 +1,291 @@
+"""The main jobs in the console, with real devices: send, deliver, watch, try again, steer, give a new secret, shut out."""
+import contextlib
+import hashlib
+import os
+import sqlite3
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from browser import PHONE
+from device_command import DONE, REFUSED, Command
+from ferry import VendorDevice, unique_name, wait_for
+from operators import add_user
+
+MANY = 100_000
+
+
+@pytest.fixture
+def command(tmp_path, platform, chosen):
+    command = Command.of(tmp_path, platform, platform.new_device(chosen, "sensor-1"))
+    yield command
+    command.close()
+
+
+def send(browser, path):
+    browser.open("#/resources", "Resources")
+    browser.send_file(path)
+    browser.see("whole and verified", ".jobs")
+    browser.see(path.name, "tbody")
+
+
+def test_a_file_is_sent_delivered_in_two_clicks_and_arrives(browser, chosen, command, tmp_path):
+    file = tmp_path / "firmware ä.bin"
+    file.write_bytes(os.urandom(3 << 20))
+    send(browser, file)
+    (resource,) = command.platform.api.list("/resources", product=chosen)
+    assert resource["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+    browser.click(f"Deliver {file.name}", "button")
+    browser.click("Deliver", "button")
+    browser.see(f"Deployment of {file.name}", "h1")
+    browser.see("0 of 1 devices have ended")
+    assert command.download("--wait").returncode == DONE
+    assert (command.inbox / file.name).read_bytes() == file.read_bytes()
+    browser.click("Refresh", "button")
+    browser.see("1 of 1 devices have ended")
+    browser.see("finished", ".facts")
+
+    browser.open(f"#/devices/{chosen}/sensor-1", "sensor-1")
+    browser.see(file.name, "tbody")
+    browser.see("done", "tbody")
+
+
+def test_files_are_dropped_into_the_page(browser, chosen, platform):
+    browser.open("#/resources", "Resources")
+    browser.run("""
+        const data = new DataTransfer();
+        for (const name of ["a.txt", "b.txt"]) data.items.add(new File(["bytes of " + name], name));
+        const zone = document.querySelector(".drop");
+        for (const kind of ["dragover", "drop"])
+            zone.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: data }));""")
+    wait_for(lambda: len(platform.api.list("/resources", product=chosen)) == 2, what="both files")
+    browser.see("a.txt", "tbody")
+    browser.see("b.txt", "tbody")
+
+
+def test_an_empty_file_is_refused_with_words(browser, chosen, tmp_path):
+    file = tmp_path / "empty.bin"
+    file.touch()
+    browser.open("#/resources", "Resources")
+    browser.send_file(file)
+    browser.see("The platform says", ".jobs")
+    browser.driver.get_log("browser")  # it says so too
+
+
+def test_chosen_devices_get_an_older_version(browser, chosen, platform):
+    for name in ("sensor-1", "sensor-2", "other"):
+        platform.new_device(chosen, name)
+    old = platform.api.resource_add(chosen, "conf.txt", b"old")
+    platform.api.resource_add(chosen, "conf.txt", b"newer")
+    browser.open(f"#/resources/{chosen}/conf.txt", f"{chosen} / conf.txt")
+    wait_for(lambda: len(browser.run("return [...document.querySelectorAll('tbody tr:not(.spacer)')]")) == 2, what="both versions")
+    browser.run("document.querySelectorAll('tbody tr:not(.spacer)')[1].querySelector('button').click()")
+    browser.click("Chosen devices (0)", "label")
+    browser.fill("Name begins with", "sensor")
+    wait_for(lambda: "other" not in browser.text("dialog"), what="the devices that fit")
+    browser.click("sensor-2", "label")
+    browser.click("Deliver", "button")
+    browser.see("Deployment of conf.txt", "h1")
+    (deployment,) = platform.api.list("/deployments", product=chosen)
+    (task,) = platform.api.deployment_tasks(deployment["id"])
+    assert (task["device"], task["resource_id"]) == ("sensor-2", old["id"])
+
+
+def fail(device, text):
+    device.wait("download", 5)
+    device.report_download("firmware.bin", "downloading", 10)
+    device.wait("report_download_progress_rsp", 5)
+    device.report_download("firmware.bin", "fail", code=-4, text=text)
+    device.wait("report_download_progress_rsp", 5)
+
+
+def test_failures_are_grouped_by_cause_and_tried_again(browser, chosen, platform):
+    causes = {"sensor-1": "disk full", "sensor-2": "disk full", "sensor-3": "bad signature"}
+    platform.api.resource_add(chosen, "firmware.bin", b"bytes")
+    with contextlib.ExitStack() as stack:
+        devices = {name: stack.enter_context(VendorDevice(platform, platform.new_device(chosen, name))) for name in causes}
+        deployment = platform.api.deploy(chosen, "firmware.bin", list(causes))["id"]
+        for name, device in devices.items():
+            fail(device, causes[name])
+    browser.click("Refresh", "button")
+    browser.click(f"Failed deliveries of firmware.bin ({chosen}): 3", "a")
+    browser.see("Deployment of firmware.bin", "h1")
+    browser.see("2 × disk full", ".causes")
+    browser.see("1 × bad signature", ".causes")
+    browser.run("""[...document.querySelectorAll(".causes li")].find((e) => e.innerText.includes("disk full")).querySelector("button").click()""")
+    browser.see_none("disk full", ".causes")
+    browser.see("bad signature", ".causes")
+    states = {task["device"]: task["state"] for task in platform.api.deployment_tasks(deployment)}
+    assert states["sensor-3"] == "failed" and "failed" not in (states["sensor-1"], states["sensor-2"])
+    browser.click("Retry all failed", "button")
+    browser.see_none("bad signature")
+
+
+def test_what_a_device_says_never_becomes_markup(browser, chosen, platform):
+    evil = "<img src=x onerror=alert(1)><b>bold</b>"
+    with VendorDevice(platform, platform.new_device(chosen, "sensor-1")) as device:
+        platform.api.resource_add(chosen, "firmware.bin", b"bytes")
+        deployment = platform.api.deploy(chosen, "firmware.bin", ["sensor-1"])["id"]
+        fail(device, evil)
+        device.upload(evil, b"some bytes")
+    for hash, heading in ((f"#/deployments/{deployment}", "Deployment of"), (f"#/devices/{chosen}/sensor-1", "sensor-1"),
+                          (f"#/devices/{chosen}/sensor-1/uploads", "sensor-1"), ("#/uploads", "Uploads")):
+        browser.open(hash, heading)
+        browser.see("<b>bold</b>", "tbody")
+        assert browser.run("return document.querySelectorAll('main img, main b b, td b').length") == 0
+
+
+def test_a_deployment_is_paused_resumed_and_cancelled(browser, chosen, command, platform):
+    platform.api.resource_add(chosen, "firmware.bin", b"bytes")
+    deployment = platform.api.deploy(chosen, "firmware.bin", ["sensor-1"])["id"]
+    browser.open("#/deployments", "Deployments")
+    browser.choose("Product", chosen)
+    browser.click("firmware.bin", "a")
+    for button, state in (("Pause", "paused"), ("Resume", "active")):
+        browser.click(button, "button")
+        browser.see(state, ".facts")
+        assert platform.api.deployment(deployment)["state"] == state
+    browser.click("Cancel deployment", "button")
+    browser.click("Cancel deployment", "button")
+    browser.see("cancelled", ".facts")
+    assert platform.api.deployment(deployment)["state"] == "cancelled"
+
+
+def test_a_new_secret_is_shown_once_and_the_old_one_ends(browser, chosen, command):
+    browser.open("#/devices", "Devices")
+    browser.click("sensor-1", "a")
+    browser.click("New secret", "button")
+    browser.click("Make a new secret", "button")
+    browser.see("It is not shown again", "dialog")
+    secret = browser.text("dialog .secret code").strip()
+    browser.click("Close", "button")
+    assert command.download().returncode == REFUSED
+    command.write_secret(secret)
+    command.secret = secret
+    assert command.download().returncode == DONE
+    browser.see_none(secret)
+
+
+def test_the_old_secret_stays_good_for_as_long_as_was_chosen(browser, chosen, command, platform):
+    browser.open(f"#/devices/{chosen}/sensor-1", "sensor-1")
+    browser.click("New secret", "button")
+    browser.choose("The old secret stays good for", "one hour")
+    browser.click("Make a new secret", "button")
+    browser.see("It is not shown again", "dialog")
+    assert platform.api.call("GET", f"/devices/{chosen}/sensor-1")["old_secret_until"]
+    assert command.download().returncode == DONE
+
+
+def test_a_device_is_disabled_and_enabled_again(browser, chosen, command, platform):
+    browser.open(f"#/devices/{chosen}/sensor-1", "sensor-1")
+    browser.click("Disable", "button")
+    browser.click("Disable", "button")
+    browser.see("disabled", ".facts")
+    assert command.download().returncode == REFUSED
+    browser.click("Enable", "button")
+    browser.see("enabled", ".facts")
+    assert command.download().returncode == DONE
+
+
+def test_an_upload_is_seen_fetched_and_deleted(browser, chosen, command, platform, tmp_path):
+    file = tmp_path / f"{unique_name('log')}.txt"
+    file.write_bytes(os.urandom(100_000))
+    assert command.upload(file).returncode == DONE
+    browser.open("#/uploads", "Uploads")
+    browser.choose("Product", chosen)
+    browser.see(file.name, "tbody")
+    browser.see("done", "tbody")
+    browser.click(f"Download {file.name}", "a")
+    assert browser.wait_download(file.name) == file.read_bytes()
+    browser.click(f"Delete {file.name}", "button")
+    browser.click("Delete", "button")
+    browser.see("Nothing fits")
+    assert platform.api.uploads(chosen) == []
+
+
+def test_devices_are_found_by_the_beginning_of_their_name(browser, chosen, platform):
+    for name in ("sensor-1", "sensor-2", "other"):
+        platform.new_device(chosen, name)
+    browser.open("#/devices", "Devices")
+    browser.see("other", "tbody")
+    browser.fill("Name begins with", "sens")
+    browser.see_none("other", "tbody")
+    browser.see("Rows: 2")
+
+
+def test_everything_is_done_without_a_mouse(chromium, platform, product):
+    platform.new_device(product, "sensor-1")
+    platform.api.resource_add(product, "firmware.bin", b"bytes")
+    chromium.visit(platform)
+    chromium.run("localStorage.setItem('ferry-product', arguments[0])", product)
+    chromium.see("Log in", "h1")
+    chromium.run("document.querySelector('input[name=user]').focus()")
+    chromium.press(add_user(platform), Keys.TAB, "correct horse battery", Keys.ENTER)
+    chromium.see("Overview", "h1")
+    chromium.press_tab_until("Resources")
+    chromium.press(Keys.ENTER)
+    chromium.see("firmware.bin", "tbody")
+    chromium.press_tab_until("Deliver firmware.bin")
+    chromium.press(Keys.ENTER)
+    chromium.see("To whom", "dialog")
+    chromium.press(Keys.ESCAPE)
+    chromium.see_none("To whom")
+    assert chromium.run("return document.activeElement.getAttribute('aria-label')") == "Deliver firmware.bin"
+    chromium.press(Keys.ENTER)
+    chromium.press_tab_until("Deliver")
+    chromium.press(Keys.ENTER)
+    chromium.see("Deployment of firmware.bin", "h1")
+    assert len(platform.api.list("/deployments", product=product)) == 1
+    chromium.check()
+
+
+def test_the_page_is_quiet_without_events(browser, chosen):
+    """No polling: a page that nobody touches asks for nothing."""
+    browser.open("#/devices", "Devices")
+    browser.see("This product has no devices yet")
+    browser.check()
+    browser.run("performance.clearResourceTimings()")
+    browser.driver.execute_async_script("setTimeout(arguments[0], 3000)")
+    assert browser.run("return performance.getEntriesByType('resource').map((e) => e.name)") == []
+
+
+def add_many_devices(platform, product):
+    with sqlite3.connect(platform.data / "ferry.db") as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(device)")]
+        others = [name for name in columns if name != "name"]
+        database.execute(
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY - 1}) "
+            f"INSERT INTO device (name, {', '.join(others)}) SELECT printf('d%06d', n.i), "
+            f"{', '.join('device.' + name for name in others)} FROM n, device WHERE device.product = ?", (product,))
+
+
+def test_a_list_of_a_hundred_thousand_rows_stays_fluid(chromium, make_platform):
+    platform = make_platform()
+    platform.api.product_add("demo")
+    platform.new_device("demo", "d000000")
+    platform.stop()
+    add_many_devices(platform, "demo")
+    platform.start()
+    chromium.size(PHONE)
+    chromium.log_in(platform, add_user(platform))
+    chromium.open("#/devices", "Devices")
+    chromium.see("d000001", "tbody")
+    seen = chromium.driver.execute_async_script("""
+        const done = arguments[arguments.length - 1], wanted = arguments[0], frames = [];
+        let last = performance.now(), rows = 0, end = last + 90000;
+        const step = (now) => {
+            frames.push(now - last);
+            last = now;
+            rows = Math.max(rows, document.querySelectorAll("tbody tr").length);
+            scrollTo(0, document.documentElement.scrollHeight);
+            const there = document.querySelector(".count").innerText;
+            if (there === wanted || now > end) done({ there, rows, frames: frames.sort((a, b) => a - b) });
+            else requestAnimationFrame(step);
+        };
+        requestAnimationFrame(step);""", f"Rows: {MANY:,}")
+    assert seen["there"] == f"Rows: {MANY:,}"
+    assert seen["rows"] < 120
+    assert seen["frames"][len(seen["frames"]) * 95 // 100] < 100, "one frame in twenty takes longer than a tenth of a second"
+    chromium.see(f"d{MANY - 1:06d}", "tbody")
+    chromium.check()

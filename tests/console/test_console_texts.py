@@ -1,0 +1,32 @@
+"""The tables of texts: both languages have the same keys and values to fill in, and none is without use."""
+import json
+import pathlib
+import re
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2] / "console" / "src"
+LANGUAGES = {name: json.loads((SOURCE / "texts" / f"{name}.json").read_text(encoding="utf-8")) for name in ("en", "zh")}
+BY_PROGRAM = ("state.", "error.")  # their ends come from the platform
+
+
+def test_both_languages_have_the_same_keys():
+    assert list(LANGUAGES["en"]) == list(LANGUAGES["zh"])
+    for table in LANGUAGES.values():
+        assert all(text.strip() for text in table.values())
+
+
+def test_both_languages_fill_in_the_same_values():
+    for key, text in LANGUAGES["en"].items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", LANGUAGES["zh"][key])), key
+
+
+def test_every_text_is_used():
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.ts*"))
+    unused = [key for key in LANGUAGES["en"] if not key.startswith(BY_PROGRAM) and f'"{key}"' not in code]
+    assert unused == []
+
+
+def test_every_state_has_a_text():
+    import yaml
+    schemas = yaml.safe_load((SOURCE.parents[1] / "docs/api/openapi.yaml").read_text(encoding="utf-8"))["components"]["schemas"]
+    states = {state for name in ("DeploymentState", "DownloadState", "UploadState") for state in schemas[name]["enum"]}
+    assert {f"state.{state}" for state in states} <= set(LANGUAGES["en"])
