@@ -3,16 +3,15 @@
 import { useEffect, useState } from "preact/hooks";
 
 export interface Happened {
-  kind: string;
+  kind: Topic;
   product?: string;
-  device?: string;
-  task?: string;
-  upload?: string;
-  deployment?: string;
-  resource?: string;
-  id?: string;
-  state?: string;
-  percent?: number;
+  device?: string | null;
+  /** Of a download or an upload. */
+  task?: string | null;
+  deployment?: string | null;
+  resource?: string | null;
+  /** Events are missing: everything may have changed. */
+  anything?: boolean;
 }
 
 export type Topic = "download" | "upload" | "deployment" | "device" | "resource";
@@ -39,13 +38,17 @@ function flush(): void {
   for (const listener of listeners) listener(bundle);
 }
 
+function tell(happened: Happened): void {
+  waiting.push(happened);
+  timer ||= window.setTimeout(flush, pauseMs);
+}
+
 function take(kind: Topic, event: MessageEvent<string>): void {
   try {
-    waiting.push({ ...(JSON.parse(event.data) as object), kind });
+    tell({ ...(JSON.parse(event.data) as object), kind });
   } catch {
-    return; // not of the form that we know: the next one may be
+    tell({ kind, anything: true }); // not of the form that we know
   }
-  timer ||= window.setTimeout(flush, pauseMs);
 }
 
 export function startEvents(): void {
@@ -59,6 +62,7 @@ export function startEvents(): void {
   };
   for (const topic of topics)
     opened.addEventListener(`${topic}.changed`, (event) => take(topic, event as MessageEvent<string>));
+  opened.addEventListener("log.cut", () => topics.forEach((kind) => tell({ kind, anything: true })));
 }
 
 export function stopEvents(): void {
@@ -71,7 +75,7 @@ export function stopEvents(): void {
 export function useEvents(wanted: Topic[], then: (happened: Happened[]) => void): void {
   useEffect(() => {
     const listener = (bundle: Happened[]) => {
-      const mine = bundle.filter((one) => wanted.includes(one.kind as Topic));
+      const mine = bundle.filter((one) => wanted.includes(one.kind));
       if (mine.length > 0) then(mine);
     };
     listeners.add(listener);

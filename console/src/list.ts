@@ -26,7 +26,7 @@ export interface ListOf<T> {
   key: (row: T) => string;
   /** What of the platform's events changes it, the key of the row concerned, and where one row comes from. */
   topic?: Topic;
-  keyOf?: (happened: Happened) => string | undefined;
+  keyOf?: (happened: Happened) => string | null | undefined;
   one?: ((key: string) => string) | undefined;
   /** Events that it is about; without it, all of the topic. */
   concerns?: (happened: Happened) => boolean;
@@ -118,7 +118,7 @@ export function useList<T>(of: ListOf<T>): List<T> {
   };
 
   useEvents(of.topic ? [of.topic] : [], (bundle) => {
-    const happened = of.concerns ? bundle.filter(of.concerns) : bundle;
+    const happened = bundle.filter((one) => one.anything || (of.concerns?.(one) ?? true));
     if (of.ready === false || happened.length === 0) return;
     const keys = [...new Set(happened.map((one) => of.keyOf?.(one) ?? ""))];
     const shown = new Set(state.rows.map(of.key));
@@ -166,7 +166,7 @@ export function useOne<T>(
     refresh();
   }, [key]);
   useEvents(topics, (happened) => {
-    if (happened.some(concerns)) refresh();
+    if (happened.some((one) => one.anything || concerns(one))) refresh();
   });
   return { value, error, refresh, set: setValue };
 }

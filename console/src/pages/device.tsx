@@ -128,7 +128,7 @@ function Uploads({ product, device }: { product: string; device: string }) {
     query: { product, device },
     key: (upload) => upload.id,
     topic: "upload",
-    keyOf: (happened) => happened.upload,
+    keyOf: (happened) => happened.task,
     one: (id) => path("uploads", id),
     concerns: (happened) => happened.product === product && happened.device === device,
   });

@@ -18,7 +18,7 @@ export function UploadsPage() {
     query: { product, state, name_prefix: prefix },
     key: (upload) => upload.id,
     topic: "upload",
-    keyOf: (happened) => happened.upload,
+    keyOf: (happened) => happened.task,
     one: state ? undefined : (id) => path("uploads", id), // else a row may leave the list
   });
   const actions = useUploadActions(list);

@@ -1,0 +1,63 @@
+"""Pages change by themselves when the platform tells what happens (GET /api/v1/events)."""
+import pytest
+
+from device_command import DONE, Command
+from ferry import wait_for
+
+
+@pytest.fixture
+def live(browser, platform, chosen):
+    """The product of a page that hears events."""
+    answer = platform.api.call("GET", "/events", params={"follow": "false"}, ok=False)
+    if answer.status_code == 404:
+        pytest.skip("this platform has no GET /api/v1/events")
+    wait_for(lambda: "Refresh" not in browser.text("main button"), what="the stream of events")
+    return chosen
+
+
+@pytest.fixture
+def command(tmp_path, platform, live):
+    command = Command.of(tmp_path, platform, platform.new_device(live, "sensor-1"))
+    yield command
+    command.close()
+
+
+def test_the_progress_of_a_deployment_is_seen_as_it_happens(browser, command, platform, live):
+    platform.api.resource_add(live, "firmware.bin", b"bytes" * 100_000)
+    deployment = platform.api.deploy(live, "firmware.bin", ["sensor-1"])["id"]
+    browser.open(f"#/deployments/{deployment}", "Deployment of firmware.bin")
+    browser.see("0 of 1 devices have ended")
+    assert command.download("--wait").returncode == DONE
+    browser.see("1 of 1 devices have ended")
+    browser.see("finished", ".facts")
+    browser.see("100 %", "tbody")
+
+
+def test_a_new_upload_comes_into_the_list(browser, command, live, tmp_path):
+    browser.open("#/uploads", "Uploads")
+    browser.choose("Product", live)
+    browser.see("Nothing fits")
+    file = tmp_path / "log.txt"
+    file.write_bytes(b"line\n" * 1000)
+    assert command.upload(file).returncode == DONE
+    browser.see("log.txt", "tbody")
+    browser.see("done", "tbody")
+
+
+def test_devices_that_come_change_and_go_do_so_in_the_list(browser, platform, live):
+    browser.open("#/devices", "Devices")
+    browser.see("This product has no devices yet")
+    platform.new_device(live, "sensor-1")
+    browser.see("sensor-1", "tbody")
+    platform.api.device_disable(live, "sensor-1")
+    browser.see("disabled", "tbody")
+    platform.api.device_remove(live, "sensor-1")
+    browser.see("This product has no devices yet")
+    browser.driver.get_log("browser")  # says that the row, asked for anew, was not found
+
+
+def test_a_new_version_comes_into_the_list(browser, platform, live):
+    browser.open("#/resources", "Resources")
+    browser.see("There are no files for devices yet")
+    platform.api.resource_add(live, "firmware.bin", b"bytes")
+    browser.see("firmware.bin", "tbody")
