@@ -60,7 +60,7 @@ class Browser:
     def __init__(self, folder):
         self.folder = folder
         self.driver = webdriver.Chrome(service=Service(DRIVER), options=_options(folder))
-        self.driver.set_script_timeout(60 * PATIENCE)
+        self.driver.set_script_timeout(120 * PATIENCE)
         self.cdp("Page.addScriptToEvaluateOnNewDocument", source=WATCH_POLICY)
         self.url = None
         self.size(DESKTOP)

@@ -1,5 +1,5 @@
 // What went wrong in a deployment, by cause, and trying it again.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { all, failedStates, path, post, type Counts, type Task } from "../api";
 import { useOne } from "../list";
 import { Failure, State, useDoing } from "../parts";
@@ -92,8 +92,12 @@ interface FailuresProps {
 }
 
 export function Failures({ deployment, counts, mayChange, retried }: FailuresProps) {
-  const key = [deployment, ...failedStates.map((state) => counts[state])].join(" ");
-  const found = useOne(key, () => readFailures(deployment));
+  const found = useOne(deployment, () => readFailures(deployment));
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current) found.refresh(); // in place: what is shown stays until the new causes are there
+    first.current = false;
+  }, failedStates.map((state) => counts[state]));
   return (
     <section class="causes">
       <h2>{t("failures")}</h2>
