@@ -26,6 +26,15 @@ static ferry_err has_open_task(struct engine *e, const ferry_id *id, bool *ret_o
     return FERRY_OK;
 }
 
+static ferry_err change_state(struct engine *e, struct deployment *d, deployment_state state, uint64_t now_ms)
+{
+    const char *before = deployment_state_name(d->state);
+    d->state = state;
+    d->updated_ms = now_ms;
+    ferry_err err = e->store->deployment_put(e->conn, d);
+    return err == FERRY_OK ? events_deployment(e, before, d) : err;
+}
+
 ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_ms)
 {
     struct deployment d;
@@ -37,9 +46,7 @@ ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_
     err = has_open_task(e, id, &open);
     if (err != FERRY_OK || open)
         return err;
-    d.state = DEPLOYMENT_FINISHED;
-    d.updated_ms = now_ms;
-    return e->store->deployment_put(e->conn, &d);
+    return change_state(e, &d, DEPLOYMENT_FINISHED, now_ms);
 }
 
 /* --- creating and expanding ------------------------------------------------------------------------------ */
@@ -50,6 +57,8 @@ static ferry_err add_task(struct engine *e, struct deployment *d, const struct d
     uint64_t release_ms = download_release_ms(d->start_ms, d->rate_per_min, d->expanded);
     struct download_task task = download_new(&id, d, device, release_ms, now_ms);
     ferry_err err = e->store->download_put(e->conn, &task);
+    if (err == FERRY_OK)
+        err = events_download(e, NULL, &task, now_ms);
     if (err == FERRY_OK)
         d->expanded++;
     return err;
@@ -259,6 +268,8 @@ static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_m
 
     struct deployment d = new_deployment(e, order, &resource, now_ms);
     err = e->store->deployment_put(e->conn, &d);
+    if (err == FERRY_OK)
+        err = events_deployment(e, NULL, &d);
     for (size_t i = 0; err == FERRY_OK && !in_steps(order) && i < order->device_count; i++)
         err = add_listed(e, cmd, &d, order->devices[i], now_ms);
     if (err == FERRY_OK && !in_steps(order)) {
@@ -304,12 +315,10 @@ static ferry_err on_cancel(struct engine *e, struct command *cmd, struct deploym
     size_t count = 0;
     if (d->state != DEPLOYMENT_ACTIVE && d->state != DEPLOYMENT_PAUSED)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s has ended already", d->id.text);
-    d->state = DEPLOYMENT_CANCELLED;
     d->expand_done = true;
     d->sweeping = true;
     d->sweep_cursor = (ferry_id){""};
-    d->updated_ms = now_ms;
-    ferry_err err = e->store->deployment_put(e->conn, d);
+    ferry_err err = change_state(e, d, DEPLOYMENT_CANCELLED, now_ms);
     for (unsigned step = 0; err == FERRY_OK && d->sweeping && step < CANCEL_STEPS_AT_ONCE; step++) {
         err = cancel_some(e, d, now_ms, &count);
         cmd->count += count;
@@ -322,9 +331,7 @@ static ferry_err make_active(struct engine *e, struct deployment *d, uint64_t no
 {
     if (d->state == DEPLOYMENT_PAUSED) /* what is tried again waits like the rest */
         return FERRY_OK;
-    d->state = DEPLOYMENT_ACTIVE;
-    d->updated_ms = now_ms;
-    return e->store->deployment_put(e->conn, d);
+    return change_state(e, d, DEPLOYMENT_ACTIVE, now_ms);
 }
 
 /* Nothing more is offered; what runs goes on. */
@@ -335,11 +342,10 @@ static ferry_err on_pause(struct engine *e, struct command *cmd, struct deployme
                            deployment_state_name(d->state));
     if (d->sweeping)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s is still being resumed: try again soon", d->id.text);
-    d->state = DEPLOYMENT_PAUSED;
     d->paused_ms = now_ms;
-    d->updated_ms = now_ms;
+    ferry_err err = change_state(e, d, DEPLOYMENT_PAUSED, now_ms);
     cmd->deployment = *d;
-    return e->store->deployment_put(e->conn, d);
+    return err;
 }
 
 /* The pace goes on where it stopped, also for tasks that are not made yet. */
@@ -348,14 +354,13 @@ static ferry_err on_resume(struct engine *e, struct command *cmd, struct deploym
     if (d->state != DEPLOYMENT_PAUSED)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s is %s, not paused", d->id.text,
                            deployment_state_name(d->state));
-    d->state = DEPLOYMENT_ACTIVE;
     d->shift_ms = now_ms > d->paused_ms ? now_ms - d->paused_ms : 0;
     d->start_ms += d->shift_ms;
     d->sweeping = true;
     d->sweep_cursor = (ferry_id){""};
-    d->updated_ms = now_ms;
+    ferry_err err = change_state(e, d, DEPLOYMENT_ACTIVE, now_ms);
     cmd->deployment = *d;
-    return e->store->deployment_put(e->conn, d);
+    return err;
 }
 
 static ferry_err check_retry(struct command *cmd, const struct deployment *d, uint64_t now_ms)

@@ -27,6 +27,8 @@ static ferry_err save(struct engine *e, const struct download_task *before, cons
     if (memcmp(before, after, sizeof *before) == 0)
         return FERRY_OK;
     ferry_err err = e->store->download_put(e->conn, after);
+    if (err == FERRY_OK)
+        err = events_download(e, before, after, now_ms);
     if (err == FERRY_OK && after->state == DOWNLOAD_DONE && before->state != DOWNLOAD_DONE)
         err = engine_count(e, ENGINE_STAT(downloads_done_total));
     bool ended = download_state_open(before->state) && !download_state_open(after->state);

@@ -79,6 +79,8 @@ void engine_settings_defaults(struct engine_settings *settings)
         .deploy_retry_first_s = FERRY_DEPLOY_RETRY_FIRST_S,
         .deploy_retry_max_s = FERRY_DEPLOY_RETRY_MAX_S,
         .retention_days = FERRY_RETENTION_DAYS,
+        .events_days = FERRY_EVENTS_DAYS,
+        .events_max = FERRY_EVENTS_MAX,
         .session_idle_s = FERRY_SESSION_IDLE_S,
         .session_life_s = FERRY_SESSION_LIFE_S,
         .device_requests_per_min = FERRY_DEVICE_REQUESTS_PER_MIN,
@@ -91,7 +93,8 @@ static bool settings_valid(const struct engine_settings *s)
            s->uploads_open_max < ENGINE_UNFINISHED_MAX && s->url_life_s >= FERRY_URL_LIFE_MIN_S &&
            s->url_life_s <= FERRY_URL_LIFE_MAX_S && s->push_retry_first_s > 0 &&
            s->push_retry_max_s >= s->push_retry_first_s && s->deploy_retry_first_s > 0 &&
-           s->deploy_retry_max_s >= s->deploy_retry_first_s && s->session_idle_s > 0 && s->session_life_s > 0;
+           s->deploy_retry_max_s >= s->deploy_retry_first_s && s->session_idle_s > 0 && s->session_life_s > 0 &&
+           s->events_max > 0;
 }
 
 static ferry_err start_time(struct engine *e)
@@ -116,6 +119,7 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
     e->settings = *settings;
     e->store = parts->store->ops;
     pthread_mutex_init(&e->time_lock, NULL);
+    pthread_mutex_init(&e->events_lock, NULL);
     effects_init(&e->effects);
     measures_init(e);
     e->batch = ferry_calloc(settings->batch_max, sizeof *e->batch);
@@ -182,6 +186,7 @@ void engine_free(struct engine *e)
     effects_done(&e->effects);
     ferry_rate_free(e->device_rate);
     pthread_mutex_destroy(&e->time_lock);
+    pthread_mutex_destroy(&e->events_lock);
     free(e->batch);
     free(e);
 }

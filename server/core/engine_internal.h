@@ -52,6 +52,12 @@ struct engine {
     uint64_t next_due_ms;
     uint64_t next_prune_ms;
     uint64_t next_audit_cut_ms;
+    uint64_t next_event_cut_ms;
+
+    bool events_written;         /* since the last commit */
+    pthread_mutex_t events_lock; /* guards the two below */
+    void (*events_wake)(void *arg);
+    void *events_arg;
 
     _Atomic uint64_t counters[ENGINE_STATS_COUNT + ENGINE_MSG_TYPES * ENGINE_RESULTS]; /* the stats, then the answers */
     struct ferry_histogram histograms[ENGINE_HISTOGRAMS];
@@ -114,6 +120,23 @@ ferry_err audit_command(struct engine *e, struct command *cmd, uint64_t now_ms, 
 /** Does the list of commands say what becomes of this one? */
 bool audit_has_rule(command_kind kind);
 ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
+
+/* --- events.c: each writes an event in the transaction of the change ------------------------------- */
+#define EVENT_DELETED "deleted" /* a state that nothing in the store has */
+/** before null: it is new. Nothing when neither the state nor the tens of the percent have changed. */
+ferry_err events_download(struct engine *e, const struct download_task *before, const struct download_task *task,
+                          uint64_t now_ms);
+ferry_err events_upload(struct engine *e, const struct upload_task *before, const struct upload_task *task);
+ferry_err events_upload_removed(struct engine *e, const struct upload_task *task, uint64_t now_ms);
+/** before: name of the state it had, or null. */
+ferry_err events_deployment(struct engine *e, const char *before, const struct deployment *d);
+ferry_err events_device(struct engine *e, const struct device_key *key, const char *before, const char *state,
+                        const char *text, uint64_t now_ms);
+ferry_err events_resource(struct engine *e, const struct resource *resource, const char *before, const char *state,
+                          uint64_t now_ms);
+ferry_err events_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** After a commit: who watches is woken when there are new ones. */
+void events_committed(struct engine *e);
 
 /* --- quotas.c ----------------------------------------------------------------------------------- */
 /** May the product (and its device, unless null) keep one more file? giving_way (may be null): counts no more. */

@@ -32,6 +32,11 @@ static ferry_err product_remove(struct engine *e, struct command *cmd, uint64_t 
     return err;
 }
 
+static const char *device_state(const struct device *d)
+{
+    return d->disabled ? "disabled" : "enabled";
+}
+
 static ferry_err device_add(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     const struct device_key *key = &cmd->device.key;
@@ -42,7 +47,9 @@ static ferry_err device_add(struct engine *e, struct command *cmd, uint64_t now_
         return engine_fail(cmd, err, "device %s/%s exists already", key->product, key->device);
     if (err == FERRY_E_NOT_FOUND)
         return engine_fail(cmd, err, "there is no product %s: add it first", key->product);
-    return err == FERRY_OK ? e->store->device_tags_set(e->conn, key, &cmd->tags) : err;
+    if (err == FERRY_OK)
+        err = e->store->device_tags_set(e->conn, key, &cmd->tags);
+    return err == FERRY_OK ? events_device(e, key, NULL, device_state(&cmd->device), NULL, now_ms) : err;
 }
 
 static ferry_err no_device(struct command *cmd, ferry_err err)
@@ -63,10 +70,15 @@ static ferry_err tell_broker(struct engine *e, const struct device_key *key)
 
 static ferry_err device_remove(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
-    ferry_err err = e->store->device_remove(e->conn, &cmd->device.key);
+    struct device d;
+    ferry_err err = e->store->device_get(e->conn, &cmd->device.key, &d);
+    if (err == FERRY_OK)
+        err = e->store->device_remove(e->conn, &d.key);
     if (err != FERRY_OK)
         return no_device(cmd, err);
-    err = uploads_cancel_device(e, &cmd->device.key, now_ms);
+    err = events_device(e, &d.key, device_state(&d), EVENT_DELETED, NULL, now_ms);
+    if (err == FERRY_OK)
+        err = uploads_cancel_device(e, &cmd->device.key, now_ms);
     if (err == FERRY_OK)
         err = downloads_cancel_device(e, &cmd->device.key, now_ms);
     if (err == FERRY_OK)
@@ -74,9 +86,14 @@ static ferry_err device_remove(struct engine *e, struct command *cmd, uint64_t n
     return err == FERRY_OK ? tell_broker(e, &cmd->device.key) : err;
 }
 
-static ferry_err device_disable(struct engine *e, struct command *cmd)
+static ferry_err device_disable(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
-    ferry_err err = e->store->device_set_disabled(e->conn, &cmd->device.key, cmd->device.disabled);
+    struct device d;
+    ferry_err err = e->store->device_get(e->conn, &cmd->device.key, &d);
+    if (err == FERRY_OK)
+        err = e->store->device_set_disabled(e->conn, &d.key, cmd->device.disabled);
+    if (err == FERRY_OK && d.disabled != cmd->device.disabled)
+        err = events_device(e, &d.key, device_state(&d), device_state(&cmd->device), NULL, now_ms);
     if (err != FERRY_OK || !cmd->device.disabled)
         return no_device(cmd, err);
     err = engine_revoked(e);
@@ -85,11 +102,15 @@ static ferry_err device_disable(struct engine *e, struct command *cmd)
 
 static ferry_err device_change(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
-    (void)now_ms;
-    ferry_err err = cmd->disabled_given ? device_disable(e, cmd) : FERRY_OK;
+    struct device d;
+    ferry_err err = cmd->disabled_given ? device_disable(e, cmd, now_ms) : FERRY_OK;
     if (err != FERRY_OK || !cmd->tags_given)
         return err;
-    return no_device(cmd, e->store->device_tags_set(e->conn, &cmd->device.key, &cmd->tags));
+    err = e->store->device_tags_set(e->conn, &cmd->device.key, &cmd->tags);
+    if (err == FERRY_OK)
+        err = e->store->device_get(e->conn, &cmd->device.key, &d);
+    return err == FERRY_OK ? events_device(e, &d.key, device_state(&d), device_state(&d), "new tags", now_ms)
+                           : no_device(cmd, err);
 }
 
 static ferry_err device_rotate(struct engine *e, struct command *cmd, uint64_t now_ms)
@@ -108,6 +129,8 @@ static ferry_err device_rotate(struct engine *e, struct command *cmd, uint64_t n
     d->secret_no++;
     d->unheard = false; /* the operator's word */
     err = e->store->device_set_secrets(e->conn, d);
+    if (err == FERRY_OK)
+        err = events_device(e, &d->key, device_state(d), device_state(d), "new secret", now_ms);
     return err == FERRY_OK ? tell_broker(e, &d->key) : err;
 }
 
@@ -149,6 +172,8 @@ static ferry_err device_register(struct engine *e, struct command *cmd, uint64_t
     known.secret = cmd->device.secret;
     known.secret_no++;
     err = e->store->device_set_secrets(e->conn, &known);
+    if (err == FERRY_OK)
+        err = events_device(e, &known.key, device_state(&known), device_state(&known), "new secret", now_ms);
     return err == FERRY_OK ? tell_broker(e, &known.key) : err;
 }
 
@@ -170,24 +195,32 @@ static ferry_err resource_add(struct engine *e, struct command *cmd, uint64_t no
         err = e->store->resource_add(e->conn, &cmd->resource);
     if (err == FERRY_E_NOT_FOUND)
         return engine_fail(cmd, err, "there is no product %s: add it first", cmd->resource.product);
-    return err;
+    return err == FERRY_OK ? events_resource(e, &cmd->resource, NULL, "available", now_ms) : err;
 }
 
 static ferry_err resource_change(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
-    (void)now_ms;
+    struct resource r;
     ferry_err err = e->store->resource_describe(e->conn, &cmd->id, cmd->resource.description);
-    return err == FERRY_E_NOT_FOUND ? engine_fail(cmd, err, "there is no resource %s", cmd->id.text) : err;
+    if (err == FERRY_OK)
+        err = e->store->resource_get(e->conn, &cmd->id, &r);
+    if (err == FERRY_E_NOT_FOUND)
+        return engine_fail(cmd, err, "there is no resource %s", cmd->id.text);
+    return err == FERRY_OK ? events_resource(e, &r, "available", "available", now_ms) : err;
 }
 
 static ferry_err resource_remove(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
-    (void)now_ms;
-    ferry_err err = e->store->resource_remove(e->conn, &cmd->id);
+    struct resource resource;
+    ferry_err err = e->store->resource_get(e->conn, &cmd->id, &resource);
+    if (err == FERRY_OK)
+        err = e->store->resource_remove(e->conn, &cmd->id);
     if (err == FERRY_E_NOT_FOUND)
         return engine_fail(cmd, err, "there is no resource %s", cmd->id.text);
     if (err == FERRY_E_STATE)
         return engine_fail(cmd, err, "resource %s belongs to a deployment: it cannot be removed", cmd->id.text);
+    if (err == FERRY_OK)
+        err = events_resource(e, &resource, "available", EVENT_DELETED, now_ms);
     return err == FERRY_OK ? effects_remove_object(&e->effects, &cmd->id) : err;
 }
 

@@ -180,6 +180,7 @@ static const struct timer timers[] = {
     {"end old secrets", registry_end_old_secrets},
     {"retention", prune},
     {"retention of the audit log", audit_retain},
+    {"retention of events", events_retain},
 };
 
 struct timer_call {
@@ -342,6 +343,8 @@ static void plan_next(struct engine *e, ferry_err err, bool more, uint64_t now_m
         due_ms = e->next_prune_ms;
     if (e->settings.audit_retention_days != 0 && due_ms > e->next_audit_cut_ms)
         due_ms = e->next_audit_cut_ms;
+    if (due_ms > e->next_event_cut_ms)
+        due_ms = e->next_event_cut_ms;
     e->next_due_ms = more || in_steps(e) ? now_ms : due_ms;
 }
 
@@ -357,6 +360,7 @@ void engine_turn(struct engine *e, uint64_t *ret_again_ms)
             fail_batch(e, count, err);
         } else {
             count_now(e, ENGINE_STAT(batches_total));
+            events_committed(e);
             if (atomic_exchange(&e->health, FERRY_OK) != FERRY_OK)
                 ferry_log(FERRY_LOG_INFO, "engine", "the store takes changes again");
         }

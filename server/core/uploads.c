@@ -12,6 +12,8 @@ static ferry_err save(struct engine *e, const struct upload_task *before, const 
 {
     bool newly_stored = after->stored_ms != 0 && (before == NULL || before->stored_ms == 0);
     ferry_err err = e->store->upload_put(e->conn, after);
+    if (err == FERRY_OK)
+        err = events_upload(e, before, after);
     if (err == FERRY_OK && newly_stored)
         err = engine_count(e, ENGINE_STAT(uploads_stored_total));
     return err;
@@ -298,13 +300,15 @@ static ferry_err tell_cancelled(struct engine *e, const struct device_key *devic
     return answers_send(e, device, &msg);
 }
 
-static ferry_err on_remove(struct engine *e, const struct upload_task *task)
+static ferry_err on_remove(struct engine *e, const struct upload_task *task, uint64_t now_ms)
 {
     ferry_err err = FERRY_OK;
     if (upload_state_open(task->state))
         err = tell_cancelled(e, &task->device);
     if (err == FERRY_OK)
         err = e->store->upload_remove(e->conn, &task->id);
+    if (err == FERRY_OK)
+        err = events_upload_removed(e, task, now_ms);
     if (err == FERRY_OK)
         err = effects_remove_partial(&e->effects, &task->id);
     if (err == FERRY_OK)
@@ -321,7 +325,7 @@ ferry_err uploads_on_command(struct engine *e, struct command *cmd, uint64_t now
     if (err != FERRY_OK)
         return err;
     cmd->upload = task;
-    return cmd->kind == CMD_UPLOAD_REMOVE ? on_remove(e, &task) : on_bytes(e, cmd, &task, now_ms);
+    return cmd->kind == CMD_UPLOAD_REMOVE ? on_remove(e, &task, now_ms) : on_bytes(e, cmd, &task, now_ms);
 }
 
 /* --- timers and others --------------------------------------------------------------------------- */

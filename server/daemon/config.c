@@ -120,6 +120,8 @@ static const struct ferry_setting table[] = {
     TIME("deploy-retry-max", deploy_retry_max_s, "1h", 1, 86400, "... up to this"),
     UINT("retention-days", retention_days, "90", 0, 36500, "finished tasks are kept that long; 0: for ever"),
     UINT("audit-retention-days", audit_retention_days, "0", 0, 36500, "the audit log is kept that long; 0: for ever"),
+    UINT("events-days", events_days, "30", 0, 36500, "events are kept that long; 0: for any time"),
+    UINT("events-max", events_max, "1000000", 1, 1u << 30, "... but no more of them than this"),
     TIME("session-idle", session_idle_s, "30m", 60, 86400, "a console session that nobody uses ends after this"),
     TIME("session-life", session_life_s, "12h", 60, 30 * 86400, "... and at this age in any case"),
 };

@@ -49,7 +49,7 @@ struct config {
     uint64_t inbox_max, batch_max;
     uint64_t push_retry_first_s, push_retry_max_s;
     uint64_t deploy_retry_first_s, deploy_retry_max_s;
-    uint64_t retention_days, audit_retention_days;
+    uint64_t retention_days, audit_retention_days, events_days, events_max;
     uint64_t session_idle_s, session_life_s;
     /* one-time actions, not settings */
     bool rotate_secrets_key;

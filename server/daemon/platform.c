@@ -197,6 +197,8 @@ static ferry_err start_engine(struct platform *p)
     settings.deploy_retry_max_s = (uint32_t)c->deploy_retry_max_s;
     settings.retention_days = (uint32_t)c->retention_days;
     settings.audit_retention_days = (uint32_t)c->audit_retention_days;
+    settings.events_days = (uint32_t)c->events_days;
+    settings.events_max = c->events_max;
     settings.session_idle_s = (uint32_t)c->session_idle_s;
     settings.session_life_s = (uint32_t)c->session_life_s;
     settings.quota = c->quota;

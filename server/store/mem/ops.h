@@ -109,6 +109,12 @@ ferry_err smem_audit_list(struct store_conn *c, const struct audit_filter *f, co
                          struct audit_record *out, size_t *ret_count);
 ferry_err smem_audit_cut(struct store_conn *c, uint64_t seq);
 
+/* events.c */
+ferry_err smem_event_append(struct store_conn *c, const struct event *e);
+ferry_err smem_event_bounds(struct store_conn *c, struct event_bounds *ret);
+ferry_err smem_event_list(struct store_conn *c, uint64_t after, struct event *out, size_t cap, size_t *ret_count);
+ferry_err smem_event_cut(struct store_conn *c, uint64_t id);
+
 /* quotas.c */
 ferry_err smem_quota_put(struct store_conn *c, const struct quota *q);
 ferry_err smem_quota_get(struct store_conn *c, const char *product, struct quota *ret);

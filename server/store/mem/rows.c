@@ -124,6 +124,10 @@ static const struct smem_index audit_indexes[] = {
     [AUDIT_BY_SEQ] = {{U64(struct audit_record, seq)}, 1, NULL},
 };
 
+static const struct smem_index event_indexes[] = {
+    [EVENT_BY_ID] = {{U64(struct event, id)}, 1, NULL},
+};
+
 static const struct smem_index audit_head_indexes[] = {
     {{U64(struct row_audit_head, one)}, 1, NULL},
 };
@@ -213,4 +217,6 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_QUOTAS] = {sizeof(struct quota), {0},
                      {Q_AT(product_bytes), Q_AT(product_files), Q_AT(device_bytes), Q_AT(device_files)},
                      INDEXES(quota_indexes)},
+    [SMEM_EVENTS] = {sizeof(struct event), {0}, {AT(struct event, id), AT(struct event, time_ms)},
+                     INDEXES(event_indexes)},
 };

@@ -59,6 +59,7 @@ typedef enum {
     SMEM_AUDIT_HEAD,
     SMEM_QUOTAS,
     SMEM_TAGS,
+    SMEM_EVENTS,
     SMEM_TABLES
 } smem_table_id;
 

@@ -106,6 +106,12 @@ ferry_err sq_audit_list(struct store_conn *c, const struct audit_filter *f, cons
                          struct audit_record *out, size_t *ret_count);
 ferry_err sq_audit_cut(struct store_conn *c, uint64_t seq);
 
+/* events.c */
+ferry_err sq_event_append(struct store_conn *c, const struct event *e);
+ferry_err sq_event_bounds(struct store_conn *c, struct event_bounds *ret);
+ferry_err sq_event_list(struct store_conn *c, uint64_t after, struct event *out, size_t cap, size_t *ret_count);
+ferry_err sq_event_cut(struct store_conn *c, uint64_t id);
+
 /* quotas.c */
 ferry_err sq_quota_put(struct store_conn *c, const struct quota *q);
 ferry_err sq_quota_get(struct store_conn *c, const char *product, struct quota *ret);

@@ -184,6 +184,12 @@ const char *const sq_schema_steps[] = {
     "  BEGIN DELETE FROM device_tag WHERE product = OLD.product AND device = OLD.name; END;"
     "ALTER TABLE deployment ADD COLUMN target_tag TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE resource ADD COLUMN description TEXT NOT NULL DEFAULT '';",
+
+    /* the event log; the newest event stays, so that no number comes twice */
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, kind INTEGER NOT NULL, product TEXT NOT NULL,"
+    " device TEXT NOT NULL, task TEXT NOT NULL, deployment TEXT NOT NULL, resource TEXT NOT NULL,"
+    " state_before TEXT NOT NULL, state TEXT NOT NULL, percent INTEGER NOT NULL, result_code INTEGER NOT NULL,"
+    " text TEXT NOT NULL) STRICT;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

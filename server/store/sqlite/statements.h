@@ -261,6 +261,16 @@
     X(AUDIT_SET_CUT, "UPDATE audit_head SET cut = ?1 WHERE one = 1 AND seq >= ?1")                \
     X(AUDIT_CUT, "DELETE FROM audit WHERE seq <= ?")
 
+#define EVENT_COLUMNS                                                                             \
+    "time_ms, kind, product, device, task, deployment, resource, state_before, state, percent, result_code, text"
+
+#define EVENT_STATEMENTS(X)                                                                       \
+    X(EVENT_APPEND, "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+    X(EVENT_FIRST, "SELECT id FROM event WHERE id > 0 ORDER BY id LIMIT 1")                       \
+    X(EVENT_LAST, "SELECT id FROM event WHERE id > 0 ORDER BY id DESC LIMIT 1")                   \
+    X(EVENT_LIST, "SELECT id, " EVENT_COLUMNS " FROM event WHERE id > ? ORDER BY id LIMIT ?")     \
+    X(EVENT_CUT, "DELETE FROM event WHERE id <= ?")
+
 #define TRANSACTION_STATEMENTS(X)                                                                 \
     X(TX_BEGIN, "BEGIN IMMEDIATE")                                                                \
     X(TX_COMMIT, "COMMIT")                                                                        \
@@ -286,7 +296,8 @@
     TOTALS_STATEMENTS(X)                                                                          \
     OPERATOR_STATEMENTS(X)                                                                        \
     AUDIT_STATEMENTS(X)                                                                           \
-    QUOTA_STATEMENTS(X)
+    QUOTA_STATEMENTS(X)                                                                           \
+    EVENT_STATEMENTS(X)
 
 typedef enum {
 #define X(name, sql) STMT_##name,

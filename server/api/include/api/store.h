@@ -21,6 +21,7 @@
 #ifndef API_STORE_H
 #define API_STORE_H
 
+#include "api/event.h"
 #include "api/model.h"
 #include "api/operators.h"
 #include "api/quota.h"
@@ -281,6 +282,17 @@ struct store_ops {
                             struct audit_record *out, size_t *ret_count);
     /** Removes the records up to seq, for good. @retval FERRY_E_ARG above the last one */
     ferry_err (*audit_cut)(struct store_conn *c, uint64_t seq);
+
+    /* --- the event log (event.h): events are added, and removed only from its beginning ------------ */
+
+    /** Gives it the next id, whatever it has. */
+    ferry_err (*event_append)(struct store_conn *c, const struct event *e);
+    ferry_err (*event_bounds)(struct store_conn *c, struct event_bounds *ret);
+    /** The events behind the id, oldest first, at most cap. @retval FERRY_E_ARG cap not 1 .. FERRY_PAGE_MAX */
+    ferry_err (*event_list)(struct store_conn *c, uint64_t after, struct event *out, size_t cap, size_t *ret_count);
+    /** Removes the events up to the id. @retval FERRY_E_ARG the last one is among them: it stays */
+    ferry_err (*event_cut)(struct store_conn *c, uint64_t id);
+
     /* --- quotas (quota.h) --------------------------------------------------------------------- */
 
     /** Adds or replaces a product's own limits. @retval FERRY_E_NOT_FOUND no such product */

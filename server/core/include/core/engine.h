@@ -35,6 +35,8 @@ struct engine_settings {
     uint32_t deploy_retry_max_s;
     uint32_t retention_days;  /**< 0: finished tasks are kept for ever */
     uint32_t audit_retention_days; /**< 0: the audit log is kept for ever */
+    uint32_t events_days;     /**< 0: events are not removed for their age */
+    uint64_t events_max;      /**< ... but the oldest when there are more than so many; at least 1 */
     uint32_t session_idle_s;  /**< a session that was not used for that long is over */
     uint32_t session_life_s;  /**< ... and so is one of that age */
     struct quota_limits quota; /**< of every product that has none of its own */
@@ -201,6 +203,10 @@ uint64_t engine_now_ms(struct engine *engine);
 /** @brief Grows after the commit of each change of tokens, users or sessions, before anybody hears of it: what was
  *  read of them before is no longer to be trusted. Any thread. */
 uint64_t engine_operators_generation(struct engine *engine);
+
+/** @brief wake is called after each commit that wrote events, on the engine's thread: it must not block. null: nobody any more;
+ *  when this returns no call of the former one is under way. One at a time. Any thread. */
+void engine_watch_events(struct engine *engine, void (*wake)(void *arg), void *arg);
 
 /* --- counters ------------------------------------------------------------------------------------ */
 

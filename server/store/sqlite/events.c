@@ -1,0 +1,97 @@
+/* The event log. Its newest event is never removed, so that the next number is always one more. */
+#include "ops.h"
+#include "query.h"
+
+ferry_err sq_event_append(struct store_conn *c, const struct event *e)
+{
+    query_auto q = sq_query_begin(c, STMT_EVENT_APPEND);
+
+    sq_query_u64(&q, e->time_ms);
+    sq_query_int(&q, (int64_t)e->kind);
+    sq_query_text(&q, e->product);
+    sq_query_text(&q, e->device);
+    sq_query_text(&q, e->task);
+    sq_query_text(&q, e->deployment);
+    sq_query_text(&q, e->resource);
+    sq_query_text(&q, e->before);
+    sq_query_text(&q, e->state);
+    sq_query_int(&q, e->percent);
+    sq_query_int(&q, e->result_code);
+    sq_query_text(&q, e->text);
+    return sq_query_run(&q, NULL);
+}
+
+static ferry_err one_end(struct store_conn *c, statement which, uint64_t *ret_id)
+{
+    query_auto q = sq_query_begin(c, which);
+    uint64_t id = 0;
+    ferry_err err = sq_query_number(&q, &id);
+
+    if (err != FERRY_OK && err != FERRY_E_NOT_FOUND)
+        return err;
+    *ret_id = id;
+    return FERRY_OK;
+}
+
+ferry_err sq_event_bounds(struct store_conn *c, struct event_bounds *ret)
+{
+    struct event_bounds bounds = {0};
+    ferry_err err = one_end(c, STMT_EVENT_FIRST, &bounds.first);
+
+    if (err == FERRY_OK)
+        err = one_end(c, STMT_EVENT_LAST, &bounds.last);
+    if (err == FERRY_OK)
+        *ret = bounds;
+    return err;
+}
+
+static void read_event(struct query *q, void *row)
+{
+    struct event *e = row;
+
+    e->id = sq_query_get_u64(q);
+    e->time_ms = sq_query_get_u64(q);
+    e->kind = (event_kind)sq_query_get_int(q, EVENT_DOWNLOAD, EVENT_RESOURCE);
+    sq_query_get_text(q, e->product, sizeof(e->product));
+    sq_query_get_text(q, e->device, sizeof(e->device));
+    sq_query_get_text(q, e->task, sizeof(e->task));
+    sq_query_get_text(q, e->deployment, sizeof(e->deployment));
+    sq_query_get_text(q, e->resource, sizeof(e->resource));
+    sq_query_get_text(q, e->before, sizeof(e->before));
+    sq_query_get_text(q, e->state, sizeof(e->state));
+    e->percent = sq_query_get_i32(q);
+    e->result_code = sq_query_get_i32(q);
+    sq_query_get_text(q, e->text, sizeof(e->text));
+}
+
+ferry_err sq_event_list(struct store_conn *c, uint64_t after, struct event *out, size_t cap, size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_EVENT_LIST);
+
+    if (cap < 1 || cap > FERRY_PAGE_MAX)
+        return FERRY_E_ARG;
+    sq_query_bound(&q, after);
+    sq_query_int(&q, (int64_t)cap);
+    return sq_query_many(&q, read_event, sizeof(*out), out, cap, ret_count);
+}
+
+static ferry_err cut(struct store_conn *c, uint64_t id)
+{
+    struct event_bounds bounds;
+    ferry_err err = sq_event_bounds(c, &bounds);
+    query_auto q = sq_query_begin(c, STMT_EVENT_CUT);
+
+    if (err == FERRY_OK && id >= bounds.last)
+        err = FERRY_E_ARG;
+    if (err != FERRY_OK)
+        return err;
+    sq_query_u64(&q, id);
+    return sq_query_run(&q, NULL);
+}
+
+ferry_err sq_event_cut(struct store_conn *c, uint64_t id)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, cut(c, id));
+}
