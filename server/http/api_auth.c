@@ -122,6 +122,19 @@ static ferry_err find_caller(struct api_request *r, const char *text, bool by_se
     return err;
 }
 
+bool api_auth_holds(struct api_request *r, struct store_conn *conn)
+{
+    const struct api_caller *was = &r->caller;
+    struct api_caller now = {.by_session = was->by_session};
+    uint64_t now_ms = engine_now_ms(r->shared->engine);
+
+    memcpy(now.hash, was->hash, sizeof now.hash);
+    ferry_err err = was->by_session ? read_session(r, conn, &now) : read_token(r, conn, &now);
+    return err == FERRY_OK && now.role == was->role && strcmp(now.scope, was->scope) == 0 &&
+           (now.expires_ms == 0 || now.expires_ms > now_ms) &&
+           (!now.by_session || now.used_ms + r->shared->session_idle_ms > now_ms);
+}
+
 /* --- "last used" ---------------------------------------------------------------------------------------- */
 
 static void touch_done(struct command *command, void *arg)

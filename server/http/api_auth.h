@@ -40,5 +40,7 @@ FERRY_MUST_CHECK ferry_err api_auth_hash(const char *text, uint8_t ret_hash[32])
 bool api_auth_check(struct api_request *r);
 /** @brief The same for another role than the route's. */
 bool api_auth_check_role(struct api_request *r, api_role least);
+/** @brief Does the caller of a request that goes on for long still have the role and the products that it had? Reads the store. */
+bool api_auth_holds(struct api_request *r, struct store_conn *conn);
 
 #endif

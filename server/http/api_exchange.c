@@ -17,8 +17,7 @@
 enum { SLOW_MAX = 16 }; /* requests that wait for the thread for passwords: two seconds of its work */
 enum { DRAIN_MAX = 8 << 20 }; /* bytes of a refused body that are read so that the client hears the reply */
 
-/* What the client owes now: a phase that goes on is not begun again. */
-static void set_pace(struct api_request *r, pace_phase pace)
+void api_exchange_pace(struct api_request *r, pace_phase pace)
 {
     if (r->pace != pace)
         object_connection_phase(r->watched, pace);
@@ -104,7 +103,7 @@ static bool hand_over(struct api_request *r, struct api_pool *pool, void (*step)
         api_reply_err(r, FERRY_E_CLOSED, NULL);
         return false;
     }
-    set_pace(r, PACE_OURS);
+    api_exchange_pace(r, PACE_OURS);
     MHD_suspend_connection(r->connection);
     r->step = step;
     r->job.run = run_job;
@@ -169,7 +168,7 @@ static enum MHD_Result send_reply(struct api_request *r)
         return MHD_NO;
     ferry_log(FERRY_LOG_DEBUG, "api", "%s %s -> %u", r->route != NULL ? r->route->method : "?",
               r->route != NULL ? r->route->pattern : "no route", r->status);
-    set_pace(r, PACE_ANSWER);
+    api_exchange_pace(r, PACE_ANSWER);
     return MHD_queue_response(r->connection, r->status, r->response);
 }
 
@@ -191,7 +190,7 @@ static enum MHD_Result refuse(struct api_request *r)
     if (must_close(r) || bytes == 0 || bytes > DRAIN_MAX || api_header(r, MHD_HTTP_HEADER_EXPECT) != NULL)
         return send_reply(r);
     r->phase = API_PHASE_DRAIN;
-    set_pace(r, PACE_BODY);
+    api_exchange_pace(r, PACE_BODY);
     return MHD_YES;
 }
 
@@ -300,7 +299,7 @@ static enum MHD_Result on_head(struct api_request *r, struct MHD_Connection *con
     if (!go_on)
         return refuse(r);
     r->phase = API_PHASE_BODY;
-    set_pace(r, PACE_BODY);
+    api_exchange_pace(r, PACE_BODY);
     return MHD_YES;
 }
 
@@ -341,7 +340,7 @@ static struct api_pool *choose_pool(struct api_request *r)
 
 static enum MHD_Result on_body(struct api_request *r, const char *data, size_t *size)
 {
-    set_pace(r, PACE_BODY);
+    api_exchange_pace(r, PACE_BODY);
     if (*size > 0) {
         /* After a failure the rest is read and forgotten: the library sends no reply before the end. */
         if (api_replied(r))

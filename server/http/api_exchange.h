@@ -14,4 +14,7 @@
 enum MHD_Result api_exchange_turn(struct api_request *r, struct MHD_Connection *connection, const char *method,
                                   const char *data, size_t *size);
 
+/** @brief What the client owes now: a phase that goes on is not begun again. On the HTTP thread. */
+void api_exchange_pace(struct api_request *r, pace_phase pace);
+
 #endif

@@ -123,14 +123,35 @@ static bool read_deployment_state(const char *value, struct api_query *query)
     return known;
 }
 
+bool api_query_seq(const char *text)
+{
+    size_t len = strlen(text);
+
+    return len >= 1 && len <= 18 && strspn(text, "0123456789") == len;
+}
+
 static bool read_cursor_seq(const char *value, struct api_query *query)
 {
-    size_t len = strlen(value);
-
-    if (len < 1 || len > 18 || strspn(value, "0123456789") != len)
+    if (!api_query_seq(value))
         return false;
-    memcpy(query->cursor, value, len + 1);
+    memcpy(query->cursor, value, strlen(value) + 1);
     return true;
+}
+
+static bool read_event_type(const char *value, struct api_query *query)
+{
+    event_kind kind;
+    bool known = event_kind_parse(value, &kind);
+
+    if (known)
+        query->state = (int)kind;
+    return known;
+}
+
+static bool read_follow(const char *value, struct api_query *query)
+{
+    query->ends = strcmp(value, "false") == 0;
+    return query->ends || strcmp(value, "true") == 0;
 }
 
 static bool read_audit_text(const char *value, char *out, size_t size)
@@ -203,6 +224,10 @@ static const struct parameter parameters[] = {
     {API_Q_DESCRIPTION, "description", "at most 1000 bytes of UTF-8 without control characters but the newline",
      read_description},
     {API_Q_UNTIL, "until", API_TIME_RULE, read_until},
+    {API_Q_EVENT_TYPE, "type", "download.changed, upload.changed, deployment.changed, device.changed or resource.changed",
+     read_event_type},
+    {API_Q_AFTER, "after", "the id of an event, or 0", read_cursor_seq},
+    {API_Q_FOLLOW, "follow", "true or false", read_follow},
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
 

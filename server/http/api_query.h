@@ -36,6 +36,9 @@ enum api_query_flag {
     API_Q_UNTIL = 1 << 19,
     API_Q_TAG = 1 << 20,
     API_Q_DESCRIPTION = 1 << 21,
+    API_Q_EVENT_TYPE = 1 << 22,
+    API_Q_AFTER = 1 << 23, /**< an event: into cursor */
+    API_Q_FOLLOW = 1 << 24,
 
     API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER | API_Q_SINCE | API_Q_UNTIL,
     API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_ORDER,
@@ -48,6 +51,7 @@ struct api_query {
     uint32_t limit;
     bool descending;
     bool counts;
+    bool ends; /**< of events: follow=false */
     int state; /**< of the kind that the route takes */
     struct store_times made; /**< since and until */
     char actor[AUDIT_ACTOR_SIZE];
@@ -70,6 +74,9 @@ struct api_query {
  */
 bool api_query_read(const struct api_url *url, unsigned known, unsigned required, struct api_query *query,
                     struct api_fault *reterr_fault);
+
+/** @brief Is it a number of the audit log or of the event log? */
+bool api_query_seq(const char *text);
 
 /** @brief The page that the query asks for; it points into the query. */
 struct store_page api_query_page(const struct api_query *query);

@@ -32,6 +32,7 @@
 
 struct api_readers;
 struct api_ready;
+struct api_streams;
 struct api_intake;
 struct api_guard;
 
@@ -64,6 +65,7 @@ struct api_context {
     struct object_watch *watch;
     struct ferry_rate *address_rate;
     struct api_ready *ready;
+    struct api_streams *streams;
 };
 
 typedef enum {

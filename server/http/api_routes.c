@@ -89,6 +89,9 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/audit", ADMIN, A_LIST, .query = API_Q_PAGE_OF_AUDIT | API_Q_PRODUCT, .run = api_audit_list},
     {"GET", V1 "/audit/head", ADMIN, OF_ALL, .run = api_audit_head},
 
+    {"GET", V1 "/events", READ, A_LIST, .query = API_Q_PRODUCT | API_Q_DEVICE | API_Q_EVENT_TYPE | API_Q_AFTER | API_Q_FOLLOW,
+     .run = api_events},
+
     {"GET", V1 "/quota", READ, OF_ALL, .query = API_Q_PAGE_BY_NAME, .run = api_quota_list},
     {"GET", V1 "/quota/{product}", READ, OF_PRODUCT, .run = api_quota_get},
     {"PUT", V1 "/quota/{product}", ADMIN, OF_ALL, JSON_BODY, .run = api_quota_set}, /* not by whom it binds */

@@ -6,6 +6,7 @@
 #include "api_readers.h"
 #include "api_request.h"
 #include "api_status.h"
+#include "api_streams.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/rate.h"
@@ -22,6 +23,7 @@ enum {
     WORKERS = 4,
     WRITERS = 2,
     PASSWORDS = 1,
+    STREAMS = 1,
     CONNECTIONS_MORE = 64, /* over the limit: to be told so */
     CONNECTION_MEMORY = 16384, /* bytes: the longest head that is read */
     STOP_GRACE_S = 2,
@@ -160,6 +162,7 @@ static ferry_err start_daemon(struct api_server *server, int listen_fd)
 
 static void free_server(struct api_server *server)
 {
+    api_streams_free(server->context.streams);
     api_pool_free(server->context.workers);
     api_pool_free(server->context.writers);
     api_pool_free(server->context.passwords);
@@ -195,7 +198,7 @@ static ferry_err start_limits(struct api_context *context, const struct api_serv
 
 static ferry_err start_parts(struct api_context *context)
 {
-    ferry_err err = api_readers_new(context->store, HTTP_THREADS + WORKERS + WRITERS + PASSWORDS, &context->readers);
+    ferry_err err = api_readers_new(context->store, HTTP_THREADS + WORKERS + WRITERS + PASSWORDS + STREAMS, &context->readers);
 
     if (err == FERRY_OK)
         err = api_ready_new(&context->ready);
@@ -211,6 +214,8 @@ static ferry_err start_parts(struct api_context *context)
         err = api_guard_new(&context->guard);
     if (err == FERRY_OK)
         err = api_password_init();
+    if (err == FERRY_OK)
+        err = api_streams_new(context, &context->streams);
     return err;
 }
 
@@ -260,6 +265,7 @@ void api_server_stop(struct api_server *server)
     if (server == NULL)
         return;
     int fd = MHD_quiesce_daemon(server->daemon);
+    api_streams_close(server->context.streams);
     api_gate_close(&server->context.gate, STOP_GRACE_S);
     MHD_stop_daemon(server->daemon);
     if (fd >= 0)

@@ -141,6 +141,7 @@ REQUESTS = {
     ("GET", "/api/v1/users/{user}"): lambda w: (f"/users/{w.user()}", {}),
     ("PATCH", "/api/v1/users/{user}"): lambda w: (f"/users/{w.user()}", json_body(role="operator")),
     ("DELETE", "/api/v1/users/{user}"): lambda w: (f"/users/{w.user()}", {}),
+    ("GET", "/api/v1/events"): lambda w: ("/events", {"params": {"follow": "false", "after": "0"}}),
     ("GET", "/api/v1/audit"): lambda w: ("/audit", {}),
     ("GET", "/api/v1/audit/head"): lambda w: ("/audit/head", {}),
     ("GET", "/api/v1/quota"): lambda w: ("/quota", {}),
@@ -207,7 +208,8 @@ def test_matrix(world, method, path):
         assert verdict(method, path, answer) == expected(method, path, role, scope), (role, scope, answer.text)
 
 
-@pytest.mark.parametrize("path", [path for method, path in OPERATIONS if rule(method, path)[1] == "list"])
+@pytest.mark.parametrize("path", [path for method, path in OPERATIONS if rule(method, path)[1] == "list"
+                                  and path != "/api/v1/events"]) # a stream, see test_events.py
 def test_lists_leave_out_what_belongs_to_others(world, path):
     world.deployment(), world.upload(), world.token(), world.user()
     admin = world.callers["admin", "own"]
