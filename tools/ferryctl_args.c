@@ -47,6 +47,9 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_ACTION, 0, "action", "TEXT", "only actions that begin so: device., login"},
     {CTL_O_SINCE, 0, "since", "TIME", "only since then, UTC: 2026-01-02 or 2026-01-02T03:04:05Z"},
     {CTL_O_ANCHOR, 0, "anchor", "FILE", "the log must still have the record named here; then holds the last one"},
+    {CTL_O_TYPE, 0, "type", "TYPE", "only events of that type: download.changed, device.changed"},
+    {CTL_O_AFTER, 0, "after", "ID", "begin behind that event; 0: with the oldest one"},
+    {CTL_O_FOLLOW, 0, "follow", NULL, "go on with what happens; from now on if no --after is given"},
     {CTL_O_LIMIT, 'n', "limit", "N", "at most so many rows"},
 };
 const size_t ctl_option_count = sizeof ctl_option_infos / sizeof ctl_option_infos[0];
@@ -185,7 +188,8 @@ static bool set_text(struct ctl_options *o, uint64_t flag, const char *value)
         {CTL_O_STATE, &o->state},   {CTL_O_DEVICES_FILE, &o->devices_file}, {CTL_O_PREFIX, &o->prefix},
         {CTL_O_SECRET_FILE, &o->secret_file}, {CTL_O_ROLE, &o->role},     {CTL_O_ACTOR, &o->actor},
         {CTL_O_OBJECT, &o->object}, {CTL_O_ACTION, &o->action},           {CTL_O_SINCE, &o->since},
-        {CTL_O_ANCHOR, &o->anchor}, {CTL_O_RESOURCE_ID, &o->resource_id},
+        {CTL_O_ANCHOR, &o->anchor}, {CTL_O_RESOURCE_ID, &o->resource_id}, {CTL_O_AFTER, &o->after},
+        {CTL_O_TYPE, &o->type},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -238,7 +242,7 @@ static void set_switch(struct ctl_options *o, uint64_t flag)
     } switches[] = {
         {CTL_O_JSON, &o->json}, {CTL_O_HELP, &o->help},                 {CTL_O_VERSION, &o->version},
         {CTL_O_ALL, &o->all},   {CTL_O_ALL_VERSIONS, &o->all_versions}, {CTL_O_FORCE, &o->force},
-        {CTL_O_WAIT, &o->wait},
+        {CTL_O_WAIT, &o->wait}, {CTL_O_FOLLOW, &o->follow},
     };
 
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {

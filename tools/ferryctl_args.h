@@ -14,7 +14,7 @@ struct ctl_options {
     const char *api, *token_file, *data, *ca_file;
     bool json, help, version;
     const char *name, *device_info, *secret_file, *output, *devices_file, *state, *prefix;
-    bool all, all_versions, force, wait;
+    bool all, all_versions, force, wait, follow;
     uint32_t rate_per_min;
     uint32_t timeout_s; /**< 0: the platform's default */
     uint32_t overlap_s; /**< 0: none */
@@ -25,7 +25,7 @@ struct ctl_options {
     size_t device_count;
     const char *resource_id;
     const char *description; /**< may be "" */
-    const char *role, *actor, *object, *action, *since, *anchor;
+    const char *role, *actor, *object, *action, *since, *anchor, *after, *type;
     const char **products; /**< of every --product, in order; freed by ctl_args_done() */
     size_t product_count;
     const char **tags, **untags; /**< of every --tag and --untag; freed by ctl_args_done() */
@@ -72,6 +72,9 @@ struct ctl_options {
 #define CTL_O_TAG (UINT64_C(1) << 35)
 #define CTL_O_UNTAG (UINT64_C(1) << 36)
 #define CTL_O_DESCRIPTION (UINT64_C(1) << 37)
+#define CTL_O_FOLLOW (UINT64_C(1) << 38)
+#define CTL_O_AFTER (UINT64_C(1) << 39)
+#define CTL_O_TYPE (UINT64_C(1) << 40)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)

@@ -75,6 +75,8 @@ const struct ctl_command ctl_commands[] = {
     {"audit", "verify", "[FILE]", 0, 1, CTL_O_ANCHOR,
      "show that no record was changed or taken away; FILE: a kept output of --json audit list", ctl_audit_verify},
 
+    {"events", NULL, "[P | P/D]", 0, 1, CTL_O_TYPE | CTL_O_AFTER | CTL_O_FOLLOW,
+     "what changed, as the log of events holds it; or what changes from now on", ctl_events},
     {"status", NULL, "", 0, 0, 0, "how the platform is", ctl_status},
 };
 const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];

@@ -79,6 +79,7 @@ enum ctl_exit ctl_user_list(struct ctl *ctl);
 enum ctl_exit ctl_user_passwd(struct ctl *ctl);
 enum ctl_exit ctl_user_rm(struct ctl *ctl);
 
+enum ctl_exit ctl_events(struct ctl *ctl);
 enum ctl_exit ctl_audit_list(struct ctl *ctl);
 enum ctl_exit ctl_audit_verify(struct ctl *ctl);
 

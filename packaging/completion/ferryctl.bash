@@ -2,7 +2,7 @@
 
 _ferryctl() {
   local everybody='--api --token-file --data --ca-file --json --help --version -h -V'
-  local flags=' --json --help --version -h -V --all --all-versions --force --wait '
+  local flags=' --json --help --version -h -V --all --all-versions --force --wait --follow '
   local -A options=(
     ['product add']='' ['product list']='--limit -n' ['product rm']=''
     ['product open']='' ['product close']=''
@@ -22,7 +22,7 @@ _ferryctl() {
     ['token add']='--role --product --expires --output -o' ['token list']='--limit -n' ['token rm']=''
     ['user add']='--role --product' ['user list']='--limit -n' ['user passwd']='' ['user rm']=''
     ['audit list']='--limit -n --product --actor --object --action --since' ['audit verify']='--anchor'
-    ['status']=''
+    ['events']='--type --after --follow' ['status']=''
   )
   local -a words plain
   local current word option='' name key
@@ -55,6 +55,10 @@ _ferryctl() {
       return ;;
     --data)
       compopt -o dirnames
+      return ;;
+    --type)
+      word='download.changed upload.changed deployment.changed device.changed resource.changed'
+      mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
       return ;;
     --role)
       mapfile -t COMPREPLY < <(compgen -W 'viewer operator admin' -- "$current")

@@ -27,7 +27,7 @@ function __ferryctl_count
 end
 
 complete -c ferryctl -f
-complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit status'
+complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit events status'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm open close'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add list show rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add list show describe get rm'
@@ -67,6 +67,9 @@ complete -c ferryctl -n '__ferryctl_at audit list' -l actor -x -d 'Only what thi
 complete -c ferryctl -n '__ferryctl_at audit list' -l object -x -d 'Only what was done to this'
 complete -c ferryctl -n '__ferryctl_at audit list' -l action -x -d 'Only actions that begin so'
 complete -c ferryctl -n '__ferryctl_at audit,resource,deployment,upload list' -l since -x -d 'Only since then, UTC'
+complete -c ferryctl -n '__ferryctl_at events' -l type -x -a 'download.changed upload.changed deployment.changed device.changed resource.changed' -d 'Only events of that type'
+complete -c ferryctl -n '__ferryctl_at events' -l after -x -d 'Begin behind that event'
+complete -c ferryctl -n '__ferryctl_at events' -l follow -d 'Go on with what happens'
 complete -c ferryctl -n '__ferryctl_at audit verify' -l anchor -rF -d 'File with number and hash of a record'
 complete -c ferryctl -n '__ferryctl_at resource,upload get; or __ferryctl_at token add' -s o -l output -rF -d 'Where the file goes'
 complete -c ferryctl -n '__ferryctl_at resource rm' -l all-versions -d 'Every version of that name'

@@ -1,13 +1,14 @@
 """The stream of events: what it tells and to whom, where it goes on, and how it ends."""
 import json
 import sqlite3
+import subprocess
 import threading
 import time
 
 import pytest
 import requests
 
-from ferry import unique_name, wait_for
+from ferry import program, unique_name, wait_for
 from openapi import OpenApi
 from operators import Caller, add_token, add_user, token_caller
 
@@ -212,6 +213,45 @@ def test_a_log_that_was_cut_is_told(make_platform):
     assert len(stream.events) == 6
     beyond = all_of(platform, after=10 ** 9) # the database was restored from a copy
     assert beyond.events[0]["type"] == "log.cut" and len(beyond.events) == 6
+
+
+def ferryctl(platform, *words):
+    return [program("ferryctl"), "--data", str(platform.data), *words]
+
+
+def test_ferryctl_shows_the_log_and_follows_it(own_platform, tmp_path):
+    token = tmp_path / "token"
+    token.write_text(own_platform.token, encoding="ascii")
+    product = own_platform.new_product()
+    own_platform.api.device_add(product, "a")
+    shown = subprocess.run(ferryctl(own_platform, "events", product), check=True, capture_output=True, text=True).stdout
+    assert shown.splitlines()[0].split()[:3] == ["ID", "TIME", "(UTC)"]
+    assert all(word in shown.splitlines()[1] for word in ("device.changed", product, "a", "enabled"))
+    lines = []
+    with subprocess.Popen([program("ferryctl"), "--api", own_platform.api_url, "--token-file", str(token), "--json", "events",
+                           f"{product}/b", "--follow", "--type", "device.changed", "--after", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as follow:
+        reader = threading.Thread(target=lambda: lines.extend(map(json.loads, follow.stdout)), daemon=True)
+        reader.start()
+        try:
+            own_platform.api.device_add(product, "b")
+            line_count(lines, 1)
+            own_platform.restart()
+            own_platform.api.device_remove(product, "b")
+            line_count(lines, 2)
+        finally:
+            follow.terminate()
+            reader.join(10)
+    assert [e["state"] for e in lines] == ["enabled", "deleted"]
+
+
+def line_count(lines, count):
+    wait_for(lambda: len(lines) >= count, timeout_s=15, what=f"{count} lines")
+
+
+@pytest.mark.parametrize("words, status", [(["--type", "none"], 3), (["--after", "x"], 3), (["p/"], 2)])
+def test_ferryctl_says_what_is_wrong(platform, words, status):
+    done = subprocess.run(ferryctl(platform, "events", *words), capture_output=True, text=True, check=False)
+    assert done.returncode == status and done.stderr.count("\n") == 1, done.stderr
 
 
 def test_a_client_that_reads_nothing_holds_little(own_platform):
