@@ -106,6 +106,23 @@ static void uploads_devices_and_resources_are_told(void **state)
                "device.changed enabled>disabled\ndevice.changed disabled>deleted\nupload.changed created>cancelled\n");
 }
 
+static void upload_that_recovery_finds_stored_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct event created;
+    struct answer a;
+    ferry_id id;
+    size_t count = 0;
+    uint64_t before = last_id(f);
+    fixture_say(f, "D1", "{\"type\":\"create_upload_task\",\"size\":5,\"name\":\"log\",\"md5sum\":\"" FIXTURE_MD5 "\"}");
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    assert_int_equal(f->real_store_ops->event_list(f->reader, before, &created, 1, &count), FERRY_OK);
+    assert_true(ferry_id_parse(created.task, strlen(created.task), &id));
+    fixture_put_hello(f, &id);
+    fixture_crash(f);
+    expect_log(f, before, "upload.changed >created\nupload.changed created>stored\n");
+}
+
 static void command_that_is_undone_leaves_no_event(void **state)
 {
     struct fixture *f = *state;
@@ -181,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(delivery_is_told_from_the_order_to_the_end, open_platform, close_platform),
         cmocka_unit_test_setup_teardown(uploads_devices_and_resources_are_told, open_platform, close_platform),
+        cmocka_unit_test_setup_teardown(upload_that_recovery_finds_stored_is_told, open_platform, close_platform),
         cmocka_unit_test_setup_teardown(command_that_is_undone_leaves_no_event, open_platform, close_platform),
         cmocka_unit_test_setup_teardown(watcher_is_woken_by_commits_with_events_only, open_platform, close_platform),
         cmocka_unit_test_setup_teardown(log_is_cut_by_age_and_never_empty, open_platform, close_platform),

@@ -23,7 +23,8 @@ static ferry_err adopt_object(struct engine *e, const struct upload_task *task, 
     struct upload_task after;
     (void)upload_apply(task, &stored, now_ms, e->settings.url_life_s, &after);
     ferry_log(FERRY_LOG_INFO, "recovery", "upload task %s: its object is whole, now stored", task->id.text);
-    return e->store->upload_put(e->conn, &after);
+    err = e->store->upload_put(e->conn, &after);
+    return err == FERRY_OK ? events_upload(e, task, &after) : err;
 }
 
 static ferry_err adopt_state(struct engine *e, upload_state state, uint64_t now_ms)

@@ -71,8 +71,10 @@ static ferry_err event_behind(struct api_streams *streams, uint64_t after, const
         err = ops_of(streams)->event_list(streams->conn, after, streams->page, PAGE, &streams->page_count);
         streams->page_after = after;
     }
-    if (err == FERRY_OK && streams->page_count == 0)
+    if (err == FERRY_OK && (streams->page_count == 0 || streams->page[after - streams->page_after].id != after + 1)) {
+        streams->page_count = 0; /* retention was here since the bounds were read */
         err = FERRY_E_NOT_FOUND;
+    }
     if (err == FERRY_OK)
         *ret_event = &streams->page[after - streams->page_after];
     return err;
@@ -150,6 +152,8 @@ static void serve(struct api_streams *streams, struct api_stream *s, uint64_t no
         err = tell_events(streams, s);
     if (err == FERRY_OK && s->text.len == 0 && due)
         err = api_event_heartbeat(&s->text, s->order.after);
+    if (err == FERRY_E_NOT_FOUND)
+        err = FERRY_OK; /* the next round tells of the cut */
     if (err != FERRY_OK)
         ferry_log(FERRY_LOG_WARN, "api", "an event stream ends: %s", ferry_err_text(err));
     s->over = err != FERRY_OK || (!s->order.follow && s->order.after >= streams->bounds.last);
