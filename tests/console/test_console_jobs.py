@@ -40,7 +40,7 @@ def test_a_file_is_sent_delivered_in_two_clicks_and_arrives(browser, chosen, com
     browser.see("0 of 1 devices have ended")
     assert command.download("--wait").returncode == DONE
     assert (command.inbox / file.name).read_bytes() == file.read_bytes()
-    browser.click("Refresh", "button")
+    browser.refresh()
     browser.see("1 of 1 devices have ended")
     browser.see("finished", ".facts")
 
@@ -124,7 +124,7 @@ def test_failures_are_grouped_by_cause_and_tried_again(browser, chosen, platform
         deployment = platform.api.deploy(chosen, "firmware.bin", list(causes))["id"]
         for name, device in devices.items():
             fail(device, causes[name])
-    browser.click("Refresh", "button")
+    browser.refresh()
     browser.click(f"Failed deliveries of firmware.bin ({chosen}): 3", "a")
     browser.see("Deployment of firmware.bin", "h1")
     browser.see("2 × disk full", ".causes")

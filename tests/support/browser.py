@@ -144,6 +144,11 @@ class Browser:
                 return False
         wait_for(clicked, WAIT_S, f"a click on {text!r}")
 
+    def refresh(self):
+        """By the button; there is none where the platform tells by itself what changes."""
+        self.run("""[...document.querySelectorAll("main .heading button")]
+            .find((e) => e.innerText === "Refresh")?.click()""")
+
     def field(self, label):
         script = """return [...document.querySelectorAll("label.field")].filter((e) => e.checkVisibility())
             .find((e) => e.querySelector("span").innerText.trim() === arguments[0])?.querySelector("input, select") ?? null"""
