@@ -90,7 +90,8 @@ static void uploads_devices_and_resources_are_told(void **state)
     struct fixture *f = *state;
     struct answer a;
     uint64_t before = last_id(f);
-    struct command disable = {.kind = CMD_DEVICE_DISABLE, .device = {.key = {"P", "D1"}, .disabled = true}};
+    struct command disable = {
+        .kind = CMD_DEVICE_CHANGE, .device = {.key = {"P", "D1"}, .disabled = true}, .disabled_given = true};
     struct command resource = {.kind = CMD_RESOURCE_REMOVE};
     struct command device = {.kind = CMD_DEVICE_REMOVE, .device = {.key = {"P", "D1"}}};
 
