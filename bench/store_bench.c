@@ -82,6 +82,13 @@ static ferry_err create(struct bench *b, unsigned n)
     return err != FERRY_OK ? err : b->ops->upload_put(b->c, &t);
 }
 
+static ferry_err keep(struct bench *b, const struct upload_task *t, report_state state)
+{
+    const struct task_report report = {.time_ms = t->updated_ms, .state = state, .percent = t->percent};
+
+    return b->ops->report_add(b->c, &t->id, &report);
+}
+
 static ferry_err report(struct bench *b, unsigned n)
 {
     struct upload_task t = task_of(b, n);
@@ -91,6 +98,8 @@ static ferry_err report(struct bench *b, unsigned n)
     t.percent = 50;
     t.updated_ms += 1000;
     t.expires_ms += 1000;
+    if (err == FERRY_OK)
+        err = keep(b, &t, REPORT_RUNNING);
     return err != FERRY_OK ? err : b->ops->upload_put(b->c, &t);
 }
 
@@ -113,6 +122,8 @@ static ferry_err done(struct bench *b, unsigned n)
     t.percent = 100;
     t.updated_ms += 1001;
     t.stored_ms = t.ended_ms = t.updated_ms;
+    if (err == FERRY_OK)
+        err = keep(b, &t, REPORT_DONE);
     return err != FERRY_OK ? err : b->ops->upload_put(b->c, &t);
 }
 

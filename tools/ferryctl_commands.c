@@ -40,6 +40,8 @@ const struct ctl_command ctl_commands[] = {
     {"deployment", "show", "ID", 1, 1, LIST | CTL_O_STATE | CTL_O_DEVICE, "a deployment and each device's task",
      ctl_deployment_show},
     {"deployment", "watch", "ID", 1, 1, 0, "show how it goes until it has ended", ctl_deployment_watch},
+    {"deployment", "reports", "ID D", 2, 2, LIST, "what a device reported about its task, the newest first",
+     ctl_deployment_reports},
     {"deployment", "cancel", "ID", 1, 1, CTL_O_DEVICE, "cancel what has not ended, or one device's task",
      ctl_deployment_cancel},
     {"deployment", "pause", "ID", 1, 1, 0, "offer nothing more; what runs goes on", ctl_deployment_pause},
@@ -50,6 +52,7 @@ const struct ctl_command ctl_commands[] = {
     {"upload", "list", "[P | P/D]", 0, 1, LIST | CTL_O_STATE | CTL_O_PREFIX | CTL_O_SINCE, "what devices have sent, the newest first",
      ctl_upload_list},
     {"upload", "show", "ID", 1, 1, 0, "one upload", ctl_upload_show},
+    {"upload", "reports", "ID", 1, 1, LIST, "what the device reported about it, the newest first", ctl_upload_reports},
     {"upload", "get", "ID", 1, 1, CTL_O_OUTPUT, "fetch the file and verify it", ctl_upload_get},
     {"upload", "rm", "ID", 1, 1, 0, "remove the file and the task", ctl_upload_rm},
 

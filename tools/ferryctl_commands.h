@@ -55,6 +55,7 @@ enum ctl_exit ctl_deploy(struct ctl *ctl);
 enum ctl_exit ctl_deployment_list(struct ctl *ctl);
 enum ctl_exit ctl_deployment_show(struct ctl *ctl);
 enum ctl_exit ctl_deployment_watch(struct ctl *ctl);
+enum ctl_exit ctl_deployment_reports(struct ctl *ctl);
 enum ctl_exit ctl_deployment_cancel(struct ctl *ctl);
 enum ctl_exit ctl_deployment_pause(struct ctl *ctl);
 enum ctl_exit ctl_deployment_resume(struct ctl *ctl);
@@ -62,6 +63,7 @@ enum ctl_exit ctl_deployment_retry(struct ctl *ctl);
 
 enum ctl_exit ctl_upload_list(struct ctl *ctl);
 enum ctl_exit ctl_upload_show(struct ctl *ctl);
+enum ctl_exit ctl_upload_reports(struct ctl *ctl);
 enum ctl_exit ctl_upload_get(struct ctl *ctl);
 enum ctl_exit ctl_upload_rm(struct ctl *ctl);
 
@@ -87,6 +89,9 @@ enum ctl_exit ctl_status(struct ctl *ctl);
 
 /** @brief Fetches the bytes of an upload or resource ("uploads", "resources") to --output. */
 enum ctl_exit ctl_get_content(struct ctl *ctl, const char *kind, const json_t *object);
+
+/** @brief Prints the reports at path, which it frees. */
+enum ctl_exit ctl_print_reports(struct ctl *ctl, char *path);
 
 /** @brief Follows a deployment until it has ended; CTL_FAILED unless every device has its file. */
 enum ctl_exit ctl_follow(struct ctl *ctl, const char *id);

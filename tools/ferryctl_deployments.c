@@ -204,6 +204,16 @@ static enum ctl_exit find_task(struct ctl *ctl, const char *device, char **ret_i
     return status;
 }
 
+enum ctl_exit ctl_deployment_reports(struct ctl *ctl)
+{
+    ferry_autofree char *id = NULL;
+    enum ctl_exit status = find_task(ctl, ctl->words[1], &id);
+
+    if (status != CTL_DONE)
+        return status;
+    return ctl_print_reports(ctl, ctl_path("/api/v1/deployments/%s/tasks/%s/reports", ctl->words[0], id));
+}
+
 static enum ctl_exit steer_task(struct ctl *ctl, const char *verb, const char *device, const char *word)
 {
     ferry_autofree char *id = NULL;

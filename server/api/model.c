@@ -39,6 +39,14 @@ const char *download_state_name(download_state state)
     return NULL;
 }
 
+const char *report_state_name(report_state state)
+{
+    switch (state) {
+        REPORT_STATE_LIST(CASE_NAME)
+    }
+    return NULL;
+}
+
 bool upload_state_parse(const char *name, upload_state *ret_state)
 {
     UPLOAD_STATE_LIST(TRY_PARSE)

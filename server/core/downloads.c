@@ -266,6 +266,9 @@ static ferry_err on_report(struct engine *e, const struct device_message *m, uin
 
     char result_msg[FERRY_RESULT_MSG_MAX + 1];
     report_text_copy(m->msg.result_msg, result_msg);
+    err = reports_keep(e, &task.id, &m->msg, result_msg, now_ms);
+    if (err != FERRY_OK)
+        return err;
     struct download_event event = {
         .kind = kinds[m->msg.state],
         .percent = m->msg.percent,

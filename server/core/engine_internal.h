@@ -165,6 +165,11 @@ void measures_batch(struct engine *e, size_t count);
 /** The counter of messages like this one, for effects_publish(). */
 size_t measures_answer(const ferry_msg *msg);
 
+/* --- reports.c ---------------------------------------------------------------------------------- */
+/** Adds a device's report to the history of the task that it means. result_msg: its text, cut and cleaned. */
+ferry_err reports_keep(struct engine *e, const ferry_id *task, const ferry_msg *msg, const char *result_msg,
+                       uint64_t now_ms);
+
 /* --- recovery.c --------------------------------------------------------------------------------- */
 /** After a start, outside any transaction: makes up for a sudden end. */
 ferry_err recovery_run(struct engine *e);

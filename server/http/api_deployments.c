@@ -293,6 +293,14 @@ void api_download_get(struct api_request *r)
         api_reply_json(r, MHD_HTTP_OK, api_json_download(&task));
 }
 
+void api_download_reports(struct api_request *r)
+{
+    struct download_task task;
+
+    if (find_task(r, &task))
+        api_reports_answer(r, &task.id);
+}
+
 static void steer_task(struct api_request *r, command_kind kind)
 {
     struct download_task task;

@@ -43,6 +43,11 @@ void api_resource_add(struct api_request *r);
 void api_resource_list(struct api_request *r);
 void api_resource_get(struct api_request *r);
 void api_resource_content(struct api_request *r);
+/** @brief The reports of a task that the caller may see. */
+void api_reports_answer(struct api_request *r, const ferry_id *task);
+void api_upload_reports(struct api_request *r);
+void api_download_reports(struct api_request *r);
+
 void api_resource_change(struct api_request *r);
 void api_resource_remove(struct api_request *r);
 

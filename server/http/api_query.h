@@ -28,7 +28,7 @@ enum api_query_flag {
     API_Q_DOWNLOAD_STATE = 1 << 11,
     API_Q_DEPLOYMENT_STATE = 1 << 12,
     API_Q_COUNTS = 1 << 13,
-    API_Q_CURSOR_SEQ = 1 << 14, /**< the audit log: the newest first unless order=asc */
+    API_Q_CURSOR_SEQ = 1 << 14, /**< lists that are ordered by number: the newest first unless order=asc */
     API_Q_ACTOR = 1 << 15,
     API_Q_OBJECT = 1 << 16,
     API_Q_ACTION = 1 << 17,
@@ -42,7 +42,8 @@ enum api_query_flag {
 
     API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER | API_Q_SINCE | API_Q_UNTIL,
     API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_ORDER,
-    API_Q_PAGE_OF_AUDIT = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_ORDER | API_Q_ACTOR | API_Q_OBJECT | API_Q_ACTION |
+    API_Q_PAGE_BY_NUMBER = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_ORDER,
+    API_Q_PAGE_OF_AUDIT = API_Q_PAGE_BY_NUMBER | API_Q_ACTOR | API_Q_OBJECT | API_Q_ACTION |
                           API_Q_SINCE | API_Q_UNTIL,
 };
 

@@ -54,6 +54,8 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/deployments/{deployment}/tasks", READ, OF_PRODUCT,
      .query = API_Q_PAGE_BY_ID | API_Q_DEVICE | API_Q_DOWNLOAD_STATE, .run = api_download_list},
     {"GET", V1 "/deployments/{deployment}/tasks/{task}", READ, OF_PRODUCT, .run = api_download_get},
+    {"GET", V1 "/deployments/{deployment}/tasks/{task}/reports", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_NUMBER,
+     .run = api_download_reports},
     {"POST", V1 "/deployments/{deployment}/tasks/{task}/cancel", CHANGE, OF_PRODUCT, .run = api_download_cancel},
     {"POST", V1 "/deployments/{deployment}/tasks/{task}/retry", CHANGE, OF_PRODUCT, .run = api_download_retry},
 
@@ -65,6 +67,7 @@ const struct api_route api_routes[] = {
      .run = api_upload_list},
     {"GET", V1 "/uploads/{upload}", READ, OF_PRODUCT, .run = api_upload_get},
     {"DELETE", V1 "/uploads/{upload}", CHANGE, OF_PRODUCT, .run = api_upload_remove},
+    {"GET", V1 "/uploads/{upload}/reports", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_NUMBER, .run = api_upload_reports},
     {"GET", V1 "/uploads/{upload}/content", READ, OF_PRODUCT, .run = api_upload_content},
 
     {"POST", "/mqtt/auth", OPEN, JSON_BODY, .form = true, .run = api_mqtt_auth},

@@ -67,6 +67,14 @@ void api_upload_get(struct api_request *r)
         api_reply_json(r, MHD_HTTP_OK, api_json_upload(&task));
 }
 
+void api_upload_reports(struct api_request *r)
+{
+    struct upload_task task;
+
+    if (find(r, &task))
+        api_reports_answer(r, &task.id);
+}
+
 void api_upload_content(struct api_request *r)
 {
     struct upload_task task;

@@ -73,8 +73,10 @@ def make_it_old(platform, secrets):
                        (base64.b64decode(secret), product, device))
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
-        db.execute("DROP TRIGGER device_tags_go")
-        db.execute("DROP TABLE device_tag")
+        for trigger in ("device_tags_go", "upload_reports_go", "download_reports_go"):
+            db.execute(f"DROP TRIGGER {trigger}")
+        for table in ("device_tag", "event", "report"):
+            db.execute(f"DROP TABLE {table}")
         for index in ("device_old_secret", "deployment_sweeping", "deployment_expanding"):
             db.execute(f"DROP INDEX {index}")
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard"), "product": ("secret",),
@@ -84,7 +86,6 @@ def make_it_old(platform, secrets):
             for column in columns:
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("CREATE INDEX deployment_expanding ON deployment (id) WHERE state = 1 AND expand_done = 0")
-        db.execute("DROP TABLE event")
         db.execute("PRAGMA user_version = 3")
     db.close()
     (platform.data / "secrets.key").unlink()

@@ -119,6 +119,8 @@ REQUESTS = {
     ("GET", "/api/v1/deployments/{deployment}/tasks"): lambda w: (f"/deployments/{w.deployment()}/tasks", {}),
     ("GET", "/api/v1/deployments/{deployment}/tasks/{task}"): lambda w: (
         "/deployments/{}/tasks/{}".format(*w.open_task()), {}),
+    ("GET", "/api/v1/deployments/{deployment}/tasks/{task}/reports"): lambda w: (
+        "/deployments/{}/tasks/{}/reports".format(*w.open_task()), {}),
     ("POST", "/api/v1/deployments/{deployment}/tasks/{task}/cancel"): lambda w: (
         "/deployments/{}/tasks/{}/cancel".format(*w.open_task()), {}),
     ("POST", "/api/v1/deployments/{deployment}/tasks/{task}/retry"): lambda w: (
@@ -127,6 +129,7 @@ REQUESTS = {
     ("GET", "/api/v1/uploads"): lambda w: ("/uploads", {}),
     ("GET", "/api/v1/uploads/{upload}"): lambda w: (f"/uploads/{w.upload()}", {}),
     ("DELETE", "/api/v1/uploads/{upload}"): lambda w: (f"/uploads/{w.upload()}", {}),
+    ("GET", "/api/v1/uploads/{upload}/reports"): lambda w: (f"/uploads/{w.upload()}/reports", {}),
     ("GET", "/api/v1/uploads/{upload}/content"): lambda w: (f"/uploads/{w.upload()}/content", {}),
     ("POST", "/api/v1/session"): lambda w: ("/session", json_body(user=w.user(), password=PASSWORD)),
     ("GET", "/api/v1/session"): lambda w: ("/session", {}),

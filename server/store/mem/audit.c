@@ -1,7 +1,6 @@
 #include "conn.h"
 #include "ops.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The one row of SMEM_AUDIT_HEAD, as its view shows it; zeros before the first record. */
@@ -57,17 +56,12 @@ static smem_verdict list_filter(const void *data, const void *arg)
 ferry_err smem_audit_list(struct store_conn *c, const struct audit_filter *f, const struct store_page *page,
                           struct audit_record *out, size_t *ret_count)
 {
-    char *end = NULL;
-    struct audit_record probe = {.seq = strtoull(page->after, &end, 10)};
-    bool first = page->after[0] == '\0';
-    const struct smem_walk walk = {.table = SMEM_AUDIT, .index = AUDIT_BY_SEQ, .probe = &probe,
-                                   .descending = page->descending, .after = !first};
+    struct audit_record probe = {.seq = 0};
+    struct smem_walk walk = {.table = SMEM_AUDIT, .index = AUDIT_BY_SEQ, .probe = &probe};
+    ferry_err err = smem_page_number(page, &probe.seq, &walk);
 
-    if (*end != '\0' || page->after[0] == '-' || probe.seq > INT64_MAX || page->limit < 1 ||
-        page->limit > FERRY_PAGE_MAX)
-        return FERRY_E_ARG;
-    if (first && page->descending)
-        probe.seq = UINT64_MAX;
+    if (err != FERRY_OK)
+        return err;
     smem_auto_reading reading = smem_read_begin(c);
     *ret_count = smem_collect(reading.db, reading.view, &walk, list_filter, f, out, sizeof(*out), page->limit);
     return FERRY_OK;

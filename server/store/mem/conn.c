@@ -1,5 +1,6 @@
 #include "conn.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct smem_reading smem_read_begin(struct store_conn *c)
@@ -129,6 +130,21 @@ bool smem_is_of(const struct store_times *made, const ferry_id *id)
     uint64_t ms = ferry_id_ms(id);
 
     return ms >= made->since_ms && (made->until_ms == 0 || ms < made->until_ms);
+}
+
+ferry_err smem_page_number(const struct store_page *page, uint64_t *field, struct smem_walk *walk)
+{
+    char *end = NULL;
+    bool first = page->after[0] == '\0';
+
+    *field = strtoull(page->after, &end, 10);
+    if (*end != '\0' || page->after[0] == '-' || *field > INT64_MAX || page->limit < 1 || page->limit > FERRY_PAGE_MAX)
+        return FERRY_E_ARG;
+    if (first && page->descending)
+        *field = UINT64_MAX;
+    walk->descending = page->descending;
+    walk->after = !first;
+    return FERRY_OK;
 }
 
 bool smem_has_prefix(const char *text, const char *prefix)

@@ -57,6 +57,8 @@ FERRY_MUST_CHECK ferry_err smem_page_id(const struct store_page *page, ferry_id 
  *  @retval FERRY_E_ARG */
 FERRY_MUST_CHECK ferry_err smem_page_name(const struct store_page *page, const char *prefix, char *field, size_t size,
                                           struct smem_walk *walk);
+/** @brief Sets the number from which a page begins. @retval FERRY_E_ARG limit or cursor out of range */
+FERRY_MUST_CHECK ferry_err smem_page_number(const struct store_page *page, uint64_t *field, struct smem_walk *walk);
 /** @brief True when prefix is null or text begins with it. */
 /** @brief Is the time in the id within them? */
 bool smem_is_of(const struct store_times *made, const ferry_id *id);

@@ -1,5 +1,6 @@
 #include "conn.h"
 #include "ops.h"
+#include "reports.h"
 
 #include <string.h>
 
@@ -50,7 +51,10 @@ static ferry_err prune_downloads(struct smem_db *db, uint64_t before_ms, size_t 
         oldest = smem_first(db, SMEM_WORK, &walk);
         if (oldest == NULL || oldest->task.ended_ms >= before_ms)
             break;
+        const ferry_id id = oldest->task.id;
         err = smem_remove(db, SMEM_DOWNLOADS, oldest);
+        if (err == FERRY_OK)
+            err = smem_reports_clear(db, &id);
         if (err != FERRY_OK)
             return err;
     }

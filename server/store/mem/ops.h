@@ -78,6 +78,9 @@ ferry_err smem_download_prune(struct store_conn *c, uint64_t ended_before_ms, si
 
 /* house.c */
 ferry_err smem_latest_ms(struct store_conn *c, uint64_t *ret_ms);
+ferry_err smem_report_add(struct store_conn *c, const ferry_id *task, const struct task_report *r);
+ferry_err smem_report_list(struct store_conn *c, const ferry_id *task, const struct store_page *page,
+                           struct task_report *out, size_t *ret_count);
 ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms);
 ferry_err smem_totals(struct store_conn *c, struct store_totals *ret);
 

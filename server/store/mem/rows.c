@@ -101,6 +101,10 @@ static const struct smem_index tag_indexes[] = {
                         TEXT(struct row_tag, tag)}, 3, NULL},
 };
 
+static const struct smem_index report_indexes[] = {
+    [REPORT_BY_TASK] = {{TEXT(struct row_report, task), U64(struct row_report, report.number)}, 2, NULL},
+};
+
 static const struct smem_index token_indexes[] = {
     [TOKEN_BY_NAME] = {{TEXT(struct token, name)}, 1, NULL},
 };
@@ -188,6 +192,9 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_DEVICES] = {sizeof(struct row_device), {0}, {AT(struct row_device, device.created_ms)},
                       INDEXES(device_indexes)},
     [SMEM_TAGS] = {sizeof(struct row_tag), {0}, {0}, INDEXES(tag_indexes)},
+    [SMEM_REPORTS] = {sizeof(struct row_report), {AT(struct row_report, task)},
+                      {AT(struct row_report, report.number), AT(struct row_report, report.time_ms)},
+                      INDEXES(report_indexes)},
     [SMEM_TOKENS] = {sizeof(struct token), {0}, {AT(struct token, created_ms), AT(struct token, expires_ms),
                      AT(struct token, used_ms)}, INDEXES(token_indexes)},
     [SMEM_USERS] = {sizeof(struct user), {0}, {AT(struct user, created_ms), AT(struct user, changed_ms)},

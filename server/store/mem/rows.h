@@ -22,6 +22,10 @@ struct row_tag {
     struct device_key device;
     char tag[DEVICE_TAG_MAX + 1];
 };
+struct row_report {
+    struct task_report report;
+    ferry_id task;
+};
 struct row_download {
     struct download_task task; /* with its read-only fields */
     uint64_t due_ms;           /* 0: not waiting */
@@ -41,6 +45,7 @@ enum { SESSIONS_LOOK_MAX = 128 }; /* sessions looked at in one step */
 enum { PRODUCT_BY_NAME };
 enum { DEVICE_BY_KEY, DEVICE_BY_JOINED, DEVICE_BY_OLD_SECRET };
 enum { TAG_BY_DEVICE };
+enum { REPORT_BY_TASK };
 enum { TOKEN_BY_NAME }; /* few: a token is found by its hash one by one */
 enum { USER_BY_NAME };
 enum { SESSION_BY_HASH, SESSION_BY_USER };

@@ -60,6 +60,7 @@ typedef enum {
     SMEM_QUOTAS,
     SMEM_TAGS,
     SMEM_EVENTS,
+    SMEM_REPORTS,
     SMEM_TABLES
 } smem_table_id;
 

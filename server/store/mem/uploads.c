@@ -1,5 +1,6 @@
 #include "conn.h"
 #include "ops.h"
+#include "reports.h"
 
 #include <string.h>
 
@@ -90,7 +91,14 @@ ferry_err smem_upload_remove(struct store_conn *c, const ferry_id *id)
     struct upload_task probe = {.size = 0};
     ferry_err err = smem_set_id(&probe.id, id);
 
-    return err != FERRY_OK ? err : smem_change_remove(c, SMEM_UPLOADS, &probe);
+    if (err == FERRY_OK)
+        err = smem_change_begin(c);
+    if (err != FERRY_OK)
+        return err;
+    err = smem_remove(&c->store->db, SMEM_UPLOADS, &probe);
+    if (err == FERRY_OK)
+        err = smem_reports_clear(&c->store->db, id);
+    return smem_change_end(c, err);
 }
 
 static smem_verdict list_filter(const void *data, const void *arg)

@@ -2,7 +2,6 @@
 #include "page.h"
 #include "query.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void get_hash(struct query *q, uint8_t hash[FERRY_CHAIN_BYTES])
@@ -89,27 +88,13 @@ static void read_record(struct query *q, void *row)
     get_hash(q, r->hash);
 }
 
-/* ?1 to ?3. The cursor's digits were checked by the caller; what is no number is refused here too. */
-static void bind_page(struct query *q, const struct store_page *page)
-{
-    char *end = NULL;
-    uint64_t after = strtoull(page->after, &end, 10);
-    bool first = page->after[0] == '\0';
-
-    if (*end != '\0' || page->after[0] == '-' || after > INT64_MAX || page->limit < 1 || page->limit > FERRY_PAGE_MAX)
-        q->err = FERRY_E_ARG;
-    sq_query_int(q, first || page->descending ? 0 : (int64_t)after);
-    sq_query_int(q, first || !page->descending ? INT64_MAX : (int64_t)after);
-    sq_query_int(q, page->limit);
-}
-
 ferry_err sq_audit_list(struct store_conn *c, const struct audit_filter *f, const struct store_page *page,
                         struct audit_record *out, size_t *ret_count)
 {
     struct page_names names;
     query_auto q = sq_query_begin(c, page->descending ? STMT_AUDIT_LIST_DESC : STMT_AUDIT_LIST);
 
-    bind_page(&q, page);
+    sq_page_bind_numbers(&q, page);
     sq_query_text(&q, f->product);
     sq_query_text(&q, f->actor);
     sq_page_bind_prefix(&q, f->action_prefix, &names);

@@ -75,6 +75,9 @@ ferry_err sq_download_list(struct store_conn *c, const struct download_filter *f
 ferry_err sq_download_prune(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed);
 
 /* totals.c */
+ferry_err sq_report_add(struct store_conn *c, const ferry_id *task, const struct task_report *r);
+ferry_err sq_report_list(struct store_conn *c, const ferry_id *task, const struct store_page *page,
+                         struct task_report *out, size_t *ret_count);
 ferry_err sq_next_due_ms(struct store_conn *c, uint64_t *ret_ms);
 ferry_err sq_totals(struct store_conn *c, struct store_totals *ret);
 

@@ -1,6 +1,7 @@
 #include "page.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Above every byte of UTF-8 text. */
@@ -108,4 +109,17 @@ void sq_page_bind_names(struct query *q, const struct store_page *page, const ch
     sq_query_text(q, names->from);
     sq_query_text(q, names->below);
     bind_limit(q, page);
+}
+
+void sq_page_bind_numbers(struct query *q, const struct store_page *page)
+{
+    char *end = NULL;
+    uint64_t after = strtoull(page->after, &end, 10);
+    bool first = page->after[0] == '\0';
+
+    if (*end != '\0' || page->after[0] == '-' || after > INT64_MAX || page->limit < 1 || page->limit > FERRY_PAGE_MAX)
+        q->err = FERRY_E_ARG;
+    sq_query_int(q, first || page->descending ? 0 : (int64_t)after);
+    sq_query_int(q, first || !page->descending ? INT64_MAX : (int64_t)after);
+    sq_query_int(q, page->limit);
 }

@@ -10,6 +10,9 @@
 
 /** @brief ?1, ?2 and ?3 of a list by id. @retval in q->err: FERRY_E_ARG limit or after outside its range */
 void sq_page_bind_ids(struct query *q, const struct store_page *page, const struct store_times *made);
+/** @brief The same of a list by number. The cursor's digits were checked by the caller; what is no number is refused
+ *  here too. */
+void sq_page_bind_numbers(struct query *q, const struct store_page *page);
 /** @brief ?1, ?2 and ?3 of a list by name; prefix (may be null) is part of the bounds. Texts live in the struct. */
 struct page_names {
     char from[FERRY_NAME_MAX + 2], below[FERRY_NAME_MAX + 2];

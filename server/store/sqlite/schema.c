@@ -190,6 +190,14 @@ const char *const sq_schema_steps[] = {
     " device TEXT NOT NULL, task TEXT NOT NULL, deployment TEXT NOT NULL, resource TEXT NOT NULL,"
     " state_before TEXT NOT NULL, state TEXT NOT NULL, percent INTEGER NOT NULL, result_code INTEGER NOT NULL,"
     " text TEXT NOT NULL) STRICT;",
+
+    /* what devices reported, beside their tasks; those of one task lie together */
+    "CREATE TABLE report ("
+    "  task BLOB NOT NULL, number INTEGER NOT NULL, time_ms INTEGER NOT NULL, state INTEGER NOT NULL,"
+    "  percent INTEGER NOT NULL, result_code INTEGER NOT NULL, result_msg TEXT NOT NULL,"
+    "  PRIMARY KEY (task, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER upload_reports_go AFTER DELETE ON upload BEGIN DELETE FROM report WHERE task = OLD.id; END;"
+    "CREATE TRIGGER download_reports_go AFTER DELETE ON download BEGIN DELETE FROM report WHERE task = OLD.id; END;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -203,6 +203,13 @@
     X(DOWNLOAD_PRUNE, "DELETE FROM download WHERE id IN (SELECT id FROM download INDEXED BY download_ended" \
                       " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms LIMIT ?)")
 
+#define REPORT_STATEMENTS(X)                                                                      \
+    X(REPORT_LAST, "SELECT coalesce(max(number), 0) FROM report WHERE task = ?")                  \
+    X(REPORT_ADD, "INSERT INTO report VALUES (?, ?, ?, ?, ?, ?, ?)")                              \
+    X(REPORT_DROP, "DELETE FROM report WHERE task = ? AND number = ?")                            \
+    BOTH_WAYS(X, REPORT_LIST, "SELECT number, time_ms, state, percent, result_code, result_msg FROM report" \
+                              " WHERE task = ?4 AND number > ?1 AND number < ?2", "number")
+
 #define TOTALS_STATEMENTS(X)                                                                      \
     X(TOTALS_COUNTS, "SELECT (SELECT count(*) FROM product), (SELECT count(*) FROM device),"      \
                      " (SELECT count(*) FROM resource), (SELECT count(*) FROM deployment),"       \
@@ -293,6 +300,7 @@
     UPLOAD_STATEMENTS(X)                                                                          \
     DEPLOYMENT_STATEMENTS(X)                                                                      \
     DOWNLOAD_STATEMENTS(X)                                                                        \
+    REPORT_STATEMENTS(X)                                                                          \
     TOTALS_STATEMENTS(X)                                                                          \
     OPERATOR_STATEMENTS(X)                                                                        \
     AUDIT_STATEMENTS(X)                                                                           \

@@ -90,6 +90,7 @@ static void no_query_scans_or_sorts_with_statistics(void **state)
         "INSERT INTO download SELECT cast(printf('%016d', i) AS BLOB), x'00', x'00', 'p', 'd' || i % 3, 'n', 1 + i % 8, 0, 0,"
         " '', 0, i, i, i, i, i, i, i, 0 FROM n;"
         "INSERT INTO device SELECT 'p', 'd' || size, x'', 0, 0, x'', 0, 1, 0 FROM upload GROUP BY size;"
+        "INSERT INTO report SELECT id, 1, 2, 1, 0, 0, '' FROM upload;"
         "INSERT INTO device_tag SELECT product, name, 't' FROM device;"
         "ANALYZE";
 

@@ -187,10 +187,34 @@ struct download_task {
     char sha256[FERRY_SHA256_HEX + 1];
 };
 
+#define REPORT_STATE_LIST(X)                                                                      \
+    X(REPORT_RUNNING, 1, "running")                                                               \
+    X(REPORT_DONE, 2, "done")                                                                     \
+    X(REPORT_FAILED, 3, "failed")
+
+typedef enum {
+#define X(name, number, text) name = (number),
+    REPORT_STATE_LIST(X)
+#undef X
+} report_state;
+
+enum { TASK_REPORTS_MAX = 100 }; /**< that are kept of one task: the first one and the latest */
+
+/** @brief What a device once reported about an upload or download task. */
+struct task_report {
+    uint64_t number; /**< 1, 2, ... within its task; given by the store */
+    uint64_t time_ms;
+    report_state state;
+    int32_t percent;
+    int32_t result_code;
+    char result_msg[FERRY_RESULT_MSG_MAX + 1];
+};
+
 /** @brief "created", "uploading", …; null for a number that is no state. */
 const char *upload_state_name(upload_state state);
 const char *deployment_state_name(deployment_state state);
 const char *download_state_name(download_state state);
+const char *report_state_name(report_state state);
 /** @brief The state with that name; false when there is none. */
 bool upload_state_parse(const char *name, upload_state *ret_state);
 bool deployment_state_parse(const char *name, deployment_state *ret_state);

@@ -228,6 +228,15 @@ struct store_ops {
     ferry_err (*download_list)(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
                                struct download_task *out, size_t *ret_count);
 
+    /* --- what devices reported about their tasks; it goes with the task ------------------------ */
+
+    /** Adds a report with the next number. Of more than TASK_REPORTS_MAX the second oldest goes. Whether there is such a
+     *  task is the caller's affair. */
+    ferry_err (*report_add)(struct store_conn *c, const ferry_id *task, const struct task_report *r);
+    /** Ordered by number; page->after is one in decimal digits. @retval FERRY_E_ARG it is not */
+    ferry_err (*report_list)(struct store_conn *c, const ferry_id *task, const struct store_page *page,
+                             struct task_report *out, size_t *ret_count);
+
     /* --- house-keeping ------------------------------------------------------------------------ */
 
     /** The earliest time at which upload_due, download_due or device_old_secrets will give something; UINT64_MAX when
