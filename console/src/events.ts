@@ -1,5 +1,5 @@
-// What the platform tells by itself (GET /api/v1/events): pages hear it in bundles. A platform that has no such
-// route, or ends the stream for good, makes this quiet, and pages show a button to refresh.
+// What the platform tells by itself (GET /api/v1/events): pages hear it in bundles. While there is no stream, because
+// the platform is away or serves too many of them, pages show a button to refresh.
 import { useEffect, useState } from "preact/hooks";
 
 export interface Happened {
