@@ -129,10 +129,10 @@ static size_t less_of(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void put_bar(char *out, size_t width, uint64_t done, uint64_t total)
+void progress_bar(char *out, size_t width, uint64_t done, uint64_t total)
 {
     size_t inner = width - 2;
-    size_t full = done >= total ? inner : (size_t)((double)done / (double)total * (double)inner);
+    size_t full = total == 0 ? 0 : done >= total ? inner : (size_t)((double)done / (double)total * (double)inner);
 
     out[0] = '[';
     memset(out + 1, '#', full);
@@ -185,7 +185,7 @@ static void put_flexible(const struct progress *p, uint64_t done, size_t free_co
     }
     if (*bar > 0) {
         *bar += free_columns;
-        put_bar(line->texts[PART_BAR], *bar, done, p->total);
+        progress_bar(line->texts[PART_BAR], *bar, done, p->total);
     }
 }
 
@@ -208,7 +208,7 @@ void progress_line(const struct progress *p, uint64_t done, size_t width, char o
 
 /* --- on the terminal ---------------------------------------------------------------------------------- */
 
-static size_t terminal_width(FILE *out)
+size_t progress_terminal_width(FILE *out)
 {
     struct winsize size;
 
@@ -261,7 +261,7 @@ void progress_update(struct progress *p, uint64_t done, uint64_t now_ms)
     measure(p, done, now_ms);
     if (p->out == NULL)
         return;
-    progress_line(p, done, terminal_width(p->out) - 1, line);
+    progress_line(p, done, progress_terminal_width(p->out) - 1, line);
     (void)fprintf(p->out, "\r\033[K%s", line);
     (void)fflush(p->out);
     p->visible = true;

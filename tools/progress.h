@@ -29,6 +29,9 @@ void progress_update(struct progress *p, uint64_t done, uint64_t now_ms);
 /** @brief Clears the line; what comes next begins on a clean one. */
 void progress_end(struct progress *p);
 
+/** @brief Columns of the terminal, at most 120; 80 when it does not say. */
+size_t progress_terminal_width(FILE *out);
+
 /* --- pure --- */
 
 enum { PROGRESS_TEXT_SIZE = 48, PROGRESS_LINE_SIZE = 512 };
@@ -43,5 +46,7 @@ const char *progress_duration_text(uint64_t seconds, char out[PROGRESS_TEXT_SIZE
  * What does not fit whole is left out: first the bytes, then the label, the bar, the rate, the time left.
  */
 void progress_line(const struct progress *p, uint64_t done, size_t width, char out[PROGRESS_LINE_SIZE]);
+/** @brief "[###...]" of that width, at least 3; out has one byte more. total 0: an empty one. */
+void progress_bar(char *out, size_t width, uint64_t done, uint64_t total);
 
 #endif

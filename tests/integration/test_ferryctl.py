@@ -483,7 +483,7 @@ def test_wait_fails_when_a_device_does_not_have_the_file(ctl, device, file):
     assert ctl("deployment", "retry", deployment["id"]).out == "1 queued again\n"
 
 
-def test_watch_on_a_terminal_draws_over_its_line(ctl, device, file):
+def test_watch_on_a_terminal_draws_a_picture_of_all_and_of_each_at_work(ctl, device, file):
     ctl("resource", "add", device.product, file("fw", b"firmware"))
     deployment = ctl.row("deploy", device.product, "fw", "--device", device.device)["id"]
     worker = threading.Thread(target=lambda: (time.sleep(0.5), fetch_when_offered(device)))
@@ -491,7 +491,9 @@ def test_watch_on_a_terminal_draws_over_its_line(ctl, device, file):
     status, screen = ctl.on_terminal("deployment", "watch", deployment)
     worker.join()
     assert status == DONE
-    assert "\r\x1b[K0 of 1 done" in screen and screen.endswith("\r\x1b[K1 of 1 done\r\n")
+    empty, full = f"[{'.' * 20}]", f"[{'#' * 20}]"
+    assert screen.startswith(f"\r\x1b[J{empty}   0 %  0 of 1 done, 1 offered\r\n{empty}   0 %  {device.device}")
+    assert screen.endswith(f"\x1b[1A\r\x1b[J{full} 100 %  1 of 1 done\r\n")
 
 
 # --- uploads ----------------------------------------------------------------------------------------------------------
