@@ -25,6 +25,7 @@ export interface Device {
   disabled: boolean;
   created_at: string;
   old_secret_until: string | null;
+  tags: string[];
 }
 
 export interface Resource {
@@ -35,6 +36,7 @@ export interface Resource {
   md5: string;
   sha256: string;
   created_at: string;
+  description: string;
 }
 
 export const taskStates = [

@@ -184,11 +184,7 @@ static void log_is_cut_by_count(void **state)
     fixture_open(f);
     f->settings.events_max = 3;
     fixture_crash(f);
-    for (int i = 0; i < 8; i++) {
-        char name[8];
-        (void)snprintf(name, sizeof name, "D%d", i);
-        fixture_add_device(f, name);
-    }
+    fixture_add_devices(f, 0, 7);
     fixture_advance_s(f, 61);
     fixture_turn(f);
     expect_first(f, last_id(f) - 2);

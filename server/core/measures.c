@@ -41,7 +41,7 @@ void engine_measured(struct engine *e, engine_histogram which, struct ferry_hist
 size_t measures_answer(const ferry_msg *msg)
 {
     int result = msg->has & FERRY_HAS_RESULT_CODE ? msg->result_code : ENGINE_RESULT_NONE;
-    assert(msg->type < ENGINE_MSG_TYPES && result >= ENGINE_RESULT_MIN && result <= ENGINE_RESULT_NONE);
+    assert((unsigned)msg->type < ENGINE_MSG_TYPES && result >= ENGINE_RESULT_MIN && result <= ENGINE_RESULT_NONE);
     return ENGINE_STATS_COUNT + (size_t)msg->type * ENGINE_RESULTS + (size_t)(result - ENGINE_RESULT_MIN);
 }
 

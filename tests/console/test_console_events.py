@@ -4,6 +4,8 @@ import pytest
 from device_command import DONE, Command
 from ferry import wait_for
 
+pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its requests when the machine gets an interface
+
 
 @pytest.fixture
 def live(browser, chosen):

@@ -12,6 +12,8 @@ from device_command import DONE, REFUSED, Command
 from ferry import VendorDevice, unique_name, wait_for
 from operators import add_user
 
+pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its requests when the machine gets an interface
+
 
 @pytest.fixture
 def command(tmp_path, platform, chosen):
@@ -218,6 +220,39 @@ def test_an_upload_is_seen_fetched_and_deleted(browser, chosen, command, platfor
     browser.click("Delete", "button")
     browser.see("Nothing fits")
     assert platform.api.uploads(chosen) == []
+
+
+def test_a_device_gets_tags_and_a_file_goes_to_those_that_have_one(browser, chosen, platform):
+    platform.api.resource_add(chosen, "fw.bin", b"bytes")
+    for name in ("sensor-1", "sensor-2"):
+        platform.api.device_add(chosen, name)
+    browser.open(f"#/devices/{chosen}/sensor-1", "sensor-1")
+    browser.click("Tags", "button")
+    browser.fill("Tags", "eu  lab")
+    browser.click("Save", "button")
+    browser.see("eu lab", ".facts")
+    browser.open("#/devices", "Devices")
+    browser.fill("Tag", "lab")
+    browser.see("sensor-1", "tbody")
+    browser.see_none("sensor-2", "tbody")
+    browser.open("#/resources", "Resources")
+    browser.click("Deliver fw.bin", "button")
+    browser.click("Devices with a tag", "label")
+    browser.fill("Tag", "lab")
+    browser.click("Deliver", "button")
+    browser.see("Deployment of fw.bin", "h1")
+    browser.see("of 1 devices have ended")
+    (deployment,) = platform.api.list("/deployments", product=chosen)
+    assert deployment["tag"] == "lab"
+
+
+def test_the_description_of_a_version_is_shown(browser, chosen, platform):
+    resource = platform.api.resource_add(chosen, "fw.bin", b"bytes")
+    platform.api.call("PATCH", f"/resources/{resource['id']}", json={"description": "for <b>hw-2</b>"})
+    browser.open("#/resources", "Resources")
+    browser.see("for <b>hw-2</b>", "tbody")
+    browser.open(f"#/resources/{chosen}/fw.bin", f"{chosen} / fw.bin")
+    browser.see("for <b>hw-2</b>", "tbody")
 
 
 def test_devices_are_found_by_the_beginning_of_their_name(browser, chosen, platform):

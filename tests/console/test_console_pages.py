@@ -10,6 +10,8 @@ from browser import DESKTOP, PHONE
 from ferry import VendorDevice, unique_name, wait_for
 from operators import add_user
 
+pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its requests when the machine gets an interface
+
 PAGES = ["Overview", "Devices", "Resources", "Deployments", "Uploads"]
 LOOKS = list(itertools.product(("light", "dark"), (DESKTOP, PHONE)))
 

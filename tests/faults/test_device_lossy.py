@@ -10,6 +10,8 @@ import pytest
 from device_command import DONE, Command
 from ferry import Platform
 
+pytestmark = pytest.mark.xdist_group("network_changes")  # the browsers of tests/console would notice
+
 LONG = bool(os.environ.get("FERRY_LONG"))
 SIZE = 4_000_000 if LONG else 400_000
 

@@ -1,4 +1,4 @@
-// The order of a deployment: to all devices of the product by one more click, or to chosen ones.
+// The order of a deployment: to all devices of the product by one more click, to those with a tag, or to chosen ones.
 import { useState } from "preact/hooks";
 import { get, post, type Deployment, type Device, type Page, type Resource } from "../api";
 import { useOne } from "../list";
@@ -49,7 +49,8 @@ function Chooser({ product, chosen, set }: ChooserProps) {
 }
 
 export function DeliverDialog({ resource, close }: { resource: Resource; close: () => void }) {
-  const [everyone, setEveryone] = useState(true);
+  const [to, setTo] = useState<"all" | "tag" | "chosen">("all");
+  const [tag, setTag] = useState("");
   const [devices, setDevices] = useState<string[]>([]);
   const [retries, setRetries] = useState("0");
   const [pace, setPace] = useState("0");
@@ -60,26 +61,34 @@ export function DeliverDialog({ resource, close }: { resource: Resource; close: 
         product: resource.product,
         resource: resource.name,
         resource_id: resource.id,
-        ...(everyone ? { all: true } : { devices }),
+        ...{ all: { all: true }, tag: { tag }, chosen: { devices } }[to],
         retries: Number(retries),
         rate_per_min: Number(pace),
       });
       close();
       go("deployments", made.id);
     });
-  const radio = (value: boolean, text: string) => (
+  const ready = { all: true, tag: tag !== "", chosen: devices.length > 0 }[to];
+  const radio = (value: typeof to, text: string) => (
     <label>
-      <input type="radio" name="to" checked={everyone === value} onChange={() => setEveryone(value)} /> {text}
+      <input type="radio" name="to" checked={to === value} onChange={() => setTo(value)} /> {text}
     </label>
   );
   return (
     <Dialog title={t("deliver_name", { name: resource.name })} close={close}>
       <fieldset>
         <legend>{t("to_whom")}</legend>
-        {radio(true, t("to_all", { product: resource.product }))}
-        {radio(false, t("to_chosen", { count: devices.length }))}
+        {radio("all", t("to_all", { product: resource.product }))}
+        {radio("tag", t("to_tag"))}
+        {radio("chosen", t("to_chosen", { count: devices.length }))}
       </fieldset>
-      {!everyone && <Chooser product={resource.product} chosen={devices} set={setDevices} />}
+      {to === "tag" && (
+        <label class="field">
+          <span>{t("tag")}</span>
+          <input type="text" autocomplete="off" spellcheck={false} value={tag} onInput={(event) => setTag(event.currentTarget.value.trim())} />
+        </label>
+      )}
+      {to === "chosen" && <Chooser product={resource.product} chosen={devices} set={setDevices} />}
       <details>
         <summary>{t("how")}</summary>
         <Select label={t("pace")} value={pace} options={paces.map(([value, key]) => [value, t(key)])} set={setPace} />
@@ -90,7 +99,7 @@ export function DeliverDialog({ resource, close }: { resource: Resource; close: 
         <button type="button" onClick={close}>
           {t("keep")}
         </button>
-        <button type="button" class="main" disabled={doing.busy || (!everyone && devices.length === 0)} onClick={deliver}>
+        <button type="button" class="main" disabled={doing.busy || !ready} onClick={deliver}>
           {t("deliver")}
         </button>
       </div>

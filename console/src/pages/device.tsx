@@ -61,6 +61,35 @@ function RotateDialog({ device, close, rotated }: RotateProps) {
   );
 }
 
+function TagsDialog({ device, close, set }: { device: Device; close: () => void; set: (device: Device) => void }) {
+  const [text, setText] = useState(device.tags.join(" "));
+  const doing = useDoing();
+  const save = () =>
+    doing.run(async () => {
+      const tags = text.split(/\s+/).filter((tag) => tag !== "");
+      set(await patch<Device>(path("devices", device.product, device.name), { tags }));
+      close();
+    });
+  return (
+    <Dialog title={t("tags_of", { device: device.name })} close={close}>
+      <label class="field">
+        <span>{t("tags")}</span>
+        <input type="text" autocomplete="off" spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+      </label>
+      <p class="note">{t("tags_what")}</p>
+      <Failure error={doing.error} />
+      <div class="buttons">
+        <button type="button" onClick={close}>
+          {t("keep")}
+        </button>
+        <button type="button" class="main" disabled={doing.busy} onClick={save}>
+          {t("save")}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
 interface ActionsProps {
   device: Device;
   set: (device: Device) => void;
@@ -68,13 +97,16 @@ interface ActionsProps {
 }
 
 function Actions({ device, set, refresh }: ActionsProps) {
-  const [open, setOpen] = useState<"" | "rotate" | "disable">("");
+  const [open, setOpen] = useState<"" | "tags" | "rotate" | "disable">("");
   const doing = useDoing();
   const close = () => setOpen("");
   const change = async (disabled: boolean) =>
     set(await patch<Device>(path("devices", device.product, device.name), { disabled }));
   return (
     <>
+      <button type="button" onClick={() => setOpen("tags")}>
+        {t("tags")}
+      </button>
       <button type="button" onClick={() => setOpen("rotate")}>
         {t("new_secret")}
       </button>
@@ -88,6 +120,7 @@ function Actions({ device, set, refresh }: ActionsProps) {
         </button>
       )}
       <Failure error={doing.error} />
+      {open === "tags" && <TagsDialog device={device} close={close} set={set} />}
       {open === "rotate" && <RotateDialog device={device} close={close} rotated={refresh} />}
       {open === "disable" && (
         <Confirm
@@ -176,6 +209,7 @@ export function DevicePage({ product, device, uploads }: { product: string; devi
             rows={[
               [t("product"), product],
               [t("state"), <State state={value.disabled ? "disabled" : "enabled"} />],
+              [t("tags"), value.tags.join(" ")],
               [t("registered"), timeText(value.created_at)],
               [t("old_secret_until"), timeText(value.old_secret_until)],
             ]}

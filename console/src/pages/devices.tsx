@@ -11,9 +11,10 @@ import { NoProducts, ProductChoice } from "./choice";
 export function DevicesPage() {
   const { product, products, known, readProducts } = useSession();
   const [prefix, setPrefix] = useState("");
+  const [tag, setTag] = useState("");
   const list = useList<Device>({
     path: "/devices",
-    query: { product, name_prefix: prefix },
+    query: { product, name_prefix: prefix, tag },
     key: (device) => device.name,
     topic: "device",
     keyOf: (happened) => happened.device,
@@ -24,13 +25,14 @@ export function DevicesPage() {
   const columns: Column<Device>[] = [
     { title: t("device"), show: (one) => <a href={linkTo("devices", one.product, one.name)}>{one.name}</a> },
     { title: t("state"), width: "middle", show: (one) => <State state={one.disabled ? "disabled" : "enabled"} /> },
+    { title: t("tags"), wide: true, show: (one) => one.tags.join(" ") },
     { title: t("registered"), wide: true, width: "middle", show: (one) => timeText(one.created_at) },
   ];
   const refresh = () => {
     readProducts();
     list.refresh();
   };
-  const none = prefix ? (
+  const none = prefix || tag ? (
     <Empty title={t("no_match")} next={t("no_match_next")} />
   ) : (
     <Empty title={t("no_devices")} next={t("no_devices_next")} command={`ferryctl device add ${product}/sensor-1 --device-info sensor-1.json`} />
@@ -46,6 +48,7 @@ export function DevicesPage() {
           <div class="filters">
             <ProductChoice />
             <Search label={t("name_begins_with")} value={prefix} set={setPrefix} />
+            <Search label={t("tag")} value={tag} set={setTag} />
           </div>
           <Table caption={t("devices")} list={list} keyOf={(one) => one.name} columns={columns} empty={none} />
         </>

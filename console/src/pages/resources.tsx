@@ -28,6 +28,7 @@ export function ResourcesPage() {
   const columns: Column<Resource>[] = [
     { title: t("file"), show: (one) => <a href={linkTo("resources", one.product, one.name)}>{one.name}</a> },
     { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
+    { title: t("description"), wide: true, show: (one) => one.description },
     { title: t("added"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
     { title: t("actions"), width: "actions", show: actions.cell },
   ];

@@ -23,6 +23,7 @@ export function VersionsPage({ product, name }: { product: string; name: string 
       show: (one) => (one.id === newest ? `${timeText(one.created_at)} (${t("newest")})` : timeText(one.created_at)),
     },
     { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
+    { title: t("description"), wide: true, show: (one) => one.description },
     { title: "SHA-256", wide: true, show: (one) => <code>{one.sha256}</code> },
     { title: t("actions"), width: "actions", show: actions.cell },
   ];
