@@ -7,25 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int open_platform(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    fixture_open(f);
-    fixture_add_device(f, "D1");
-    *state = f;
-    return 0;
-}
-
-static int close_platform(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
 
 static uint64_t last_id(struct fixture *f)
 {
@@ -193,13 +175,13 @@ static void log_is_cut_by_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(delivery_is_told_from_the_order_to_the_end, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(uploads_devices_and_resources_are_told, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(upload_that_recovery_finds_stored_is_told, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(command_that_is_undone_leaves_no_event, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(watcher_is_woken_by_commits_with_events_only, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(log_is_cut_by_age_and_never_empty, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(log_is_cut_by_count, open_platform, close_platform),
+        cmocka_unit_test_setup_teardown(delivery_is_told_from_the_order_to_the_end, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(uploads_devices_and_resources_are_told, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(upload_that_recovery_finds_stored_is_told, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(command_that_is_undone_leaves_no_event, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(watcher_is_woken_by_commits_with_events_only, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(log_is_cut_by_age_and_never_empty, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(log_is_cut_by_count, fixture_setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

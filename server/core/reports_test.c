@@ -7,25 +7,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int open_platform(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    fixture_open(f);
-    fixture_add_device(f, "D1");
-    fixture_add_resource(f, "fw");
-    *state = f;
-    return 0;
-}
-
-static int close_platform(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
+    int done = fixture_setup(state);
+    fixture_add_resource(*state, "fw");
+    return done;
 }
 
 static void say(struct fixture *f, const char *name, const char *state, int percent, int code)
@@ -97,9 +85,9 @@ static void the_history_goes_with_its_task(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_report_of_a_task_is_in_its_history, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(a_report_of_no_task_is_in_no_history, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(the_history_goes_with_its_task, open_platform, close_platform),
+        cmocka_unit_test_setup_teardown(every_report_of_a_task_is_in_its_history, open_platform, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_report_of_no_task_is_in_no_history, open_platform, fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_history_goes_with_its_task, open_platform, fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,25 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-static int open_platform(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    fixture_open(f);
-    fixture_add_device(f, "D1");
-    *state = f;
-    return 0;
-}
-
-static int close_platform(void **state)
-{
-    fixture_close(*state);
-    free(*state);
-    return 0;
-}
 
 static struct command change_of(const char *device, const char *tag)
 {
@@ -192,14 +174,14 @@ static void a_large_deployment_to_a_tag_goes_on_after_a_crash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_a_change_does_not_name_stays, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(a_change_of_no_device_says_so, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(a_device_comes_with_its_tags, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(the_record_has_the_tags_of_before_and_after, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(the_longest_tags_fit_into_a_record, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(a_deployment_to_a_tag_goes_to_those_that_have_it, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(a_tag_that_no_device_has_is_refused, open_platform, close_platform),
-        cmocka_unit_test_setup_teardown(a_large_deployment_to_a_tag_goes_on_after_a_crash, open_platform, close_platform),
+        cmocka_unit_test_setup_teardown(what_a_change_does_not_name_stays, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_change_of_no_device_says_so, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_device_comes_with_its_tags, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_record_has_the_tags_of_before_and_after, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_longest_tags_fit_into_a_record, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_deployment_to_a_tag_goes_to_those_that_have_it, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_tag_that_no_device_has_is_refused, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(a_large_deployment_to_a_tag_goes_on_after_a_crash, fixture_setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
