@@ -327,6 +327,38 @@ static void one_bad_command_fails_alone(void **state)
     assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
 }
 
+/* As If-Match asks: the device is still enabled. */
+static ferry_err is_enabled(struct command *command, struct store_conn *conn)
+{
+    const struct fixture *f = command->arg;
+    struct device device;
+    ferry_err err = f->parts.store->ops->device_get(conn, &command->device.key, &device);
+    return err == FERRY_OK && device.disabled ? FERRY_E_STALE : err;
+}
+
+static void nothing(struct command *command, void *arg)
+{
+    (void)command;
+    (void)arg;
+}
+
+static void a_condition_sees_what_was_changed_before_it_in_the_batch(void **state)
+{
+    struct fixture *f = *state;
+    struct command first = {.kind = CMD_DEVICE_CHANGE, .device = {.key = {"P", "D1"}, .disabled = true}, .disabled_given = true,
+                            .condition = is_enabled, .done = nothing, .arg = f};
+    struct command second = {.kind = CMD_DEVICE_REMOVE, .device = {.key = {"P", "D1"}}, .condition = is_enabled,
+                             .done = nothing, .arg = f};
+    struct device device;
+    assert_int_equal(engine_submit(f->engine, &first), FERRY_OK);
+    assert_int_equal(engine_submit(f->engine, &second), FERRY_OK);
+    fixture_turn(f);
+    assert_int_equal(first.result, FERRY_OK);
+    assert_int_equal(second.result, FERRY_E_STALE);
+    assert_int_equal(f->real_store_ops->device_get(f->reader, &first.device.key, &device), FERRY_OK);
+    assert_true(device.disabled);
+}
+
 static void a_full_inbox_says_busy(void **state)
 {
     struct fixture *f = *state;
@@ -477,6 +509,7 @@ int main(void)
         PLATFORM_TEST(removing_an_open_upload_stops_the_device),
         PLATFORM_TEST(nobody_is_told_what_was_not_committed),
         PLATFORM_TEST(one_bad_command_fails_alone),
+        PLATFORM_TEST(a_condition_sees_what_was_changed_before_it_in_the_batch),
         PLATFORM_TEST(a_full_inbox_says_busy),
         PLATFORM_TEST(a_device_that_asks_too_much_is_told_so_and_nobody_else_is),
         PLATFORM_TEST(a_quota_counts_what_was_granted_and_what_replaces_it),

@@ -90,6 +90,9 @@ static ferry_err handle_command(struct engine *e, struct command *cmd, uint64_t 
     size_t known = sizeof command_handlers / sizeof command_handlers[0];
     if ((size_t)cmd->kind >= known || command_handlers[cmd->kind] == NULL)
         return FERRY_E_UNSUPPORTED;
+    ferry_err err = cmd->condition != NULL ? cmd->condition(cmd, e->conn) : FERRY_OK;
+    if (err != FERRY_OK)
+        return err;
     return audit_command(e, cmd, now_ms, command_handlers[cmd->kind]);
 }
 

@@ -1,5 +1,6 @@
 #include "api_content.h"
 
+#include "api_etag.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "http_range.h"
@@ -175,6 +176,19 @@ static void answer_part(struct api_request *r, struct object_reader *reader, uin
     api_reply_response(r, kind == HTTP_RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK, FERRY_TAKE(response));
 }
 
+/* The caller has these bytes, and says so. */
+static bool answer_known(struct api_request *r, const char *etag)
+{
+    const char *none = api_header(r, MHD_HTTP_HEADER_IF_NONE_MATCH);
+
+    if (none == NULL || !api_etag_listed(none, etag, API_ETAG_WEAK))
+        return false;
+    api_reply_bytes(r, MHD_HTTP_NOT_MODIFIED, NULL, "", 0);
+    if (r->response != NULL)
+        (void)add(r->response, MHD_HTTP_HEADER_ETAG, etag);
+    return true;
+}
+
 void api_content_answer(struct api_request *r, const ferry_id *key, const char *name, const char *md5)
 {
     struct object_reader *reader;
@@ -191,5 +205,9 @@ void api_content_answer(struct api_request *r, const ferry_id *key, const char *
         return;
     }
     (void)snprintf(etag, sizeof etag, "\"%s\"", md5);
+    if (answer_known(r, etag)) {
+        r->shared->objects->ops->read_close(reader);
+        return;
+    }
     answer_part(r, reader, size, name, etag);
 }

@@ -3,6 +3,7 @@
 
 #include "api_json.h"
 #include "api_list.h"
+#include "api_match.h"
 #include "base/alloc.h"
 
 #include <stdlib.h>
@@ -58,7 +59,7 @@ static bool take_devices(struct api_request *r, json_t *devices)
 }
 
 /* The answer has the counts that the store shows now: some tasks may exist already. */
-static void answer_deployment(struct api_request *r, const struct deployment *d, unsigned status)
+static void answer_deployment(struct api_request *r, const struct deployment *d, bool made)
 {
     struct store_conn *conn = api_reader(r);
     struct download_counts counts;
@@ -66,15 +67,15 @@ static void answer_deployment(struct api_request *r, const struct deployment *d,
     if (conn == NULL || !api_store_ok(r, r->shared->store->ops->deployment_counts(conn, &d->id, &counts), NULL))
         return;
     json_t *answer = api_json_deployment(d, &counts);
-    if (status == MHD_HTTP_CREATED)
+    if (made)
         api_reply_created(r, answer, "/deployments/%s", d->id.text);
     else
-        api_reply_json(r, status, answer);
+        api_reply_thing(r, answer, NULL);
 }
 
 static void finish_add(struct api_request *r)
 {
-    answer_deployment(r, &r->command.deployment, MHD_HTTP_CREATED);
+    answer_deployment(r, &r->command.deployment, true);
 }
 
 /* Exactly one way to say which. */
@@ -169,7 +170,7 @@ void api_deployment_get(struct api_request *r)
     struct deployment deployment;
 
     if (find(r, &deployment))
-        answer_deployment(r, &deployment, MHD_HTTP_OK);
+        answer_deployment(r, &deployment, false);
 }
 
 /* --- steering ----------------------------------------------------------------------------------------- */
@@ -290,7 +291,7 @@ void api_download_get(struct api_request *r)
     struct download_task task;
 
     if (find_task(r, &task))
-        api_reply_json(r, MHD_HTTP_OK, api_json_download(&task));
+        api_reply_thing(r, api_json_download(&task), NULL);
 }
 
 void api_download_reports(struct api_request *r)

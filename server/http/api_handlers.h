@@ -89,8 +89,6 @@ void api_audit_head(struct api_request *r);
 
 void api_events(struct api_request *r);
 
-/** @brief The products as a list, null for all; for answers. */
-json_t *api_json_scope(const char *scope);
 /** @brief The list (null: all) as a scope that the caller may give; false with a reply. */
 bool api_take_scope(struct api_request *r, json_t *products, char scope[SCOPE_SIZE]);
 

@@ -1,6 +1,7 @@
 #include "api_json.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 json_t *api_json_time(uint64_t unix_ms)
@@ -98,4 +99,36 @@ json_t *api_json_download(const struct download_task *t)
                      "pushes", (int)t->pushes, "retries", (int)t->retries, "created_at", api_json_time(t->created_ms), //
                      "updated_at", api_json_time(t->updated_ms), "release_at", api_json_time(t->release_ms),
                      "deadline_at", api_json_time(t->deadline_ms), "ended_at", api_json_time(t->ended_ms));
+}
+
+json_t *api_json_scope(const char *scope)
+{
+    json_t *list;
+
+    if (scope[0] == '\0')
+        return json_null();
+    list = json_array();
+    for (const char *p = scope; *p != '\0';) {
+        size_t part = strcspn(p, ",");
+        if (json_array_append_new(list, json_stringn(p, part)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+        p += part + (p[part] == ',');
+    }
+    return list;
+}
+
+json_t *api_json_token(const struct token *t)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", t->name, "role", t->role, "products",
+                     api_json_scope(t->products), "created_at", api_json_time(t->created_ms), "expires_at",
+                     api_json_time(t->expires_ms), "used_at", api_json_time(t->used_ms));
+}
+
+json_t *api_json_user(const struct user *u)
+{
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", u->name, "role", u->role, "products",
+                     api_json_scope(u->products), "created_at", api_json_time(u->created_ms), "changed_at",
+                     api_json_time(u->changed_ms));
 }

@@ -20,5 +20,11 @@ json_t *api_json_upload(const struct upload_task *t);
 /** @brief counts may be null: then they are left out. */
 json_t *api_json_deployment(const struct deployment *d, const struct download_counts *counts);
 json_t *api_json_download(const struct download_task *t);
+/** @brief Without its hash. */
+json_t *api_json_token(const struct token *t);
+/** @brief Without the password. */
+json_t *api_json_user(const struct user *u);
+/** @brief The products as a list, null for all. */
+json_t *api_json_scope(const char *scope);
 
 #endif

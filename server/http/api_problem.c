@@ -23,6 +23,7 @@ static const struct {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {409, "Conflict"},
+    {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
@@ -80,6 +81,8 @@ api_problem api_problem_of(ferry_err err)
     case FERRY_E_STATE:
     case FERRY_E_EXPIRED:
         return API_CONFLICT;
+    case FERRY_E_STALE:
+        return API_PRECONDITION;
     case FERRY_E_QUOTA:
         return API_QUOTA;
     case FERRY_E_FULL:

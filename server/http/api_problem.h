@@ -36,6 +36,7 @@
     X(API_METHOD_NOT_ALLOWED, "method_not_allowed", 405, "This path does not know the method.")   \
     X(API_EXISTS, "exists", 409, "It exists already.")                                            \
     X(API_CONFLICT, "conflict", 409, "This is not possible in the present state.")                \
+    X(API_PRECONDITION, "precondition_failed", 412, "It has changed since: read it again. Nothing was done.") \
     X(API_TOO_LARGE, "too_large", 413, "The body is larger than this route takes.")               \
     X(API_URI_TOO_LONG, "uri_too_long", 414, "The path and query are too long.")                  \
     X(API_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "Send the body as application/json.") \

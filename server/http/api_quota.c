@@ -2,6 +2,7 @@
 #include "api_handlers.h"
 
 #include "api_list.h"
+#include "api_match.h"
 #include "api_quota.h"
 #include "core/quota_rules.h"
 #include "proto/text.h"
@@ -37,8 +38,7 @@ static ferry_err find_limits(struct api_request *r, struct store_conn *conn, con
     return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
 }
 
-/* Null: the store failed. */
-static json_t *quota_json(struct api_request *r, struct store_conn *conn, const char *product)
+json_t *api_quota_json(struct api_request *r, struct store_conn *conn, const char *product)
 {
     struct quota_limits limits;
     struct usage usage;
@@ -82,7 +82,7 @@ static ferry_err fetch_products(struct api_request *r, struct store_conn *conn, 
 
 static json_t *show_quota(struct api_request *r, struct store_conn *conn, const void *row)
 {
-    return quota_json(r, conn, ((const struct product *)row)->name);
+    return api_quota_json(r, conn, ((const struct product *)row)->name);
 }
 
 static const char *product_key(const void *row)
@@ -105,7 +105,7 @@ void api_quota_get(struct api_request *r)
 
     if (conn != NULL &&
         api_store_ok(r, r->shared->store->ops->product_get(conn, api_param(r, "product"), &product), "such product"))
-        api_reply_json(r, MHD_HTTP_OK, quota_json(r, conn, product.name));
+        api_reply_thing(r, api_quota_json(r, conn, product.name), NULL);
 }
 
 void api_quota_device(struct api_request *r)
@@ -135,7 +135,7 @@ static void finish_change(struct api_request *r)
     struct store_conn *conn = api_reader(r);
 
     if (conn != NULL)
-        api_reply_json(r, MHD_HTTP_OK, quota_json(r, conn, r->command.quota.product));
+        api_reply_thing(r, api_quota_json(r, conn, r->command.quota.product), NULL);
 }
 
 static bool name_product(struct api_request *r)

@@ -10,4 +10,7 @@
 /** @brief False with a reply when a resource of that many bytes does not fit into the product's quota. */
 bool api_quota_has_room(struct api_request *r, struct store_conn *conn, const char *product, uint64_t bytes);
 
+/** @brief The product's limits and what counts against them; null when the store failed. */
+json_t *api_quota_json(struct api_request *r, struct store_conn *conn, const char *product);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "api_json.h"
 #include "api_list.h"
+#include "api_match.h"
 #include "api_secret.h"
 #include "proto/text.h"
 
@@ -68,7 +69,7 @@ void api_product_get(struct api_request *r)
 
     if (conn != NULL &&
         api_store_ok(r, r->shared->store->ops->product_get(conn, api_param(r, "product"), &product), "such product"))
-        api_reply_json(r, MHD_HTTP_OK, api_json_product(&product));
+        api_reply_thing(r, api_json_product(&product), &product.secret);
 }
 
 void api_product_remove(struct api_request *r)
@@ -166,7 +167,7 @@ static void answer_device(struct api_request *r, const struct device_key *key)
 
     if (conn != NULL && api_store_ok(r, r->shared->store->ops->device_get(conn, key, &device), "such device") &&
         api_store_ok(r, r->shared->store->ops->device_tags_get(conn, key, &tags), NULL))
-        api_reply_json(r, MHD_HTTP_OK, api_json_device(&device, &tags));
+        api_reply_thing(r, api_json_device(&device, &tags), &device.secret);
 }
 
 void api_device_get(struct api_request *r)

@@ -2,6 +2,7 @@
 
 #include "api_readers.h"
 #include "api_intake.h"
+#include "api_match.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,7 @@ void api_command(struct api_request *r, command_kind kind, void (*finish)(struct
     memcpy(r->command.origin.actor, r->caller.actor, sizeof r->command.origin.actor);
     memcpy(r->command.origin.from, r->from, sizeof r->command.origin.from);
     r->command.kind = kind;
-    r->command_given = true;
+    r->command_given = api_match_command(r);
     r->finish = finish;
 }
 

@@ -4,6 +4,7 @@
 #include "api_content.h"
 #include "api_json.h"
 #include "api_list.h"
+#include "api_match.h"
 #include "api_intake.h"
 #include "api_quota.h"
 #include "base/encode.h"
@@ -138,7 +139,7 @@ void api_resource_get(struct api_request *r)
     struct resource resource;
 
     if (find(r, &resource))
-        api_reply_json(r, MHD_HTTP_OK, api_json_resource(&resource));
+        api_reply_thing(r, api_json_resource(&resource), NULL);
 }
 
 void api_resource_content(struct api_request *r)

@@ -25,24 +25,6 @@ struct login_body {
 
 /* --- who am I ------------------------------------------------------------------------------------------ */
 
-json_t *api_json_scope(const char *scope)
-{
-    json_t *list;
-
-    if (scope[0] == '\0')
-        return json_null();
-    list = json_array();
-    for (const char *p = scope; *p != '\0';) {
-        size_t part = strcspn(p, ",");
-        if (json_array_append_new(list, json_stringn(p, part)) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-        p += part + (p[part] == ',');
-    }
-    return list;
-}
-
 static json_t *caller_json(const struct api_caller *caller, const char *csrf)
 {
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s?}", "kind", caller->by_session ? "user" : "token", "name",

@@ -34,7 +34,7 @@ static void every_error_becomes_a_problem(void **state)
         {FERRY_E_ARG, 400},       {FERRY_E_NOT_FOUND, 404}, {FERRY_E_EXISTS, 409}, {FERRY_E_STATE, 409},
         {FERRY_E_BUSY, 503},      {FERRY_E_CLOSED, 503},    {FERRY_E_FULL, 507},   {FERRY_E_DIGEST, 400},
         {FERRY_E_SIZE, 400},      {FERRY_E_IO, 500},        {FERRY_E_CORRUPT, 500}, {FERRY_E_READONLY, 503},
-        {FERRY_E_VERSION, 500},
+        {FERRY_E_VERSION, 500},  {FERRY_E_STALE, 412},
         {FERRY_E_QUOTA, 507},
     };
 

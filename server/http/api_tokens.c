@@ -4,6 +4,7 @@
 #include "api_auth.h"
 #include "api_json.h"
 #include "api_list.h"
+#include "api_match.h"
 #include "base/encode.h"
 #include "base/system.h"
 #include "proto/text.h"
@@ -15,13 +16,6 @@
 #define TOKEN_PREFIX "ferry_"
 
 enum { SECRET_BYTES = 32, SECRET_SIZE = sizeof TOKEN_PREFIX + 2 * SECRET_BYTES };
-
-static json_t *token_json(const struct token *t)
-{
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", t->name, "role", t->role, "products",
-                     api_json_scope(t->products), "created_at", api_json_time(t->created_ms), "expires_at",
-                     api_json_time(t->expires_ms), "used_at", api_json_time(t->used_ms));
-}
 
 /* --- making -------------------------------------------------------------------------------------------------- */
 
@@ -50,7 +44,7 @@ bool api_take_scope(struct api_request *r, json_t *products, char scope[SCOPE_SI
 /* The only time that the secret is shown; only the request has it, and only until it is answered. */
 static void finish_add(struct api_request *r)
 {
-    json_t *answer = token_json(&r->command.token);
+    json_t *answer = api_json_token(&r->command.token);
 
     if (answer != NULL && json_object_set_new(answer, "token", json_string(r->secret)) != 0) {
         json_decref(answer);
@@ -109,7 +103,7 @@ static json_t *show(struct api_request *r, struct store_conn *conn, const void *
 {
     (void)r;
     (void)conn;
-    return token_json(row);
+    return api_json_token(row);
 }
 
 static const char *key(const void *row)
@@ -147,7 +141,7 @@ void api_token_get(struct api_request *r)
     struct token token;
 
     if (find(r, &token))
-        api_reply_json(r, MHD_HTTP_OK, token_json(&token));
+        api_reply_thing(r, api_json_token(&token), NULL);
 }
 
 void api_token_remove(struct api_request *r)

@@ -4,6 +4,7 @@
 #include "api_content.h"
 #include "api_json.h"
 #include "api_list.h"
+#include "api_match.h"
 
 static ferry_err fetch(struct api_request *r, struct store_conn *conn, const struct store_page *page, void *rows,
                        size_t *ret_count)
@@ -64,7 +65,7 @@ void api_upload_get(struct api_request *r)
     struct upload_task task;
 
     if (find(r, &task))
-        api_reply_json(r, MHD_HTTP_OK, api_json_upload(&task));
+        api_reply_thing(r, api_json_upload(&task), NULL);
 }
 
 void api_upload_reports(struct api_request *r)

@@ -3,16 +3,10 @@
 
 #include "api_json.h"
 #include "api_list.h"
+#include "api_match.h"
 #include "api_password.h"
 
 #include <string.h>
-
-static json_t *user_json(const struct user *u)
-{
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", u->name, "role", u->role, "products",
-                     api_json_scope(u->products), "created_at", api_json_time(u->created_ms), "changed_at",
-                     api_json_time(u->changed_ms));
-}
 
 struct user_body {
     char name[FERRY_IDENT_MAX + 1];
@@ -43,7 +37,7 @@ static bool hash_password(struct api_request *r, const struct user_body *body)
 
 static void finish_add(struct api_request *r)
 {
-    api_reply_created(r, user_json(&r->command.user), "/users/%s", r->command.user.name);
+    api_reply_created(r, api_json_user(&r->command.user), "/users/%s", r->command.user.name);
 }
 
 void api_user_add(struct api_request *r)
@@ -73,7 +67,7 @@ static json_t *show(struct api_request *r, struct store_conn *conn, const void *
 {
     (void)r;
     (void)conn;
-    return user_json(row);
+    return api_json_user(row);
 }
 
 static const char *key(const void *row)
@@ -111,14 +105,14 @@ void api_user_get(struct api_request *r)
     struct user user;
 
     if (find(r, &user))
-        api_reply_json(r, MHD_HTTP_OK, user_json(&user));
+        api_reply_thing(r, api_json_user(&user), NULL);
 }
 
 /* --- changing and removing ---------------------------------------------------------------------------------------- */
 
 static void finish_change(struct api_request *r)
 {
-    api_reply_json(r, MHD_HTTP_OK, user_json(&r->command.user));
+    api_reply_thing(r, api_json_user(&r->command.user), NULL);
 }
 
 static bool take_change(struct api_request *r, const struct user_body *body)

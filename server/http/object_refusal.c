@@ -48,6 +48,7 @@ object_refusal object_refusal_of_upload(ferry_err err)
     case FERRY_E_NETWORK:
     case FERRY_E_UNSUPPORTED:
     case FERRY_E_VERSION:
+    case FERRY_E_STALE:
         return REFUSED_UNAVAILABLE;
     }
     return REFUSED_UNAVAILABLE;

@@ -53,7 +53,17 @@ class OpenApi:
             if answer.status_code < 400:
                 raise Mismatch(f"{method} {path}: the status {answer.status_code} is not described")
             described = responses["default"]
-        self._check_body(self._resolve(described), answer)
+        described = self._resolve(described)
+        self._check_headers(described, answer)
+        self._check_body(described, answer)
+
+    def _check_headers(self, response, answer):
+        for name, header in response.get("headers", {}).items():
+            header = self._resolve(header)
+            if name in answer.headers:
+                self.validate(header["schema"], answer.headers[name], name)
+            elif header.get("required"):
+                raise Mismatch(f"{answer.status_code} without the header {name}")
 
     def _check_body(self, response, answer):
         content = response.get("content")

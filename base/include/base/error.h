@@ -31,7 +31,8 @@
     X(FERRY_E_NETWORK, 19, "the network failed")                                                  \
     X(FERRY_E_UNSUPPORTED, 20, "not supported")                                                   \
     X(FERRY_E_VERSION, 21, "made by a newer version of the program")                              \
-    X(FERRY_E_QUOTA, 22, "the quota is used up")
+    X(FERRY_E_QUOTA, 22, "the quota is used up")                                                  \
+    X(FERRY_E_STALE, 23, "it has changed meanwhile")
 
 typedef enum {
 #define X(name, number, text) name = (number),

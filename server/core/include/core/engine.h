@@ -135,6 +135,9 @@ struct login_attempt {
 struct command {
     command_kind kind;
     struct command_origin origin;
+    /** Looked at first, on the engine's thread, in the transaction of the change; may be null. It reads over conn and must not
+     *  block. Other than FERRY_OK: that is the result, and nothing is changed. */
+    ferry_err (*condition)(struct command *command, struct store_conn *conn);
     /* in, as the kind says */
     ferry_id id;
     struct product product;
