@@ -1,6 +1,10 @@
 // What the platform tells by itself (GET /api/v1/events): pages hear it in bundles. While there is no stream, because
 // the platform is away or serves too many of them, pages show a button to refresh.
+//
+// Only a page that is seen has a stream. Browsers open six connections to a platform and no more: streams of pages in other
+// tabs, or of pages left and kept for "back", would take them, and every request would wait for one of those to end.
 import { useEffect, useState } from "preact/hooks";
+import { urlOf } from "./api";
 
 export interface Happened {
   kind: Topic;
@@ -21,7 +25,9 @@ const pauseMs = 400;
 
 const listeners = new Set<(happened: Happened[]) => void>();
 const watchers = new Set<(live: boolean) => void>();
+let started = false;
 let source: EventSource | null = null;
+let place: string | null = null; // the last event that was heard; empty: none, and the pages are older than the stream
 let live = false;
 let waiting: Happened[] = [];
 let timer = 0;
@@ -43,7 +49,12 @@ function tell(happened: Happened): void {
   timer ||= window.setTimeout(flush, pauseMs);
 }
 
+function tellAnything(): void {
+  topics.forEach((kind) => tell({ kind, anything: true }));
+}
+
 function take(kind: Topic, event: MessageEvent<string>): void {
+  place = event.lastEventId;
   try {
     tell({ ...(JSON.parse(event.data) as object), kind });
   } catch {
@@ -51,23 +62,45 @@ function take(kind: Topic, event: MessageEvent<string>): void {
   }
 }
 
-export function startEvents(): void {
-  if (source) return;
-  const opened = new EventSource("/api/v1/events");
+function close(): void {
+  source?.close();
+  source = null;
+}
+
+function open(): void {
+  const opened = new EventSource(urlOf("/events", { after: place ?? undefined }));
   source = opened;
-  opened.onopen = () => setLive(true);
+  opened.onopen = () => {
+    if (place === "") tellAnything(); // what happened meanwhile is not known
+    place ??= "";
+    setLive(true);
+  };
   opened.onerror = () => {
     setLive(false);
-    if (opened.readyState === EventSource.CLOSED) stopEvents(); // else the browser tries again
+    if (opened.readyState === EventSource.CLOSED) close(); // else the browser tries again
   };
   for (const topic of topics)
     opened.addEventListener(`${topic}.changed`, (event) => take(topic, event as MessageEvent<string>));
-  opened.addEventListener("log.cut", () => topics.forEach((kind) => tell({ kind, anything: true })));
+  opened.addEventListener("log.cut", tellAnything);
+}
+
+function openIfSeen(): void {
+  if (document.hidden) close();
+  else if (started && !source) open();
+}
+
+document.addEventListener("visibilitychange", openIfSeen);
+
+export function startEvents(): void {
+  started = true;
+  if (document.hidden) place = "";
+  openIfSeen();
 }
 
 export function stopEvents(): void {
-  source?.close();
-  source = null;
+  started = false;
+  place = null;
+  close();
   setLive(false);
 }
 

@@ -1,4 +1,6 @@
 """Pages change by themselves when the platform tells what happens (GET /api/v1/events)."""
+import contextlib
+
 import pytest
 
 from device_command import DONE, Command
@@ -60,3 +62,32 @@ def test_a_new_version_comes_into_the_list(browser, platform, live):
     browser.see("There are no files for devices yet")
     platform.api.resource_add(live, "firmware.bin", b"bytes")
     browser.see("firmware.bin", "tbody")
+
+
+def test_a_page_that_was_not_seen_catches_up_without_being_loaded_again(browser, platform, live):
+    browser.open("#/devices", "Devices")
+    browser.see("This product has no devices yet")
+    browser.run("window.the_same = true")
+    for name in ("sensor-1", "sensor-2"):  # before it heard of any event, and after
+        with browser.tab("#/deployments"):
+            browser.see("Deployments", "h1")
+            platform.new_device(live, name)
+        browser.see(name, "tbody")
+    assert browser.run("return window.the_same")
+
+
+def test_many_tabs_have_room_for_each_other(browser, platform, live):
+    """A browser opens six connections to a host: streams of pages that nobody sees must not take them."""
+    with contextlib.ExitStack() as tabs:
+        for _ in range(8):
+            tabs.enter_context(browser.tab("#/devices"))
+            browser.see("This product has no devices yet")
+        platform.new_device(live, "sensor-1")
+        browser.see("sensor-1", "tbody")
+
+
+def test_pages_left_for_others_keep_no_stream(browser, live):
+    for _ in range(8):
+        browser.driver.get("about:blank")
+        browser.driver.get(browser.url + "/#/devices")
+        browser.see("This product has no devices yet")

@@ -7,6 +7,7 @@
     browser.check()          # nothing was against the page's policy, nothing went to another host
     browser.close()
 """
+import contextlib
 import json
 import shutil
 import time
@@ -112,6 +113,18 @@ class Browser:
         self.run("location.hash = arguments[0]", hash)
         if heading:
             self.see(heading, "h1")
+
+    @contextlib.contextmanager
+    def tab(self, hash="#/"):
+        """Another tab with the console, which is seen instead of the one before; closed at the end."""
+        before = self.driver.current_window_handle
+        self.driver.switch_to.new_window("tab")
+        try:
+            self.driver.get(f"{self.url}/{hash}")
+            yield
+        finally:
+            self.driver.close()
+            self.driver.switch_to.window(before)
 
     # --- what is on it --------------------------------------------------------------------------------
 
