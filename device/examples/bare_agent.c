@@ -4,7 +4,7 @@
  * docs/porting.md walks through it. Put your board's clock, flash, sockets and MQTT client behind world_...().
  */
 #include "fake_world.h"
-#include "flash_map.h"
+#include "keep.h"
 
 #include "ferry/device.h"
 #include "ferry/http.h"

@@ -1,7 +1,8 @@
 /* The example of the porting guide, in a world where everything goes wrong that can. */
 #include "fake_board.h"
 #include "fake_plan.h"
-#include "flash_map.h"
+#include "fake_world.h"
+#include "keep.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

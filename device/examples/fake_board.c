@@ -1,7 +1,7 @@
 /* The fake world on a host: its flash is memory, and it can be run many times. */
 #include "fake_board.h"
 #include "fake_plan.h"
-#include "flash_map.h"
+#include "fake_world.h"
 
 #include <setjmp.h>
 #include <string.h>

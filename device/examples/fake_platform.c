@@ -1,5 +1,4 @@
 #include "fake_platform.h"
-#include "flash_map.h"
 
 #include "ferry/md5.h"
 #include "proto/message.h"

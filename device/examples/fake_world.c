@@ -1,7 +1,7 @@
 /* The board's side of the fake world: clock, power, flash, sockets, MQTT client. Behind it is fake_platform.c. */
 #include "fake_board.h"
 #include "fake_platform.h"
-#include "flash_map.h"
+#include "keep.h"
 
 #include <stdio.h>
 #include <stdlib.h>

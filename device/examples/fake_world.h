@@ -1,7 +1,7 @@
 /**
  * @file fake_world.h
- * @brief What a board gives to the port in bare_agent.c: clock, flash, sockets, an MQTT client. Here they are fake, so that
- * the example runs in the tests; fake_world.c shows what each must do.
+ * @brief What a board gives to the port in bare_agent.c: clock, flash, sockets, an MQTT client; keep.h is the rest of it.
+ * Here they are fake, so that the example runs in the tests; fake_world.c shows what each must do.
  */
 #ifndef FAKE_WORLD_H
 #define FAKE_WORLD_H
@@ -26,6 +26,10 @@ const void *world_flash(uint32_t at);
 /** @brief Erases the sectors that len bytes need, from at, where one begins. False: the flash has failed. Blocks. */
 bool world_flash_erase(uint32_t at, size_t len);
 bool world_flash_write(uint32_t at, const void *bytes, size_t len);
+
+/* What lies where in the flash: the slots of keep.h from 0 on, the log to be sent, two areas for files that arrive. */
+enum { KEEP_SLOTS = 4, KEEP_SLOT_BYTES = 2 * WORLD_SECTOR, LOG_BYTES = 20000, AREA_BYTES = 20 * WORLD_SECTOR };
+enum { AT_LOG = KEEP_SLOTS * KEEP_SLOT_BYTES, AT_AREAS = AT_LOG + AREA_BYTES, FLASH_BYTES = AT_AREAS + 2 * AREA_BYTES };
 
 /* A TCP socket that does not block: bytes, WORLD_AGAIN, or WORLD_CLOSED (by the other side, or broken). */
 enum { WORLD_AGAIN = -1, WORLD_CLOSED = 0 };

@@ -1,5 +1,7 @@
 #include "keep.h"
 
+#include "fake_world.h"
+
 #include <string.h>
 
 /* Before the bytes of a slot. */

@@ -1,16 +1,17 @@
 /**
  * @file keep.h
- * @brief Keeps two records in flash over resets and power cuts: two slots for each, written in turn, with a check sum.
+ * @brief What a board gives to the port: a place for two small records that survive resets and power cuts.
  *
- * For boards that have nothing of the kind; a key-value store, or a file that is renamed, does as well.
+ * A key-value store has it, or a file that is renamed. For boards with neither, keep.c makes it from flash: two slots for
+ * each record, written in turn, with a check sum. Nothing in it is fake.
  */
 #ifndef KEEP_H
 #define KEEP_H
 
-#include "fake_world.h"
+#include <stdbool.h>
+#include <stddef.h>
 
-enum { KEEP_UPLOAD, KEEP_DOWNLOAD, KEEP_RECORDS, KEEP_SLOT_BYTES = 2 * WORLD_SECTOR };
-enum { KEEP_END = KEEP_RECORDS * 2 * KEEP_SLOT_BYTES }; /* it uses the flash from 0 up to here */
+enum { KEEP_UPLOAD, KEEP_DOWNLOAD };
 
 /**
  * @brief All or nothing: when the power or the flash fails meanwhile, the former bytes are still the kept ones.
