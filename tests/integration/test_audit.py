@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ferry import unique_name
+from ferry import unique_name, wait_for
 from openapi import OpenApi
 from operators import Caller, PASSWORD, add_token, add_user, compact, token_caller
 from test_ferryctl import DONE, FAILED, REFUSED, USAGE, Ctl
@@ -289,6 +289,7 @@ def test_retention_cuts_the_log_and_says_so_in_it(tampered):
     assert head[0] == len(records)
     platform.args += ["--audit-retention-days", "30"]
     platform.start()
+    wait_for(lambda: any(record["action"] == "audit.cut" for record in log_of(platform)), what="the cut")
     kept = log_of(platform)
     (cut,) = [record for record in kept if record["action"] == "audit.cut"]
     assert cut["after"] == {"seq": head[0], "hash": prev} and kept[0]["seq"] == head[0] + 1
