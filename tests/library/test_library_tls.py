@@ -13,6 +13,7 @@ from certificates import Authority, Tls, self_signed
 from fake_platform import Cut, FakePlatform
 from ferry import PATIENCE, wait_for
 from library import ASK, E_ARG, E_NETWORK, E_TLS, IDLE, OK
+from shim import build_shim, preload
 
 MIB = 1 << 20
 HERE = ["DNS:localhost", "IP:127.0.0.1"]
@@ -169,6 +170,19 @@ def test_a_broker_that_wants_a_certificate_refuses_whoever_has_no_good_one(ours,
         assert outcome["err"] == E_TLS
         assert "alert" in outcome["message"]  # the broker's word on it
         assert fake.messages == []
+
+
+def test_why_a_broker_refuses_is_heard_also_by_a_device_that_speaks_too_late(ours, theirs, good, make_library, make_file,
+                                                                             tmp_path):
+    device = theirs.sign("device", "p1/d1")
+    late = preload(build_shim(tmp_path, "late_shim"))
+    with FakePlatform(tls=Tls(good, ours, device_authority=ours)) as fake:
+        library = make_library(fake.broker, start=False, ca_file=ours.file, cert_file=device.cert, key_file=device.key)
+        library.run_under(["env", *(f"{name}={value}" for name, value in late.items())])
+        assert library.call("upload", make_file(10)) == OK
+        outcome = library.outcome("up")
+        assert outcome["err"] == E_TLS
+        assert "alert" in outcome["message"]
 
 
 def test_a_broker_that_speaks_no_tls_is_not_spoken_to_without(make_library, make_file):

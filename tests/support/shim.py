@@ -1,16 +1,19 @@
-"""The test's side of fault_shim.c: moves a program's clock and makes its writes fail while it runs."""
+"""The tests' side of what tests/faults/*_shim.c do inside a program; Faults, for fault_shim.c: moves a program's clock and
+makes its writes fail while it runs."""
 import mmap
 import os
 import pathlib
 import struct
 import subprocess
 
-LAYOUT = struct.Struct("=qi244s") # the same as struct commands in fault_shim.c
+LAYOUT = struct.Struct("=qi244s")  # the same as struct commands in fault_shim.c
+SOURCES = pathlib.Path(__file__).parent.parent / "faults"
+
 
 def build_shim(folder, name="fault_shim"):
     """Compiles the shared object of this name into the folder; gives its path."""
     library = folder / f"{name}.so"
-    source = pathlib.Path(__file__).with_name(f"{name}.c")
+    source = SOURCES / f"{name}.c"
     subprocess.run(["cc", "-std=gnu11", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror",
                     "-o", str(library), str(source)], check=True)
     return library

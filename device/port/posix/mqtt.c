@@ -80,7 +80,7 @@ static ferry_fault fault_of_mosquitto(int rc)
         return FERRY_FAULT_REFUSED;
     case MOSQ_ERR_KEEPALIVE:
         return FERRY_FAULT_TIMEOUT;
-    default: /* MOSQ_ERR_TLS too: a broker that hangs up is one. What TLS itself objects to, on_log() hears */
+    default: /* MOSQ_ERR_TLS too: a broker that hangs up is one. What TLS itself objects to, blame_tls() finds */
         return FERRY_FAULT_LOST;
     }
 }
@@ -94,25 +94,6 @@ static void mark_lost(struct ferry *f, ferry_fault fault)
     f->mqtt.fault = fault;
 }
 
-static void set_reason(struct ferry *f, const char *text)
-{
-    (void)snprintf(f->mqtt.reason.text, sizeof f->mqtt.reason.text, "%s", text);
-}
-
-/* libmosquitto tells most faults of TLS as errors of the system: what OpenSSL said is in its log only. */
-static void on_log(struct mosquitto *mosq, void *user, int level, const char *text)
-{
-    struct ferry *f = user;
-    const char *colon = strrchr(text, ':');
-
-    (void)mosq;
-    if (level != MOSQ_LOG_ERR || f->mqtt.accepted || strncmp(text, "OpenSSL Error", strlen("OpenSSL Error")) != 0)
-        return;
-    if (f->mqtt.reason.text[0] == '\0')
-        set_reason(f, colon != NULL ? colon + 1 : text);
-    mark_lost(f, FERRY_FAULT_TLS);
-}
-
 static void on_connect(struct mosquitto *mosq, void *user, int code)
 {
     struct ferry *f = user;
@@ -123,6 +104,8 @@ static void on_connect(struct mosquitto *mosq, void *user, int code)
         return;
     }
     f->mqtt.accepted = true;
+    if (f->mqtt.tls != NULL)
+        ferry__tls_let_go(f->mqtt.tls);
     ferry__tell(f, FERRY_EV_LINK_UP, FERRY_LANE_UP, FERRY_FAULT_NONE);
 }
 
@@ -298,7 +281,6 @@ static void connector_collect(struct ferry *f)
     if (c->rc == MOSQ_ERR_SUCCESS) {
         m->mosq = c->mosq;
         c->mosq = NULL;
-        mosquitto_log_callback_set(m->mosq, on_log);
     } else
         mark_lost(f, fault_of_mosquitto(c->rc));
     connector_free(c);
@@ -395,15 +377,22 @@ static void socket_io(struct ferry *f, uint32_t epoll_events)
         mark_lost(f, fault_of_mosquitto(rc));
 }
 
-/* The fault and its reason, when a connection ended over the broker's certificate. */
-static void blame_certificate(struct ferry *f)
+/* libmosquitto tells most faults of TLS as errors of the system, and never why. */
+static const char *tls_objection(struct ferry__tls *tls)
+{
+    return tls->verify_error != X509_V_OK ? X509_verify_cert_error_string(tls->verify_error) : ferry__tls_alert(tls);
+}
+
+/* The fault and its reason, when a connection ended over a certificate, the broker's or ours. */
+static void blame_tls(struct ferry *f)
 {
     struct ferry__mqtt *m = &f->mqtt;
+    const char *objection = m->tls == NULL || m->accepted ? NULL : tls_objection(m->tls);
 
-    if (m->tls == NULL || m->accepted || m->tls->verify_error == X509_V_OK)
+    if (objection == NULL)
         return;
     m->fault = FERRY_FAULT_TLS;
-    set_reason(f, X509_verify_cert_error_string(m->tls->verify_error));
+    (void)snprintf(m->reason.text, sizeof m->reason.text, "%s", objection);
 }
 
 void ferry__mqtt_io(struct ferry *f, uint32_t epoll_events)
@@ -416,7 +405,7 @@ void ferry__mqtt_io(struct ferry *f, uint32_t epoll_events)
         socket_io(f, epoll_events);
     if (!m->lost)
         return;
-    blame_certificate(f);
+    blame_tls(f);
     m->reason.fault = m->fault;
     ferry__mqtt_disconnect(f);
     ferry__tell(f, FERRY_EV_LINK_DOWN, FERRY_LANE_UP, m->fault);

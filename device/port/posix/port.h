@@ -53,6 +53,9 @@ struct ferry__reason {
 struct ferry__tls {
     SSL_CTX *context;
     int verify_error; /* X509_V_OK, or why the broker's certificate was refused */
+    int alert;        /* what the broker objected to, -1: nothing */
+    SSL *held;        /* the connection, null: not held */
+    int held_fd;
 };
 
 /* A connection attempt: it may block in the name service, so it has a thread of its own. */
@@ -189,6 +192,10 @@ ferry_device_err ferry__broker_parse(const char *url, char **ret_host, uint16_t 
 ferry_device_err ferry__tls_check(const struct ferry_options *options, char reterr_message[FERRY_MESSAGE_SIZE]);
 /** Certificate and host name are checked, always. Null: no memory, or a file is not as it was at ferry__tls_check(). */
 struct ferry__tls *ferry__tls_new(const struct ferry_options *options, const char *host);
+/** Why the broker ended the connection, if it said so by an alert; else null. Does not block. */
+const char *ferry__tls_alert(struct ferry__tls *tls);
+/** The broker has accepted us: what it says from now on is libmosquitto's to read. */
+void ferry__tls_let_go(struct ferry__tls *tls);
 /** Accepts null; returns null. */
 struct ferry__tls *ferry__tls_free(struct ferry__tls *tls);
 

@@ -3,11 +3,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { ALERT_BYTES = 2 }; /* level, description */
 
 /* OpenSSL would ask for the passphrase of a key on the terminal. user: notes that it was asked for. */
 static int no_passphrase(char *out, int cap, int writing, void *user)
@@ -28,6 +32,27 @@ static int on_verify(int ok, X509_STORE_CTX *store)
     if (!ok)
         tls->verify_error = X509_STORE_CTX_get_error(store);
     return ok; /* a refusal stays a refusal */
+}
+
+/* With TLS 1.3 a broker refuses our certificate when for us the handshake is over, and hangs up. If CONNECT goes out later than
+ * that, libmosquitto sees a connection reset and throws away, unread, why. So the connection is held until the broker accepts. */
+static void hold(struct ferry__tls *tls, SSL *ssl)
+{
+    tls->held_fd = fcntl(SSL_get_fd(ssl), F_DUPFD_CLOEXEC, 0);
+    if (tls->held_fd >= 0 && SSL_up_ref(ssl) == 1)
+        tls->held = ssl;
+}
+
+static void on_message(int sent, int version, int type, const void *bytes, size_t len, SSL *ssl, void *user)
+{
+    struct ferry__tls *tls = user;
+    const uint8_t *alert = bytes;
+
+    (void)version;
+    if (tls->held_fd < 0)
+        hold(tls, ssl);
+    if (!sent && type == SSL3_RT_ALERT && len == ALERT_BYTES && alert[0] == SSL3_AL_FATAL)
+        tls->alert = alert[1];
 }
 
 /* False: ret_bad is the file that cannot be used. */
@@ -74,10 +99,32 @@ static bool check_host(SSL_CTX *context, const char *host)
     return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
 }
 
+void ferry__tls_let_go(struct ferry__tls *tls)
+{
+    SSL_free(tls->held);
+    tls->held = NULL;
+    if (tls->held_fd >= 0)
+        (void)close(tls->held_fd);
+    tls->held_fd = -1;
+}
+
+const char *ferry__tls_alert(struct ferry__tls *tls)
+{
+    char byte;
+
+    if (tls->alert < 0 && tls->held != NULL && fcntl(tls->held_fd, F_SETFL, O_NONBLOCK) == 0 &&
+        SSL_set_fd(tls->held, tls->held_fd) == 1)
+        (void)SSL_read(tls->held, &byte, 1); /* on_message() hears it */
+    ERR_clear_error();
+    return tls->alert < 0 ? NULL : ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, 0, SSL_AD_REASON_OFFSET + tls->alert));
+}
+
 struct ferry__tls *ferry__tls_free(struct ferry__tls *tls)
 {
-    if (tls != NULL)
-        SSL_CTX_free(tls->context);
+    if (tls == NULL)
+        return NULL;
+    ferry__tls_let_go(tls);
+    SSL_CTX_free(tls->context);
     free(tls);
     return NULL;
 }
@@ -89,10 +136,13 @@ struct ferry__tls *ferry__tls_new(const struct ferry_options *options, const cha
 
     if (tls == NULL)
         return NULL;
+    tls->held_fd = tls->alert = -1;
     tls->context = context_new();
     if (tls->context != NULL && load_files(tls->context, options, &bad) && check_host(tls->context, host)) {
         SSL_CTX_set_verify(tls->context, SSL_VERIFY_PEER, on_verify);
         (void)SSL_CTX_set_app_data(tls->context, tls);
+        SSL_CTX_set_msg_callback(tls->context, on_message);
+        SSL_CTX_set_msg_callback_arg(tls->context, tls);
         return tls;
     }
     ERR_clear_error();
