@@ -78,6 +78,9 @@ ferry_err smem_download_prune(struct store_conn *c, uint64_t ended_before_ms, si
 
 /* house.c */
 ferry_err smem_latest_ms(struct store_conn *c, uint64_t *ret_ms);
+ferry_err smem_kept_answer_put(struct store_conn *c, const struct kept_answer *a);
+ferry_err smem_kept_answer_get(struct store_conn *c, const uint8_t key[KEPT_DIGEST_BYTES], struct kept_answer *ret);
+ferry_err smem_kept_answer_prune(struct store_conn *c, uint64_t before_ms, uint64_t keep, size_t cap, size_t *ret_removed);
 ferry_err smem_report_add(struct store_conn *c, const ferry_id *task, const struct task_report *r);
 ferry_err smem_report_list(struct store_conn *c, const ferry_id *task, const struct store_page *page,
                            struct task_report *out, size_t *ret_count);

@@ -132,6 +132,11 @@ static const struct smem_index event_indexes[] = {
     [EVENT_BY_ID] = {{U64(struct event, id)}, 1, NULL},
 };
 
+static const struct smem_index kept_indexes[] = {
+    [KEPT_BY_KEY] = {{TEXT(struct row_kept, key)}, 1, NULL},
+    [KEPT_BY_NUMBER] = {{U64(struct row_kept, number)}, 1, NULL},
+};
+
 static const struct smem_index audit_head_indexes[] = {
     {{U64(struct row_audit_head, one)}, 1, NULL},
 };
@@ -224,6 +229,7 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_QUOTAS] = {sizeof(struct quota), {0},
                      {Q_AT(product_bytes), Q_AT(product_files), Q_AT(device_bytes), Q_AT(device_files)},
                      INDEXES(quota_indexes)},
+    [SMEM_KEPT] = {sizeof(struct row_kept), {0}, {AT(struct row_kept, answer.made_ms)}, INDEXES(kept_indexes)},
     [SMEM_EVENTS] = {sizeof(struct event), {0}, {AT(struct event, id), AT(struct event, time_ms)},
                      INDEXES(event_indexes)},
 };

@@ -26,6 +26,11 @@ struct row_report {
     struct task_report report;
     ferry_id task;
 };
+struct row_kept {
+    struct kept_answer answer;
+    char key[2 * KEPT_DIGEST_BYTES + 1]; /* its key in hexadecimal */
+    uint64_t number;
+};
 struct row_download {
     struct download_task task; /* with its read-only fields */
     uint64_t due_ms;           /* 0: not waiting */
@@ -46,6 +51,7 @@ enum { PRODUCT_BY_NAME };
 enum { DEVICE_BY_KEY, DEVICE_BY_JOINED, DEVICE_BY_OLD_SECRET };
 enum { TAG_BY_DEVICE };
 enum { REPORT_BY_TASK };
+enum { KEPT_BY_KEY, KEPT_BY_NUMBER };
 enum { TOKEN_BY_NAME }; /* few: a token is found by its hash one by one */
 enum { USER_BY_NAME };
 enum { SESSION_BY_HASH, SESSION_BY_USER };

@@ -61,6 +61,7 @@ typedef enum {
     SMEM_TAGS,
     SMEM_EVENTS,
     SMEM_REPORTS,
+    SMEM_KEPT,
     SMEM_TABLES
 } smem_table_id;
 

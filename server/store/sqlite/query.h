@@ -52,7 +52,7 @@ FERRY_MUST_CHECK ferry_err sq_query_one(struct query *q, query_reader *read, siz
 /** @brief All rows, at most cap. */
 FERRY_MUST_CHECK ferry_err sq_query_many(struct query *q, query_reader *read, size_t row_bytes, void *rows, size_t cap,
                                       size_t *ret_count);
-enum { QUERY_ROW_MAX = 2048 };
+enum { QUERY_ROW_MAX = 10240 };
 /** @brief For statements that answer with one number. @retval FERRY_E_NOT_FOUND no row */
 FERRY_MUST_CHECK ferry_err sq_query_number(struct query *q, uint64_t *ret_number);
 

@@ -198,6 +198,12 @@ const char *const sq_schema_steps[] = {
     "  PRIMARY KEY (task, number)) STRICT, WITHOUT ROWID;"
     "CREATE TRIGGER upload_reports_go AFTER DELETE ON upload BEGIN DELETE FROM report WHERE task = OLD.id; END;"
     "CREATE TRIGGER download_reports_go AFTER DELETE ON download BEGIN DELETE FROM report WHERE task = OLD.id; END;",
+
+    /* what requests with an Idempotency-Key were answered; the oldest go first */
+    "CREATE TABLE kept_answer ("
+    "  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, request BLOB NOT NULL, made_ms INTEGER NOT NULL,"
+    "  status INTEGER NOT NULL, location TEXT NOT NULL, body TEXT NOT NULL, secret_name TEXT NOT NULL,"
+    "  secret_1 BLOB NOT NULL, secret_2 BLOB NOT NULL) STRICT;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -278,6 +278,16 @@
     X(EVENT_LIST, "SELECT id, " EVENT_COLUMNS " FROM event WHERE id > ? ORDER BY id LIMIT ?")     \
     X(EVENT_CUT, "DELETE FROM event WHERE id <= ?")
 
+#define KEPT_COLUMNS "key, request, made_ms, status, location, body, secret_name, secret_1, secret_2"
+
+/* ?3 rows are looked at, the oldest; those to be removed are the first of them. */
+#define KEPT_STATEMENTS(X)                                                                        \
+    X(KEPT_PUT, "INSERT OR REPLACE INTO kept_answer (" KEPT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+    X(KEPT_GET, "SELECT " KEPT_COLUMNS " FROM kept_answer WHERE key = ?")                         \
+    X(KEPT_PRUNE, "DELETE FROM kept_answer WHERE id <= (SELECT max(id) FROM"                      \
+                  " (SELECT id, made_ms FROM kept_answer WHERE id > 0 ORDER BY id LIMIT ?3)"      \
+                  " WHERE made_ms < ?1 OR id <= (SELECT max(id) FROM kept_answer) - ?2)")
+
 #define TRANSACTION_STATEMENTS(X)                                                                 \
     X(TX_BEGIN, "BEGIN IMMEDIATE")                                                                \
     X(TX_COMMIT, "COMMIT")                                                                        \
@@ -305,7 +315,8 @@
     OPERATOR_STATEMENTS(X)                                                                        \
     AUDIT_STATEMENTS(X)                                                                           \
     QUOTA_STATEMENTS(X)                                                                           \
-    EVENT_STATEMENTS(X)
+    EVENT_STATEMENTS(X)                                                                           \
+    KEPT_STATEMENTS(X)
 
 typedef enum {
 #define X(name, sql) STMT_##name,

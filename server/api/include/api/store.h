@@ -22,6 +22,7 @@
 #define API_STORE_H
 
 #include "api/event.h"
+#include "api/kept_answer.h"
 #include "api/model.h"
 #include "api/operators.h"
 #include "api/quota.h"
@@ -301,6 +302,15 @@ struct store_ops {
     ferry_err (*event_list)(struct store_conn *c, uint64_t after, struct event *out, size_t cap, size_t *ret_count);
     /** Removes the events up to the id. @retval FERRY_E_ARG the last one is among them: it stays */
     ferry_err (*event_cut)(struct store_conn *c, uint64_t id);
+
+    /* --- answers that are given again (kept_answer.h) ------------------------------------------- */
+
+    /** Adds or replaces by key; it is the newest then. @retval FERRY_E_ARG a secret is too long */
+    ferry_err (*kept_answer_put)(struct store_conn *c, const struct kept_answer *a);
+    ferry_err (*kept_answer_get)(struct store_conn *c, const uint8_t key[KEPT_DIGEST_BYTES], struct kept_answer *ret);
+    /** Removes, oldest first and at most cap (FERRY_PAGE_MAX), those that were made before the time, and those that are not
+     *  among the newest keep. */
+    ferry_err (*kept_answer_prune)(struct store_conn *c, uint64_t before_ms, uint64_t keep, size_t cap, size_t *ret_removed);
 
     /* --- quotas (quota.h) --------------------------------------------------------------------- */
 
