@@ -1,5 +1,8 @@
 #include "ferryctl_api.h"
 
+#include "base/alloc.h"
+#include "base/encode.h"
+#include "base/system.h"
 #include "ferryctl_http.h"
 #include "ferryctl_memory.h"
 #include "ferryctl_table.h"
@@ -111,13 +114,31 @@ static enum ctl_exit refused(const struct ctl_exchange *x)
     return ctl_fail(exit_status, "%s (%s)", clean, code);
 }
 
-/* A busy platform has changed nothing and says when to come again. */
+/* A busy platform has changed nothing, or is still at work on the same request, and says when to come again. */
 static bool may_retry(const struct ctl_exchange *x, unsigned tries)
 {
-    if (x->status != 503 || x->retry_after_s <= 0 || tries == BUSY_RETRIES || x->stream != NULL)
+    if ((x->status != 503 && x->status != 409) || x->retry_after_s <= 0 || tries == BUSY_RETRIES || x->stream != NULL)
         return false;
     (void)sleep((unsigned)(x->retry_after_s < BUSY_WAIT_MAX_S ? x->retry_after_s : BUSY_WAIT_MAX_S));
     return true;
+}
+
+/* What makes something carries a key, the same at each try: it is made once, whatever becomes of the answers. */
+static struct curl_slist *headers_of(const struct ctl_exchange *x)
+{
+    const struct curl_slist *shared = x->stream != NULL ? x->api->file_headers : x->api->headers;
+    struct curl_slist *list = NULL;
+    uint8_t chance[16];
+    char hex[2 * sizeof chance + 1];
+
+    for (; shared != NULL; shared = shared->next)
+        list = ctl_check(curl_slist_append(list, shared->data));
+    if (strcmp(x->method, "POST") != 0)
+        return list;
+    ferry_random_bytes(chance, sizeof chance);
+    ferry_hex_encode(chance, sizeof chance, hex);
+    ferry_autofree char *header = ctl_check(ferry_asprintf("Idempotency-Key: %s", x->api->key != NULL ? x->api->key : hex));
+    return ctl_check(curl_slist_append(list, header));
 }
 
 static enum ctl_exit exchange(struct ctl_exchange *x, json_t **ret_answer)
@@ -126,6 +147,7 @@ static enum ctl_exit exchange(struct ctl_exchange *x, json_t **ret_answer)
     unsigned tries = 0;
 
     x->answer = FERRY_BUF_INIT(ANSWER_MAX);
+    x->headers = headers_of(x);
     do {
         status = ctl_http(x);
     } while (status == CTL_DONE && may_retry(x, tries++));
@@ -139,6 +161,7 @@ static enum ctl_exit exchange(struct ctl_exchange *x, json_t **ret_answer)
             *ret_answer = answer;
     }
     ferry_buf_done(&x->answer);
+    curl_slist_free_all(x->headers);
     return status;
 }
 

@@ -34,6 +34,7 @@ struct ctl_api {
     CURL *curl;
     struct curl_slist *headers;      /**< with the token, for JSON */
     struct curl_slist *file_headers; /**< with the token, for a file */
+    const char *key;            /**< Idempotency-Key of what is made; null: one of chance for each request */
     char *url;                  /**< "http://127.0.0.1:8081" */
     char *ca_file;              /**< certificates to trust; null: those of the system */
     char *data;                 /**< the data folder for messages; null when --api was given */

@@ -50,6 +50,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_TYPE, 0, "type", "TYPE", "only events of that type: download.changed, device.changed"},
     {CTL_O_AFTER, 0, "after", "ID", "begin behind that event; 0: with the oldest one"},
     {CTL_O_FOLLOW, 0, "follow", NULL, "go on with what happens; from now on if no --after is given"},
+    {CTL_O_KEY, 0, "idempotency-key", "KEY", "the same command with this key again does nothing new and shows the same"},
     {CTL_O_LIMIT, 'n', "limit", "N", "at most so many rows"},
 };
 const size_t ctl_option_count = sizeof ctl_option_infos / sizeof ctl_option_infos[0];
@@ -189,7 +190,7 @@ static bool set_text(struct ctl_options *o, uint64_t flag, const char *value)
         {CTL_O_SECRET_FILE, &o->secret_file}, {CTL_O_ROLE, &o->role},     {CTL_O_ACTOR, &o->actor},
         {CTL_O_OBJECT, &o->object}, {CTL_O_ACTION, &o->action},           {CTL_O_SINCE, &o->since},
         {CTL_O_ANCHOR, &o->anchor}, {CTL_O_RESOURCE_ID, &o->resource_id}, {CTL_O_AFTER, &o->after},
-        {CTL_O_TYPE, &o->type},
+        {CTL_O_TYPE, &o->type},     {CTL_O_KEY, &o->idempotency_key},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

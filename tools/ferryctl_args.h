@@ -26,6 +26,7 @@ struct ctl_options {
     const char *resource_id;
     const char *description; /**< may be "" */
     const char *role, *actor, *object, *action, *since, *anchor, *after, *type;
+    const char *idempotency_key; /**< null: one of chance */
     const char **products; /**< of every --product, in order; freed by ctl_args_done() */
     size_t product_count;
     const char **tags, **untags; /**< of every --tag and --untag; freed by ctl_args_done() */
@@ -75,6 +76,7 @@ struct ctl_options {
 #define CTL_O_FOLLOW (UINT64_C(1) << 38)
 #define CTL_O_AFTER (UINT64_C(1) << 39)
 #define CTL_O_TYPE (UINT64_C(1) << 40)
+#define CTL_O_KEY (UINT64_C(1) << 41)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)

@@ -3,14 +3,14 @@
 #define LIST CTL_O_LIMIT
 
 const struct ctl_command ctl_commands[] = {
-    {"product", "add", "P", 1, 1, 0, "register a product", ctl_product_add},
+    {"product", "add", "P", 1, 1, CTL_O_KEY, "register a product", ctl_product_add},
     {"product", "list", "", 0, 0, LIST, "the products", ctl_product_list},
     {"product", "rm", "P", 1, 1, 0, "remove a product that has nothing left", ctl_product_rm},
-    {"product", "open", "P", 1, 1, 0, "let its devices register themselves; the secret for it is shown this once",
+    {"product", "open", "P", 1, 1, CTL_O_KEY, "let its devices register themselves; the secret for it is shown this once",
      ctl_product_open},
     {"product", "close", "P", 1, 1, 0, "let no more devices register themselves", ctl_product_close},
 
-    {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE | CTL_O_TAG,
+    {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE | CTL_O_TAG | CTL_O_KEY,
      "register a device; its secret is shown this once", ctl_device_add},
     {"device", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX | CTL_O_TAG, "the devices", ctl_device_list},
     {"device", "show", "P/D", 1, 1, 0, "one device", ctl_device_show},
@@ -18,10 +18,10 @@ const struct ctl_command ctl_commands[] = {
     {"device", "disable", "P/D", 1, 1, 0, "end a device's connections and transfers and let it in no more", ctl_device_disable},
     {"device", "enable", "P/D", 1, 1, 0, "let a disabled device in again", ctl_device_enable},
     {"device", "tag", "P/D", 1, 1, CTL_O_TAG | CTL_O_UNTAG, "give a device tags, or take them away", ctl_device_tag},
-    {"device", "rotate", "P/D", 1, 1, CTL_O_OVERLAP | CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE,
+    {"device", "rotate", "P/D", 1, 1, CTL_O_OVERLAP | CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE | CTL_O_KEY,
      "give a device a new secret; it is shown this once", ctl_device_rotate},
 
-    {"resource", "add", "P FILE", 2, 2, CTL_O_NAME | CTL_O_DESCRIPTION,
+    {"resource", "add", "P FILE", 2, 2, CTL_O_NAME | CTL_O_DESCRIPTION | CTL_O_KEY,
      "send a file for the devices of a product; - is standard input", ctl_resource_add},
     {"resource", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX | CTL_O_SINCE, "the files for devices, the newest first",
      ctl_resource_list},
@@ -34,7 +34,7 @@ const struct ctl_command ctl_commands[] = {
 
     {"deploy", NULL, "P NAME", 2, 2,
      CTL_O_DEVICE | CTL_O_DEVICES_FILE | CTL_O_TAG | CTL_O_ALL | CTL_O_RESOURCE_ID | CTL_O_RATE | CTL_O_TIMEOUT | CTL_O_RETRIES | CTL_O_START |
-         CTL_O_END | CTL_O_FORCE | CTL_O_WAIT,
+         CTL_O_END | CTL_O_FORCE | CTL_O_WAIT | CTL_O_KEY,
      "deliver the newest version of a file to devices", ctl_deploy},
     {"deployment", "list", "[P]", 0, 1, LIST | CTL_O_STATE | CTL_O_SINCE, "the deployments, the newest first", ctl_deployment_list},
     {"deployment", "show", "ID", 1, 1, LIST | CTL_O_STATE | CTL_O_DEVICE, "a deployment and each device's task",
@@ -62,12 +62,12 @@ const struct ctl_command ctl_commands[] = {
      "limits of a product's own: all its files, those of each device; 0 is none, k M G T are taken", ctl_quota_set},
     {"quota", "reset", "P", 1, 1, 0, "the limits of ferryd's settings again", ctl_quota_reset},
 
-    {"token", "add", "NAME", 1, 1, CTL_O_ROLE | CTL_O_PRODUCT | CTL_O_EXPIRES | CTL_O_OUTPUT,
+    {"token", "add", "NAME", 1, 1, CTL_O_ROLE | CTL_O_PRODUCT | CTL_O_EXPIRES | CTL_O_OUTPUT | CTL_O_KEY,
      "make a token; it is shown this once", ctl_token_add},
     {"token", "list", "", 0, 0, LIST, "the tokens and when they were last used", ctl_token_list},
     {"token", "rm", "NAME", 1, 1, 0, "revoke a token, at once", ctl_token_rm},
 
-    {"user", "add", "NAME", 1, 1, CTL_O_ROLE | CTL_O_PRODUCT, "let somebody log in; the password is asked for",
+    {"user", "add", "NAME", 1, 1, CTL_O_ROLE | CTL_O_PRODUCT | CTL_O_KEY, "let somebody log in; the password is asked for",
      ctl_user_add},
     {"user", "list", "", 0, 0, LIST, "who may log in", ctl_user_list},
     {"user", "passwd", "NAME", 1, 1, 0, "give a new password and end the sessions", ctl_user_passwd},

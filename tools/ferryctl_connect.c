@@ -116,7 +116,7 @@ enum ctl_exit ctl_api_init(struct ctl_api *api, const struct ctl_options *option
     ferry_autofree char *token = NULL;
     enum ctl_exit status = CTL_DONE;
 
-    *api = (struct ctl_api){.data = data != NULL ? ctl_strdup(data) : default_data()};
+    *api = (struct ctl_api){.key = options->idempotency_key, .data = data != NULL ? ctl_strdup(data) : default_data()};
     if (url != NULL)
         take_url(api, url);
     else

@@ -95,7 +95,7 @@ static CURLcode set_request(struct ctl_exchange *x, const char *url, char *error
         SET(CURLOPT_CAPATH, NULL);
     }
     SET(CURLOPT_CUSTOMREQUEST, x->method);
-    SET(CURLOPT_HTTPHEADER, x->stream != NULL ? x->api->file_headers : x->api->headers);
+    SET(CURLOPT_HTTPHEADER, x->headers);
     SET(CURLOPT_USERAGENT, "ferryctl");
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_ERRORBUFFER, error);

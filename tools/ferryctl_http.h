@@ -12,6 +12,7 @@ struct ctl_exchange {
     const char *method;
     const char *path;
     const char *body;          /**< JSON, or null */
+    struct curl_slist *headers;
     struct ctl_stream *stream; /**< of a transfer; null: a small answer is expected */
     /* out */
     struct ferry_buf answer; /**< a small answer, or that of a refusal */

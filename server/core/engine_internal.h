@@ -53,6 +53,7 @@ struct engine {
     uint64_t next_prune_ms;
     uint64_t next_audit_cut_ms;
     uint64_t next_event_cut_ms;
+    uint64_t next_answer_cut_ms;
 
     bool events_written;         /* since the last commit */
     pthread_mutex_t events_lock; /* guards the two below */
@@ -157,6 +158,10 @@ ferry_err answers_encode(const struct device_key *device, const ferry_msg *msg, 
 
 /** Signs the object URL of a task and gives its expiry; task, key, method, size and md5 of url are given. */
 ferry_err answers_sign(struct engine *e, struct object_url *url, uint64_t now_ms, char out[FERRY_URL_MAX + 1]);
+
+/* --- kept_answers.c ----------------------------------------------------------------------------- */
+/** Removes answers that are no longer given again, some in each turn. */
+ferry_err answers_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
 
 /* --- measures.c --------------------------------------------------------------------------------- */
 void measures_init(struct engine *e);

@@ -93,7 +93,8 @@ static ferry_err handle_command(struct engine *e, struct command *cmd, uint64_t 
     ferry_err err = cmd->condition != NULL ? cmd->condition(cmd, e->conn) : FERRY_OK;
     if (err != FERRY_OK)
         return err;
-    return audit_command(e, cmd, now_ms, command_handlers[cmd->kind]);
+    err = audit_command(e, cmd, now_ms, command_handlers[cmd->kind]);
+    return err == FERRY_OK && cmd->completion != NULL ? cmd->completion(cmd, e->conn) : err;
 }
 
 static ferry_err handle_item(struct engine *e, struct inbox_item item, uint64_t now_ms)
@@ -184,6 +185,7 @@ static const struct timer timers[] = {
     {"retention", prune},
     {"retention of the audit log", audit_retain},
     {"retention of events", events_retain},
+    {"retention of answers", answers_retain},
 };
 
 struct timer_call {
@@ -348,6 +350,8 @@ static void plan_next(struct engine *e, ferry_err err, bool more, uint64_t now_m
         due_ms = e->next_audit_cut_ms;
     if (due_ms > e->next_event_cut_ms)
         due_ms = e->next_event_cut_ms;
+    if (due_ms > e->next_answer_cut_ms)
+        due_ms = e->next_answer_cut_ms;
     e->next_due_ms = more || in_steps(e) ? now_ms : due_ms;
 }
 

@@ -122,6 +122,9 @@ static const struct ferry_setting table[] = {
     UINT("audit-retention-days", audit_retention_days, "0", 0, 36500, "the audit log is kept that long; 0: for ever"),
     UINT("events-days", events_days, "30", 0, 36500, "events are kept that long; 0: for any time"),
     UINT("events-max", events_max, "1000000", 1, 1u << 30, "... but no more of them than this"),
+    TIME("answers-kept", answers_kept_s, "24h", 60, 30 * 86400,
+         "the answer to a request with an Idempotency-Key is given again for that long"),
+    UINT("answers-max", answers_max, "100000", 1, 1u << 24, "... but no more of them than this are kept"),
     TIME("session-idle", session_idle_s, "30m", 60, 86400, "a console session that nobody uses ends after this"),
     TIME("session-life", session_life_s, "12h", 60, 30 * 86400, "... and at this age in any case"),
 };

@@ -199,6 +199,8 @@ static ferry_err start_engine(struct platform *p)
     settings.audit_retention_days = (uint32_t)c->audit_retention_days;
     settings.events_days = (uint32_t)c->events_days;
     settings.events_max = c->events_max;
+    settings.answers_kept_s = (uint32_t)c->answers_kept_s;
+    settings.answers_max = (uint32_t)c->answers_max;
     settings.session_idle_s = (uint32_t)c->session_idle_s;
     settings.session_life_s = (uint32_t)c->session_life_s;
     settings.quota = c->quota;
@@ -259,6 +261,7 @@ static ferry_err start_planes(struct platform *p)
         .speaks_tls = (p->tls_listeners & CONFIG_API) != 0,
         .certificate = p->tls,
         .session_idle_s = (uint32_t)p->config->session_idle_s,
+        .answers_kept_s = (uint32_t)p->config->answers_kept_s,
     };
     ferry_err err;
 

@@ -5,6 +5,7 @@
 #include "api_readers.h"
 #include "api_routes.h"
 #include "api_intake.h"
+#include "api_once.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/network.h"
@@ -39,6 +40,8 @@ static void resume(struct api_request *r)
     struct api_gate *gate = &r->shared->gate;
 
     give_back_reader(r);
+    if (api_replied(r))
+        api_once_end(r);
     /* From here on the request is the HTTP thread's again, and may be gone. */
     MHD_resume_connection(r->connection);
     api_gate_resumed(gate);
@@ -49,9 +52,11 @@ static void finish_command(struct api_job *job)
     struct api_request *r = (struct api_request *)job;
 
     if (r->command.result == FERRY_OK) {
-        r->finish(r);
+        if (!api_replied(r))
+            r->finish(r);
     } else {
         struct api_fault fault;
+        api_reply_drop(r);
         (void)api_fault_set(&fault, api_problem_of(r->command.result), "", "%s", r->command.detail);
         if (fault.problem == API_INTERNAL)
             ferry_log(FERRY_LOG_ERROR, "api", "%s %s failed: %s", r->route->method, r->route->pattern,
@@ -141,6 +146,8 @@ static bool parse_body(struct api_request *r)
 static void step_answer(struct api_request *r)
 {
     if (r->route->body_max > 0 && !parse_body(r))
+        return;
+    if (r->route->stream == NULL && !api_once_begin(r))
         return;
     r->route->run(r);
     if (!api_replied(r) && !r->command_given)
@@ -286,7 +293,7 @@ static bool judge_head(struct api_request *r, const char *method)
     if (!well_framed(r) || !within_limits(r) || !find_route(r, method) || !api_auth_check(r) || !read_query(r) || !check_body_head(r))
         return false;
     r->body = FERRY_BUF_INIT(r->route->body_max);
-    if (r->route->stream != NULL)
+    if (r->route->stream != NULL && api_once_begin(r))
         r->route->stream->begin(r);
     return !api_replied(r);
 }

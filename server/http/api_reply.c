@@ -1,5 +1,6 @@
 #include "api_request.h"
 
+#include "api_once.h"
 #include "base/alloc.h"
 #include "base/log.h"
 
@@ -41,6 +42,15 @@ void api_reply_response(struct api_request *r, unsigned status, struct MHD_Respo
     r->response = response;
 }
 
+void api_reply_drop(struct api_request *r)
+{
+    if (r->response != NULL)
+        MHD_destroy_response(r->response);
+    r->response = NULL;
+    r->status = 0;
+    r->location[0] = '\0';
+}
+
 void api_reply_bytes(struct api_request *r, unsigned status, const char *type, const void *bytes, size_t len)
 {
     struct MHD_Response *response = make_response(type, bytes, len);
@@ -73,6 +83,7 @@ static void send_json(struct api_request *r, unsigned status, const char *type, 
 
 void api_reply_json(struct api_request *r, unsigned status, json_t *value)
 {
+    api_once_answered(r, value);
     send_json(r, status, "application/json", value);
 }
 
@@ -114,7 +125,8 @@ void api_reply_fault(struct api_request *r, const struct api_fault *fault)
     if (body != NULL && fault->field[0] != '\0')
         (void)json_object_set_new(body, "field", json_string(fault->field));
     send_json(r, info->status, "application/problem+json", body);
-    if (r->response != NULL && (info->status == MHD_HTTP_SERVICE_UNAVAILABLE || info->status == MHD_HTTP_TOO_MANY_REQUESTS))
+    if (r->response != NULL && (info->status == MHD_HTTP_SERVICE_UNAVAILABLE ||
+                                info->status == MHD_HTTP_TOO_MANY_REQUESTS || fault->problem == API_KEY_BUSY))
         add_retry_after(r->response, fault->retry_after_s);
     if (r->response != NULL && info->status == MHD_HTTP_UNAUTHORIZED)
         (void)add_header(r->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"ferry\"");

@@ -3,6 +3,7 @@
 #include "api_readers.h"
 #include "api_intake.h"
 #include "api_match.h"
+#include "api_once.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,7 @@ void api_command(struct api_request *r, command_kind kind, void (*finish)(struct
     r->command.kind = kind;
     r->command_given = api_match_command(r);
     r->finish = finish;
+    api_once_command(r);
 }
 
 const char *api_header(const struct api_request *r, const char *name)
@@ -103,6 +105,7 @@ void api_request_free(struct api_request *r)
     if (r == NULL)
         return;
     api_intake_free(r);
+    api_once_end(r);
     if (r->slow)
         atomic_fetch_sub(&r->shared->slow, 1);
     explicit_bzero(r->secret, sizeof r->secret);

@@ -35,6 +35,8 @@ struct api_ready;
 struct api_streams;
 struct api_intake;
 struct api_guard;
+struct api_claims;
+struct api_once;
 
 enum { API_LOCATION_MAX = 192 };
 
@@ -60,6 +62,8 @@ struct api_context {
     struct api_callers *callers;
     struct api_guard *guard;
     uint64_t session_idle_ms;
+    uint64_t answers_kept_ms;
+    struct api_claims *claims; /**< of keys that are being used */
     atomic_uint intakes;      /**< raw bodies being taken */
     struct api_gate gate;
     struct object_watch *watch;
@@ -102,6 +106,7 @@ struct api_request {
     bool command_given;        /**< the engine has it, or will */
     void (*finish)(struct api_request *r);
     void (*undo)(struct api_request *r); /**< when the command failed; may be null */
+    struct api_once *once; /**< of a request with a key; null: none */
     const char **devices; /**< of a deployment */
     char secret[80]; /**< of a new token, until it is answered */
     /* the reply */
@@ -128,6 +133,8 @@ void api_reply_nothing(struct api_request *r);
 void api_reply_bytes(struct api_request *r, unsigned status, const char *type, const void *bytes, size_t len);
 /** @brief Steals the response. */
 void api_reply_response(struct api_request *r, unsigned status, struct MHD_Response *response);
+/** @brief Takes back a reply that was made and has not been sent: what it says did not happen. */
+void api_reply_drop(struct api_request *r);
 void api_reply_fault(struct api_request *r, const struct api_fault *fault);
 /** @brief detail may be null: the sentence of the list. */
 void api_reply_problem(struct api_request *r, api_problem problem, const char *detail);

@@ -56,6 +56,7 @@ struct api_route {
     bool slow; /**< looks at passwords: on the thread for that, with a bounded queue */
     /** Does the work and fills in a reply, or gives a command to the engine. On a worker; may wait for the disk. */
     void (*run)(struct api_request *r);
+    bool once; /**< makes something: with an Idempotency-Key only the first of the same requests does */
     bool form; /**< its body may also be a form: application/x-www-form-urlencoded. Each value is a text */
 };
 

@@ -11,30 +11,31 @@
 #define OF_PRODUCT .scope = API_SCOPE_PRODUCT
 #define A_LIST .scope = API_SCOPE_LIST
 #define A_GRANT .scope = API_SCOPE_GRANT
+#define ONCE .once = true
 #define OF_ALL .scope = API_SCOPE_PLATFORM
 #define JSON_BODY .body_max = FERRY_API_BODY_MAX, .body_values_max = API_BODY_VALUES_MAX
 
 const struct api_route api_routes[] = {
     {"GET", V1 "/products", READ, A_LIST, .query = API_Q_PAGE_BY_NAME, .run = api_product_list},
-    {"POST", V1 "/products", CHANGE, A_GRANT, JSON_BODY, .run = api_product_add},
+    {"POST", V1 "/products", CHANGE, A_GRANT, ONCE, JSON_BODY, .run = api_product_add},
     {"GET", V1 "/products/{product}", READ, OF_PRODUCT, .run = api_product_get},
     {"DELETE", V1 "/products/{product}", CHANGE, OF_PRODUCT, .run = api_product_remove},
 
-    {"POST", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, .run = api_product_secret_new},
+    {"POST", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, ONCE, .run = api_product_secret_new},
     {"DELETE", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, .run = api_product_secret_remove},
 
     {"GET", V1 "/devices", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_NAME | API_Q_DEVICE_PREFIX | API_Q_TAG,
      .query_required = API_Q_PRODUCT,
      .run = api_device_list},
-    {"POST", V1 "/devices", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_device_add},
+    {"POST", V1 "/devices", CHANGE, OF_PRODUCT, ONCE, JSON_BODY, .run = api_device_add},
     {"GET", V1 "/devices/{product}/{device}", READ, OF_PRODUCT, .run = api_device_get},
     {"PATCH", V1 "/devices/{product}/{device}", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_device_change},
     {"DELETE", V1 "/devices/{product}/{device}", CHANGE, OF_PRODUCT, .run = api_device_remove},
-    {"POST", V1 "/devices/{product}/{device}/secret", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_device_rotate},
+    {"POST", V1 "/devices/{product}/{device}/secret", CHANGE, OF_PRODUCT, ONCE, JSON_BODY, .run = api_device_rotate},
 
     {"GET", V1 "/resources", READ, A_LIST, .query = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_NAME | API_Q_NAME_PREFIX,
      .run = api_resource_list},
-    {"POST", V1 "/resources", CHANGE, OF_PRODUCT, .query = API_Q_DESCRIPTION, .query_required = API_Q_PRODUCT | API_Q_NAME,
+    {"POST", V1 "/resources", CHANGE, OF_PRODUCT, ONCE, .query = API_Q_DESCRIPTION, .query_required = API_Q_PRODUCT | API_Q_NAME,
      .stream = &api_resource_stream,
      .run = api_resource_add},
     {"GET", V1 "/resources/{resource}", READ, OF_PRODUCT, .run = api_resource_get},
@@ -44,7 +45,7 @@ const struct api_route api_routes[] = {
 
     {"GET", V1 "/deployments", READ, A_LIST,
      .query = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEPLOYMENT_STATE | API_Q_COUNTS, .run = api_deployment_list},
-    {"POST", V1 "/deployments", CHANGE, OF_PRODUCT, .body_max = API_DEPLOY_BODY_MAX,
+    {"POST", V1 "/deployments", CHANGE, OF_PRODUCT, ONCE, .body_max = API_DEPLOY_BODY_MAX,
      .body_values_max = API_DEPLOY_DEVICES_MAX + API_BODY_VALUES_MAX, .run = api_deployment_add},
     {"GET", V1 "/deployments/{deployment}", READ, OF_PRODUCT, .run = api_deployment_get},
     {"POST", V1 "/deployments/{deployment}/cancel", CHANGE, OF_PRODUCT, .run = api_deployment_cancel},
@@ -79,12 +80,12 @@ const struct api_route api_routes[] = {
     {"DELETE", V1 "/session", READ, .scope = API_SCOPE_NONE, .run = api_session_remove},
 
     {"GET", V1 "/tokens", ADMIN, A_LIST, .query = API_Q_PAGE_BY_NAME, .run = api_token_list},
-    {"POST", V1 "/tokens", ADMIN, A_GRANT, JSON_BODY, .run = api_token_add},
+    {"POST", V1 "/tokens", ADMIN, A_GRANT, ONCE, JSON_BODY, .run = api_token_add},
     {"GET", V1 "/tokens/{token}", ADMIN, OF_PRODUCT, .run = api_token_get},
     {"DELETE", V1 "/tokens/{token}", ADMIN, OF_PRODUCT, .run = api_token_remove},
 
     {"GET", V1 "/users", ADMIN, A_LIST, .query = API_Q_PAGE_BY_NAME, .run = api_user_list},
-    {"POST", V1 "/users", ADMIN, A_GRANT, JSON_BODY, .slow = true, .run = api_user_add},
+    {"POST", V1 "/users", ADMIN, A_GRANT, ONCE, JSON_BODY, .slow = true, .run = api_user_add},
     {"GET", V1 "/users/{user}", ADMIN, OF_PRODUCT, .run = api_user_get},
     {"PATCH", V1 "/users/{user}", ADMIN, OF_PRODUCT, JSON_BODY, .slow = true, .run = api_user_change},
     {"DELETE", V1 "/users/{user}", ADMIN, OF_PRODUCT, .run = api_user_remove},

@@ -2,6 +2,7 @@
 
 #include "api_exchange.h"
 #include "api_guard.h"
+#include "api_once.h"
 #include "api_password.h"
 #include "api_readers.h"
 #include "api_request.h"
@@ -167,6 +168,7 @@ static void free_server(struct api_server *server)
     api_pool_free(server->context.writers);
     api_pool_free(server->context.passwords);
     api_callers_free(server->context.callers);
+    api_claims_free(server->context.claims);
     api_guard_free(server->context.guard);
     api_readers_free(server->context.readers);
     api_ready_free(server->context.ready);
@@ -213,6 +215,8 @@ static ferry_err start_parts(struct api_context *context)
     if (err == FERRY_OK)
         err = api_guard_new(&context->guard);
     if (err == FERRY_OK)
+        err = api_claims_new(&context->claims);
+    if (err == FERRY_OK)
         err = api_password_init();
     if (err == FERRY_OK)
         err = api_streams_new(context, &context->streams);
@@ -242,6 +246,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .traffic = config->traffic,
         .certificate = config->certificate,
         .started_ms = ferry_mono_ms(),
+        .answers_kept_ms = 1000ull * (config->answers_kept_s != 0 ? config->answers_kept_s : FERRY_ANSWERS_KEPT_S),
         .session_idle_ms = 1000ull * (config->session_idle_s != 0 ? config->session_idle_s : FERRY_SESSION_IDLE_S),
     };
     server->tls = config->speaks_tls ? config->certificate : NULL;

@@ -37,6 +37,8 @@ struct engine_settings {
     uint32_t audit_retention_days; /**< 0: the audit log is kept for ever */
     uint32_t events_days;     /**< 0: events are not removed for their age */
     uint64_t events_max;      /**< ... but the oldest when there are more than so many; at least 1 */
+    uint32_t answers_kept_s;  /**< answers to requests with a key are given again for that long */
+    uint32_t answers_max;     /**< ... but no more of them than this are kept; at least 1 */
     uint32_t session_idle_s;  /**< a session that was not used for that long is over */
     uint32_t session_life_s;  /**< ... and so is one of that age */
     struct quota_limits quota; /**< of every product that has none of its own */
@@ -138,6 +140,9 @@ struct command {
     /** Looked at first, on the engine's thread, in the transaction of the change; may be null. It reads over conn and must not
      *  block. Other than FERRY_OK: that is the result, and nothing is changed. */
     ferry_err (*condition)(struct command *command, struct store_conn *conn);
+    /** Called last in the transaction, likewise, when the change is done; may be null. It may write over conn. Other than FERRY_OK:
+     *  the change is undone. The transaction may still fail after it. */
+    ferry_err (*completion)(struct command *command, struct store_conn *conn);
     /* in, as the kind says */
     ferry_id id;
     struct product product;
