@@ -77,9 +77,10 @@ def make_it_old(platform, secrets):
             db.execute(f"DROP TRIGGER {trigger}")
         for table in ("device_tag", "event", "report", "kept_answer"):
             db.execute(f"DROP TABLE {table}")
-        for index in ("device_old_secret", "deployment_sweeping", "deployment_expanding"):
+        for index in ("device_old_secret", "device_by_online", "deployment_sweeping", "deployment_expanding"):
             db.execute(f"DROP INDEX {index}")
-        for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard"), "product": ("secret",),
+        for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard", "online_ms",
+                                          "seen_ms"), "product": ("secret",),
                                "deployment": ("retries", "start_ms", "end_ms", "paused_ms", "shift_ms", "sweeping", "sweep_cursor",
                                               "target_tag"),
                                "download": ("retries",), "resource": ("description",)}.items():

@@ -143,6 +143,7 @@ ferry_err smem_product_list(struct store_conn *c, const struct store_page *page,
 ferry_err smem_device_add(struct store_conn *c, const struct device *d)
 {
     struct row_device row = {.device = *d};
+    row.device.online_ms = row.device.seen_ms = 0;
     size_t product_len = strlen(d->key.product);
 
     if (d->secret.len > sizeof(d->secret.bytes) || d->old_secret.len > sizeof(d->old_secret.bytes))
@@ -226,6 +227,34 @@ ferry_err smem_device_set_secrets(struct store_conn *c, const struct device *d)
     return smem_change_put(c, SMEM_DEVICES, &row);
 }
 
+/* online_ms null: it stays. */
+static ferry_err set_presence(struct store_conn *c, const struct device_key *key, const uint64_t *online_ms, uint64_t seen_ms)
+{
+    struct row_device row = {.device.key = *key};
+    ferry_err err;
+
+    if (seen_ms > INT64_MAX || (online_ms != NULL && *online_ms > INT64_MAX))
+        return FERRY_E_ARG;
+    err = smem_get(c, SMEM_DEVICES, &row, &row, sizeof(row));
+    if (err != FERRY_OK)
+        return err;
+    if (online_ms != NULL)
+        row.device.online_ms = *online_ms;
+    if (seen_ms > row.device.seen_ms)
+        row.device.seen_ms = seen_ms;
+    return smem_change_put(c, SMEM_DEVICES, &row);
+}
+
+ferry_err smem_device_set_online(struct store_conn *c, const struct device_key *key, uint64_t online_ms, uint64_t seen_ms)
+{
+    return set_presence(c, key, &online_ms, seen_ms);
+}
+
+ferry_err smem_device_set_seen(struct store_conn *c, const struct device_key *key, uint64_t seen_ms)
+{
+    return set_presence(c, key, NULL, seen_ms);
+}
+
 ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key)
 {
     struct row_device probe = {.device.key = *key};
@@ -251,6 +280,7 @@ static smem_verdict device_filter(const void *data, const void *arg)
     const struct device_filter *f = wanted->filter;
 
     return smem_has_prefix(row->device.key.device, f->name_prefix) &&
+                   (f->which == DEVICES_ALL || (row->device.online_ms > 0) == (f->which == DEVICES_ONLINE)) &&
                    (f->tag == NULL || smem_has_tag(wanted->reading, &row->device.key, f->tag))
                ? SMEM_TAKE
                : SMEM_SKIP;

@@ -21,6 +21,8 @@ ferry_err smem_device_get(struct store_conn *c, const struct device_key *key, st
 ferry_err smem_device_find_joined(struct store_conn *c, const char *text, struct device *out, size_t cap,
                                   size_t *ret_count);
 ferry_err smem_device_set_disabled(struct store_conn *c, const struct device_key *key, bool disabled);
+ferry_err smem_device_set_online(struct store_conn *c, const struct device_key *key, uint64_t online_ms, uint64_t seen_ms);
+ferry_err smem_device_set_seen(struct store_conn *c, const struct device_key *key, uint64_t seen_ms);
 ferry_err smem_device_tags_set(struct store_conn *c, const struct device_key *key, const struct device_tags *tags);
 ferry_err smem_device_tags_get(struct store_conn *c, const struct device_key *key, struct device_tags *ret);
 ferry_err smem_device_set_secrets(struct store_conn *c, const struct device *d);

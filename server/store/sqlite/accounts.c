@@ -176,6 +176,8 @@ static void read_device(struct query *q, void *row)
     d->old_until_ms = sq_query_get_u64(q);
     d->secret_no = sq_query_get_u32(q);
     d->unheard = sq_query_get_bool(q);
+    d->online_ms = sq_query_get_u64(q);
+    d->seen_ms = sq_query_get_u64(q);
 }
 
 static void bind_key(struct query *q, const struct device_key *key)
@@ -275,6 +277,39 @@ ferry_err sq_device_set_disabled(struct store_conn *c, const struct device_key *
     return err != FERRY_OK ? err : sq_conn_change_end(c, disable_device(c, key, disabled));
 }
 
+static ferry_err set_online(struct store_conn *c, const struct device_key *key, uint64_t online_ms, uint64_t seen_ms)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_SET_ONLINE);
+
+    bind_key(&q, key);
+    sq_query_u64(&q, online_ms);
+    sq_query_u64(&q, seen_ms);
+    return sq_query_run_one(&q);
+}
+
+ferry_err sq_device_set_online(struct store_conn *c, const struct device_key *key, uint64_t online_ms, uint64_t seen_ms)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, set_online(c, key, online_ms, seen_ms));
+}
+
+static ferry_err set_seen(struct store_conn *c, const struct device_key *key, uint64_t seen_ms)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_SET_SEEN);
+
+    bind_key(&q, key);
+    sq_query_u64(&q, seen_ms);
+    return sq_query_run_one(&q);
+}
+
+ferry_err sq_device_set_seen(struct store_conn *c, const struct device_key *key, uint64_t seen_ms)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, set_seen(c, key, seen_ms));
+}
+
 static ferry_err remove_device(struct store_conn *c, const struct device_key *key)
 {
     query_auto q = sq_query_begin(c, STMT_DEVICE_REMOVE);
@@ -294,7 +329,9 @@ ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, co
                       struct device *out, size_t *ret_count)
 {
     struct page_names names;
-    statement which = f->tag != NULL ? STMT_DEVICE_LIST_TAG : STMT_DEVICE_LIST;
+    statement which = f->tag != NULL              ? STMT_DEVICE_LIST_TAG
+                      : f->which != DEVICES_ALL ? STMT_DEVICE_LIST_ONLINE
+                                                : STMT_DEVICE_LIST;
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
     if (f->product == NULL)
@@ -303,5 +340,7 @@ ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, co
     sq_query_text(&q, f->product);
     if (f->tag != NULL)
         sq_query_text(&q, f->tag);
+    if (f->which != DEVICES_ALL)
+        sq_query_int(&q, f->which == DEVICES_ONLINE);
     return sq_query_many(&q, read_device, sizeof(*out), out, page->limit, ret_count);
 }

@@ -204,6 +204,11 @@ const char *const sq_schema_steps[] = {
     "  id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, request BLOB NOT NULL, made_ms INTEGER NOT NULL,"
     "  status INTEGER NOT NULL, location TEXT NOT NULL, body TEXT NOT NULL, secret_name TEXT NOT NULL,"
     "  secret_1 BLOB NOT NULL, secret_2 BLOB NOT NULL) STRICT;",
+
+    /* who is connected: one index serves the lists of those that are and of those that are not */
+    "ALTER TABLE device ADD COLUMN online_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE device ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX device_by_online ON device (product, online_ms > 0, name);",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -113,6 +113,12 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO device_tag VALUES ('p', 'd', 'lab');" \
     ROWS_OF_ALL(", 'words'", ", 2, 5, 7, 0, 0, 0, '', 'lab'", ", 1")
 
+#define ROWS_OF_11 \
+    "INSERT INTO product VALUES ('p', 1, x'');" \
+    "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0, 6, 7);" \
+    "INSERT INTO device_tag VALUES ('p', 'd', 'lab');" \
+    ROWS_OF_ALL(", 'words'", ", 2, 5, 7, 0, 0, 0, '', 'lab'", ", 1")
+
 /* resource, deployment, download: the values of columns that came later */
 #define ROWS_OF_ALL(resource, deployment, download) \
     "INSERT INTO value VALUES ('url_key', x'ff');" \
@@ -170,6 +176,14 @@ static const char *const rows_of_version[] = {
           "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');"
           "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');",
     [10] = ROWS_OF_7
+          "UPDATE token SET products = 'p', used_ms = 4;"
+          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
+          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
+          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);"
+          "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');"
+          "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');"
+          "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');",
+    [11] = ROWS_OF_11
           "UPDATE token SET products = 'p', used_ms = 4;"
           "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
           "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"

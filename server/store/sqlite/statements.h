@@ -38,12 +38,14 @@
                       " AND NOT EXISTS (SELECT 1 FROM upload WHERE product = ?1)"                 \
                       " AND NOT EXISTS (SELECT 1 FROM download WHERE product = ?1)")              \
     BOTH_WAYS(X, PRODUCT_LIST, "SELECT " PRODUCT_COLUMNS " FROM product WHERE name >= ?1 AND name < ?2", "name") \
-    X(DEVICE_ADD, "INSERT INTO device SELECT name, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM product"   \
+    X(DEVICE_ADD, "INSERT INTO device SELECT name, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0 FROM product"\
                   " WHERE name = ?1")                                                             \
     X(DEVICE_GET, "SELECT " DEVICE_COLUMNS " FROM device WHERE product = ? AND name = ?")         \
     X(DEVICE_FIND_JOINED, "SELECT " DEVICE_COLUMNS " FROM device INDEXED BY device_joined"        \
                           " WHERE product || name = ? ORDER BY product LIMIT ?")                  \
     X(DEVICE_SET_DISABLED, "UPDATE device SET disabled = ?3 WHERE product = ?1 AND name = ?2")    \
+    X(DEVICE_SET_ONLINE, "UPDATE device SET online_ms = ?3, seen_ms = max(seen_ms, ?4) WHERE product = ?1 AND name = ?2") \
+    X(DEVICE_SET_SEEN, "UPDATE device SET seen_ms = max(seen_ms, ?3) WHERE product = ?1 AND name = ?2") \
     X(DEVICE_SET_SECRETS, "UPDATE device SET secret = ?3, old_secret = ?4, old_until_ms = ?5, secret_no = ?6," \
                           " unheard = ?7"                                                       \
                           " WHERE product = ?1 AND name = ?2")                                    \
@@ -57,13 +59,17 @@
     BOTH_WAYS(X, DEVICE_LIST_TAG, "SELECT " DEVICE_COLUMNS                                        \
                                   " FROM device_tag INDEXED BY device_by_tag CROSS JOIN device USING (product)" \
                                   " WHERE product = ?4 AND tag = ?5 AND device_tag.device >= ?1"  \
-                                  " AND device_tag.device < ?2 AND name = device_tag.device", "device_tag.device") \
+                                  " AND device_tag.device < ?2 AND name = device_tag.device"      \
+                                  " AND (?6 IS NULL OR (online_ms > 0) = ?6)", "device_tag.device") \
+    BOTH_WAYS(X, DEVICE_LIST_ONLINE, "SELECT " DEVICE_COLUMNS " FROM device INDEXED BY device_by_online" \
+                                     " WHERE product = ?4 AND (online_ms > 0) = ?5 AND name >= ?1 AND name < ?2", "name") \
     X(DEVICE_TAG_ADD, "INSERT INTO device_tag VALUES (?, ?, ?) ON CONFLICT DO NOTHING")           \
     X(DEVICE_TAGS_GET, "SELECT tag FROM device_tag WHERE product = ? AND device = ? ORDER BY tag LIMIT ?") \
     X(DEVICE_TAGS_CLEAR, "DELETE FROM device_tag WHERE product = ? AND device = ?")
 
 #define PRODUCT_COLUMNS "name, created_ms, secret"
-#define DEVICE_COLUMNS "product, name, secret, disabled, created_ms, old_secret, old_until_ms, secret_no, unheard"
+#define DEVICE_COLUMNS "product, name, secret, disabled, created_ms, old_secret, old_until_ms, secret_no, unheard," \
+    " online_ms, seen_ms"
 
 #define RESOURCE_COLUMNS "id, product, name, size, md5, sha256, created_ms, description"
 

@@ -89,7 +89,7 @@ static void no_query_scans_or_sorts_with_statistics(void **state)
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
         "INSERT INTO download SELECT cast(printf('%016d', i) AS BLOB), x'00', x'00', 'p', 'd' || i % 3, 'n', 1 + i % 8, 0, 0,"
         " '', 0, i, i, i, i, i, i, i, 0 FROM n;"
-        "INSERT INTO device SELECT 'p', 'd' || size, x'', 0, 0, x'', 0, 1, 0 FROM upload GROUP BY size;"
+        "INSERT INTO device SELECT 'p', 'd' || size, x'', 0, 0, x'', 0, 1, 0, size % 2, 0 FROM upload GROUP BY size;"
         "INSERT INTO report SELECT id, 1, 2, 1, 0, 0, '' FROM upload;"
         "INSERT INTO device_tag SELECT product, name, 't' FROM device;"
         "ANALYZE";

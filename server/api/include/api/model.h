@@ -48,6 +48,8 @@ struct device {
     uint64_t old_until_ms;
     uint32_t secret_no;       /**< 1, and one more with each new secret */
     bool unheard;             /**< it registered itself, and no message of it has come yet: it may register again */
+    uint64_t online_ms;       /**< connected since then without a break; 0: it is not */
+    uint64_t seen_ms;         /**< it came, went, or (to the minute) a message of it came; 0: never */
 };
 
 enum {

@@ -75,8 +75,10 @@ struct resource_filter {
     const char *product, *name_prefix;
     struct store_times made;
 };
+typedef enum { DEVICES_ALL, DEVICES_ONLINE, DEVICES_OFFLINE } device_choice;
 struct device_filter {
     const char *product, *name_prefix, *tag;
+    device_choice which; /**< by online_ms */
 };
 struct audit_filter {
     const char *product, *actor, *object, *action_prefix;
@@ -140,7 +142,8 @@ struct store_ops {
     ferry_err (*product_list)(struct store_conn *c, const struct store_page *page, struct product *out,
                               size_t *ret_count);
 
-    /** @retval FERRY_E_EXISTS | FERRY_E_NOT_FOUND no such product | FERRY_E_ARG a secret is too long */
+    /** @retval FERRY_E_EXISTS | FERRY_E_NOT_FOUND no such product | FERRY_E_ARG a secret is too long.
+     *  online_ms and seen_ms are 0, whatever is given. */
     ferry_err (*device_add)(struct store_conn *c, const struct device *d);
     ferry_err (*device_get)(struct store_conn *c, const struct device_key *key, struct device *ret);
     /** Every device whose product and name, written one after the other, are text (the vendor's user names
@@ -157,6 +160,10 @@ struct store_ops {
     ferry_err (*device_tags_set)(struct store_conn *c, const struct device_key *key, const struct device_tags *tags);
     /** FERRY_OK also when there is no such device: none. */
     ferry_err (*device_tags_get)(struct store_conn *c, const struct device_key *key, struct device_tags *ret);
+    /** seen_ms grows only. */
+    ferry_err (*device_set_online)(struct store_conn *c, const struct device_key *key, uint64_t online_ms,
+                                   uint64_t seen_ms);
+    ferry_err (*device_set_seen)(struct store_conn *c, const struct device_key *key, uint64_t seen_ms);
     /** Removes the device and its tags, not its tasks. */
     ferry_err (*device_remove)(struct store_conn *c, const struct device_key *key);
     /** Needs filter->product. Ordered by device name. */
