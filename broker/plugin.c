@@ -2,6 +2,7 @@
 #include "admission.h"
 #include "certificate.h"
 #include "clients.h"
+#include "presence.h"
 #include "revocations.h"
 
 #include "access/acl.h"
@@ -28,6 +29,7 @@ enum {
     STORE_BUSY_MS = 1000, /* all clients wait while the database is locked: not for long */
     LOG_LINES_MAX = 20,   /* refusals logged in ... */
     LOG_WINDOW_S = 10,    /* ... this time: a device that tries for ever does not fill the disk */
+    SERVICES_MAX = 8,     /* clients of the platform that are told */
 };
 
 /* What all listeners share. Mosquitto is one thread. */
@@ -35,6 +37,9 @@ struct plugin {
     unsigned listeners;
     struct auth auth;
     struct clients clients;
+    struct presence presence;
+    const void *services[SERVICES_MAX]; /* keys of clients; null is free */
+    bool told;                          /* changes, and nobody has said yet that they came */
     struct admission_limits limits;
     struct admission *admission;
     struct revocations revoked; /* read again when Mosquitto reloads */
@@ -117,6 +122,17 @@ static const char *read_certificate(const struct plugin *p, const struct mosquit
     return name;
 }
 
+static auth_verdict refuse(const char *why, const char **reterr_why)
+{
+    *reterr_why = why;
+    return AUTH_REFUSED;
+}
+
+static bool is_same(const struct principal *a, const struct principal *b)
+{
+    return a->service == b->service && (a->service || device_key_equal(&a->key, &b->key));
+}
+
 /* Mosquitto asks it of who comes, and when it reloads of everybody. */
 static auth_verdict judge(const struct listener *listener, const struct mosquitto_evt_basic_auth *asked,
                           const struct client *known, struct principal *ret_who, const char **reterr_why)
@@ -134,10 +150,12 @@ static auth_verdict judge(const struct listener *listener, const struct mosquitt
         .known = known != NULL ? &known->who : NULL,
     };
 
-    if (!revoked)
-        return auth_judge(&p->auth, &request, ret_who, reterr_why);
-    *reterr_why = "the certificate is revoked";
-    return AUTH_REFUSED;
+    if (revoked)
+        return refuse("the certificate is revoked", reterr_why);
+    auth_verdict verdict = auth_judge(&p->auth, &request, ret_who, reterr_why);
+    if (verdict == AUTH_ACCEPTED && known != NULL && !is_same(&known->who, ret_who))
+        verdict = refuse("it has become somebody else", reterr_why);
+    return verdict;
 }
 
 /* Too many is no refusal: on that a vendor's device ends its program. It is cut off without a word, and comes again. */
@@ -169,13 +187,109 @@ static auth_verdict judge_new(const struct listener *listener, const struct mosq
     return verdict;
 }
 
+/* --- who is there ----------------------------------------------------------------------------------------- */
+
+/* What gets lost is noticed by its number. */
+static void send_to(const struct client *service, const struct ferry_buf *message)
+{
+    if (mosquitto_broker_publish_copy(service->client_id, BUS_PRESENCE_TOPIC, (int)message->len, message->data, 0, false,
+                                      NULL) != MOSQ_ERR_SUCCESS)
+        mosquitto_log_printf(MOSQ_LOG_WARNING, "ferry: no memory to tell which devices are connected");
+}
+
+static bool send_to_all(struct plugin *p, const struct ferry_buf *message)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < SERVICES_MAX; i++) {
+        const struct client *service = p->services[i] != NULL ? clients_find(&p->clients, p->services[i]) : NULL;
+
+        if (service != NULL)
+            send_to(service, message);
+        any |= service != NULL;
+    }
+    return any;
+}
+
+/* One message at a time: what changes before the platform has said that it came goes into the next. */
+static void tell_changes(struct plugin *p)
+{
+    while (!p->told && p->presence.first_change != NULL) {
+        ferry_autobuf message = FERRY_BUF_INIT(PRESENCE_MESSAGE_MAX);
+
+        if (presence_take_changes(&p->presence, &message) == FERRY_OK)
+            p->told = send_to_all(p, &message);
+    }
+}
+
+static void tell_all(const struct plugin *p, const struct client *service)
+{
+    struct presence_walk walk = {.part = 0};
+
+    while (!walk.over) {
+        ferry_autobuf message = FERRY_BUF_INIT(PRESENCE_MESSAGE_MAX);
+
+        if (presence_write_all(&p->presence, &walk, &message) != FERRY_OK)
+            return; /* it will ask again */
+        send_to(service, &message);
+    }
+}
+
+/* The platform has just come, has missed something, or has what was told last. */
+static void go_on_telling(struct plugin *p, const struct client *service, uint64_t seq)
+{
+    if (seq != p->presence.seq)
+        tell_all(p, service);
+    p->told = false;
+    tell_changes(p);
+}
+
+static void set_service(struct plugin *p, const void *from, const void *to)
+{
+    for (size_t i = 0; i < SERVICES_MAX; i++)
+        if (p->services[i] == from) {
+            p->services[i] = to;
+            break;
+        }
+    p->told = false; /* who was to answer may be gone */
+}
+
+static void leave(struct plugin *p, const struct client *client)
+{
+    if (client->who.service)
+        set_service(p, client->address, NULL);
+    else
+        presence_leave(&p->presence, &client->who.key, ferry_wall_ms());
+}
+
 static void forget(struct plugin *p, const struct mosquitto *address)
 {
     const struct client *client = clients_find(&p->clients, address);
 
-    if (client != NULL && !client->who.service)
+    if (client == NULL)
+        return;
+    leave(p, client);
+    if (!client->who.service)
         admission_leave(p->admission, client->peer);
     clients_remove(&p->clients, address);
+    tell_changes(p);
+}
+
+/* Who has proved to be somebody, for the first time or again. */
+static ferry_err remember(struct plugin *p, const struct mosquitto *client, bool is_new, const struct principal *who)
+{
+    ferry_err err = clients_put(&p->clients, client, who, mosquitto_client_id(client), mosquitto_client_address(client));
+
+    if (!is_new || err != FERRY_OK)
+        return err;
+    if (who->service)
+        set_service(p, NULL, client);
+    else
+        err = presence_enter(&p->presence, &who->key, ferry_wall_ms());
+    if (err != FERRY_OK)
+        clients_remove(&p->clients, client);
+    tell_changes(p);
+    return err;
 }
 
 static int on_basic_auth(int event, void *data, void *user_data)
@@ -193,7 +307,7 @@ static int on_basic_auth(int event, void *data, void *user_data)
 
     (void)event;
     if (verdict == AUTH_ACCEPTED) {
-        if (clients_put(&p->clients, asked->client, &who, mosquitto_client_id(asked->client), peer) == FERRY_OK)
+        if (remember(p, asked->client, known == NULL, &who) == FERRY_OK)
             return MOSQ_ERR_SUCCESS;
         if (known == NULL && !who.service)
             admission_leave(p->admission, peer);
@@ -301,28 +415,40 @@ static size_t choose(struct plugin *p, ferry_text text, char **ids, size_t cap)
     return count;
 }
 
-/* The platform has changed something about a device, or about several. */
+static int end_unwelcome(struct plugin *p, ferry_text text)
+{
+    size_t count, cap = p->clients.used;
+    char **ids = ferry_calloc(cap + 1, sizeof(*ids));
+
+    if (ids == NULL)
+        return MOSQ_ERR_NOMEM;
+    count = choose(p, text, ids, cap);
+    for (size_t i = 0; i < count; i++) {
+        (void)mosquitto_kick_client_by_clientid(ids[i], false); /* gone already: as good */
+        free(ids[i]);
+    }
+    free(ids);
+    return MOSQ_ERR_SUCCESS;
+}
+
+/* --- what the platform says ------------------------------------------------------------------------------- */
+
+/* It has changed something about a device, or about several; or it wants to know who is there. */
 static int on_control(int event, void *data, void *user_data)
 {
     const struct listener *listener = user_data;
     struct plugin *p = listener->plugin;
     const struct mosquitto_evt_control *told = data;
     const struct client *client = clients_find(&p->clients, told->client);
-    size_t count, cap = p->clients.used;
-    char **ids;
+    ferry_text text = {told->payload, told->payloadlen};
+    uint64_t seq;
 
     (void)event;
     if (client == NULL || !client->who.service || told->payloadlen > IDENTITY_TEXT_MAX)
         return MOSQ_ERR_ACL_DENIED;
-    ids = ferry_calloc(cap + 1, sizeof(*ids));
-    if (ids == NULL)
-        return MOSQ_ERR_NOMEM;
-    count = choose(p, (ferry_text){told->payload, told->payloadlen}, ids, cap);
-    for (size_t i = 0; i < count; i++) {
-        (void)mosquitto_kick_client_by_clientid(ids[i], false); /* gone already: as good */
-        free(ids[i]);
-    }
-    free(ids);
+    if (!presence_read_ask(text, &seq))
+        return end_unwelcome(p, text);
+    go_on_telling(p, client, seq);
     return MOSQ_ERR_SUCCESS;
 }
 
@@ -385,6 +511,7 @@ static void plugin_unref(struct plugin *p)
         return;
     auth_done(&p->auth);
     clients_done(&p->clients);
+    presence_done(&p->presence);
     revocations_done(&p->revoked);
     admission_free(p->admission);
     free(p->device_crl_path);
@@ -404,6 +531,7 @@ static struct plugin *plugin_ref(void)
         shared->auth.directory.open = open_store;
         shared->auth.directory.arg = shared;
         clients_init(&shared->clients);
+        presence_init(&shared->presence);
     }
     shared->listeners++;
     return shared;

@@ -41,7 +41,7 @@ bool acl_service_allows(acl_access access, const char *topic, bool retain)
     case ACL_PUBLISH:
         return !retain && (any_topic(FERRY_TOPIC_DOWN, topic) || strcmp(topic, BUS_CONTROL_TOPIC) == 0);
     case ACL_RECEIVE:
-        return any_topic(FERRY_TOPIC_UP, topic);
+        return any_topic(FERRY_TOPIC_UP, topic) || strcmp(topic, BUS_PRESENCE_TOPIC) == 0;
     case ACL_SUBSCRIBE:
     case ACL_UNSUBSCRIBE:
         return strcmp(topic, FERRY_TOPIC_UP_FILTER) == 0;

@@ -50,6 +50,8 @@ static void a_device_has_its_own_two_topics_and_nothing_else(void **state)
         {"$SYS/broker/uptime", ALLOW_NONE},
         {"$CONTROL/dynamic-security/v1", ALLOW_NONE},
         {"$CONTROL/ferry/v1", ALLOW_NONE},
+        {"$CONTROL/ferry/v1/presence", ALLOW_NONE},
+        {"$CONTROL/ferry/v1/#", ALLOW_NONE},
         {"anything", ALLOW_NONE},
         {"", ALLOW_NONE},
     };
@@ -69,6 +71,8 @@ static void the_platform_hears_every_device_and_answers_every_device(void **stat
         {UP "pump/7", {[R] = true}},
         {DOWN "pump/7", {[P] = true}},
         {"$CONTROL/ferry/v1", {[P] = true}},
+        {"$CONTROL/ferry/v1/presence", {[R] = true}},
+        {"$CONTROL/ferry/v1/#", ALLOW_NONE},
         {"$CONTROL/ferry/v2", ALLOW_NONE},
         {"$CONTROL/#", ALLOW_NONE},
         {UP "#", ALLOW_NONE},

@@ -112,6 +112,15 @@ static void disconnect(struct mosquitto *client)
     (void)tell(MOSQ_EVT_DISCONNECT, &gone);
 }
 
+/* Only the platform is told who is there. */
+int mosquitto_broker_publish_copy(const char *id, const char *topic, int len, const void *payload, int qos, bool retain,
+                                  mosquitto_property *properties)
+{
+    FUZZ_CHECK(id != NULL && strncmp(id, "ferryd@", 7) == 0 && strcmp(topic, BUS_PRESENCE_TOPIC) == 0);
+    FUZZ_CHECK(len > 0 && payload != NULL && qos == 0 && !retain && properties == NULL);
+    return MOSQ_ERR_SUCCESS;
+}
+
 /* As Mosquitto: a null pointer would end everybody. */
 int mosquitto_kick_client_by_clientid(const char *id, bool with_will)
 {

@@ -23,14 +23,14 @@ def packet(head, body):
 class RawClient:
     """Connected when .code is 0; None: the broker closed without an answer."""
 
-    def __init__(self, port, client_id, username=None, password=None, *, tls=None, timeout_s=10):
+    def __init__(self, port, client_id, username=None, password=None, *, tls=None, timeout_s=10, keepalive_s=60):
         self._sock = socket.create_connection(("127.0.0.1", port), timeout_s)
         self.code = None
         try:
             if tls is not None:
                 self._sock = tls.wrap_socket(self._sock, server_hostname="localhost")
             flags = 2 | (0x80 if username is not None else 0) | (0x40 if password is not None else 0)
-            body = field("MQTT") + b"\5" + bytes([flags]) + b"\0\x3c\0" + field(client_id)
+            body = field("MQTT") + b"\5" + bytes([flags]) + keepalive_s.to_bytes(2, "big") + b"\0" + field(client_id)
             for text in (username, password):
                 body += field(text) if text is not None else b""
             self._sock.sendall(packet(0x10, body))

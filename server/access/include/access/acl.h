@@ -3,7 +3,8 @@
  * @brief Who may use which topic. Pure; any thread.
  *
  * A device publishes to its own up topic and subscribes to its own down topic; the platform the other way
- * round, for all of them, and besides to the topic by which it tells our broker that devices were changed. No
+ * round, for all of them, and besides to the topic by which it tells our broker that devices were changed; it receives
+ * besides what our broker tells of them. No
  * wildcards except in the platform's one subscription, nothing retained, nothing else.
  */
 #ifndef ACCESS_ACL_H

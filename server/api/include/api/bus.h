@@ -18,7 +18,7 @@ struct bus;
 /** @brief Who is told of what arrives. Called on the bus's own thread; must not block for long. */
 struct bus_listener {
     /**
-     * One message on an up topic. topic is terminated; payload has len bytes, is the bus's and valid
+     * One message on an up topic, or on BUS_PRESENCE_TOPIC. topic is terminated; payload has len bytes, is the bus's and valid
      * only during the call. Oversized payloads are passed on as they are: the engine judges.
      */
     void (*message)(void *arg, const char *topic, const void *payload, size_t len);
@@ -31,8 +31,11 @@ struct bus_listener {
 #define BUS_KEEP_MS 60000u
 
 /** @brief Where our own broker's plugin is told that a device lost its right to be connected: the payload is
- *  product/device, or empty for "look at all". */
+ *  product/device, or empty for "look at all", or of api/presence.h. */
 #define BUS_CONTROL_TOPIC "$CONTROL/ferry/v1"
+/** @brief Where the plugin tells the platform which devices are connected (api/presence.h). Nobody can subscribe to it:
+ *  the messages go to the platform's own clients alone. */
+#define BUS_PRESENCE_TOPIC "$CONTROL/ferry/v1/presence"
 
 struct bus_ops {
     const char *name;
