@@ -123,6 +123,7 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
     pthread_mutex_init(&e->time_lock, NULL);
     pthread_mutex_init(&e->events_lock, NULL);
     effects_init(&e->effects);
+    presence_table_init(&e->presence.table);
     measures_init(e);
     e->batch = ferry_calloc(settings->batch_max, sizeof *e->batch);
     ferry_err err = inbox_init(&e->inbox, settings->inbox_max);
@@ -136,6 +137,8 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
         err = start_time(e);
     if (err == FERRY_OK)
         err = recovery_run(e);
+    if (err == FERRY_OK)
+        err = presence_load(e);
     if (err != FERRY_OK) {
         engine_free(e);
         return err;
@@ -161,6 +164,7 @@ void engine_stop(struct engine *e)
         return;
     (void)pthread_join(e->thread, NULL);
     e->started = false;
+    presence_note_end(e);
     recovery_note_clean_end(e);
 }
 
@@ -170,6 +174,7 @@ static void give_back_inbox(struct engine *e)
     struct inbox_item item;
     while (inbox_take(&e->inbox, &item, 1) == 1) {
         free(item.message);
+        free(item.report);
         if (item.command == NULL)
             continue;
         item.command->result = FERRY_E_CLOSED;
@@ -187,6 +192,7 @@ void engine_free(struct engine *e)
     inbox_done(&e->inbox);
     effects_done(&e->effects);
     ferry_rate_free(e->device_rate);
+    presence_table_done(&e->presence.table);
     pthread_mutex_destroy(&e->time_lock);
     pthread_mutex_destroy(&e->events_lock);
     free(e->batch);
@@ -242,6 +248,9 @@ void engine_get_stats(struct engine *e, struct engine_stats *ret_stats)
     for (size_t i = 0; i < ENGINE_STATS_COUNT; i++)
         values[i] = atomic_load_explicit(&e->counters[i], memory_order_relaxed);
     values[ENGINE_STAT(inbox_depth_now)] = inbox_depth(&e->inbox);
+    values[ENGINE_STAT(presence_known_now)] = engine_presence_known(e);
+    if (!engine_presence_known(e))
+        values[ENGINE_STAT(devices_connected_now)] = 0;
     memcpy(ret_stats, values, sizeof *ret_stats);
 }
 

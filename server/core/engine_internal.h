@@ -6,11 +6,13 @@
 #ifndef CORE_ENGINE_INTERNAL_H
 #define CORE_ENGINE_INTERNAL_H
 
+#include "api/presence.h"
 #include "core/engine.h"
 #include "core/measures.h"
 #include "base/rate.h"
 #include "effects.h"
 #include "inbox.h"
+#include "presence_table.h"
 #include "proto/message.h"
 #include "proto/topic.h"
 #include "core/quota_rules.h"
@@ -36,6 +38,29 @@ struct device_message {
     char payload[];
 };
 
+/** @brief A message of the broker's plugin (api/presence.h). */
+struct presence_report {
+    uint64_t epoch; /* of the link over which it came */
+    size_t len;
+    char text[];
+};
+
+/** @brief What the engine's thread knows of who is connected. */
+struct presence_state {
+    struct presence_table table;
+    uint64_t epoch;     /* of the link that the rest is about */
+    bool in_step;       /* nothing was missed since the last list of all */
+    bool listing;       /* a list has begun, and none of its parts was lost */
+    uint64_t next_seq, next_part;
+    uint64_t ask_ms;    /* while not in step: when the list is asked for again */
+    uint64_t go_on_ms;  /* while in step: when the plugin is told what came last */
+    uint64_t alive_ms;  /* when it is noted next that the platform was there */
+    uint64_t retry_ms;  /* nothing is written before: it could not be */
+    size_t writing;     /* entries in the transaction that is open */
+    uint64_t writing_ms;
+    bool writing_changes; /* one of them came or went */
+};
+
 struct engine {
     struct engine_parts parts;
     struct engine_settings settings;
@@ -54,6 +79,13 @@ struct engine {
     uint64_t next_audit_cut_ms;
     uint64_t next_event_cut_ms;
     uint64_t next_answer_cut_ms;
+
+    struct presence_state presence;
+    _Atomic uint64_t link_epoch;       /* grows with each change of the link; odd: it is up */
+    _Atomic uint64_t presence_known;   /* the epoch in which the list of all came last */
+    _Atomic uint64_t presence_gone_ms; /* who is not in the next list was there until then; 0: until now */
+    _Atomic bool presence_missed;      /* a message of the plugin could not be taken in */
+    _Atomic uint64_t presence_generation;
 
     bool events_written;         /* since the last commit */
     pthread_mutex_t events_lock; /* guards the two below */
@@ -174,6 +206,25 @@ size_t measures_answer(const ferry_msg *msg);
 /** Adds a device's report to the history of the task that it means. result_msg: its text, cut and cleaned. */
 ferry_err reports_keep(struct engine *e, const ferry_id *task, const ferry_msg *msg, const char *result_msg,
                        uint64_t now_ms);
+
+/* --- presence.c --------------------------------------------------------------------------------- */
+/** The next three: any thread. */
+void presence_on_link(struct engine *e, bool up);
+void presence_on_message(struct engine *e, const void *payload, size_t len);
+/** What the plugin has told was lost: the list of all is asked for. */
+void presence_missed(struct engine *e);
+/** Takes a message of the plugin in; into the store it comes with presence_tick(). */
+void presence_take(struct engine *e, const struct presence_report *report, uint64_t now_ms);
+void presence_heard(struct engine *e, const struct device_key *device, uint64_t now_ms);
+ferry_err presence_tick(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** When presence_tick() has something to do. */
+uint64_t presence_next_ms(struct engine *e);
+/** After each transaction. */
+void presence_committed(struct engine *e, bool written);
+/** After a start, outside any transaction: who was connected when the store was written last. */
+ferry_err presence_load(struct engine *e);
+/** At a clean end: nothing waits any more. */
+void presence_note_end(struct engine *e);
 
 /* --- recovery.c --------------------------------------------------------------------------------- */
 /** After a start, outside any transaction: makes up for a sudden end. */

@@ -14,11 +14,13 @@
 
 struct command;
 struct device_message;
+struct presence_report;
 
-/** @brief Exactly one of the two is set. */
+/** @brief Exactly one of the three is set. */
 struct inbox_item {
     struct command *command;
     struct device_message *message;
+    struct presence_report *report;
 };
 
 struct inbox {

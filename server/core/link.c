@@ -67,6 +67,8 @@ static bool may_ask(struct engine *e, const struct device_key *device)
 static void on_message(void *arg, const char *topic, const void *payload, size_t len)
 {
     struct engine *e = arg;
+    if (strcmp(topic, BUS_PRESENCE_TOPIC) == 0)
+        return presence_on_message(e, payload, len);
     count_now(e, ENGINE_STAT(messages_total));
     struct device_key device;
     if (!parse_device(topic, &device))
@@ -105,6 +107,7 @@ static void on_link(void *arg, bool up)
     /* what the broker was to be told while it was away is lost: it looks at everybody */
     if (up && e->settings.broker_is_ours)
         (void)bus->ops->publish(bus, BUS_CONTROL_TOPIC, "", 0);
+    presence_on_link(e, up);
 }
 
 struct bus_listener engine_bus_listener(struct engine *engine)

@@ -81,6 +81,7 @@ static ferry_err handle_message(struct engine *e, const struct device_message *m
         err = registry_heard(e, &device);
     if (err != FERRY_OK)
         return err;
+    presence_heard(e, &m->device, now_ms);
     bool upload = m->msg.type == FERRY_MSG_CREATE_UPLOAD_TASK || m->msg.type == FERRY_MSG_REPORT_UPLOAD_PROGRESS;
     return upload ? uploads_on_message(e, m, now_ms) : downloads_on_message(e, m, now_ms);
 }
@@ -101,6 +102,10 @@ static ferry_err handle_item(struct engine *e, struct inbox_item item, uint64_t 
 {
     if (item.message != NULL)
         return handle_message(e, item.message, now_ms);
+    if (item.report != NULL) {
+        presence_take(e, item.report, now_ms);
+        return FERRY_OK;
+    }
     item.command->detail[0] = '\0';
     item.command->count = 0;
     return handle_command(e, item.command, now_ms);
@@ -186,6 +191,7 @@ static const struct timer timers[] = {
     {"retention of the audit log", audit_retain},
     {"retention of events", events_retain},
     {"retention of answers", answers_retain},
+    {"presence", presence_tick},
 };
 
 struct timer_call {
@@ -265,6 +271,7 @@ static void finish_items(struct engine *e, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct command *cmd = e->batch[i].command;
         free(e->batch[i].message);
+        free(e->batch[i].report);
         if (cmd == NULL)
             continue;
         count_now(e, ENGINE_STAT(commands_total));
@@ -285,8 +292,10 @@ static void fail_batch(struct engine *e, size_t count, ferry_err err)
         if (e->batch[i].command != NULL) {
             e->batch[i].command->result = err;
             e->batch[i].command->detail[0] = '\0';
-        } else {
+        } else if (e->batch[i].message != NULL) {
             (void)refuse_message(e, e->batch[i].message, FERRY_RESULT_INTERNAL);
+        } else {
+            presence_missed(e); /* perhaps: the batch ended before it */
         }
     }
 }
@@ -352,6 +361,9 @@ static void plan_next(struct engine *e, ferry_err err, bool more, uint64_t now_m
         due_ms = e->next_event_cut_ms;
     if (due_ms > e->next_answer_cut_ms)
         due_ms = e->next_answer_cut_ms;
+    uint64_t presence_ms = presence_next_ms(e);
+    if (due_ms > presence_ms)
+        due_ms = presence_ms;
     e->next_due_ms = more || in_steps(e) ? now_ms : due_ms;
 }
 
@@ -363,6 +375,7 @@ void engine_turn(struct engine *e, uint64_t *ret_again_ms)
     if (count > 0 || timers_due) {
         bool more = false;
         ferry_err err = transact(e, count, timers_due, now_ms, &more);
+        presence_committed(e, err == FERRY_OK);
         if (err != FERRY_OK) {
             fail_batch(e, count, err);
         } else {

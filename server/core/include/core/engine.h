@@ -212,6 +212,13 @@ uint64_t engine_now_ms(struct engine *engine);
  *  read of them before is no longer to be trusted. Any thread. */
 uint64_t engine_operators_generation(struct engine *engine);
 
+/** @brief Is it known now which devices are connected? Only of a broker with our plugin, while the connection to it
+ *  stands. Else what the store has is of before. Any thread. */
+bool engine_presence_known(struct engine *engine);
+
+/** @brief Grows after each commit of devices that came or went; who watches events is woken. Any thread. */
+uint64_t engine_presence_generation(struct engine *engine);
+
 /** @brief wake is called after each commit that wrote events, on the engine's thread: it must not block. null: nobody any more;
  *  when this returns no call of the former one is under way. One at a time. Any thread. */
 void engine_watch_events(struct engine *engine, void (*wake)(void *arg), void *arg);
@@ -237,7 +244,9 @@ void engine_watch_events(struct engine *engine, void (*wake)(void *arg), void *a
     X(downloads_done_total, "download tasks finished by the device")                              \
     X(revocations_total, "changes that may take away the right to a transfer under way")                \
     X(inbox_depth_now, "commands waiting")                                                        \
-    X(link_up_now, "1 while the connection to the broker stands")
+    X(link_up_now, "1 while the connection to the broker stands")                                 \
+    X(presence_known_now, "1 while it is known which devices are connected")                      \
+    X(devices_connected_now, "devices connected to the broker; 0 while that is not known")
 
 struct engine_stats {
 #define X(name, help) uint64_t name;

@@ -1,0 +1,241 @@
+/* What the platform makes of its broker's word about who is connected. */
+#include "engine_fixture.h"
+
+#include "api/presence.h"
+#include "mqtt/mem_bus.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define T0 FIXTURE_START_MS
+#define AT(seconds) (T0 + (uint64_t)(seconds) * 1000)
+
+/* A platform whose broker has our plugin, with D1 to D3, at AT(100). */
+static int set_up(void **state)
+{
+    struct fixture *f;
+    if (fixture_setup(state) != 0)
+        return -1;
+    f = *state;
+    fixture_add_devices(f, 2, 3);
+    f->settings.broker_is_ours = true;
+    fixture_crash(f);
+    fixture_advance_s(f, 100);
+    return 0;
+}
+
+static void tell(struct fixture *f, const char *text)
+{
+    assert_int_equal(mem_bus_inject(f->parts.bus, BUS_PRESENCE_TOPIC, text, strlen(text)), FERRY_OK);
+    fixture_turns(f, 3);
+}
+
+/* How often it has said that to the plugin since the last look. */
+static unsigned said(struct fixture *f, const char *text)
+{
+    struct bus_message *m;
+    unsigned count = 0;
+    while ((m = mem_bus_take(f->parts.bus)) != NULL) {
+        count += strcmp(m->topic, BUS_CONTROL_TOPIC) == 0 && m->len == strlen(text) && memcmp(m->payload, text, m->len) == 0;
+        free(m);
+    }
+    return count;
+}
+
+/* ... has asked for the list of all. */
+static unsigned asked(struct fixture *f)
+{
+    return said(f, "presence");
+}
+
+static void expect(struct fixture *f, const char *name, uint64_t online_ms, uint64_t seen_ms)
+{
+    struct device_key key = {.product = "P"};
+    struct device device;
+    (void)ferry_text_copy(ferry_text_of(name), key.device, sizeof key.device);
+    assert_int_equal(f->real_store_ops->device_get(f->reader, &key, &device), FERRY_OK);
+    assert_int_equal(device.online_ms, online_ms);
+    assert_int_equal(device.seen_ms, seen_ms);
+}
+
+static void expect_connected(struct fixture *f, bool known, uint64_t count)
+{
+    struct engine_stats stats;
+    engine_get_stats(f->engine, &stats);
+    assert_int_equal(stats.presence_known_now, known);
+    assert_int_equal(stats.devices_connected_now, count);
+    assert_int_equal(engine_presence_known(f->engine), known);
+}
+
+static void it_asks_when_the_link_comes_up_and_knows_by_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(asked(f), 1);
+    fixture_advance_s(f, 15); /* no answer has come */
+    assert_int_equal(asked(f), 1);
+    expect_connected(f, false, 0);
+    tell(f, "all 0 0 more\n+1700000010000 P/D1\n");
+    expect_connected(f, false, 0);
+    tell(f, "all 0 1 end\n+1700000020000 P/D2\n");
+    expect_connected(f, true, 2);
+    expect(f, "D1", AT(10), AT(10));
+    expect(f, "D2", AT(20), AT(20));
+    expect(f, "D3", 0, 0);
+    uint64_t generation = engine_presence_generation(f->engine);
+    tell(f, "changes 1\n-1700000030000 P/D1\n+1700000040000 P/D3\n+1700000040000 P/unknown\n");
+    assert_true(engine_presence_generation(f->engine) > generation);
+    expect_connected(f, true, 3);
+    expect(f, "D1", 0, AT(30));
+    expect(f, "D3", AT(40), AT(40));
+    assert_int_equal(said(f, "presence 1"), 0);
+    fixture_advance_s(f, 1);
+    assert_int_equal(said(f, "presence 1"), 1); /* the plugin may go on */
+    fixture_advance_s(f, 1000);
+    assert_int_equal(said(f, "presence 1"), 1); /* would show that a message behind it was lost */
+    fixture_advance_s(f, 1000);
+    assert_int_equal(asked(f), 0);
+}
+
+static void what_was_lost_on_the_way_is_asked_for(void **state)
+{
+    static const char *const losses[] = {
+        "changes 2\n+1700000050000 P/D2\n",    /* 1 was lost */
+        "changes 1\n+1700000050000 P/D2\nx\n", /* not of the form */
+        "nonsense",
+        "",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+        (void)asked(f);
+        tell(f, losses[i]);
+        fixture_advance_s(f, 15);
+        assert_int_equal(asked(f), 1);
+        expect_connected(f, true, i < 2 ? 2 : 1); /* what was understood counts meanwhile */
+    }
+    tell(f, "all 9 0 end\n+1700000010000 P/D1\n");
+    expect_connected(f, true, 1);
+    tell(f, "changes 10\n+1700000050000 P/D2\n");
+    fixture_advance_s(f, 100);
+    assert_int_equal(asked(f), 0);
+}
+
+static void a_list_with_a_part_lost_is_no_list(void **state)
+{
+    struct fixture *f = *state;
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n+1700000010000 P/D2\n");
+    mem_bus_set_link(f->parts.bus, false);
+    mem_bus_set_link(f->parts.bus, true);
+    tell(f, "all 0 0 more\n+1700000010000 P/D1\n");
+    tell(f, "all 0 2 end\n");
+    expect_connected(f, false, 0);
+    expect(f, "D2", AT(10), AT(10));
+    tell(f, "all 0 1 end\n"); /* of a list that is over */
+    expect_connected(f, false, 0);
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    expect_connected(f, true, 1);
+}
+
+static void a_broker_that_died_takes_its_devices_along(void **state)
+{
+    struct fixture *f = *state;
+    tell(f, "all 5 0 end\n+1700000010000 P/D1\n+1700000010000 P/D2\n");
+    (void)asked(f);
+    mem_bus_set_link(f->parts.bus, false); /* at AT(100) */
+    fixture_advance_s(f, 50);
+    expect_connected(f, false, 0);
+    expect(f, "D1", AT(10), AT(10)); /* the broker may live: only the link is down */
+    mem_bus_set_link(f->parts.bus, true);
+    assert_int_equal(asked(f), 1);
+    expect_connected(f, false, 0);
+    tell(f, "all 0 0 end\n+1700000140000 P/D2\n");
+    expect_connected(f, true, 1);
+    expect(f, "D1", 0, AT(100)); /* so long it was there at least */
+    expect(f, "D2", AT(140), AT(140));
+    tell(f, "changes 1\n+1700000145000 P/D1\n");
+    expect_connected(f, true, 2);
+}
+
+static void a_platform_that_starts_again_makes_it_right(void **state)
+{
+    struct fixture *f = *state;
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n+1700000010000 P/D2\n");
+    fixture_advance_s(f, 100); /* it notes that it is there, at AT(200) */
+    fixture_advance_s(f, 30);
+    fixture_crash(f);
+    expect_connected(f, false, 0);
+    fixture_advance_s(f, 70);
+    tell(f, "all 7 0 end\n+1700000010000 P/D2\n+1700000250000 P/D3\n");
+    expect_connected(f, true, 2);
+    expect(f, "D1", 0, AT(200));
+    expect(f, "D2", AT(10), AT(10));
+    expect(f, "D3", AT(250), AT(250));
+}
+
+static void a_message_of_a_device_shows_that_it_was_there(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.broker_is_ours = false; /* another broker: nobody tells who is connected */
+    fixture_crash(f);
+    assert_int_equal(asked(f), 0);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_advance_s(f, 10);
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    expect(f, "D1", 0, 0);
+    fixture_advance_s(f, 50);
+    expect(f, "D1", 0, AT(110));
+    expect_connected(f, false, 0);
+}
+
+static void nothing_is_written_while_nothing_changes(void **state)
+{
+    struct fixture *f = *state;
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    uint64_t generation = engine_presence_generation(f->engine);
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_advance_s(f, 61);
+    expect(f, "D1", AT(10), AT(100));
+    assert_int_equal(engine_presence_generation(f->engine), generation); /* that it was heard draws no page anew */
+}
+
+static ferry_err no_space(struct store_conn *conn, const struct device_key *key, uint64_t online_ms, uint64_t seen_ms)
+{
+    (void)conn;
+    (void)key;
+    (void)online_ms;
+    (void)seen_ms;
+    return FERRY_E_FULL;
+}
+
+static void what_could_not_be_written_is_written_later(void **state)
+{
+    struct fixture *f = *state;
+    f->store_ops.device_set_online = no_space;
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    expect(f, "D1", 0, 0);
+    f->store_ops.device_set_online = f->real_store_ops->device_set_online;
+    fixture_advance_s(f, 2);
+    expect(f, "D1", AT(10), AT(10));
+}
+
+int main(void)
+{
+#define UNIT(test) cmocka_unit_test_setup_teardown(test, set_up, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        UNIT(it_asks_when_the_link_comes_up_and_knows_by_the_answer),
+        UNIT(what_was_lost_on_the_way_is_asked_for),
+        UNIT(a_list_with_a_part_lost_is_no_list),
+        UNIT(a_broker_that_died_takes_its_devices_along),
+        UNIT(a_platform_that_starts_again_makes_it_right),
+        UNIT(a_message_of_a_device_shows_that_it_was_there),
+        UNIT(nothing_is_written_while_nothing_changes),
+        UNIT(what_could_not_be_written_is_written_later),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
