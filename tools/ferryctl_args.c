@@ -38,6 +38,8 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_STATE, 0, "state", "STATE", "only those in that state"},
     {CTL_O_TAG, 0, "tag", "TAG", "a tag of devices; may be given more than once where devices get it"},
     {CTL_O_UNTAG, 0, "untag", "TAG", "take this tag away; may be given more than once"},
+    {CTL_O_ONLINE, 0, "online", NULL, "only devices that are connected"},
+    {CTL_O_OFFLINE, 0, "offline", NULL, "only devices that are not connected"},
     {CTL_O_PREFIX, 0, "prefix", "TEXT", "only those whose name begins so"},
     {CTL_O_ROLE, 0, "role", "ROLE", "viewer (looks), operator (changes) or admin (also tokens, users, audit)"},
     {CTL_O_PRODUCT, 0, "product", "P", "only for this product; may be given more than once"},
@@ -243,7 +245,8 @@ static void set_switch(struct ctl_options *o, uint64_t flag)
     } switches[] = {
         {CTL_O_JSON, &o->json}, {CTL_O_HELP, &o->help},                 {CTL_O_VERSION, &o->version},
         {CTL_O_ALL, &o->all},   {CTL_O_ALL_VERSIONS, &o->all_versions}, {CTL_O_FORCE, &o->force},
-        {CTL_O_WAIT, &o->wait}, {CTL_O_FOLLOW, &o->follow},
+        {CTL_O_WAIT, &o->wait}, {CTL_O_FOLLOW, &o->follow},             {CTL_O_ONLINE, &o->online},
+        {CTL_O_OFFLINE, &o->offline},
     };
 
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {

@@ -14,7 +14,7 @@ struct ctl_options {
     const char *api, *token_file, *data, *ca_file;
     bool json, help, version;
     const char *name, *device_info, *secret_file, *output, *devices_file, *state, *prefix;
-    bool all, all_versions, force, wait, follow;
+    bool all, all_versions, force, wait, follow, online, offline;
     uint32_t rate_per_min;
     uint32_t timeout_s; /**< 0: the platform's default */
     uint32_t overlap_s; /**< 0: none */
@@ -77,6 +77,8 @@ struct ctl_options {
 #define CTL_O_AFTER (UINT64_C(1) << 39)
 #define CTL_O_TYPE (UINT64_C(1) << 40)
 #define CTL_O_KEY (UINT64_C(1) << 41)
+#define CTL_O_ONLINE (UINT64_C(1) << 42)
+#define CTL_O_OFFLINE (UINT64_C(1) << 43)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)

@@ -12,7 +12,8 @@ const struct ctl_command ctl_commands[] = {
 
     {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE | CTL_O_TAG | CTL_O_KEY,
      "register a device; its secret is shown this once", ctl_device_add},
-    {"device", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX | CTL_O_TAG, "the devices", ctl_device_list},
+    {"device", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX | CTL_O_TAG | CTL_O_ONLINE | CTL_O_OFFLINE,
+     "the devices", ctl_device_list},
     {"device", "show", "P/D", 1, 1, 0, "one device", ctl_device_show},
     {"device", "rm", "P/D", 1, 1, 0, "remove a device and cancel its open tasks", ctl_device_rm},
     {"device", "disable", "P/D", 1, 1, 0, "end a device's connections and transfers and let it in no more", ctl_device_disable},

@@ -64,7 +64,8 @@ static bool take_line(struct reader *r, const char *line)
         (void)ctl_fail(CTL_NETWORK, "an event of the platform is no JSON");
         return false;
     }
-    show(r, event);
+    if (json_object_get(event, "id") != NULL) /* the others are hints for pages: the log does not have them */
+        show(r, event);
     return true;
 }
 

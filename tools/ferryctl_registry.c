@@ -205,7 +205,7 @@ enum ctl_exit ctl_device_rotate(struct ctl *ctl)
 
 struct product_names {
     struct ctl *ctl;
-    const char *tag;
+    const char *tag, *online;
     struct ctl_listing *list;
 };
 
@@ -215,6 +215,7 @@ static enum ctl_exit list_product(const struct product_names *names, const char 
 
     ctl_query(&path, "name_prefix", names->ctl->options->prefix);
     ctl_query(&path, "tag", names->tag);
+    ctl_query(&path, "online", names->online);
     enum ctl_exit status = ctl_listing_run(names->list, &names->ctl->api, path);
     free(path);
     return status;
@@ -235,6 +236,8 @@ enum ctl_exit ctl_device_list(struct ctl *ctl)
     static const struct ctl_field fields[] = {
         {"DEVICE", NULL, CTL_KIND_NAME},
         {"DISABLED", "disabled", CTL_KIND_YES},
+        {"ONLINE", "online", CTL_KIND_KNOWN},
+        {"LAST SEEN (UTC)", "last_seen_at", CTL_KIND_TIME},
         {"TAGS", "tags", CTL_KIND_LIST},
         {"CREATED (UTC)", "created_at", CTL_KIND_TIME},
     };
@@ -244,6 +247,9 @@ enum ctl_exit ctl_device_list(struct ctl *ctl)
 
     if (!ctl_only_tag(ctl->options, &names.tag))
         return CTL_USAGE;
+    if (ctl->options->online && ctl->options->offline)
+        return ctl_fail(CTL_USAGE, "--online or --offline, please: without either, both are listed");
+    names.online = ctl->options->online ? "true" : ctl->options->offline ? "false" : NULL;
     ctl_listing_begin(&list, ctl->options, fields, COUNT(fields));
     if (ctl->word_count > 0)
         status = list_product(&names, ctl->words[0]);
@@ -258,6 +264,9 @@ static enum ctl_exit show_device(struct ctl *ctl, const json_t *device)
     static const struct ctl_field fields[] = {
         {"Device", NULL, CTL_KIND_NAME},
         {"Disabled", "disabled", CTL_KIND_YES},
+        {"Online", "online", CTL_KIND_KNOWN},
+        {"  since (UTC)", "connected_since", CTL_KIND_TIME},
+        {"Last seen (UTC)", "last_seen_at", CTL_KIND_TIME},
         {"Tags", "tags", CTL_KIND_LIST},
         {"Created (UTC)", "created_at", CTL_KIND_TIME},
     };

@@ -87,6 +87,14 @@ static void append(char *out, const char *text)
     (void)snprintf(out + len, CTL_CELL_SIZE - len, "%s", text);
 }
 
+static void put_known(const json_t *value, char out[CTL_CELL_SIZE])
+{
+    if (json_is_integer(value))
+        (void)snprintf(out, CTL_CELL_SIZE, "%lld", (long long)json_integer_value(value));
+    else
+        (void)snprintf(out, CTL_CELL_SIZE, "%s", json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "unknown");
+}
+
 static void put_list(const json_t *list, char *out)
 {
     (void)snprintf(out, CTL_CELL_SIZE, "%s", json_is_null(list) ? "all" : "");
@@ -154,6 +162,9 @@ const char *ctl_field_text(const struct ctl_field *field, const json_t *row, cha
         break;
     case CTL_KIND_YES:
         (void)snprintf(out, CTL_CELL_SIZE, "%s", json_is_true(member(row, field->key)) ? "yes" : "");
+        break;
+    case CTL_KIND_KNOWN:
+        put_known(member(row, field->key), out);
         break;
     case CTL_KIND_DEVICE:
         (void)snprintf(out, CTL_CELL_SIZE, "%s/%s", text_of(row, "product"), text_of(row, "device"));

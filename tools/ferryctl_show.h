@@ -19,6 +19,7 @@ typedef enum {
     CTL_KIND_SIZE,    /**< bytes */
     CTL_KIND_TIME,    /**< UTC, seconds */
     CTL_KIND_YES,     /**< "yes" or nothing */
+    CTL_KIND_KNOWN,   /**< "yes", "no", a number, or "unknown" for null */
     CTL_KIND_PERCENT,
     CTL_KIND_SECONDS,
     CTL_KIND_RATE,    /**< "100/min"; nothing for 0 */

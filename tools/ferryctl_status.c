@@ -38,6 +38,7 @@ enum ctl_exit ctl_status(struct ctl *ctl)
         {"Certificate expires", "certificate_expires", CTL_KIND_TIME},
         {"Products", "totals.products", CTL_KIND_NUMBER},
         {"Devices", "totals.devices", CTL_KIND_NUMBER},
+        {"  connected", "devices_connected", CTL_KIND_KNOWN},
         {"Resources", "totals.resources", CTL_KIND_NUMBER},
         {"  size", "totals.resource_bytes", CTL_KIND_SIZE},
         {"Uploads open", "totals.uploads_open", CTL_KIND_NUMBER},

@@ -2,11 +2,11 @@
 
 _ferryctl() {
   local everybody='--api --token-file --data --ca-file --json --help --version -h -V'
-  local flags=' --json --help --version -h -V --all --all-versions --force --wait --follow '
+  local flags=' --json --help --version -h -V --all --all-versions --force --wait --follow --online --offline '
   local -A options=(
     ['product add']='--idempotency-key' ['product list']='--limit -n' ['product rm']=''
     ['product open']='--idempotency-key' ['product close']=''
-    ['device add']='--device-info --secret-file --tag --idempotency-key' ['device list']='--limit -n --prefix --tag' ['device show']=''
+    ['device add']='--device-info --secret-file --tag --idempotency-key' ['device list']='--limit -n --prefix --tag --online --offline' ['device show']=''
     ['device rm']='' ['device disable']='' ['device enable']=''
     ['device tag']='--tag --untag'
     ['device rotate']='--overlap --device-info --secret-file --idempotency-key'

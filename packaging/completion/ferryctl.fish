@@ -56,6 +56,8 @@ complete -c ferryctl -n '__ferryctl_at deployment show' -l state -x -a 'queued o
 complete -c ferryctl -n '__ferryctl_at device add,rotate' -l device-info -rF -d 'Write the vendor\'s device_info.json there'
 complete -c ferryctl -n '__ferryctl_at device add,rotate' -l secret-file -rF -d 'File with the secret that it has already'
 complete -c ferryctl -n '__ferryctl_at device add,list,tag; or __ferryctl_at deploy' -l tag -x -d 'A tag of devices'
+complete -c ferryctl -n '__ferryctl_at device list' -l online -d 'Only devices that are connected'
+complete -c ferryctl -n '__ferryctl_at device list' -l offline -d 'Only devices that are not connected'
 complete -c ferryctl -n '__ferryctl_at device tag' -l untag -x -d 'Take this tag away'
 complete -c ferryctl -n '__ferryctl_at product add,open; or __ferryctl_at device add,rotate; or __ferryctl_at resource,token,user add; or __ferryctl_at deploy' -l idempotency-key -x -d 'The same command with this key does nothing new'
 complete -c ferryctl -n '__ferryctl_at device rotate' -l overlap -x -d 'The old secret is good that long besides'

@@ -12,7 +12,8 @@
 enum { OWN_BYTES = 16, MOVING_BYTES = 8, DIGEST_BYTES = 32 };
 
 /* Fields that change without an operator: with what devices do, and with use. */
-static const char *const moving[] = {"counts", "expanding", "percent", "pushes", "updated_at", "used", "used_at"};
+static const char *const moving[] = {"connected_since", "counts", "expanding", "last_seen_at", "online", "percent",
+                                     "pushes", "updated_at", "used", "used_at"};
 
 /* --- making ------------------------------------------------------------------------------------------- */
 

@@ -25,13 +25,14 @@ static json_t *event_json(const struct event *e, const char *id)
                      (int)e->result_code, "result_msg", e->text);
 }
 
-/* Steals the value. */
+/* Steals the value. id null: none. */
 static ferry_err append(struct ferry_buf *out, const char *id, const char *type, json_t *value)
 {
     char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
-    ferry_err err = text != NULL ? ferry_buf_printf(out, "id: %s\nevent: %s\ndata: %s\n\n", id, type, text)
-                                 : FERRY_E_NOMEM;
+    ferry_err err = text == NULL ? FERRY_E_NOMEM : id != NULL ? ferry_buf_printf(out, "id: %s\n", id) : FERRY_OK;
 
+    if (err == FERRY_OK)
+        err = ferry_buf_printf(out, "event: %s\ndata: %s\n\n", type, text);
     free(text);
     json_decref(value);
     return err;
@@ -51,6 +52,13 @@ ferry_err api_event_cut_text(struct ferry_buf *out, uint64_t id)
 
     write_id(id, text);
     return append(out, text, "log.cut", json_pack("{s:s, s:s}", "id", text, "type", "log.cut"));
+}
+
+ferry_err api_event_presence(struct ferry_buf *out, uint64_t now_ms)
+{
+    return append(out, NULL, "presence.changed",
+                  json_pack("{s:s, s:o, s:I}", "type", "presence.changed", "time", api_json_time(now_ms), "time_ms",
+                            (json_int_t)now_ms));
 }
 
 ferry_err api_event_heartbeat(struct ferry_buf *out, uint64_t id)

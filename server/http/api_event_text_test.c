@@ -31,6 +31,16 @@ static void event_is_three_lines_and_an_empty_one(void **state)
                 "\"percent\":55,\"result_code\":-3,\"result_msg\":\"no \\\"room\\\"\\nleft\"}\n\n");
 }
 
+static void what_the_log_does_not_have_has_no_id(void **state)
+{
+    ferry_autobuf buf = FERRY_BUF_INIT(4096);
+
+    (void)state;
+    assert_int_equal(api_event_presence(&buf, 1700000000123), FERRY_OK);
+    expect_text(&buf, "event: presence.changed\ndata: {\"type\":\"presence.changed\","
+                      "\"time\":\"2023-11-14T22:13:20.123Z\",\"time_ms\":1700000000123}\n\n");
+}
+
 static void what_does_not_apply_is_null(void **state)
 {
     ferry_autobuf buf = FERRY_BUF_INIT(4096);
@@ -79,6 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(event_is_three_lines_and_an_empty_one),
+        cmocka_unit_test(what_the_log_does_not_have_has_no_id),
         cmocka_unit_test(what_does_not_apply_is_null),
         cmocka_unit_test(cut_and_sign_of_life_move_the_place),
         cmocka_unit_test(longest_event_fits_into_four_kibibytes),

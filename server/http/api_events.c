@@ -33,6 +33,7 @@ void api_events(struct api_request *r)
         .after = place[0] != '\0' ? strtoull(place, NULL, 10) : bounds.last,
         .kind = (event_kind)r->query.state,
         .follow = !r->query.ends,
+        .presence = !r->query.ends && r->query.state == 0 && r->query.product[0] == '\0' && r->query.device[0] == '\0',
     };
     ferry_err err = api_stream_open(r->shared->streams, r, &order, &response);
     if (err != FERRY_OK)

@@ -22,7 +22,7 @@ static void finish_device_rotate(struct api_request *r)
     char context[SEAL_CONTEXT_SIZE];
 
     if (conn != NULL && api_store_ok(r, r->shared->store->ops->device_tags_get(conn, &device->key, &tags), NULL))
-        api_reply_json(r, MHD_HTTP_OK, api_secret_show(r, api_json_device(device, &tags),
+        api_reply_json(r, MHD_HTTP_OK, api_secret_show(r, api_json_device(device, &tags, engine_presence_known(r->shared->engine)),
                                                        seal_context_device(&device->key, context), &device->secret));
 }
 

@@ -32,11 +32,13 @@ static json_t *tags_json(const struct device_tags *tags)
     return array;
 }
 
-json_t *api_json_device(const struct device *d, const struct device_tags *tags)
+json_t *api_json_device(const struct device *d, const struct device_tags *tags, bool presence_known)
 {
-    return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "product", d->key.product, "name", d->key.device, "disabled",
+    return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "product", d->key.product, "name", d->key.device, "disabled",
                      (int)d->disabled, "tags", tags_json(tags), "created_at", api_json_time(d->created_ms),
-                     "old_secret_until", api_json_time(d->old_secret.len > 0 ? d->old_until_ms : 0));
+                     "old_secret_until", api_json_time(d->old_secret.len > 0 ? d->old_until_ms : 0), "online",
+                     presence_known ? json_boolean(d->online_ms > 0) : json_null(), "connected_since",
+                     api_json_time(presence_known ? d->online_ms : 0), "last_seen_at", api_json_time(d->seen_ms));
 }
 
 json_t *api_json_resource(const struct resource *r)

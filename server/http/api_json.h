@@ -13,8 +13,8 @@
 /** @brief RFC 3339, UTC, milliseconds; null for 0. */
 json_t *api_json_time(uint64_t unix_ms);
 json_t *api_json_product(const struct product *p);
-/** @brief Without the secret. */
-json_t *api_json_device(const struct device *d, const struct device_tags *tags);
+/** @brief Without the secret. presence_known: what it says of being connected is of now. */
+json_t *api_json_device(const struct device *d, const struct device_tags *tags, bool presence_known);
 json_t *api_json_resource(const struct resource *r);
 json_t *api_json_upload(const struct upload_task *t);
 /** @brief counts may be null: then they are left out. */

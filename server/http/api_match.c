@@ -70,7 +70,7 @@ static ferry_err show_device(struct api_request *r, const struct store_ops *ops,
     if (err == FERRY_OK)
         err = ops->device_tags_get(conn, &device.key, &tags);
     if (err == FERRY_OK)
-        *ret = (struct thing){.value = api_json_device(&device, &tags), .hidden = device.secret};
+        *ret = (struct thing){.value = api_json_device(&device, &tags, engine_presence_known(r->shared->engine)), .hidden = device.secret};
     return err;
 }
 

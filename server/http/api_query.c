@@ -154,6 +154,12 @@ static bool read_follow(const char *value, struct api_query *query)
     return query->ends || strcmp(value, "true") == 0;
 }
 
+static bool read_online(const char *value, struct api_query *query)
+{
+    query->which = strcmp(value, "true") == 0 ? DEVICES_ONLINE : DEVICES_OFFLINE;
+    return query->which == DEVICES_ONLINE || strcmp(value, "false") == 0;
+}
+
 static bool read_audit_text(const char *value, char *out, size_t size)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:-./";
@@ -228,6 +234,7 @@ static const struct parameter parameters[] = {
      read_event_type},
     {API_Q_AFTER, "after", "the id of an event, or 0", read_cursor_seq},
     {API_Q_FOLLOW, "follow", "true or false", read_follow},
+    {API_Q_ONLINE, "online", "true or false", read_online},
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
 

@@ -39,6 +39,7 @@ enum api_query_flag {
     API_Q_EVENT_TYPE = 1 << 22,
     API_Q_AFTER = 1 << 23, /**< an event: into cursor */
     API_Q_FOLLOW = 1 << 24,
+    API_Q_ONLINE = 1 << 25,
 
     API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER | API_Q_SINCE | API_Q_UNTIL,
     API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_ORDER,
@@ -54,6 +55,7 @@ struct api_query {
     bool counts;
     bool ends; /**< of events: follow=false */
     int state; /**< of the kind that the route takes */
+    device_choice which; /**< of devices: online */
     struct store_times made; /**< since and until */
     char actor[AUDIT_ACTOR_SIZE];
     char object[AUDIT_OBJECT_SIZE];

@@ -84,12 +84,17 @@ void api_product_remove(struct api_request *r)
 
 /* --- devices ------------------------------------------------------------------------------------------ */
 
+static json_t *device_json(struct api_request *r, const struct device *device, const struct device_tags *tags)
+{
+    return api_json_device(device, tags, engine_presence_known(r->shared->engine));
+}
+
 static void finish_device_add(struct api_request *r)
 {
     const struct device *device = &r->command.device;
     char context[SEAL_CONTEXT_SIZE];
 
-    api_reply_created(r, api_secret_show(r, api_json_device(device, &r->command.tags), seal_context_device(&device->key, context),
+    api_reply_created(r, api_secret_show(r, device_json(r, device, &r->command.tags), seal_context_device(&device->key, context),
                                          &device->secret),
                       "/devices/%s/%s", device->key.product, device->key.device);
 }
@@ -126,7 +131,7 @@ static ferry_err fetch_devices(struct api_request *r, struct store_conn *conn, c
                                void *rows, size_t *ret_count)
 {
     struct device_filter filter = {.product = r->query.product, .name_prefix = api_query_text(r->query.name_prefix),
-                                   .tag = api_query_text(r->query.tag)};
+                                   .tag = api_query_text(r->query.tag), .which = r->query.which};
 
     return r->shared->store->ops->device_list(conn, &filter, page, rows, ret_count);
 }
@@ -138,7 +143,7 @@ static json_t *show_device(struct api_request *r, struct store_conn *conn, const
 
     if (r->shared->store->ops->device_tags_get(conn, &device->key, &tags) != FERRY_OK)
         return NULL;
-    return api_json_device(device, &tags);
+    return device_json(r, device, &tags);
 }
 
 static const char *device_row_key(const void *row)
@@ -153,8 +158,12 @@ void api_device_list(struct api_request *r)
     struct store_conn *conn = api_reader(r);
     struct product product;
 
-    if (conn != NULL && api_must_see(r, r->query.product, "such product") &&
-        api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product"))
+    if (conn == NULL || !api_must_see(r, r->query.product, "such product") ||
+        !api_store_ok(r, r->shared->store->ops->product_get(conn, r->query.product, &product), "such product"))
+        return;
+    if (r->query.which != DEVICES_ALL && !engine_presence_known(r->shared->engine))
+        api_reply_problem(r, API_CONFLICT, "It is not known now which devices are connected: ask without \"online\".");
+    else
         api_list_answer(r, &list);
 }
 
@@ -167,7 +176,7 @@ static void answer_device(struct api_request *r, const struct device_key *key)
 
     if (conn != NULL && api_store_ok(r, r->shared->store->ops->device_get(conn, key, &device), "such device") &&
         api_store_ok(r, r->shared->store->ops->device_tags_get(conn, key, &tags), NULL))
-        api_reply_thing(r, api_json_device(&device, &tags), &device.secret);
+        api_reply_thing(r, device_json(r, &device, &tags), &device.secret);
 }
 
 void api_device_get(struct api_request *r)

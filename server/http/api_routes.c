@@ -24,7 +24,7 @@ const struct api_route api_routes[] = {
     {"POST", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, ONCE, .run = api_product_secret_new},
     {"DELETE", V1 "/products/{product}/secret", CHANGE, OF_PRODUCT, .run = api_product_secret_remove},
 
-    {"GET", V1 "/devices", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_NAME | API_Q_DEVICE_PREFIX | API_Q_TAG,
+    {"GET", V1 "/devices", READ, OF_PRODUCT, .query = API_Q_PAGE_BY_NAME | API_Q_DEVICE_PREFIX | API_Q_TAG | API_Q_ONLINE,
      .query_required = API_Q_PRODUCT,
      .run = api_device_list},
     {"POST", V1 "/devices", CHANGE, OF_PRODUCT, ONCE, JSON_BODY, .run = api_device_add},

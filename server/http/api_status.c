@@ -127,6 +127,12 @@ static json_t *engine_json(const struct engine_stats *stats)
     return object;
 }
 
+/* Null while it is not known. */
+static json_t *connected_json(const struct engine_stats *stats)
+{
+    return stats->presence_known_now != 0 ? json_integer((json_int_t)stats->devices_connected_now) : json_null();
+}
+
 void api_status_get(struct api_request *r)
 {
     struct store_conn *conn = api_reader(r);
@@ -138,11 +144,11 @@ void api_status_get(struct api_request *r)
     engine_get_stats(r->shared->engine, &stats);
     ferry_err health = engine_health(r->shared->engine);
     api_reply_json(r, MHD_HTTP_OK,
-                   json_pack("{s:s, s:I, s:o, s:b, s:s, s:b, s:o, s:o, s:o}", "version", r->shared->version, "uptime_s",
+                   json_pack("{s:s, s:I, s:o, s:b, s:s, s:b, s:o, s:o, s:o, s:o}", "version", r->shared->version, "uptime_s",
                              (json_int_t)((ferry_mono_ms() - r->shared->started_ms) / 1000), "now",
                              api_json_time(engine_now_ms(r->shared->engine)), "healthy", (int)(health == FERRY_OK),
-                             "health", word(health), "broker_connected", (int)(stats.link_up_now != 0), "totals",
-                             totals_json(&totals), "engine", engine_json(&stats), "certificate_expires",
+                             "health", word(health), "broker_connected", (int)(stats.link_up_now != 0), "devices_connected",
+                             connected_json(&stats), "totals", totals_json(&totals), "engine", engine_json(&stats), "certificate_expires",
                              certificate_json(r->shared->certificate)));
 }
 

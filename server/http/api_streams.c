@@ -33,6 +33,8 @@ struct api_stream {
     size_t taken;        /* of text */
     uint64_t said_ms;    /* monotonic: when it last had text; 0: never */
     uint64_t generation; /* of the operators, when the caller was looked at */
+    uint64_t presence;   /* generation of it that was told, and when: monotonic */
+    uint64_t presence_ms;
     bool over;
 };
 
@@ -116,6 +118,19 @@ static ferry_err tell_events(struct api_streams *streams, struct api_stream *s)
     return err;
 }
 
+static ferry_err tell_presence(struct api_streams *streams, struct api_stream *s, uint64_t now_ms)
+{
+    struct engine *engine = streams->context->engine;
+    uint64_t generation = engine_presence_generation(engine);
+
+    if (!s->order.presence || s->presence == generation || now_ms - s->presence_ms < API_STREAM_PRESENCE_MS ||
+        s->text.len >= TEXT_FULL)
+        return FERRY_OK;
+    s->presence = generation;
+    s->presence_ms = now_ms;
+    return api_event_presence(&s->text, engine_now_ms(engine));
+}
+
 /* Has the caller still the right that the stream was opened with? Asked at each sign of life, and after each change of tokens,
  * users and sessions. */
 static bool may_go_on(struct api_streams *streams, struct api_stream *s, bool due)
@@ -150,6 +165,8 @@ static void serve(struct api_streams *streams, struct api_stream *s, uint64_t no
     ferry_err err = tell_cut(streams, s);
     if (err == FERRY_OK)
         err = tell_events(streams, s);
+    if (err == FERRY_OK)
+        err = tell_presence(streams, s, now_ms);
     if (err == FERRY_OK && s->text.len == 0 && due)
         err = api_event_heartbeat(&s->text, s->order.after);
     if (err == FERRY_E_NOT_FOUND)
@@ -338,7 +355,8 @@ ferry_err api_stream_open(struct api_streams *streams, struct api_request *r, co
         atomic_fetch_sub(&streams->open, 1);
         return FERRY_E_NOMEM;
     }
-    *s = (struct api_stream){.streams = streams, .request = r, .order = *order, .text = FERRY_BUF_INIT(API_STREAM_TEXT_MAX)};
+    *s = (struct api_stream){.streams = streams, .request = r, .order = *order, .text = FERRY_BUF_INIT(API_STREAM_TEXT_MAX),
+                             .presence = engine_presence_generation(streams->context->engine)};
     ferry_cleanup(MHD_destroy_response) struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_stream, s, free_stream);
     if (response == NULL)

@@ -13,6 +13,7 @@
 
 enum {
     API_STREAMS_MAX = 1024,          /**< open at once: the rest of the connections is for other requests */
+    API_STREAM_PRESENCE_MS = 1000,   /**< that devices came or went is told no more often */
     API_STREAM_HEARTBEAT_MS = 15000, /**< a silent stream says that often that it lives */
     API_STREAM_TEXT_MAX = 16384,     /**< bytes that wait for a client */
 };
@@ -24,6 +25,7 @@ struct api_stream_order {
     uint64_t after; /**< the event before its first one */
     event_kind kind; /**< 0: any */
     bool follow; /**< does not end at the end of the log */
+    bool presence; /**< tells also that devices came or went, which is in no log */
 };
 
 /** @brief Starts the thread. context: engine, store and readers are there. @retval FERRY_E_NOMEM | FERRY_E_IO */

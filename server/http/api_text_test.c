@@ -152,13 +152,34 @@ static void secrets_are_not_part_of_a_device(void **state)
 {
     struct device device = {.key = {.product = "p", .device = "d"}, .secret = {10, "0123456789"}};
     const struct device_tags tags = {.count = 2, .names = {"a", "b.1"}};
-    json_t *json = api_json_device(&device, &tags);
+    json_t *json = api_json_device(&device, &tags, true);
 
     (void)state;
-    assert_int_equal(json_object_size(json), 6);
+    assert_int_equal(json_object_size(json), 9);
     assert_int_equal(json_array_size(json_object_get(json, "tags")), 2);
     assert_null(json_object_get(json, "secret"));
     json_decref(json);
+}
+
+static void a_device_is_online_only_while_that_is_known(void **state)
+{
+    struct device device = {.key = {.product = "p", .device = "d"}, .online_ms = 1000, .seen_ms = 2000};
+    const struct device_tags tags = {.count = 0};
+    json_t *known = api_json_device(&device, &tags, true), *unknown = api_json_device(&device, &tags, false);
+
+    (void)state;
+    device.online_ms = 0;
+    json_t *offline = api_json_device(&device, &tags, true);
+    assert_true(json_is_true(json_object_get(known, "online")));
+    assert_string_equal(json_string_value(json_object_get(known, "connected_since")), "1970-01-01T00:00:01.000Z");
+    assert_true(json_is_false(json_object_get(offline, "online")));
+    assert_true(json_is_null(json_object_get(offline, "connected_since")));
+    assert_true(json_is_null(json_object_get(unknown, "online")));
+    assert_true(json_is_null(json_object_get(unknown, "connected_since")));
+    assert_string_equal(json_string_value(json_object_get(unknown, "last_seen_at")), "1970-01-01T00:00:02.000Z");
+    json_decref(known);
+    json_decref(unknown);
+    json_decref(offline);
 }
 
 int main(void)
@@ -172,6 +193,7 @@ int main(void)
         cmocka_unit_test(names_cannot_break_out_of_their_header),
         cmocka_unit_test(times_are_utc_with_milliseconds),
         cmocka_unit_test(secrets_are_not_part_of_a_device),
+        cmocka_unit_test(a_device_is_online_only_while_that_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

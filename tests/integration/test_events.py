@@ -22,7 +22,7 @@ class Stream:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if last is not None:
             headers["Last-Event-ID"] = str(last)
-        self.events, self.last, self.comments, self.ended = [], None, 0, False
+        self.events, self.last, self.comments, self.presence, self.ended = [], None, 0, 0, False
         self.answer = requests.get(f"{platform.api_url}/api/v1/events", headers=headers, params=query, stream=True,
                                    cookies=cookies, timeout=30)
         assert self.answer.status_code == 200, self.answer.text
@@ -48,6 +48,11 @@ class Stream:
         self.ended = True
 
     def _dispatch(self, fields):
+        if fields.get("event") == "presence.changed": # it has no id: the log does not have it
+            assert "id" not in fields
+            DESCRIPTION.validate({"$ref": "#/components/schemas/PresenceChanged"}, json.loads(fields["data"]), "event")
+            self.presence += 1
+            return
         if "data" in fields:
             data = json.loads(fields["data"])
             assert (fields["event"], fields["id"]) == (data["type"], data["id"])
