@@ -463,8 +463,8 @@ def test_an_agent_goes_on_after_a_file_that_it_cannot_take(device, fake):
 
 
 def test_an_agent_whose_folder_was_replaced_uses_the_new_one(device, fake):
+    fake.offer("one", b"1" * 10)  # before the agent asks: nothing tells it later
     process = device.start("agent", "--dir", device.inbox)
-    fake.offer("one", b"1" * 10)
     wait_for(lambda: len(fake.results) == 1 and fake.messages[-1]["type"] == "get_download_task", what="the first file")
     (device.inbox / "one").unlink()
     device.inbox.rmdir()
