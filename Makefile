@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo run test test-long bench bench-device install clean help
+.PHONY: build demo run test test-long bench bench-device bench-operator install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -32,6 +32,11 @@ bench-device: ## only the device's command against curl
 	@scripts/install-deps test
 	@scripts/build release programs
 	@bench/device build/release
+
+bench-operator: ## pages of lists over 1,000,000 tasks, and the console's overview
+	@scripts/install-deps test
+	@scripts/build release all
+	@bench/operator build/release --console
 
 install: ## build for release and install (PREFIX, DESTDIR)
 	@scripts/install-deps build
