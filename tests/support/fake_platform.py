@@ -184,7 +184,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(409)
             return
         got, whole = self._body()
-        entry["part"] += got
+        with self.server.platform.lock:
+            if int(self.headers["Upload-Offset"]) != len(entry["part"]):
+                return  # the device is gone, and another connection has gone on meanwhile
+            entry["part"] += got
         if not whole:
             return
         if len(entry["part"]) == entry["size"]:
