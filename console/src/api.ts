@@ -26,6 +26,10 @@ export interface Device {
   created_at: string;
   old_secret_until: string | null;
   tags: string[];
+  /** Null: it is not known. */
+  online: boolean | null;
+  connected_since: string | null;
+  last_seen_at: string | null;
 }
 
 export interface Resource {
@@ -100,6 +104,8 @@ export interface Status {
   healthy: boolean;
   health: string;
   broker_connected: boolean;
+  /** Null: it is not known. */
+  devices_connected: number | null;
   certificate_expires: string | null;
   totals: Record<string, number>;
 }

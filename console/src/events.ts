@@ -53,6 +53,11 @@ function tellAnything(): void {
   topics.forEach((kind) => tell({ kind, anything: true }));
 }
 
+/** Devices came or went: the platform does not say which, and its log does not have it. */
+function tellPresence(): void {
+  tell({ kind: "device", anything: true });
+}
+
 function take(kind: Topic, event: MessageEvent<string>): void {
   place = event.lastEventId;
   try {
@@ -72,6 +77,7 @@ function open(): void {
   source = opened;
   opened.onopen = () => {
     if (place === "") tellAnything(); // what happened meanwhile is not known
+    else if (place !== null) tellPresence();
     place ??= "";
     setLive(true);
   };
@@ -82,6 +88,7 @@ function open(): void {
   for (const topic of topics)
     opened.addEventListener(`${topic}.changed`, (event) => take(topic, event as MessageEvent<string>));
   opened.addEventListener("log.cut", tellAnything);
+  opened.addEventListener("presence.changed", tellPresence);
 }
 
 function openIfSeen(): void {

@@ -1,9 +1,9 @@
 // The small parts that pages are made of.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { ApiError } from "./api";
+import { ApiError, type Device } from "./api";
 import { useLive } from "./events";
-import { known, stateText, t } from "./texts";
+import { agoText, known, stateText, t, timeText } from "./texts";
 
 /** The heading of a page: it gets the focus when the page opens, so that a screen reader begins there. */
 export function Heading({ title, children }: { title: string; children?: ComponentChildren }) {
@@ -57,6 +57,36 @@ const bad = new Set(["failed", "timed_out", "rejected", "expired", "disabled"]);
 export function State({ state }: { state: string }) {
   const kind = good.has(state) ? "good" : bad.has(state) ? "bad" : "plain";
   return <span class={`state ${kind}`}>{stateText(state)}</span>;
+}
+
+/** Said in words: the dot is for those who see colours. */
+export function Online({ device }: { device: Device }) {
+  const word = device.online === null ? "unknown" : device.online ? "online" : "offline";
+  const look = { online: "online-yes", offline: "online-no", unknown: "online-unknown" }[word];
+  return (
+    <span class={`online ${look}`} title={device.connected_since ? t("connected_since", { time: timeText(device.connected_since) }) : undefined}>
+      {t(word)}
+    </span>
+  );
+}
+
+const againMs = 30_000;
+
+/** How long ago it was; the time itself where the pointer rests. */
+export function Ago({ time }: { time: string | null }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    setNow(Date.now());
+    const timer = window.setInterval(() => setNow(Date.now()), againMs);
+    return () => clearInterval(timer);
+  }, [time]);
+  return time ? (
+    <time dateTime={time} title={timeText(time)}>
+      {agoText(time, now)}
+    </time>
+  ) : (
+    <>{t("never")}</>
+  );
 }
 
 export function Percent({ value, label }: { value: number; label: string }) {

@@ -67,6 +67,15 @@ export function numberText(value: number): string {
   return value.toLocaleString(document.documentElement.lang);
 }
 
+const steps: [Intl.RelativeTimeFormatUnit, number][] = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+/** "3 minutes ago": how long before now it was. A time that is ahead, by another clock, counts as now. */
+export function agoText(time: string, now: number): string {
+  const seconds = Math.max(0, (now - Date.parse(time)) / 1000);
+  const [unit, length] = steps.find(([, length]) => seconds >= length) ?? ["second", 1];
+  return new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" }).format(-Math.floor(seconds / length), unit);
+}
+
 export function timeText(time: string | null): string {
   if (!time) return "–";
   return new Date(time).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });

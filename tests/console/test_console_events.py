@@ -4,7 +4,7 @@ import contextlib
 import pytest
 
 from device_command import DONE, Command
-from ferry import wait_for
+from ferry import VendorDevice, wait_for
 
 pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its requests when the machine gets an interface
 
@@ -91,3 +91,25 @@ def test_pages_left_for_others_keep_no_stream(browser, live):
         browser.driver.get("about:blank")
         browser.driver.get(browser.url + "/#/devices")
         browser.see("This product has no devices yet")
+
+
+def test_devices_that_connect_and_leave_do_so_in_the_list_and_on_their_page(browser, platform, live):
+    credential = platform.new_device(live, "sensor-1")
+    browser.open("#/devices", "Devices")
+    browser.see("offline", "tbody")
+    browser.see("never", "tbody")
+    with VendorDevice(platform, credential):
+        browser.see("online", "tbody")
+        assert browser.run("return document.querySelector('tbody time').title") != ""
+        browser.open(f"#/devices/{live}/sensor-1", "sensor-1")
+        browser.see("online", ".facts")
+        browser.open("#/", "Overview")
+        browser.see("Devices online", ".tiles")
+        browser.open(f"#/devices/{live}/sensor-1", "sensor-1")
+        browser.see("online", ".facts")
+    browser.see("offline", ".facts")
+    browser.open("#/devices", "Devices")
+    browser.choose("Connection", "online")
+    browser.see("Nothing fits")
+    browser.choose("Connection", "offline")
+    browser.see("sensor-1", "tbody")

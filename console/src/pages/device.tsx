@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { get, patch, path, post, type Device, type Task, type Upload } from "../api";
 import { useList, useOne } from "../list";
-import { Command, Confirm, Dialog, Empty, Facts, Failure, Heading, Percent, Refresh, Select, State, useDoing } from "../parts";
+import { Ago, Command, Confirm, Dialog, Empty, Facts, Failure, Heading, Online, Percent, Refresh, Select, State, useDoing } from "../parts";
 import { linkTo } from "../route";
 import { useMayChange } from "../session";
 import { Table, type Column } from "../table";
@@ -209,6 +209,8 @@ export function DevicePage({ product, device, uploads }: { product: string; devi
             rows={[
               [t("product"), product],
               [t("state"), <State state={value.disabled ? "disabled" : "enabled"} />],
+              [t("connection"), <Online device={value} />],
+              [t("last_seen"), <Ago time={value.last_seen_at} />],
               [t("tags"), value.tags.join(" ")],
               [t("registered"), timeText(value.created_at)],
               [t("old_secret_until"), timeText(value.old_secret_until)],

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { path, type Device } from "../api";
 import { useList } from "../list";
-import { Empty, Heading, Refresh, Search, State } from "../parts";
+import { Ago, Empty, Heading, Online, Refresh, Search, Select, State } from "../parts";
 import { linkTo } from "../route";
 import { useSession } from "../session";
 import { Table, type Column } from "../table";
@@ -12,9 +12,10 @@ export function DevicesPage() {
   const { product, products, known, readProducts } = useSession();
   const [prefix, setPrefix] = useState("");
   const [tag, setTag] = useState("");
+  const [online, setOnline] = useState("");
   const list = useList<Device>({
     path: "/devices",
-    query: { product, name_prefix: prefix, tag },
+    query: { product, name_prefix: prefix, tag, online },
     key: (device) => device.name,
     topic: "device",
     keyOf: (happened) => happened.device,
@@ -25,6 +26,8 @@ export function DevicesPage() {
   const columns: Column<Device>[] = [
     { title: t("device"), show: (one) => <a href={linkTo("devices", one.product, one.name)}>{one.name}</a> },
     { title: t("state"), width: "middle", show: (one) => <State state={one.disabled ? "disabled" : "enabled"} /> },
+    { title: t("connection"), width: "middle", show: (one) => <Online device={one} /> },
+    { title: t("last_seen"), wide: true, width: "middle", show: (one) => <Ago time={one.last_seen_at} /> },
     { title: t("tags"), wide: true, show: (one) => one.tags.join(" ") },
     { title: t("registered"), wide: true, width: "middle", show: (one) => timeText(one.created_at) },
   ];
@@ -32,7 +35,7 @@ export function DevicesPage() {
     readProducts();
     list.refresh();
   };
-  const none = prefix || tag ? (
+  const none = prefix || tag || online ? (
     <Empty title={t("no_match")} next={t("no_match_next")} />
   ) : (
     <Empty title={t("no_devices")} next={t("no_devices_next")} command={`ferryctl device add ${product}/sensor-1 --device-info sensor-1.json`} />
@@ -49,6 +52,10 @@ export function DevicesPage() {
             <ProductChoice />
             <Search label={t("name_begins_with")} value={prefix} set={setPrefix} />
             <Search label={t("tag")} value={tag} set={setTag} />
+            <Select
+              label={t("connection")} value={online} set={setOnline}
+              options={[["", t("all")], ["true", t("online")], ["false", t("offline")]]}
+            />
           </div>
           <Table caption={t("devices")} list={list} keyOf={(one) => one.name} columns={columns} empty={none} />
         </>

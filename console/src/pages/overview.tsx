@@ -36,6 +36,13 @@ async function readOverview(ofAll: boolean): Promise<Overview> {
 function Totals({ status }: { status: Status }) {
   return (
     <ul class="tiles">
+      {status.devices_connected !== null && (
+        <li>
+          <a href={linkTo("devices")}>
+            <b>{numberText(status.devices_connected)}</b> {t("devices_online")}
+          </a>
+        </li>
+      )}
       {totals.map(([name, key, to]) => (
         <li key={name}>
           <a href={linkTo(to)}>
