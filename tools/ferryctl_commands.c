@@ -82,5 +82,6 @@ const struct ctl_command ctl_commands[] = {
     {"events", NULL, "[P | P/D]", 0, 1, CTL_O_TYPE | CTL_O_AFTER | CTL_O_FOLLOW,
      "what changed, as the log of events holds it; or what changes from now on", ctl_events},
     {"status", NULL, "", 0, 0, 0, "how the platform is", ctl_status},
+    {"settings", NULL, "", 0, 0, 0, "what ferryd runs with", ctl_settings},
 };
 const size_t ctl_command_count = sizeof ctl_commands / sizeof ctl_commands[0];

@@ -86,6 +86,7 @@ enum ctl_exit ctl_audit_list(struct ctl *ctl);
 enum ctl_exit ctl_audit_verify(struct ctl *ctl);
 
 enum ctl_exit ctl_status(struct ctl *ctl);
+enum ctl_exit ctl_settings(struct ctl *ctl);
 
 /** @brief Fetches the bytes of an upload or resource ("uploads", "resources") to --output. */
 enum ctl_exit ctl_get_content(struct ctl *ctl, const char *kind, const json_t *object);

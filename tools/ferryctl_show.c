@@ -240,9 +240,8 @@ static bool is_number(ctl_kind kind)
     return kind == CTL_KIND_NUMBER || kind == CTL_KIND_SIZE || kind == CTL_KIND_PERCENT;
 }
 
-static enum ctl_exit on_row(void *arg, json_t *row)
+void ctl_listing_add(struct ctl_listing *list, const json_t *row)
 {
-    struct ctl_listing *list = arg;
     char value[CTL_CELL_SIZE];
 
     list->rows++;
@@ -250,6 +249,11 @@ static enum ctl_exit on_row(void *arg, json_t *row)
         ctl_print_json(row);
     for (size_t i = 0; i < list->field_count && !list->json; i++)
         ctl_table_add(&list->table, ctl_field_text(&list->fields[i], row, value));
+}
+
+static enum ctl_exit on_row(void *arg, json_t *row)
+{
+    ctl_listing_add(arg, row);
     return CTL_DONE;
 }
 

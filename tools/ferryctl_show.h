@@ -61,6 +61,8 @@ void ctl_listing_begin(struct ctl_listing *list, const struct ctl_options *optio
                        size_t field_count);
 /** @brief Prints every row of the list at path, page after page. */
 enum ctl_exit ctl_listing_run(struct ctl_listing *list, struct ctl_api *api, const char *path);
+/** @brief Prints one more row, which the caller has; in a table it waits for the end. */
+void ctl_listing_add(struct ctl_listing *list, const json_t *row);
 /** @brief Without rows, prints the hint for people on standard error. */
 void ctl_listing_end(struct ctl_listing *list, const char *hint);
 

@@ -11,19 +11,40 @@ import { VersionsPage } from "./pages/versions";
 import { DeploymentsPage } from "./pages/deployments";
 import { DeploymentPage } from "./pages/deployment";
 import { UploadsPage } from "./pages/uploads";
+import { AccessPage } from "./pages/access";
+import { AuditPage } from "./pages/audit";
+import { SettingsPage } from "./pages/settings";
 import { Empty, Heading } from "./parts";
 import type { Caller } from "./api";
 
-const sections: [string, Key][] = [
-  ["", "overview"],
-  ["devices", "devices"],
-  ["resources", "resources"],
-  ["deployments", "deployments"],
-  ["uploads", "uploads"],
+/** Name, text, and who may see it. */
+const sections: [string, Key, (caller: Caller) => boolean][] = [
+  ["", "overview", () => true],
+  ["devices", "devices", () => true],
+  ["resources", "resources", () => true],
+  ["deployments", "deployments", () => true],
+  ["uploads", "uploads", () => true],
+  ["access", "access", (caller) => caller.role === "admin"],
+  ["audit", "audit", (caller) => caller.role === "admin"],
+  ["settings", "settings", (caller) => caller.role === "admin" && caller.products === null],
 ];
 
-function Page({ route }: { route: string[] }) {
+function sectionsFor(caller: Caller) {
+  return sections.filter(([, , may]) => may(caller));
+}
+
+function Nothing() {
+  return (
+    <>
+      <Heading title={t("nothing_here")} />
+      <Empty title={t("nothing_here_title")} next={t("nothing_here_next")} />
+    </>
+  );
+}
+
+function Page({ route, caller }: { route: string[]; caller: Caller }) {
   const [section = "", first, second, third] = route;
+  if (!sectionsFor(caller).some(([name]) => name === section)) return <Nothing />;
   if (section === "") return <OverviewPage />;
   if (section === "devices" && first && second)
     return <DevicePage product={first} device={second} uploads={third === "uploads"} />;
@@ -32,13 +53,10 @@ function Page({ route }: { route: string[] }) {
   if (section === "resources") return <ResourcesPage />;
   if (section === "deployments" && first) return <DeploymentPage id={first} />;
   if (section === "deployments") return <DeploymentsPage />;
-  if (section === "uploads") return <UploadsPage />;
-  return (
-    <>
-      <Heading title={t("nothing_here")} />
-      <Empty title={t("nothing_here_title")} next={t("nothing_here_next")} />
-    </>
-  );
+  if (section === "access") return <AccessPage tokens={first === "tokens"} />;
+  if (section === "audit") return <AuditPage />;
+  if (section === "settings") return <SettingsPage />;
+  return <UploadsPage />;
 }
 
 function LanguageButton() {
@@ -72,7 +90,7 @@ function Inside({ caller, logOut }: { caller: Caller; logOut: () => Promise<void
   const here = route[0] ?? "";
   const menu = (
     <nav aria-label={t("menu")}>
-      {sections.map(([name, key]) => (
+      {sectionsFor(caller).map(([name, key]) => (
         <a key={name} href={name ? linkTo(name) : "#/"} aria-current={here === name ? "page" : undefined}>
           {t(key)}
         </a>
@@ -92,7 +110,7 @@ function Inside({ caller, logOut }: { caller: Caller; logOut: () => Promise<void
   return (
     <SessionProvider value={session}>
       <Shell menu={menu} user={user}>
-        <Page key={route.join("/")} route={route} />
+        <Page key={route.join("/")} route={route} caller={caller} />
       </Shell>
     </SessionProvider>
   );

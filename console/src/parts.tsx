@@ -42,9 +42,9 @@ export function Failure({ error, retry }: { error: ApiError | null; retry?: () =
   );
 }
 
-/** Only where the platform does not tell by itself what changes. */
-export function Refresh({ onClick }: { onClick: () => void }) {
-  return useLive() ? null : (
+/** Only where the platform does not tell by itself what changes: it is not told, or is silent about such things. */
+export function Refresh({ onClick, silent }: { onClick: () => void; silent?: boolean }) {
+  return useLive() && !silent ? null : (
     <button type="button" onClick={onClick}>
       {t("refresh")}
     </button>
@@ -138,14 +138,18 @@ interface DialogProps {
 /** The browser's own dialog: it keeps the focus inside and closes by Escape. */
 export function Dialog({ title, close, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const gone = useRef(false); // another may be in its place already, which is not to be closed
   const id = useId();
   useEffect(() => {
     const opened = dialog.current;
     opened?.showModal();
-    return () => opened?.close();
+    return () => {
+      gone.current = true;
+      opened?.close();
+    };
   }, []);
   return (
-    <dialog ref={dialog} aria-labelledby={id} onClose={close}>
+    <dialog ref={dialog} aria-labelledby={id} onClose={() => gone.current || close()}>
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>

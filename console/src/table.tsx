@@ -9,7 +9,7 @@ export interface Column<T> {
   title: string;
   show: (row: T) => ComponentChildren;
   /** How much of the width; "wide" columns are left out on a phone. */
-  width?: "narrow" | "middle" | "actions" | "pair";
+  width?: "number" | "narrow" | "middle" | "actions" | "pair";
   wide?: boolean;
 }
 

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import en from "./texts/en.json";
 import zh from "./texts/zh.json";
+import type { Role } from "./api";
 
 export type Key = keyof typeof en;
 export type Language = "en" | "zh";
@@ -56,6 +57,10 @@ export function stateText(state: string): string {
   return known(key) ? t(key) : state;
 }
 
+export function roleText(role: Role): string {
+  return t(`role.${role}`);
+}
+
 const units = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 export function bytesText(bytes: number): string {
@@ -79,4 +84,11 @@ export function agoText(time: string, now: number): string {
 export function timeText(time: string | null): string {
   if (!time) return "–";
   return new Date(time).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** A time that passes: "90 s", "15 min", "2 h", "30 d". */
+export function secondsText(seconds: number): string {
+  const steps: [number, string][] = [[86400, "d"], [3600, "h"], [60, "min"]];
+  const [size, unit] = steps.find(([step]) => seconds >= step && seconds % step === 0) ?? [1, "s"];
+  return `${numberText(seconds / size)} ${unit}`;
 }

@@ -22,7 +22,7 @@ _ferryctl() {
     ['token add']='--role --product --expires --output -o --idempotency-key' ['token list']='--limit -n' ['token rm']=''
     ['user add']='--role --product --idempotency-key' ['user list']='--limit -n' ['user passwd']='' ['user rm']=''
     ['audit list']='--limit -n --product --actor --object --action --since' ['audit verify']='--anchor'
-    ['events']='--type --after --follow' ['status']=''
+    ['events']='--type --after --follow' ['status']='' ['settings']=''
   )
   local -a words plain
   local current word option='' name key

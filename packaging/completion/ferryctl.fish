@@ -27,7 +27,7 @@ function __ferryctl_count
 end
 
 complete -c ferryctl -f
-complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit events status'
+complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit events status settings'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm open close'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add list show rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add list show describe get rm'

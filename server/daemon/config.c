@@ -354,21 +354,24 @@ void config_done(struct config *config)
     ferry_settings_done(table, SETTINGS, config);
 }
 
-/* --- for the audit log ---------------------------------------------------------------------------------------- */
+/* --- for the audit log and the API ---------------------------------------------------------------------------- */
 
-enum { DESCRIBED_TEXT_MAX = 120 }; /* characters of one value: the whole must fit into a record */
+enum {
+    DESCRIBED_TEXT_MAX = 120, /* characters of one value: the whole must fit into a record */
+    LISTED_TEXT_MAX = 4096,
+};
 
 /* The broker's address may hold a password. */
-static json_t *text_json(const char *text)
+static json_t *text_json(const char *text, int max)
 {
     const char *at = strrchr(text, '@');
-    char shown[DESCRIBED_TEXT_MAX + 1];
+    char shown[LISTED_TEXT_MAX + 1];
 
-    (void)snprintf(shown, sizeof(shown), "%s%s", at != NULL ? "...@" : "", at != NULL ? at + 1 : text);
+    (void)snprintf(shown, (size_t)max + 1, "%s%s", at != NULL ? "...@" : "", at != NULL ? at + 1 : text);
     return json_string(shown);
 }
 
-static json_t *value_json(const struct ferry_setting *setting, const struct config *config)
+static json_t *value_json(const struct ferry_setting *setting, const struct config *config, int text_max)
 {
     const void *field = (const char *)config + setting->offset;
 
@@ -382,7 +385,7 @@ static json_t *value_json(const struct ferry_setting *setting, const struct conf
         break;
     }
     const char *text = *(char *const *)field;
-    return text != NULL ? text_json(text) : json_null();
+    return text != NULL ? text_json(text, text_max) : json_null();
 }
 
 char *config_describe(const struct config *config)
@@ -392,7 +395,8 @@ char *config_describe(const struct config *config)
     bool good = object != NULL && ferry_settings_defaults(table, SETTINGS, &fallback) == FERRY_OK;
 
     for (size_t i = 0; good && i < SETTINGS; i++) {
-        json_t *now = value_json(&table[i], config), *unset = value_json(&table[i], &fallback);
+        json_t *now = value_json(&table[i], config, DESCRIBED_TEXT_MAX);
+        json_t *unset = value_json(&table[i], &fallback, DESCRIBED_TEXT_MAX);
         good = now != NULL && unset != NULL;
         if (good && !json_equal(now, unset))
             good = json_object_set(object, table[i].name, now) == 0;
@@ -402,5 +406,35 @@ char *config_describe(const struct config *config)
     char *text = good ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
     ferry_settings_done(table, SETTINGS, &fallback);
+    return text;
+}
+
+static json_t *setting_json(const struct ferry_setting *setting, const struct config *config, const struct config *fallback)
+{
+    static const char *const types[] = {
+        [FERRY_SETTING_UINT] = "number",
+        [FERRY_SETTING_SECONDS] = "seconds",
+        [FERRY_SETTING_BOOL] = "yes_no",
+        [FERRY_SETTING_TEXT] = "text",
+    };
+
+    return json_pack("{s:s, s:s, s:o, s:o, s:s}", "name", setting->name, "type", types[setting->type], "value",
+                     value_json(setting, config, LISTED_TEXT_MAX), "default", value_json(setting, fallback, LISTED_TEXT_MAX),
+                     "help", setting->help);
+}
+
+char *config_list(const struct config *config)
+{
+    struct config fallback = {0};
+    json_t *items = json_array();
+    bool good = items != NULL && ferry_settings_defaults(table, SETTINGS, &fallback) == FERRY_OK;
+
+    for (size_t i = 0; good && i < SETTINGS; i++)
+        good = json_array_append_new(items, setting_json(&table[i], config, &fallback)) == 0;
+    ferry_settings_done(table, SETTINGS, &fallback);
+    json_t *object = good ? json_pack("{s:O}", "items", items) : NULL;
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    json_decref(items);
     return text;
 }

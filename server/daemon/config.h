@@ -80,4 +80,8 @@ void config_done(struct config *config);
  */
 char *config_describe(const struct config *config);
 
+/** @brief Every setting with its value, default and help, as GET /settings answers: JSON without secrets.
+ *  Returns a new string, or null without memory. */
+char *config_list(const struct config *config);
+
 #endif

@@ -193,6 +193,23 @@ static void a_password_on_the_command_line_is_wiped_from_it(void **state)
     config_done(&config);
 }
 
+static void settings_are_listed_without_the_broker_s_password(void **state)
+{
+    char message[FERRY_SETTING_MESSAGE_SIZE] = "";
+    struct config config;
+
+    (void)state;
+    assert_int_equal(read_line("--broker mqtt://u:secret@h --url-life 2h", &config, message), FERRY_OK);
+    char *text = config_list(&config);
+    assert_non_null(text);
+    assert_null(strstr(text, "secret@"));
+    assert_null(strstr(text, "u:"));
+    assert_non_null(strstr(text, "\"name\":\"broker\",\"type\":\"text\",\"value\":\"...@h\",\"default\":\"managed\""));
+    assert_non_null(strstr(text, "\"name\":\"url-life\",\"type\":\"seconds\",\"value\":7200,\"default\":3600"));
+    free(text);
+    config_done(&config);
+}
+
 static void a_malformed_broker_address_is_refused_without_its_password(void **state)
 {
     char message[FERRY_SETTING_MESSAGE_SIZE] = "";
@@ -213,6 +230,7 @@ int main(void)
         cmocka_unit_test(texts_of_the_right_form_are_taken),
         cmocka_unit_test(lists_of_listeners_are_read),
         cmocka_unit_test(a_password_on_the_command_line_is_wiped_from_it),
+        cmocka_unit_test(settings_are_listed_without_the_broker_s_password),
         cmocka_unit_test(a_malformed_broker_address_is_refused_without_its_password),
     };
 

@@ -160,6 +160,12 @@ static ferry_err name_public_url(struct platform *p)
     return p->public_url != NULL ? FERRY_OK : FERRY_E_NOMEM;
 }
 
+static ferry_err list_settings(struct platform *p)
+{
+    p->settings = config_list(p->config);
+    return p->settings != NULL ? FERRY_OK : FERRY_E_NOMEM;
+}
+
 static ferry_err open_objects(struct platform *p)
 {
     struct objects_local_config cfg = {.dir = p->objects_path};
@@ -258,6 +264,7 @@ static ferry_err start_planes(struct platform *p)
         .mqtt_http = p->config->mqtt_http,
         .allow_plain_secret = p->config->allow_plain_secret,
         .version = FERRY_VERSION,
+        .settings = p->settings,
         .speaks_tls = (p->tls_listeners & CONFIG_API) != 0,
         .certificate = p->tls,
         .session_idle_s = (uint32_t)p->config->session_idle_s,
@@ -321,7 +328,7 @@ static ferry_err announce(struct platform *p)
 static ferry_err (*const start_steps[])(struct platform *p) = {
     open_folder,       name_paths,   open_store,   platform_decide_tls,   bind_listeners,
     name_public_url,   platform_open_tls, open_objects, platform_start_broker, platform_open_bus,
-    start_engine,      start_planes, platform_start_bus, announce,
+    start_engine,      list_settings, start_planes, platform_start_bus, announce,
 };
 
 static struct platform *platform_new(const struct config *config)
@@ -378,7 +385,8 @@ ferry_err platform_change_secrets(const struct config *config)
 static void free_parts(struct platform *p)
 {
     char *texts[] = {p->store_path, p->objects_path, p->token_path,  p->secrets_key_path, p->broker_folder, p->hash_path,
-                     p->ready_path, p->ca_path,      p->plugin_path, p->notify_socket,    p->public_url};
+                     p->ready_path, p->ca_path,      p->plugin_path, p->notify_socket,    p->public_url,
+                     p->settings};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);

@@ -31,6 +31,7 @@ struct platform {
     char *store_path, *objects_path, *token_path, *secrets_key_path, *broker_folder, *hash_path, *ready_path, *ca_path,
         *plugin_path;
     char *notify_socket;
+    char *settings; /* as the API shows them */
     char *public_url;
     struct store *store;
     struct secrets secrets;

@@ -96,6 +96,7 @@ void api_mqtt_auth(struct api_request *r);
 void api_mqtt_acl(struct api_request *r);
 
 void api_status_get(struct api_request *r);
+void api_settings_get(struct api_request *r);
 void api_metrics(struct api_request *r);
 void api_healthz(struct api_request *r);
 void api_readyz(struct api_request *r);

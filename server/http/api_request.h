@@ -51,6 +51,7 @@ struct api_context {
     uint64_t object_size_max;
     struct quota_limits quota;
     const char *version;
+    const char *settings; /**< null: nobody gave them */
     struct http_traffic *traffic; /**< null: nobody counts */
     struct http_tls *certificate; /**< null: the platform has none */
     uint64_t started_ms; /**< ferry_mono_ms() */

@@ -103,6 +103,7 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/quota/{product}/{device}", READ, OF_PRODUCT, .run = api_quota_device},
 
     {"GET", V1 "/status", READ, OF_ALL, .run = api_status_get},
+    {"GET", V1 "/settings", ADMIN, OF_ALL, .run = api_settings_get},
     {"GET", V1 "/openapi.yaml", OPEN, .run = api_openapi},
     {"GET", "/metrics", READ, OF_ALL, .run = api_metrics},
     {"GET", "/healthz", OPEN, .run = api_healthz},

@@ -243,6 +243,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .object_size_max = config->object_size_max != 0 ? config->object_size_max : FERRY_OBJECT_SIZE_MAX,
         .quota = config->quota,
         .version = config->version,
+        .settings = config->settings,
         .traffic = config->traffic,
         .certificate = config->certificate,
         .started_ms = ferry_mono_ms(),

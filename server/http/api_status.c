@@ -152,6 +152,15 @@ void api_status_get(struct api_request *r)
                              certificate_json(r->shared->certificate)));
 }
 
+/* --- /api/v1/settings ---------------------------------------------------------------------------------- */
+
+void api_settings_get(struct api_request *r)
+{
+    const char *text = r->shared->settings != NULL ? r->shared->settings : "{\"items\":[]}";
+
+    api_reply_bytes(r, MHD_HTTP_OK, "application/json", text, strlen(text));
+}
+
 /* --- /api/v1/openapi.yaml ------------------------------------------------------------------------------ */
 
 extern const unsigned char api_openapi_yaml[]; /* made from docs/api/openapi.yaml by the build */

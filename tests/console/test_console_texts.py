@@ -5,7 +5,7 @@ import re
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "console" / "src"
 LANGUAGES = {name: json.loads((SOURCE / "texts" / f"{name}.json").read_text(encoding="utf-8")) for name in ("en", "zh")}
-BY_PROGRAM = ("state.", "error.")  # their ends come from the platform
+BY_PROGRAM = ("state.", "error.", "role.")  # their ends come from the platform
 
 
 def test_both_languages_have_the_same_keys():

@@ -1063,6 +1063,16 @@ def test_status_counts(api, product):
     assert after["uptime_s"] >= before["uptime_s"]
 
 
+def test_settings_are_shown_without_what_is_secret(api, make_platform):
+    mine = make_platform("--retention-days", "7", "--url-life", "2h")
+    rows = {row["name"]: row for row in mine.api.call("GET", "/settings")["items"]}
+    assert (rows["retention-days"]["value"], rows["retention-days"]["default"]) == (7, 90)
+    assert (rows["url-life"]["type"], rows["url-life"]["value"]) == ("seconds", 7200)
+    assert rows["mqtt-http"]["value"] is False and rows["public-url"]["default"] is None
+    assert rows["data"]["value"] == str(mine.data) and rows["broker"]["value"] == "managed"
+    assert len(rows) == len(api.get("/settings")["items"]) > 50
+
+
 def test_metrics_are_in_the_text_format_of_prometheus(api):
     answer = api("GET", "/metrics")
     assert answer.status_code == 200 and answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")

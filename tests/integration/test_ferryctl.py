@@ -130,7 +130,7 @@ def test_the_manual_page_has_every_command_and_option():
     for line in run("--help").out.splitlines():
         words = line.split()
         if line.startswith("  ") and words[0].islower() and words[0].isalpha():
-            commands.add(words[0] if words[0] in ("deploy", "events", "status") else " ".join(words[:2]))
+            commands.add(words[0] if words[0] in ("deploy", "events", "status", "settings") else " ".join(words[:2]))
     for command in commands:
         options |= {word for word in run(*command.split(), "--help").out.split() if word.startswith("--")}
     assert len(commands) > 20 and len(options) > 15
@@ -596,6 +596,14 @@ def test_status(ctl):
     assert row["healthy"] and row["version"]
     text = ctl("status").out
     assert f"Platform at {ctl.platform.api_url}" in text and "Broker connected:" in text
+
+
+def test_settings(ctl):
+    rows = {row["name"]: row for row in ctl.rows("settings")}
+    assert rows["batch-max"]["value"] == 512 and rows["tls"]["value"] == "auto"
+    lines = {line.split()[0]: line.split() for line in ctl("settings").out.splitlines()}
+    assert lines["url-life"] == ["url-life", "3600", "3600"] and lines["mqtt-http"] == ["mqtt-http", "false", "false"]
+    assert "data" in lines and "SETTING" in lines
 
 
 def test_a_transfer_on_a_terminal_shows_a_progress_bar(ctl, product, file):

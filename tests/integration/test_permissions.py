@@ -154,6 +154,7 @@ REQUESTS = {
     ("DELETE", "/api/v1/quota/{product}"): lambda w: (f"/quota/{w.with_quota()}", {}),
     ("GET", "/api/v1/quota/{product}/{device}"): lambda w: (f"/quota/{w.mine}/d", {}),
     ("GET", "/api/v1/status"): lambda w: ("/status", {}),
+    ("GET", "/api/v1/settings"): lambda w: ("/settings", {}),
     ("GET", "/api/v1/openapi.yaml"): lambda w: ("/api/v1/openapi.yaml", {}),
     ("GET", "/metrics"): lambda w: ("/metrics", {}),
     ("GET", "/healthz"): lambda w: ("/healthz", {}),

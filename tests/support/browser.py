@@ -174,9 +174,11 @@ class Browser:
 
     def choose(self, label, text):
         script = """const option = [...arguments[0].options].find((o) => o.innerText.trim() === arguments[1]);
+            if (!option) return false;
             arguments[0].value = option.value;
-            arguments[0].dispatchEvent(new Event("change", { bubbles: true }));"""
-        self.run(script, self.field(label), text)
+            arguments[0].dispatchEvent(new Event("change", { bubbles: true }));
+            return true"""
+        wait_for(lambda: self.run(script, self.field(label), text), WAIT_S, f"the choice {text!r} of {label!r}")
 
     def send_file(self, path):
         self.driver.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(path))

@@ -56,6 +56,7 @@ struct api_server_config {
     uint32_t session_idle_s;  /**< as the engine has it; 0: FERRY_SESSION_IDLE_S */
     struct quota_limits quota; /**< of products that have none of their own; the engine has the same */
     const char *version;      /**< of the program, for /status and /metrics; must outlive the server */
+    const char *settings;     /**< what /settings answers, JSON without secrets; must outlive the server; null: nothing */
     bool speaks_tls;              /**< else plain HTTP */
     struct http_tls *certificate; /**< of the platform, for TLS and to tell when it expires; null: it has none */
     struct api_server_limits limits;
