@@ -96,7 +96,23 @@ export interface Upload {
   result_code: number;
   result_msg: string;
   created_at: string;
+  updated_at: string;
   stored_at: string | null;
+}
+
+/** The file is there once the platform has verified it. */
+export function isWhole(upload: Upload): boolean {
+  return upload.stored_at !== null && (upload.state === "stored" || upload.state === "done");
+}
+
+/** What a device said about a task. */
+export interface Report {
+  number: number;
+  time: string;
+  state: "running" | "done" | "failed";
+  percent: number;
+  result_code: number;
+  result_msg: string;
 }
 
 export interface Status {
@@ -181,6 +197,19 @@ export const get = <T>(to: string, query?: Query) => call<T>("GET", urlOf(to, qu
 export const post = <T>(to: string, body?: unknown) => call<T>("POST", urlOf(to), body);
 export const patch = <T>(to: string, body: unknown) => call<T>("PATCH", urlOf(to), body);
 export const remove = (to: string) => call<void>("DELETE", urlOf(to));
+
+/** The bytes of something, or as many of the first ones. */
+export async function getBytes(to: string, most?: number): Promise<Uint8Array<ArrayBuffer>> {
+  const headers: Record<string, string> = most ? { Range: `bytes=0-${most - 1}` } : {};
+  let answer: Response;
+  try {
+    answer = await fetch(urlOf(to), { headers });
+    if (answer.ok) return new Uint8Array(await answer.arrayBuffer());
+  } catch {
+    throw problemOf(0, "");
+  }
+  return failed(problemOf(answer.status, await answer.text()));
+}
 
 export interface Sending {
   done: Promise<Resource>;

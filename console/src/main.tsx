@@ -5,11 +5,13 @@ import { SessionProvider, useLogin, useProducts, type Session } from "./session"
 import { LoginPage } from "./pages/login";
 import { OverviewPage } from "./pages/overview";
 import { DevicesPage } from "./pages/devices";
-import { DevicePage } from "./pages/device";
+import { DevicePage, isPart } from "./pages/device";
 import { ResourcesPage } from "./pages/resources";
 import { VersionsPage } from "./pages/versions";
 import { DeploymentsPage } from "./pages/deployments";
 import { DeploymentPage } from "./pages/deployment";
+import { TaskPage } from "./pages/task";
+import { UploadPage } from "./pages/upload";
 import { UploadsPage } from "./pages/uploads";
 import { AccessPage } from "./pages/access";
 import { AuditPage } from "./pages/audit";
@@ -43,19 +45,21 @@ function Nothing() {
 }
 
 function Page({ route, caller }: { route: string[]; caller: Caller }) {
-  const [section = "", first, second, third] = route;
+  const [section = "", first, second, third = ""] = route;
   if (!sectionsFor(caller).some(([name]) => name === section)) return <Nothing />;
   if (section === "") return <OverviewPage />;
   if (section === "devices" && first && second)
-    return <DevicePage product={first} device={second} uploads={third === "uploads"} />;
+    return isPart(third) ? <DevicePage product={first} device={second} part={third} /> : <Nothing />;
   if (section === "devices") return <DevicesPage />;
   if (section === "resources" && first && second) return <VersionsPage product={first} name={second} />;
   if (section === "resources") return <ResourcesPage />;
+  if (section === "deployments" && first && second === "tasks" && third) return <TaskPage deployment={first} id={third} />;
   if (section === "deployments" && first) return <DeploymentPage id={first} />;
   if (section === "deployments") return <DeploymentsPage />;
   if (section === "access") return <AccessPage tokens={first === "tokens"} />;
   if (section === "audit") return <AuditPage />;
   if (section === "settings") return <SettingsPage />;
+  if (first) return <UploadPage id={first} />;
   return <UploadsPage />;
 }
 

@@ -46,9 +46,10 @@ def test_a_file_is_sent_delivered_in_two_clicks_and_arrives(browser, chosen, com
     browser.see("1 of 1 devices have ended")
     browser.see("finished", ".facts")
 
-    browser.open(f"#/devices/{chosen}/sensor-1", "sensor-1")
-    browser.see(file.name, "tbody")
-    browser.see("done", "tbody")
+    for part in ("", "/downloads"):
+        browser.open(f"#/devices/{chosen}/sensor-1{part}", "sensor-1")
+        browser.see(file.name, "tbody")
+        browser.see("done", "tbody")
 
 
 def test_files_are_dropped_into_the_page(browser, chosen, platform):
@@ -148,6 +149,7 @@ def test_what_a_device_says_never_becomes_markup(browser, chosen, platform):
         fail(device, evil)
         device.upload(evil, b"some bytes")
     for hash, heading in ((f"#/deployments/{deployment}", "Deployment of"), (f"#/devices/{chosen}/sensor-1", "sensor-1"),
+                          (f"#/devices/{chosen}/sensor-1/downloads", "sensor-1"),
                           (f"#/devices/{chosen}/sensor-1/uploads", "sensor-1"), ("#/uploads", "Uploads")):
         browser.open(hash, heading)
         browser.see("<b>bold</b>", "tbody")

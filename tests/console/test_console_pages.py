@@ -45,13 +45,17 @@ def furnished(platform):
         device.upload("log.txt", b"some bytes")
     platform.api.resource_add(product, "firmware.bin", b"bytes of a version")
     deployment = platform.api.deploy(product, "firmware.bin", ["sensor-1"])["id"]
-    return product, deployment
+    task = platform.api.download_task(deployment, "sensor-1")["id"]
+    (upload,) = platform.api.uploads(product)
+    return product, deployment, task, upload["id"]
 
 
 def pages_of(furnished):
-    product, deployment = furnished
+    product, deployment, task, upload = furnished
     return [(hash_of(name), name) for name in PAGES] + [
         (f"#/devices/{product}/sensor-1", "sensor-1"), (f"#/devices/{product}/sensor-1/uploads", "sensor-1"),
+        (f"#/devices/{product}/sensor-1/downloads", "sensor-1"), (f"#/uploads/{upload}", "log.txt"),
+        (f"#/deployments/{deployment}/tasks/{task}", "Task of sensor-1"),
         (f"#/resources/{product}/firmware.bin", "firmware.bin"), (f"#/deployments/{deployment}", "Deployment of firmware.bin"),
         ("#/access/tokens", "Access"), ("#/nowhere", "Nothing here")]
 
@@ -78,7 +82,7 @@ def test_every_page_is_accessible_in_every_look(browser, furnished):
     ("#/resources", "Deliver"), ("#/resources", "Delete"), ("device", "New secret"), ("device", "Disable"),
     ("deployment", "Cancel deployment"), ("access", "Add a user"), ("tokens", "Add a token"), ("audit", "Show")])
 def test_every_dialog_is_accessible_in_every_look(browser, furnished, page, button):
-    product, deployment = furnished
+    product, deployment = furnished[:2]
     browser.run("localStorage.setItem('ferry-product', arguments[0])", product)
     browser.driver.refresh()
     places = {"device": (f"#/devices/{product}/sensor-1", "sensor-1"),
@@ -149,7 +153,7 @@ def test_the_menu_leads_to_every_page_in_both_languages(browser):
 
 
 def test_a_viewer_sees_everything_and_changes_nothing(chromium, platform, furnished):
-    product, deployment = furnished
+    product, deployment = furnished[:2]
     chromium.log_in(platform, add_user(platform, "viewer", [product]))
     chromium.see("Downloads by state")
     for hash, heading in pages_of(furnished)[1:-1]:

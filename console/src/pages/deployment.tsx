@@ -8,6 +8,7 @@ import { useMayChange } from "../session";
 import { Table, type Column } from "../table";
 import { numberText, stateText, t, timeText } from "../texts";
 import { Failures } from "./failures";
+import { resultText } from "./reports";
 
 function Progress({ counts }: { counts: Counts }) {
   const open = counts.queued + counts.offered + counts.downloading;
@@ -83,9 +84,20 @@ function useTasks(id: string, state: string) {
 
 const columns = (): Column<Task>[] => [
   { title: t("device"), show: (one) => <a href={linkTo("devices", one.product, one.device)}>{one.device}</a> },
-  { title: t("state"), width: "middle", show: (one) => <State state={one.state} /> },
+  {
+    title: t("state"),
+    width: "middle",
+    show: (one) => (
+      <a
+        href={linkTo("deployments", one.deployment, "tasks", one.id)}
+        aria-label={t("state_of", { state: stateText(one.state), device: one.device })}
+      >
+        <State state={one.state} />
+      </a>
+    ),
+  },
   { title: t("progress"), width: "middle", wide: true, show: (one) => <Percent value={one.percent} label={one.device} /> },
-  { title: t("result"), wide: true, show: (one) => one.result_msg },
+  { title: t("result"), wide: true, show: resultText },
   { title: t("changed"), width: "middle", wide: true, show: (one) => timeText(one.updated_at) },
 ];
 

@@ -6,6 +6,8 @@ import { linkTo } from "../route";
 import { useMayChange } from "../session";
 import { Table, type Column } from "../table";
 import { bytesText, t, timeText } from "../texts";
+import { resultText } from "./reports";
+import { Timeline } from "./timeline";
 import { uploadColumns, useUploadActions } from "./upload_rows";
 
 const overlaps: [string, "overlap_none" | "overlap_hour" | "overlap_day" | "overlap_week"][] = [
@@ -142,11 +144,11 @@ function Downloads({ product, device }: { product: string; device: string }) {
     concerns: (happened) => happened.product === product && happened.device === device,
   });
   const columns: Column<Task>[] = [
-    { title: t("file"), show: (one) => <a href={linkTo("deployments", one.deployment)}>{one.name}</a> },
+    { title: t("file"), show: (one) => <a href={linkTo("deployments", one.deployment, "tasks", one.id)}>{one.name}</a> },
     { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
     { title: t("state"), width: "middle", show: (one) => <State state={one.state} /> },
     { title: t("progress"), width: "narrow", wide: true, show: (one) => <Percent value={one.percent} label={one.name} /> },
-    { title: t("result"), width: "middle", wide: true, show: (one) => one.result_msg },
+    { title: t("result"), width: "middle", wide: true, show: resultText },
     { title: t("ordered"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
   ];
   const none = <Empty title={t("no_downloads")} next={t("no_downloads_next")} command={`ferryctl deploy ${product} FILE --device ${device}`} />;
@@ -178,7 +180,14 @@ function Uploads({ product, device }: { product: string; device: string }) {
   );
 }
 
-export function DevicePage({ product, device, uploads }: { product: string; device: string; uploads: boolean }) {
+const parts = { "": Timeline, downloads: Downloads, uploads: Uploads };
+type Part = keyof typeof parts;
+
+export function isPart(name: string): name is Part {
+  return name in parts;
+}
+
+export function DevicePage({ product, device, part }: { product: string; device: string; part: Part }) {
   const mayChange = useMayChange();
   const [round, setRound] = useState(0); // a new one reads the lists again
   const { value, error, refresh, set } = useOne(
@@ -191,8 +200,9 @@ export function DevicePage({ product, device, uploads }: { product: string; devi
     refresh();
     setRound(round + 1);
   };
-  const tab = (to: string[], here: boolean, text: string) => (
-    <a href={linkTo("devices", product, device, ...to)} aria-current={here ? "true" : undefined}>
+  const Shown = parts[part];
+  const tab = (to: Part, text: string) => (
+    <a href={linkTo("devices", product, device, ...(to ? [to] : []))} aria-current={part === to ? "true" : undefined}>
       {text}
     </a>
   );
@@ -217,10 +227,11 @@ export function DevicePage({ product, device, uploads }: { product: string; devi
             ]}
           />
           <nav class="tabs" aria-label={t("transfers")}>
-            {tab([], !uploads, t("downloads"))}
-            {tab(["uploads"], uploads, t("uploads"))}
+            {tab("", t("timeline"))}
+            {tab("downloads", t("downloads"))}
+            {tab("uploads", t("uploads"))}
           </nav>
-          {uploads ? <Uploads key={round} product={product} device={device} /> : <Downloads key={round} product={product} device={device} />}
+          <Shown key={round} product={product} device={device} />
         </>
       )}
     </>

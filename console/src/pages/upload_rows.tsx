@@ -1,6 +1,6 @@
 // The rows of uploads, as the page of all uploads and that of one device show them.
 import { useState } from "preact/hooks";
-import { path, remove, urlOf, type Upload } from "../api";
+import { isWhole, path, remove, urlOf, type Upload } from "../api";
 import type { List } from "../list";
 import { Confirm, Percent, State } from "../parts";
 import { linkTo } from "../route";
@@ -19,7 +19,7 @@ export function uploadColumns(actions: (row: Upload) => ComponentChildren, withD
       title: t("file"),
       show: (one) => (
         <>
-          {one.name}
+          <a href={linkTo("uploads", one.id)}>{one.name}</a>
           {withDevice && <span class="thin">{link(one)}</span>}
         </>
       ),
@@ -31,11 +31,6 @@ export function uploadColumns(actions: (row: Upload) => ComponentChildren, withD
     { title: t("sent"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
     { title: t("actions"), width: "pair", show: actions },
   ];
-}
-
-/** The file is there once the platform has verified it. */
-function isWhole(upload: Upload): boolean {
-  return upload.stored_at !== null && (upload.state === "stored" || upload.state === "done");
 }
 
 export function useUploadActions(list: List<Upload>) {
