@@ -2,12 +2,13 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { failuresIn, get, path, post, taskStates, type Counts, type Deployment, type Task } from "../api";
 import { useList, useOne } from "../list";
-import { Confirm, Empty, Facts, Failure, Heading, Percent, Refresh, Select, State, useDoing } from "../parts";
+import { Confirm, Empty, Facts, Failure, Heading, Percent, Refresh, State, useDoing } from "../parts";
 import { linkTo } from "../route";
 import { useMayChange } from "../session";
 import { Table, type Column } from "../table";
 import { numberText, stateText, t, timeText } from "../texts";
 import { Failures } from "./failures";
+import { StateFilter } from "./filters";
 import { resultText } from "./reports";
 
 function Progress({ counts }: { counts: Counts }) {
@@ -142,10 +143,7 @@ export function DeploymentPage({ id }: { id: string }) {
         <>
           <h2>{t("tasks")}</h2>
           <div class="filters">
-            <Select
-              label={t("state")} value={state} set={setState}
-              options={[["", t("any_state")], ...taskStates.map((one): [string, string] => [one, stateText(one)])]}
-            />
+            <StateFilter state={state} states={taskStates} set={setState} />
           </div>
           <Table
             caption={t("tasks")} list={tasks} keyOf={(one) => one.id} columns={columns()}

@@ -1,11 +1,11 @@
 import { useState } from "preact/hooks";
 import { path, type Deployment } from "../api";
 import { useList } from "../list";
-import { Empty, Heading, Refresh, Select, State } from "../parts";
+import { Empty, State } from "../parts";
 import { linkTo } from "../route";
 import { Table, type Column } from "../table";
-import { numberText, stateText, t, timeText } from "../texts";
-import { ProductFilter } from "./choice";
+import { numberText, t, timeText } from "../texts";
+import { FilterHead } from "./filters";
 
 const states: Deployment["state"][] = ["active", "paused", "finished", "cancelled"];
 
@@ -45,16 +45,10 @@ export function DeploymentsPage() {
     );
   return (
     <>
-      <Heading title={t("deployments")}>
-        <Refresh onClick={list.refresh} />
-      </Heading>
-      <div class="filters">
-        <ProductFilter value={product} set={setProduct} />
-        <Select
-          label={t("state")} value={state} set={setState}
-          options={[["", t("any_state")], ...states.map((one): [string, string] => [one, stateText(one)])]}
-        />
-      </div>
+      <FilterHead
+        title={t("deployments")} refresh={list.refresh} product={product} setProduct={setProduct}
+        state={state} states={states} setState={setState}
+      />
       <Table caption={t("deployments")} list={list} keyOf={(one) => one.id} columns={columns} empty={none} />
     </>
   );

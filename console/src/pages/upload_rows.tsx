@@ -1,13 +1,13 @@
 // The rows of uploads, as the page of all uploads and that of one device show them.
-import { useState } from "preact/hooks";
-import { isWhole, path, remove, urlOf, type Upload } from "../api";
+import { isWhole, type Upload } from "../api";
 import type { List } from "../list";
-import { Confirm, Percent, State } from "../parts";
+import { Percent, State } from "../parts";
 import { linkTo } from "../route";
 import { useMayChange } from "../session";
 import type { Column } from "../table";
 import { bytesText, t, timeText } from "../texts";
 import type { ComponentChildren } from "preact";
+import { DeleteButton, FetchLink, useDeletion } from "./row_actions";
 
 export function uploadColumns(actions: (row: Upload) => ComponentChildren, withDevice: boolean): Column<Upload>[] {
   const link = (one: Upload) => (
@@ -35,30 +35,12 @@ export function uploadColumns(actions: (row: Upload) => ComponentChildren, withD
 
 export function useUploadActions(list: List<Upload>) {
   const mayChange = useMayChange();
-  const [leaving, setLeaving] = useState<Upload | null>(null);
+  const deletion = useDeletion("uploads", list, () => t("delete_upload_what"));
   const cell = (one: Upload) => (
     <span class="row-actions">
-      {isWhole(one) && (
-        <a class="button" data-icon="↓" href={urlOf(path("uploads", one.id, "content"))} download aria-label={t("fetch_name", { name: one.name })}>
-          {t("fetch")}
-        </a>
-      )}
-      {mayChange && (
-        <button type="button" class="danger" data-icon="✕" aria-label={t("delete_name", { name: one.name })} onClick={() => setLeaving(one)}>
-          {t("delete")}
-        </button>
-      )}
+      {isWhole(one) && <FetchLink kind="uploads" file={one} />}
+      {mayChange && <DeleteButton name={one.name} ask={() => deletion.ask(one)} />}
     </span>
   );
-  const dialog = leaving && (
-    <Confirm
-      title={t("delete_name", { name: leaving.name })} text={t("delete_upload_what")} button={t("delete")}
-      close={() => setLeaving(null)}
-      act={async () => {
-        await remove(path("uploads", leaving.id));
-        list.put(leaving.id, null);
-      }}
-    />
-  );
-  return { cell, dialog };
+  return { cell, dialog: deletion.dialog };
 }

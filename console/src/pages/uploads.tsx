@@ -1,10 +1,10 @@
 import { useState } from "preact/hooks";
 import { path, type Upload } from "../api";
 import { useList } from "../list";
-import { Empty, Heading, Refresh, Search, Select } from "../parts";
+import { Empty, Search } from "../parts";
 import { Table } from "../table";
-import { stateText, t } from "../texts";
-import { ProductFilter } from "./choice";
+import { t } from "../texts";
+import { FilterHead } from "./filters";
 import { uploadColumns, useUploadActions } from "./upload_rows";
 
 const states: Upload["state"][] = ["created", "uploading", "stored", "done", "failed", "expired", "cancelled"];
@@ -30,17 +30,12 @@ export function UploadsPage() {
     );
   return (
     <>
-      <Heading title={t("uploads")}>
-        <Refresh onClick={list.refresh} />
-      </Heading>
-      <div class="filters">
-        <ProductFilter value={product} set={setProduct} />
-        <Select
-          label={t("state")} value={state} set={setState}
-          options={[["", t("any_state")], ...states.map((one): [string, string] => [one, stateText(one)])]}
-        />
+      <FilterHead
+        title={t("uploads")} refresh={list.refresh} product={product} setProduct={setProduct}
+        state={state} states={states} setState={setState}
+      >
         <Search label={t("name_begins_with")} value={prefix} set={setPrefix} />
-      </div>
+      </FilterHead>
       <Table caption={t("uploads")} list={list} keyOf={(one) => one.id} columns={uploadColumns(actions.cell, true)} empty={none} />
       {actions.dialog}
     </>
