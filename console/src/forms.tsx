@@ -45,17 +45,23 @@ interface TextFieldProps {
   /** What may be typed, in words. */
   note?: string;
   type?: "text" | "password";
+  /** Of a longer text. */
+  lines?: number;
 }
 
-export function TextField({ label, value, set, note, type = "text" }: TextFieldProps) {
+export function TextField({ label, value, set, note, type = "text", lines }: TextFieldProps) {
   return (
     <>
       <label class="field">
         <span>{label}</span>
-        <input
-          type={type} autocomplete={type === "password" ? "new-password" : "off"} autocapitalize="none" spellcheck={false}
-          value={value} onInput={(event) => set(event.currentTarget.value)}
-        />
+        {lines ? (
+          <textarea rows={lines} value={value} onInput={(event) => set(event.currentTarget.value)} />
+        ) : (
+          <input
+            type={type} autocomplete={type === "password" ? "new-password" : "off"} autocapitalize="none" spellcheck={false}
+            value={value} onInput={(event) => set(event.currentTarget.value)}
+          />
+        )}
       </label>
       {note && <p class="note">{note}</p>}
     </>

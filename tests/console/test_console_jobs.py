@@ -9,7 +9,7 @@ from selenium.webdriver.common.keys import Keys
 
 from browser import PHONE
 from device_command import DONE, REFUSED, Command
-from ferry import VendorDevice, unique_name, wait_for
+from ferry import DeviceCredential, VendorDevice, unique_name, wait_for
 from operators import add_user
 
 pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its requests when the machine gets an interface
@@ -246,6 +246,47 @@ def test_a_device_gets_tags_and_a_file_goes_to_those_that_have_one(browser, chos
     browser.see("of 1 devices have ended")
     (deployment,) = platform.api.list("/deployments", product=chosen)
     assert deployment["tag"] == "lab"
+
+
+def test_a_product_and_a_device_are_added_and_the_device_comes_in(chromium, make_platform):
+    platform = make_platform()
+    chromium.log_in(platform, add_user(platform))
+    chromium.click("Add a product", "button")
+    chromium.fill("Name", "demo")
+    chromium.click("Add a product", "button")
+    chromium.see_none("ferryctl product add")
+    chromium.open("#/devices", "Devices")
+    chromium.see("This product has no devices yet")
+    chromium.click("Add a device", "button")
+    chromium.fill("Name", "sensor-1")
+    chromium.fill("Tags", "eu lab")
+    chromium.click("Add a device", "button")
+    chromium.see("It is not shown again", "dialog")
+    secret = chromium.text("dialog .secret code").strip()
+    chromium.click("demo/sensor-1", "a")
+    chromium.see("eu lab", ".facts")
+    chromium.see_none(secret)
+    with VendorDevice(platform, DeviceCredential("demo", "sensor-1", secret)) as device:
+        device.upload("log.txt", b"some bytes")
+    chromium.see("log.txt", "tbody")
+    chromium.check()
+
+
+def test_an_operator_of_some_products_adds_no_product(chromium, platform, product):
+    chromium.log_in(platform, add_user(platform, "operator", [product]))
+    chromium.open("#/devices", "Devices")
+    chromium.find("Add a device", "button")
+    assert "Add a product" not in chromium.text("main button")
+
+
+def test_a_version_is_described(browser, chosen, platform):
+    resource = platform.api.resource_add(chosen, "fw.bin", b"bytes")
+    browser.open("#/resources", "Resources")
+    browser.click("Describe fw.bin", "button")
+    browser.fill("Description", "for hw-2")
+    browser.click("Save", "button")
+    browser.see("for hw-2", "tbody")
+    assert platform.api.call("GET", f"/resources/{resource['id']}")["description"] == "for hw-2"
 
 
 def test_the_description_of_a_version_is_shown(browser, chosen, platform):

@@ -164,7 +164,7 @@ class Browser:
 
     def field(self, label):
         script = """return [...document.querySelectorAll("label.field")].filter((e) => e.checkVisibility())
-            .find((e) => e.querySelector("span").innerText.trim() === arguments[0])?.querySelector("input, select") ?? null"""
+            .find((e) => e.querySelector("span").innerText.trim() === arguments[0])?.querySelector("input, select, textarea") ?? null"""
         return wait_for(lambda: self.run(script, label), WAIT_S, f"the field {label!r}")
 
     def fill(self, label, text):

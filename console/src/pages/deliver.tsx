@@ -1,8 +1,9 @@
 // The order of a deployment: to all devices of the product by one more click, to those with a tag, or to chosen ones.
 import { useState } from "preact/hooks";
 import { get, post, type Deployment, type Device, type Page, type Resource } from "../api";
+import { FormDialog, TextField } from "../forms";
 import { useOne } from "../list";
-import { Dialog, Failure, Search, Select, useDoing } from "../parts";
+import { Failure, Search, Select } from "../parts";
 import { go } from "../route";
 import { t } from "../texts";
 
@@ -54,20 +55,18 @@ export function DeliverDialog({ resource, close }: { resource: Resource; close: 
   const [devices, setDevices] = useState<string[]>([]);
   const [retries, setRetries] = useState("0");
   const [pace, setPace] = useState("0");
-  const doing = useDoing();
-  const deliver = () =>
-    doing.run(async () => {
-      const made = await post<Deployment>("/deployments", {
-        product: resource.product,
-        resource: resource.name,
-        resource_id: resource.id,
-        ...{ all: { all: true }, tag: { tag }, chosen: { devices } }[to],
-        retries: Number(retries),
-        rate_per_min: Number(pace),
-      });
-      close();
-      go("deployments", made.id);
+  const deliver = async () => {
+    const made = await post<Deployment>("/deployments", {
+      product: resource.product,
+      resource: resource.name,
+      resource_id: resource.id,
+      ...{ all: { all: true }, tag: { tag }, chosen: { devices } }[to],
+      retries: Number(retries),
+      rate_per_min: Number(pace),
     });
+    close();
+    go("deployments", made.id);
+  };
   const ready = { all: true, tag: tag !== "", chosen: devices.length > 0 }[to];
   const radio = (value: typeof to, text: string) => (
     <label>
@@ -75,34 +74,20 @@ export function DeliverDialog({ resource, close }: { resource: Resource; close: 
     </label>
   );
   return (
-    <Dialog title={t("deliver_name", { name: resource.name })} close={close}>
+    <FormDialog title={t("deliver_name", { name: resource.name })} button={t("deliver")} ready={ready} act={deliver} close={close}>
       <fieldset>
         <legend>{t("to_whom")}</legend>
         {radio("all", t("to_all", { product: resource.product }))}
         {radio("tag", t("to_tag"))}
         {radio("chosen", t("to_chosen", { count: devices.length }))}
       </fieldset>
-      {to === "tag" && (
-        <label class="field">
-          <span>{t("tag")}</span>
-          <input type="text" autocomplete="off" spellcheck={false} value={tag} onInput={(event) => setTag(event.currentTarget.value.trim())} />
-        </label>
-      )}
+      {to === "tag" && <TextField label={t("tag")} value={tag} set={(value) => setTag(value.trim())} />}
       {to === "chosen" && <Chooser product={resource.product} chosen={devices} set={setDevices} />}
       <details>
         <summary>{t("how")}</summary>
         <Select label={t("pace")} value={pace} options={paces.map(([value, key]) => [value, t(key)])} set={setPace} />
         <Select label={t("retries")} value={retries} options={retryChoices.map((one) => [one, one])} set={setRetries} />
       </details>
-      <Failure error={doing.error} />
-      <div class="buttons">
-        <button type="button" onClick={close}>
-          {t("keep")}
-        </button>
-        <button type="button" class="main" disabled={doing.busy || !ready} onClick={deliver}>
-          {t("deliver")}
-        </button>
-      </div>
-    </Dialog>
+    </FormDialog>
   );
 }

@@ -1,96 +1,15 @@
 import { useState } from "preact/hooks";
-import { get, patch, path, post, type Device, type Task, type Upload } from "../api";
+import { get, patch, path, type Device, type Task, type Upload } from "../api";
 import { useList, useOne } from "../list";
-import { Ago, Command, Confirm, Dialog, Empty, Facts, Failure, Heading, Online, Percent, Refresh, Select, State, useDoing } from "../parts";
+import { Ago, Confirm, Empty, Facts, Failure, Heading, Online, Percent, Refresh, State, useDoing } from "../parts";
 import { linkTo } from "../route";
 import { useMayChange } from "../session";
 import { Table, type Column } from "../table";
 import { bytesText, t, timeText } from "../texts";
+import { RotateDialog, TagsDialog } from "./device_dialogs";
 import { resultText } from "./reports";
 import { Timeline } from "./timeline";
 import { uploadColumns, useUploadActions } from "./upload_rows";
-
-const overlaps: [string, "overlap_none" | "overlap_hour" | "overlap_day" | "overlap_week"][] = [
-  ["0", "overlap_none"],
-  ["3600", "overlap_hour"],
-  ["86400", "overlap_day"],
-  ["604800", "overlap_week"],
-];
-
-interface RotateProps {
-  device: Device;
-  close: () => void;
-  rotated: () => void;
-}
-
-function RotateDialog({ device, close, rotated }: RotateProps) {
-  const [overlap, setOverlap] = useState("0");
-  const [secret, setSecret] = useState("");
-  const doing = useDoing();
-  const rotate = () =>
-    doing.run(async () => {
-      const to = path("devices", device.product, device.name, "secret");
-      const answer = await post<Device & { secret: string }>(to, { overlap_s: Number(overlap) });
-      setSecret(answer.secret);
-      rotated();
-    });
-  if (secret)
-    return (
-      <Dialog title={t("new_secret")} close={close}>
-        <p>{t("secret_once", { device: device.name })}</p>
-        <Command text={secret} secret />
-        <div class="buttons">
-          <button type="button" class="main" onClick={close}>
-            {t("close")}
-          </button>
-        </div>
-      </Dialog>
-    );
-  return (
-    <Dialog title={t("new_secret")} close={close}>
-      <p>{t("new_secret_what")}</p>
-      <Select label={t("overlap")} value={overlap} options={overlaps.map(([value, key]) => [value, t(key)])} set={setOverlap} />
-      <Failure error={doing.error} />
-      <div class="buttons">
-        <button type="button" onClick={close}>
-          {t("keep")}
-        </button>
-        <button type="button" class="main" disabled={doing.busy} onClick={rotate}>
-          {t("make_secret")}
-        </button>
-      </div>
-    </Dialog>
-  );
-}
-
-function TagsDialog({ device, close, set }: { device: Device; close: () => void; set: (device: Device) => void }) {
-  const [text, setText] = useState(device.tags.join(" "));
-  const doing = useDoing();
-  const save = () =>
-    doing.run(async () => {
-      const tags = text.split(/\s+/).filter((tag) => tag !== "");
-      set(await patch<Device>(path("devices", device.product, device.name), { tags }));
-      close();
-    });
-  return (
-    <Dialog title={t("tags_of", { device: device.name })} close={close}>
-      <label class="field">
-        <span>{t("tags")}</span>
-        <input type="text" autocomplete="off" spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
-      </label>
-      <p class="note">{t("tags_what")}</p>
-      <Failure error={doing.error} />
-      <div class="buttons">
-        <button type="button" onClick={close}>
-          {t("keep")}
-        </button>
-        <button type="button" class="main" disabled={doing.busy} onClick={save}>
-          {t("save")}
-        </button>
-      </div>
-    </Dialog>
-  );
-}
 
 interface ActionsProps {
   device: Device;

@@ -3,16 +3,19 @@ import { path, type Device } from "../api";
 import { useList } from "../list";
 import { Ago, Empty, Heading, Online, Refresh, Search, Select, State } from "../parts";
 import { linkTo } from "../route";
-import { useSession } from "../session";
+import { useMayChange, useSession } from "../session";
 import { Table, type Column } from "../table";
 import { t, timeText } from "../texts";
-import { NoProducts, ProductChoice } from "./choice";
+import { AddProduct, NoProducts, ProductChoice } from "./choice";
+import { AddDevice } from "./device_dialogs";
 
 export function DevicesPage() {
   const { product, products, known, readProducts } = useSession();
   const [prefix, setPrefix] = useState("");
   const [tag, setTag] = useState("");
   const [online, setOnline] = useState("");
+  const [adding, setAdding] = useState(false);
+  const mayChange = useMayChange();
   const list = useList<Device>({
     path: "/devices",
     query: { product, name_prefix: prefix, tag, online },
@@ -44,7 +47,14 @@ export function DevicesPage() {
     <>
       <Heading title={t("devices")}>
         <Refresh onClick={refresh} />
+        {product && <AddProduct />}
+        {product && mayChange && (
+          <button type="button" class="main" onClick={() => setAdding(true)}>
+            {t("device_add")}
+          </button>
+        )}
       </Heading>
+      {adding && <AddDevice product={product} close={() => setAdding(false)} added={list.refresh} />}
       {known && products.length === 0 ? <NoProducts /> : null}
       {product && (
         <>

@@ -2,10 +2,11 @@ import type { ComponentChildren } from "preact";
 import { failuresIn, get, taskStates, type Counts, type Deployment, type Page, type Status, type Upload } from "../api";
 import { topics } from "../events";
 import { useOne } from "../list";
-import { Empty, Failure, Heading, Refresh } from "../parts";
+import { Failure, Heading, Refresh } from "../parts";
 import { linkTo } from "../route";
 import { useSession } from "../session";
 import { numberText, stateText, t, timeText, type Key } from "../texts";
+import { NoProducts } from "./choice";
 
 const newest = 50; // deployments that are looked at
 const failedUploads = 5;
@@ -133,7 +134,8 @@ function Attention({ overview }: { overview: Overview }) {
 }
 
 export function OverviewPage() {
-  const ofAll = useSession().caller.products === null; // else the state of the platform is not the user's to see
+  const { caller, products } = useSession();
+  const ofAll = caller.products === null; // else the state of the platform is not the user's to see
   const { value, error, refresh } = useOne("overview", () => readOverview(ofAll), topics);
   return (
     <>
@@ -141,9 +143,7 @@ export function OverviewPage() {
         <Refresh onClick={refresh} />
       </Heading>
       <Failure error={error} retry={refresh} />
-      {value?.status?.totals.products === 0 ? (
-        <Empty title={t("no_products")} next={t("no_products_next")} command="ferryctl product add demo" />
-      ) : null}
+      {value?.status?.totals.products === 0 && products.length === 0 ? <NoProducts /> : null}
       {value && <Attention overview={value} />}
       {value?.status && <Totals status={value.status} />}
       {value && <TasksByState deployments={value.deployments} />}

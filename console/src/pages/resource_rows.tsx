@@ -1,16 +1,38 @@
 // The rows of resources: what one can do with a version.
 import { useState } from "preact/hooks";
-import { path, remove, urlOf, type Resource } from "../api";
+import { patch, path, type Resource } from "../api";
+import { FormDialog, TextField } from "../forms";
 import type { List } from "../list";
-import { Confirm } from "../parts";
 import { useMayChange } from "../session";
 import { t, timeText } from "../texts";
 import { DeliverDialog } from "./deliver";
+import { DeleteButton, FetchLink, useDeletion } from "./row_actions";
+
+interface DescribeProps {
+  resource: Resource;
+  close: () => void;
+  set: (resource: Resource) => void;
+}
+
+function DescribeDialog({ resource, close, set }: DescribeProps) {
+  const [description, setDescription] = useState(resource.description);
+  const save = async () => {
+    set(await patch<Resource>(path("resources", resource.id), { description }));
+    close();
+  };
+  return (
+    <FormDialog title={t("describe_name", { name: resource.name })} button={t("save")} act={save} close={close}>
+      <p>{t("version_of", { time: timeText(resource.created_at) })}</p>
+      <TextField label={t("description")} value={description} set={setDescription} lines={4} />
+    </FormDialog>
+  );
+}
 
 export function useResourceActions(list: List<Resource>) {
   const mayChange = useMayChange();
   const [delivering, setDelivering] = useState<Resource | null>(null);
-  const [leaving, setLeaving] = useState<Resource | null>(null);
+  const [describing, setDescribing] = useState<Resource | null>(null);
+  const deletion = useDeletion("resources", list, (one) => t("delete_resource_what", { time: timeText(one.created_at) }));
   const cell = (one: Resource) => (
     <span class="row-actions">
       {mayChange && (
@@ -18,29 +40,25 @@ export function useResourceActions(list: List<Resource>) {
           {t("deliver")}
         </button>
       )}
-      <a class="button" data-icon="↓" href={urlOf(path("resources", one.id, "content"))} download aria-label={t("fetch_name", { name: one.name })}>
-        {t("fetch")}
-      </a>
       {mayChange && (
-        <button type="button" class="danger" data-icon="✕" aria-label={t("delete_name", { name: one.name })} onClick={() => setLeaving(one)}>
-          {t("delete")}
+        <button
+          type="button" class="icon" title={t("describe_name", { name: one.name })}
+          aria-label={t("describe_name", { name: one.name })} onClick={() => setDescribing(one)}
+        >
+          ✎
         </button>
       )}
+      <FetchLink kind="resources" file={one} />
+      {mayChange && <DeleteButton name={one.name} ask={() => deletion.ask(one)} />}
     </span>
   );
   const dialog = (
     <>
       {delivering && <DeliverDialog resource={delivering} close={() => setDelivering(null)} />}
-      {leaving && (
-        <Confirm
-          title={t("delete_name", { name: leaving.name })} button={t("delete")} close={() => setLeaving(null)}
-          text={t("delete_resource_what", { time: timeText(leaving.created_at) })}
-          act={async () => {
-            await remove(path("resources", leaving.id));
-            list.put(leaving.id, null);
-          }}
-        />
+      {describing && (
+        <DescribeDialog resource={describing} close={() => setDescribing(null)} set={(one) => list.put(one.id, one)} />
       )}
+      {deletion.dialog}
     </>
   );
   return { cell, dialog };
