@@ -193,6 +193,13 @@ async function call<T>(method: string, url: string, body?: unknown): Promise<T> 
   return (text ? JSON.parse(text) : undefined) as T;
 }
 
+/** The bytes of files that devices have sent and fetched since the platform was started, of its metrics. */
+export async function getTraffic(): Promise<{ up: number; down: number }> {
+  const text = await (await fetch("/metrics")).text();
+  const bytes = (way: string) => Number(new RegExp(`^ferry_transfer_bytes_total\\{direction="${way}"\\} (\\d+)`, "m").exec(text)?.[1] ?? 0);
+  return { up: bytes("up"), down: bytes("down") };
+}
+
 export const get = <T>(to: string, query?: Query) => call<T>("GET", urlOf(to, query));
 export const post = <T>(to: string, body?: unknown) => call<T>("POST", urlOf(to), body);
 export const patch = <T>(to: string, body: unknown) => call<T>("PATCH", urlOf(to), body);

@@ -14,6 +14,9 @@ export interface Happened {
   task?: string | null;
   deployment?: string | null;
   resource?: string | null;
+  /** What it is now, and since when. */
+  state?: string;
+  time?: string;
   /** Events are missing: everything may have changed. */
   anything?: boolean;
 }

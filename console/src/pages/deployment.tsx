@@ -9,6 +9,7 @@ import { Table, type Column } from "../table";
 import { numberText, stateText, t, timeText } from "../texts";
 import { Failures } from "./failures";
 import { StateFilter } from "./filters";
+import { ProgressChart } from "./progress_chart";
 import { resultText } from "./reports";
 
 function Progress({ counts }: { counts: Counts }) {
@@ -138,6 +139,7 @@ export function DeploymentPage({ id }: { id: string }) {
       <Failure error={error} retry={refresh} />
       {value && <Facts rows={facts(value)} />}
       {counts && <Progress counts={counts} />}
+      {value && <ProgressChart deployment={value} />}
       {counts && failuresIn(counts) > 0 && <Failures deployment={id} counts={counts} mayChange={mayChange} retried={changed} />}
       {value && (
         <>

@@ -1,11 +1,13 @@
 import type { ComponentChildren } from "preact";
-import { failuresIn, get, taskStates, type Counts, type Deployment, type Page, type Status, type Upload } from "../api";
+import { failuresIn, get, getTraffic, taskStates, type Counts, type Deployment, type Page, type Status, type Upload } from "../api";
+import type { Quota } from "../admin";
+import { Chart, type Bar } from "../chart";
 import { topics } from "../events";
 import { useOne } from "../list";
 import { Failure, Heading, Refresh } from "../parts";
 import { linkTo } from "../route";
 import { useSession } from "../session";
-import { numberText, stateText, t, timeText, type Key } from "../texts";
+import { bytesText, numberText, stateText, t, timeText, type Key } from "../texts";
 import { NoProducts } from "./choice";
 
 const newest = 50; // deployments that are looked at
@@ -21,17 +23,21 @@ const totals: [string, Key, string][] = [
 
 interface Overview {
   status: Status | null;
+  traffic: { up: number; down: number } | null;
+  quotas: Quota[];
   deployments: Deployment[];
   uploads: Upload[];
 }
 
 async function readOverview(ofAll: boolean): Promise<Overview> {
-  const [status, deployments, uploads] = await Promise.all([
+  const [status, traffic, quotas, deployments, uploads] = await Promise.all([
     ofAll ? get<Status>("/status") : null,
+    ofAll ? getTraffic() : null,
+    ofAll ? get<Page<Quota>>("/quota", { limit: 250 }) : null,
     get<Page<Deployment>>("/deployments", { counts: true, limit: newest }),
     get<Page<Upload>>("/uploads", { state: "failed", limit: failedUploads }),
   ]);
-  return { status, deployments: deployments.items, uploads: uploads.items };
+  return { status, traffic, quotas: quotas?.items ?? [], deployments: deployments.items, uploads: uploads.items };
 }
 
 function Totals({ status }: { status: Status }) {
@@ -52,6 +58,41 @@ function Totals({ status }: { status: Status }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+function Traffic({ traffic }: { traffic: { up: number; down: number } }) {
+  return (
+    <section>
+      <h2>{t("traffic")}</h2>
+      <p class="note">{t("traffic_since")}</p>
+      <ul class="tiles small">
+        <li>
+          <b>{bytesText(traffic.down)}</b> {t("traffic_down")}
+        </li>
+        <li>
+          <b>{bytesText(traffic.up)}</b> {t("traffic_up")}
+        </li>
+      </ul>
+    </section>
+  );
+}
+
+function barOf(one: Deployment): Bar {
+  const { done = 0, total = 0 } = one.counts ?? {};
+  const bad = failuresOf(one) + (one.counts?.cancelled ?? 0);
+  return { label: `${timeText(one.created_at)}: ${one.resource} (${one.product})`, good: done, bad, open: total - done - bad };
+}
+
+/** Of each deployment, the oldest first. */
+function Success({ deployments }: { deployments: Deployment[] }) {
+  const bars = deployments.filter((one) => (one.counts?.total ?? 0) > 0).map(barOf).reverse();
+  if (bars.length === 0) return null;
+  return (
+    <section>
+      <h2>{t("success")}</h2>
+      <Chart caption={t("success_of", { count: bars.length })} bars={bars} />
+    </section>
   );
 }
 
@@ -106,6 +147,15 @@ function deploymentTroubles(deployments: Deployment[]): ComponentChildren[] {
   ];
 }
 
+const nearlyFull = 0.9;
+
+function quotaTroubles(quotas: Quota[]): ComponentChildren[] {
+  const full = (used: number, limit: number) => limit > 0 && used >= nearlyFull * limit;
+  return quotas
+    .filter(({ used, limits }) => full(used.bytes, limits.product_bytes) || full(used.files, limits.product_files))
+    .map(({ product }) => t("trouble_quota", { product }));
+}
+
 function uploadTroubles(uploads: Upload[]): ComponentChildren[] {
   return uploads.map((one) => (
     <a href={linkTo("devices", one.product, one.device, "uploads")}>
@@ -117,6 +167,7 @@ function uploadTroubles(uploads: Upload[]): ComponentChildren[] {
 function Attention({ overview }: { overview: Overview }) {
   const troubles = [
     ...platformTroubles(overview.status),
+    ...quotaTroubles(overview.quotas),
     ...deploymentTroubles(overview.deployments),
     ...uploadTroubles(overview.uploads),
   ];
@@ -146,6 +197,8 @@ export function OverviewPage() {
       {value?.status?.totals.products === 0 && products.length === 0 ? <NoProducts /> : null}
       {value && <Attention overview={value} />}
       {value?.status && <Totals status={value.status} />}
+      {value?.traffic && <Traffic traffic={value.traffic} />}
+      {value && <Success deployments={value.deployments} />}
       {value && <TasksByState deployments={value.deployments} />}
     </>
   );
