@@ -126,13 +126,17 @@ static bool may_retry(const struct ctl_exchange *x, unsigned tries)
 /* What makes something carries a key, the same at each try: it is made once, whatever becomes of the answers. */
 static struct curl_slist *headers_of(const struct ctl_exchange *x)
 {
-    const struct curl_slist *shared = x->stream != NULL ? x->api->file_headers : x->api->headers;
+    const char *type = x->stream != NULL ? x->stream->type : "application/json";
     struct curl_slist *list = NULL;
     uint8_t chance[16];
     char hex[2 * sizeof chance + 1];
 
-    for (; shared != NULL; shared = shared->next)
+    for (const struct curl_slist *shared = x->api->headers; shared != NULL; shared = shared->next)
         list = ctl_check(curl_slist_append(list, shared->data));
+    if (type != NULL) {
+        ferry_autofree char *line = ctl_check(ferry_asprintf("Content-Type: %s", type));
+        list = ctl_check(curl_slist_append(list, line));
+    }
     if (strcmp(x->method, "POST") != 0)
         return list;
     ferry_random_bytes(chance, sizeof chance);

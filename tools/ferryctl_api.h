@@ -32,8 +32,7 @@ enum ctl_exit ctl_fail(enum ctl_exit status, const char *format, ...) __attribut
 
 struct ctl_api {
     CURL *curl;
-    struct curl_slist *headers;      /**< with the token, for JSON */
-    struct curl_slist *file_headers; /**< with the token, for a file */
+    struct curl_slist *headers; /**< with the token */
     const char *key;            /**< Idempotency-Key of what is made; null: one of chance for each request */
     char *url;                  /**< "http://127.0.0.1:8081" */
     char *ca_file;              /**< certificates to trust; null: those of the system */
@@ -73,6 +72,7 @@ struct ctl_stream {
     size_t (*read)(void *arg, char *out, size_t cap);
     bool (*write)(void *arg, const char *bytes, size_t len);
     void *arg;
+    const char *type; /**< of what is sent: "text/csv" */
     uint64_t size; /**< of what is sent; UINT64_MAX: unknown */
     bool failed;   /**< out: read or write failed and has said why */
 };

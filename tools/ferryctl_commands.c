@@ -12,6 +12,9 @@ const struct ctl_command ctl_commands[] = {
 
     {"device", "add", "P/D", 1, 1, CTL_O_DEVICE_INFO | CTL_O_SECRET_FILE | CTL_O_TAG | CTL_O_KEY,
      "register a device; its secret is shown this once", ctl_device_add},
+    {"device", "import", "P FILE", 2, 2, CTL_O_OUTPUT,
+     "register the devices of a list: CSV, or .jsonl; with -o FILE, first make their secrets into that new list",
+     ctl_device_import},
     {"device", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX | CTL_O_TAG | CTL_O_ONLINE | CTL_O_OFFLINE,
      "the devices", ctl_device_list},
     {"device", "show", "P/D", 1, 1, 0, "one device", ctl_device_show},

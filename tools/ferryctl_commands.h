@@ -36,6 +36,7 @@ enum ctl_exit ctl_product_open(struct ctl *ctl);
 enum ctl_exit ctl_product_close(struct ctl *ctl);
 
 enum ctl_exit ctl_device_add(struct ctl *ctl);
+enum ctl_exit ctl_device_import(struct ctl *ctl);
 enum ctl_exit ctl_device_list(struct ctl *ctl);
 enum ctl_exit ctl_device_show(struct ctl *ctl);
 enum ctl_exit ctl_device_rm(struct ctl *ctl);

@@ -91,12 +91,11 @@ static enum ctl_exit find_ca(struct ctl_api *api, const struct ctl_options *opti
     return CTL_DONE;
 }
 
-static struct curl_slist *make_headers(const char *type, const char *token)
+static struct curl_slist *make_headers(const char *token)
 {
     ferry_autofree char *authorization = ctl_check(ferry_asprintf("Authorization: Bearer %s", token));
-    struct curl_slist *list = ctl_check(curl_slist_append(NULL, type));
 
-    return ctl_check(curl_slist_append(list, authorization));
+    return ctl_check(curl_slist_append(NULL, authorization));
 }
 
 static void take_url(struct ctl_api *api, const char *url)
@@ -134,15 +133,13 @@ enum ctl_exit ctl_api_init(struct ctl_api *api, const struct ctl_options *option
         api->data = NULL;
     }
     api->curl = ctl_check(curl_easy_init());
-    api->headers = make_headers("Content-Type: application/json", token);
-    api->file_headers = make_headers("Content-Type: application/octet-stream", token);
+    api->headers = make_headers(token);
     return CTL_DONE;
 }
 
 void ctl_api_done(struct ctl_api *api)
 {
     curl_slist_free_all(api->headers);
-    curl_slist_free_all(api->file_headers);
     if (api->curl != NULL)
         curl_easy_cleanup(api->curl);
     free(api->url);

@@ -83,27 +83,43 @@ static enum ctl_exit open_source(const char *file, int *ret_fd, uint64_t *ret_si
     if (S_ISDIR(st.st_mode))
         return ctl_fail(CTL_FAILED, "%s is a folder", file);
     if (S_ISREG(st.st_mode) && st.st_size == 0)
-        return ctl_fail(CTL_FAILED, "%s is empty: devices cannot fetch an empty file", file);
+        return ctl_fail(CTL_FAILED, "%s is empty", file);
     *ret_size = S_ISREG(st.st_mode) && !standard ? (uint64_t)st.st_size : UINT64_MAX;
     *ret_fd = FERRY_TAKE_FD(fd);
     return CTL_DONE;
 }
 
-enum ctl_exit ctl_file_send(struct ctl_api *api, const char *path, const char *file, bool quiet, json_t **ret_answer)
+static enum ctl_exit send_file(struct ctl_api *api, const char *path, const char *type, const char *file, bool quiet,
+                               json_t **ret_answer, char ret_md5[FERRY_MD5_HEX + 1])
 {
-    char md5[FERRY_MD5_HEX + 1];
     ferry_autoclose int fd = -1;
     uint64_t size = UINT64_MAX;
     struct passage p;
-    json_t *answer = NULL;
     enum ctl_exit status = open_source(file, &fd, &size);
 
     if (status != CTL_DONE)
         return status;
     begin(&p, fd, file, size != UINT64_MAX ? size : 0, quiet);
-    struct ctl_stream stream = {.read = read_some, .arg = &p, .size = size};
-    status = ctl_api_send(api, path, &stream, &answer);
-    end(&p, md5);
+    struct ctl_stream stream = {.read = read_some, .arg = &p, .size = size, .type = type};
+    status = ctl_api_send(api, path, &stream, ret_answer);
+    end(&p, ret_md5);
+    return status;
+}
+
+enum ctl_exit ctl_file_post(struct ctl_api *api, const char *path, const char *type, const char *file, bool quiet,
+                            json_t **ret_answer)
+{
+    char md5[FERRY_MD5_HEX + 1];
+
+    return send_file(api, path, type, file, quiet, ret_answer, md5);
+}
+
+enum ctl_exit ctl_file_send(struct ctl_api *api, const char *path, const char *file, bool quiet, json_t **ret_answer)
+{
+    char md5[FERRY_MD5_HEX + 1];
+    json_t *answer = NULL;
+    enum ctl_exit status = send_file(api, path, "application/octet-stream", file, quiet, &answer, md5);
+
     if (status != CTL_DONE)
         return status;
     const char *there = json_string_value(json_object_get(answer, "md5"));

@@ -13,6 +13,10 @@
  */
 enum ctl_exit ctl_file_send(struct ctl_api *api, const char *path, const char *file, bool quiet, json_t **ret_answer);
 
+/** @brief Sends a file ("-": standard input) as a body of that type. ret_answer: on CTL_DONE. */
+enum ctl_exit ctl_file_post(struct ctl_api *api, const char *path, const char *type, const char *file, bool quiet,
+                            json_t **ret_answer);
+
 /**
  * @brief Fetches bytes into a file ("-": standard output), first under another name beside it; it gets its name when
  * size and MD5 are right.

@@ -6,7 +6,7 @@ _ferryctl() {
   local -A options=(
     ['product add']='--idempotency-key' ['product list']='--limit -n' ['product rm']=''
     ['product open']='--idempotency-key' ['product close']=''
-    ['device add']='--device-info --secret-file --tag --idempotency-key' ['device list']='--limit -n --prefix --tag --online --offline' ['device show']=''
+    ['device add']='--device-info --secret-file --tag --idempotency-key' ['device import']='--output -o' ['device list']='--limit -n --prefix --tag --online --offline' ['device show']=''
     ['device rm']='' ['device disable']='' ['device enable']=''
     ['device tag']='--tag --untag'
     ['device rotate']='--overlap --device-info --secret-file --idempotency-key'
@@ -83,7 +83,7 @@ _ferryctl() {
     for key in "${!options[@]}"; do
       [[ $key != "${plain[0]} $current"* ]] || COMPREPLY+=("${key#* }")
     done
-  elif [[ $name == 'resource add' ]] && ((${#plain[@]} == 3)) || [[ $name == 'audit verify' ]]; then
+  elif [[ $name == 'resource add' || $name == 'device import' ]] && ((${#plain[@]} == 3)) || [[ $name == 'audit verify' ]]; then
     compopt -o default
   fi
 }

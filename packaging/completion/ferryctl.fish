@@ -29,7 +29,7 @@ end
 complete -c ferryctl -f
 complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit events status settings'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm open close'
-complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add list show rm disable enable tag rotate'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add import list show rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add list show describe get rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch reports cancel pause resume retry'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at upload' -a 'list show reports get rm'
@@ -39,6 +39,7 @@ complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at user' -a 'add lis
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at audit' -a 'list verify'
 complete -c ferryctl -n '__ferryctl_count 2; and __ferryctl_at audit verify' -F
 complete -c ferryctl -n '__ferryctl_count 3; and __ferryctl_at resource add' -F
+complete -c ferryctl -n '__ferryctl_count 3; and __ferryctl_at device import' -F
 
 complete -c ferryctl -l api -x -d 'Address of the operator API'
 complete -c ferryctl -l token-file -rF -d 'File with the token'
@@ -74,7 +75,7 @@ complete -c ferryctl -n '__ferryctl_at events' -l type -x -a 'download.changed u
 complete -c ferryctl -n '__ferryctl_at events' -l after -x -d 'Begin behind that event'
 complete -c ferryctl -n '__ferryctl_at events' -l follow -d 'Go on with what happens'
 complete -c ferryctl -n '__ferryctl_at audit verify' -l anchor -rF -d 'File with number and hash of a record'
-complete -c ferryctl -n '__ferryctl_at resource,upload get; or __ferryctl_at token add' -s o -l output -rF -d 'Where the file goes'
+complete -c ferryctl -n '__ferryctl_at resource,upload get; or __ferryctl_at token add; or __ferryctl_at device import' -s o -l output -rF -d 'Where the file goes'
 complete -c ferryctl -n '__ferryctl_at resource rm' -l all-versions -d 'Every version of that name'
 complete -c ferryctl -n '__ferryctl_at deploy; or __ferryctl_at deployment show,cancel,retry' -l device -x -d 'A device'
 complete -c ferryctl -n '__ferryctl_at deploy' -l devices-file -rF -d 'File with one device per line'

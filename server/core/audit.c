@@ -336,6 +336,7 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_PRODUCT_ADD] = {"product.add", show_product, false},
     [CMD_PRODUCT_REMOVE] = {"product.remove", show_product, false},
     [CMD_DEVICE_ADD] = {"device.add", show_device, false},
+    [CMD_DEVICE_IMPORT] = {NULL, NULL, true}, /* each of its devices leaves one */
     [CMD_DEVICE_REMOVE] = {"device.remove", show_device, false},
     [CMD_DEVICE_CHANGE] = {"device.change", show_device, false},
     [CMD_DEVICE_ROTATE] = {"device.rotate", show_device, false},

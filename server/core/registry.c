@@ -52,6 +52,22 @@ static ferry_err device_add(struct engine *e, struct command *cmd, uint64_t now_
     return err == FERRY_OK ? events_device(e, key, NULL, device_state(&cmd->device), NULL, now_ms) : err;
 }
 
+/* Each device leaves its own record and event, as if it had been added alone. */
+static ferry_err device_import(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    struct command one = {.kind = CMD_DEVICE_ADD, .origin = cmd->origin};
+    for (size_t i = 0; i < cmd->import_count; i++) {
+        one.device = cmd->imports[i].device;
+        one.tags = cmd->imports[i].tags;
+        ferry_err err = audit_command(e, &one, now_ms, device_add);
+        if (err == FERRY_OK)
+            cmd->count++;
+        else if (err != FERRY_E_EXISTS)
+            return engine_fail(cmd, err, "%s", one.detail);
+    }
+    return FERRY_OK;
+}
+
 static ferry_err no_device(struct command *cmd, ferry_err err)
 {
     const struct device_key *key = &cmd->device.key;
@@ -233,7 +249,7 @@ ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t no
         [CMD_DEVICE_CHANGE] = device_change,   [CMD_RESOURCE_ADD] = resource_add,
         [CMD_RESOURCE_CHANGE] = resource_change, [CMD_RESOURCE_REMOVE] = resource_remove,
         [CMD_DEVICE_ROTATE] = device_rotate,   [CMD_DEVICE_REGISTER] = device_register,
-        [CMD_PRODUCT_SECRET] = product_secret,
+        [CMD_PRODUCT_SECRET] = product_secret, [CMD_DEVICE_IMPORT] = device_import,
     };
     return handlers[cmd->kind](e, cmd, now_ms);
 }

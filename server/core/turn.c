@@ -27,6 +27,7 @@ static command_handler *const command_handlers[] = {
     [CMD_PRODUCT_ADD] = registry_on_command,
     [CMD_PRODUCT_REMOVE] = registry_on_command,
     [CMD_DEVICE_ADD] = registry_on_command,
+    [CMD_DEVICE_IMPORT] = registry_on_command,
     [CMD_DEVICE_REMOVE] = registry_on_command,
     [CMD_DEVICE_CHANGE] = registry_on_command,
     [CMD_DEVICE_ROTATE] = registry_on_command,

@@ -16,7 +16,7 @@ enum {
     API_TOKEN_LIFE_MAX_S = 10 * 366 * 86400,
 };
 
-extern const struct api_stream_ops api_resource_stream;
+extern const struct api_stream_ops api_resource_stream, api_import_stream;
 
 void api_product_add(struct api_request *r);
 void api_product_list(struct api_request *r);
@@ -30,6 +30,9 @@ void api_product_get(struct api_request *r);
 void api_product_remove(struct api_request *r);
 
 void api_device_add(struct api_request *r);
+void api_device_import(struct api_request *r);
+/** @brief Forgets a list that is on its way. Accepts a request without one. */
+void api_import_free(struct api_request *r);
 void api_device_list(struct api_request *r);
 void api_device_get(struct api_request *r);
 void api_device_change(struct api_request *r);

@@ -92,22 +92,28 @@ static bool read_sha256(struct api_request *r, struct api_intake *in)
     return true;
 }
 
+bool api_intake_open(struct api_request *r)
+{
+    if (atomic_fetch_add(&r->shared->intakes, 1) >= API_INTAKES_MAX) {
+        atomic_fetch_sub(&r->shared->intakes, 1);
+        api_reply_problem(r, API_BUSY, "Too many files are being sent at once. Try again in a second.");
+        return false;
+    }
+    r->intake = ferry_calloc(1, sizeof *r->intake);
+    if (r->intake != NULL)
+        return true;
+    atomic_fetch_sub(&r->shared->intakes, 1);
+    api_reply_err(r, FERRY_E_NOMEM, NULL);
+    return false;
+}
+
 void api_intake_begin(struct api_request *r, const ferry_id *key)
 {
     struct api_intake *in;
 
-    if (atomic_fetch_add(&r->shared->intakes, 1) >= API_INTAKES_MAX) {
-        atomic_fetch_sub(&r->shared->intakes, 1);
-        api_reply_problem(r, API_BUSY, "Too many files are being sent at once. Try again in a second.");
+    if (!api_intake_open(r))
         return;
-    }
-    in = ferry_calloc(1, sizeof *in);
-    if (in == NULL) {
-        atomic_fetch_sub(&r->shared->intakes, 1);
-        api_reply_err(r, FERRY_E_NOMEM, NULL);
-        return;
-    }
-    r->intake = in;
+    in = r->intake;
     in->key = *key;
     if (!read_length(r, in) || !read_md5(r, in) || !read_sha256(r, in))
         return;

@@ -23,8 +23,10 @@ struct api_intake {
     char block[API_BLOCK_BYTES];
 };
 
+/** @brief Room for the blocks of a body. False with a reply. */
+bool api_intake_open(struct api_request *r);
 /**
- * @brief Judges length and digests that the head announces (Content-Length, Content-MD5, Digest, Content-Digest)
+ * @brief The same for an object: judges length and digests that the head announces (Content-Length, Content-MD5, Digest, Content-Digest)
  * and begins the object. A failure is a reply.
  */
 void api_intake_begin(struct api_request *r, const ferry_id *key);

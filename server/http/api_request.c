@@ -1,6 +1,7 @@
 #include "api_request.h"
 
 #include "api_readers.h"
+#include "api_handlers.h"
 #include "api_intake.h"
 #include "api_match.h"
 #include "api_once.h"
@@ -104,6 +105,7 @@ void api_request_free(struct api_request *r)
 {
     if (r == NULL)
         return;
+    api_import_free(r);
     api_intake_free(r);
     api_once_end(r);
     if (r->slow)

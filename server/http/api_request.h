@@ -35,6 +35,7 @@ struct api_ready;
 struct api_streams;
 struct api_intake;
 struct api_guard;
+struct api_import;
 struct api_claims;
 struct api_once;
 
@@ -99,6 +100,7 @@ struct api_request {
     struct ferry_buf body;
     json_t *json;              /**< of the body; null for a route without */
     bool form;                 /**< the body was a form */
+    struct api_import *import; /**< of a list of devices */
     struct api_intake *intake; /**< of a route with a stream */
     struct store_conn *conn;   /**< borrowed while a worker has the request */
     bool conn_broken;

@@ -28,6 +28,8 @@ const struct api_route api_routes[] = {
      .query_required = API_Q_PRODUCT,
      .run = api_device_list},
     {"POST", V1 "/devices", CHANGE, OF_PRODUCT, ONCE, JSON_BODY, .run = api_device_add},
+    {"POST", V1 "/devices/import", CHANGE, OF_PRODUCT, .query_required = API_Q_PRODUCT, .stream = &api_import_stream,
+     .run = api_device_import},
     {"GET", V1 "/devices/{product}/{device}", READ, OF_PRODUCT, .run = api_device_get},
     {"PATCH", V1 "/devices/{product}/{device}", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_device_change},
     {"DELETE", V1 "/devices/{product}/{device}", CHANGE, OF_PRODUCT, .run = api_device_remove},

@@ -100,6 +100,9 @@ REQUESTS = {
     ("GET", "/api/v1/devices/{product}/{device}"): lambda w: (f"/devices/{w.mine}/d", {}),
     ("PATCH", "/api/v1/devices/{product}/{device}"): lambda w: (f"/devices/{w.mine}/d", json_body(disabled=False)),
     ("DELETE", "/api/v1/devices/{product}/{device}"): lambda w: (f"/devices/{w.mine}/{w.device()}", {}),
+    ("POST", "/api/v1/devices/import"): lambda w: (
+        "/devices/import", {"params": {"product": w.mine}, "data": f"name,secret\n{unique_name('d')},YQ==\n",
+                            "headers": {"Content-Type": "text/csv"}}),
     ("POST", "/api/v1/devices/{product}/{device}/secret"): lambda w: (f"/devices/{w.mine}/{w.device()}/secret", json_body()),
     ("GET", "/api/v1/resources"): lambda w: ("/resources", {}),
     ("POST", "/api/v1/resources"): lambda w: (

@@ -62,6 +62,8 @@ typedef enum {
     CMD_PRODUCT_ADD = 1,   /**< product */
     CMD_PRODUCT_REMOVE,    /**< product.name. E_NOT_FOUND, E_STATE */
     CMD_DEVICE_ADD,        /**< device (secret given), tags. E_EXISTS, E_NOT_FOUND product */
+    CMD_DEVICE_IMPORT,     /**< imports: new devices of one product; those that are there already stay as they are. count out:
+                                so many were added. E_NOT_FOUND product */
     CMD_DEVICE_REMOVE,     /**< device.key; its open tasks are cancelled. E_NOT_FOUND */
     CMD_DEVICE_CHANGE,     /**< device.key; device.disabled and tags count with disabled_given, tags_given. E_NOT_FOUND */
     CMD_DEVICE_ROTATE,     /**< device.key, its new device.secret; device.old_until_ms: how long the present one is good
@@ -114,6 +116,12 @@ struct deploy_order {
     uint64_t end_ms;        /**< 0: never; else after now and start_ms */
 };
 
+/** @brief A new device in a list. */
+struct device_import {
+    struct device device; /**< key and secret */
+    struct device_tags tags;
+};
+
 enum { COMMAND_DETAIL_SIZE = 192 };
 
 /** @brief Who gives a command, for the audit log; zeros: the platform itself. */
@@ -149,6 +157,8 @@ struct command {
     struct device device;
     struct device_tags tags;
     bool disabled_given, tags_given;
+    const struct device_import *imports; /**< the caller's until the command is done */
+    size_t import_count;
     struct resource resource;
     struct quota quota;
     struct deploy_order deploy;
