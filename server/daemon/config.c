@@ -88,6 +88,8 @@ static const struct ferry_setting table[] = {
     UINT("api-requests-per-minute", api_requests_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
          "requests of one address to it, evenly or at once; 0: no limit"),
 
+    UINT("api-streams-per-caller", api_streams_per_caller, "128", 1, 1024, "event streams of one token or user at a time, of 1024 for all"),
+
     UINT("device-connects-per-minute", device_connects_per_min, "120", 0, FERRY_RATE_PER_MINUTE_MAX,
          "managed broker: connects of one device, evenly or at once; 0: no limit"),
     UINT("device-requests-per-minute", device_requests_per_min, "6000", 0, FERRY_RATE_PER_MINUTE_MAX,

@@ -40,7 +40,7 @@ struct config {
     uint64_t broker_queue_bytes, broker_connections_max;
     /* limits */
     uint64_t objects_connections_max, objects_per_address_max, objects_requests_per_min, objects_uploads_max;
-    uint64_t api_connections_max, api_per_address_max, api_requests_per_min;
+    uint64_t api_connections_max, api_per_address_max, api_requests_per_min, api_streams_per_caller;
     uint64_t device_requests_per_min, device_transfers_per_min, device_transfers_max, device_bytes_max;
     uint64_t objects_bytes_in_flight_max;
     uint64_t device_connects_per_min, mqtt_connects_per_min, mqtt_per_address_max;

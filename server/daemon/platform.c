@@ -239,6 +239,7 @@ static void limit_api(const struct config *c, struct api_server_limits *limits)
     limits->connections_max = (uint32_t)c->api_connections_max;
     limits->per_address_max = (uint32_t)c->api_per_address_max;
     limits->address_requests_per_min = (uint32_t)c->api_requests_per_min;
+    limits->streams_per_caller = (uint32_t)c->api_streams_per_caller;
 }
 
 static ferry_err start_planes(struct platform *p)

@@ -31,12 +31,14 @@ void api_events(struct api_request *r)
         return;
     struct api_stream_order order = {
         .after = place[0] != '\0' ? strtoull(place, NULL, 10) : bounds.last,
-        .kind = (event_kind)r->query.state,
+        .kinds = r->query.event_kinds,
         .follow = !r->query.ends,
-        .presence = !r->query.ends && r->query.state == 0 && r->query.product[0] == '\0' && r->query.device[0] == '\0',
+        .presence = !r->query.ends && r->query.event_kinds == 0 && r->query.product[0] == '\0' && r->query.device[0] == '\0',
     };
     ferry_err err = api_stream_open(r->shared->streams, r, &order, &response);
-    if (err != FERRY_OK)
+    if (err == FERRY_E_LIMIT)
+        api_reply_problem(r, API_TOO_MANY, "This caller has as many event streams open as one may: close some.");
+    else if (err != FERRY_OK)
         api_reply_err(r, err, NULL);
     else
         api_reply_response(r, MHD_HTTP_OK, response);

@@ -138,14 +138,21 @@ static bool read_cursor_seq(const char *value, struct api_query *query)
     return true;
 }
 
+/* One or more, with commas between them. */
 static bool read_event_type(const char *value, struct api_query *query)
 {
+    char name[EVENT_KIND_NAME_SIZE];
     event_kind kind;
-    bool known = event_kind_parse(value, &kind);
 
-    if (known)
-        query->state = (int)kind;
-    return known;
+    for (;; value++) {
+        size_t len = strcspn(value, ",");
+        if (!ferry_text_copy((ferry_text){.ptr = value, .len = len}, name, sizeof name) || !event_kind_parse(name, &kind))
+            return false;
+        query->event_kinds |= 1u << kind;
+        value += len;
+        if (*value == '\0')
+            return true;
+    }
 }
 
 static bool read_follow(const char *value, struct api_query *query)
@@ -230,7 +237,7 @@ static const struct parameter parameters[] = {
     {API_Q_DESCRIPTION, "description", "at most 1000 bytes of UTF-8 without control characters but the newline",
      read_description},
     {API_Q_UNTIL, "until", API_TIME_RULE, read_until},
-    {API_Q_EVENT_TYPE, "type", "download.changed, upload.changed, deployment.changed, device.changed or resource.changed",
+    {API_Q_EVENT_TYPE, "type", "one or more, with commas, of download.changed, upload.changed, deployment.changed, device.changed and resource.changed",
      read_event_type},
     {API_Q_AFTER, "after", "the id of an event, or 0", read_cursor_seq},
     {API_Q_FOLLOW, "follow", "true or false", read_follow},

@@ -56,6 +56,7 @@ struct api_query {
     bool ends; /**< of events: follow=false */
     int state; /**< of the kind that the route takes */
     device_choice which; /**< of devices: online */
+    unsigned event_kinds; /**< 1 << event_kind for each; 0: all */
     struct store_times made; /**< since and until */
     char actor[AUDIT_ACTOR_SIZE];
     char object[AUDIT_OBJECT_SIZE];

@@ -72,6 +72,7 @@ struct api_context {
     struct ferry_rate *address_rate;
     struct api_ready *ready;
     struct api_streams *streams;
+    uint32_t streams_per_caller;
 };
 
 typedef enum {

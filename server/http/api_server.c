@@ -247,6 +247,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .traffic = config->traffic,
         .certificate = config->certificate,
         .started_ms = ferry_mono_ms(),
+        .streams_per_caller = config->limits.streams_per_caller,
         .answers_kept_ms = 1000ull * (config->answers_kept_s != 0 ? config->answers_kept_s : FERRY_ANSWERS_KEPT_S),
         .session_idle_ms = 1000ull * (config->session_idle_s != 0 ? config->session_idle_s : FERRY_SESSION_IDLE_S),
     };

@@ -26,6 +26,7 @@ enum {
 
 struct api_stream {
     struct api_stream *next;
+    struct api_stream *next_open; /* of all */
     struct api_streams *streams;
     struct api_request *request; /* lives as long as the response is sent */
     struct api_stream_order order; /* after: moves on */
@@ -40,8 +41,8 @@ struct api_stream {
 
 struct api_streams {
     struct api_context *context;
-    atomic_uint open;
-    pthread_mutex_t lock; /* guards fresh, woken, closed */
+    pthread_mutex_t lock; /* guards open, fresh, woken, closed */
+    struct api_stream *open;
     pthread_cond_t changed;
     struct api_stream *fresh; /* fell asleep since the last round */
     bool woken, closed;
@@ -86,7 +87,7 @@ static bool is_for(const struct api_stream *s, const struct event *e)
 {
     const struct api_query *q = &s->request->query;
 
-    return api_sees(s->request, e->product) && (s->order.kind == 0 || s->order.kind == e->kind) &&
+    return api_sees(s->request, e->product) && (s->order.kinds == 0 || (s->order.kinds & 1u << e->kind) != 0) &&
            (q->product[0] == '\0' || strcmp(q->product, e->product) == 0) &&
            (q->device[0] == '\0' || strcmp(q->device, e->device) == 0);
 }
@@ -326,11 +327,42 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *out, size_t max)
     return (ssize_t)len;
 }
 
+/* Counts it in, unless there are too many already. */
+static ferry_err enter(struct api_streams *streams, struct api_stream *s)
+{
+    unsigned all = 0, own = 0, own_max = streams->context->streams_per_caller;
+
+    pthread_mutex_lock(&streams->lock);
+    for (const struct api_stream *other = streams->open; other != NULL; other = other->next_open) {
+        all++;
+        own += strcmp(other->request->caller.actor, s->request->caller.actor) == 0;
+    }
+    ferry_err err = all >= API_STREAMS_MAX ? FERRY_E_BUSY : own >= own_max ? FERRY_E_LIMIT : FERRY_OK;
+    if (err == FERRY_OK) {
+        s->next_open = streams->open;
+        streams->open = s;
+    }
+    pthread_mutex_unlock(&streams->lock);
+    return err;
+}
+
+static void leave(struct api_streams *streams, const struct api_stream *s)
+{
+    pthread_mutex_lock(&streams->lock);
+    for (struct api_stream **at = &streams->open; *at != NULL; at = &(*at)->next_open) {
+        if (*at == s) {
+            *at = s->next_open;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&streams->lock);
+}
+
 static void free_stream(void *cls)
 {
     struct api_stream *s = cls;
 
-    atomic_fetch_sub(&s->streams->open, 1);
+    leave(s->streams, s);
     ferry_buf_done(&s->text);
     free(s);
 }
@@ -346,17 +378,16 @@ static bool add_headers(struct MHD_Response *response)
 ferry_err api_stream_open(struct api_streams *streams, struct api_request *r, const struct api_stream_order *order,
                           struct MHD_Response **ret_response)
 {
-    if (atomic_fetch_add(&streams->open, 1) >= API_STREAMS_MAX) {
-        atomic_fetch_sub(&streams->open, 1);
-        return FERRY_E_BUSY;
-    }
     struct api_stream *s = ferry_calloc(1, sizeof *s);
-    if (s == NULL) {
-        atomic_fetch_sub(&streams->open, 1);
+    if (s == NULL)
         return FERRY_E_NOMEM;
-    }
     *s = (struct api_stream){.streams = streams, .request = r, .order = *order, .text = FERRY_BUF_INIT(API_STREAM_TEXT_MAX),
                              .presence = engine_presence_generation(streams->context->engine)};
+    ferry_err err = enter(streams, s);
+    if (err != FERRY_OK) {
+        free(s);
+        return err;
+    }
     ferry_cleanup(MHD_destroy_response) struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, read_stream, s, free_stream);
     if (response == NULL)

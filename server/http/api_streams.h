@@ -23,7 +23,7 @@ struct api_streams;
 /** @brief Where a stream begins and what it tells. */
 struct api_stream_order {
     uint64_t after; /**< the event before its first one */
-    event_kind kind; /**< 0: any */
+    unsigned kinds; /**< 1 << event_kind for each; 0: any */
     bool follow; /**< does not end at the end of the log */
     bool presence; /**< tells also that devices came or went, which is in no log */
 };
@@ -36,7 +36,7 @@ void api_streams_close(struct api_streams *streams);
 void api_streams_free(struct api_streams *streams);
 
 /** @brief Makes the response that the request is answered with; filters are those of its query and its caller.
- *  @retval FERRY_E_BUSY there are API_STREAMS_MAX | FERRY_E_NOMEM */
+ *  @retval FERRY_E_BUSY there are API_STREAMS_MAX | FERRY_E_LIMIT the caller has enough of them | FERRY_E_NOMEM */
 FERRY_MUST_CHECK ferry_err api_stream_open(struct api_streams *streams, struct api_request *r,
                                            const struct api_stream_order *order, struct MHD_Response **ret_response);
 

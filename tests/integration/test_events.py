@@ -132,12 +132,15 @@ def test_filters(platform):
     platform.api.resource_add(product, "r", b"x")
     assert [e["device"] for e in all_of(platform, product=product, device="b").events] == ["b"]
     assert all_of(platform, product=product, type="resource.changed").changes() == [("resource", None, "available")]
+    both = all_of(platform, product=product, type="resource.changed,device.changed").changes()
+    assert {kind for kind, _, _ in both} == {"resource", "device"}
     assert all_of(platform, product="nobody").events == []
 
 
 @pytest.mark.parametrize("query, headers, code", [
     ({"after": "x"}, {}, "invalid_parameter"), ({"after": "-1"}, {}, "invalid_parameter"),
-    ({"type": "log"}, {}, "invalid_parameter"), ({"follow": "no"}, {}, "invalid_parameter"),
+    ({"type": "log"}, {}, "invalid_parameter"), ({"type": "device.changed,"}, {}, "invalid_parameter"),
+    ({"type": ",device.changed"}, {}, "invalid_parameter"), ({"type": "device.changed,log"}, {}, "invalid_parameter"), ({"follow": "no"}, {}, "invalid_parameter"),
     ({"limit": "3"}, {}, "unknown_parameter"), ({}, {"Last-Event-ID": "1; x"}, "invalid_header"),
     ({}, {"Last-Event-ID": "9" * 19}, "invalid_header")])
 def test_wrong_questions(platform, query, headers, code):
@@ -272,6 +275,18 @@ def test_a_client_that_reads_nothing_holds_little(own_platform):
     assert resident(own_platform) - before < 16 << 20
     for answer in idle:
         answer.close()
+
+
+def test_one_caller_cannot_take_all_streams(make_platform):
+    platform = make_platform("--api-streams-per-caller", "3")
+    mine = [Stream(platform, platform.token) for _ in range(3)]
+    refused = Caller(platform, platform.token)("GET", "/events")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests") and "Retry-After" in refused.headers
+    other = Stream(platform, add_token(platform, "viewer")[1])
+    mine[0].answer.close()
+    wait_for(lambda: Caller(platform, platform.token)("GET", "/events?follow=false").status_code == 200, what="a place that was left")
+    for stream in (*mine[1:], other):
+        stream.answer.close()
 
 
 def resident(platform):

@@ -49,6 +49,8 @@ struct event_bounds {
     uint64_t first, last;
 };
 
+enum { EVENT_KIND_NAME_SIZE = 32 };
+
 /** @brief "download.changed", …; null for a number that is no kind. */
 const char *event_kind_name(event_kind kind);
 /** @brief The kind with that name; false when there is none. */

@@ -26,6 +26,7 @@ struct api_server;
     X(connections_max, 1200, "open connections: a thousand silent clients leave room for an operator") \
     X(per_address_max, 0, "... of one address; 0: no limit (a proxy has one address)")                 \
     X(address_requests_per_min, 0, "requests of one address, evenly or at once; 0: no limit")          \
+    X(streams_per_caller, 128, "event streams of one token or user at a time")                         \
     X(head_ms, 10000, "time for the head of a request, from the connection or from its first byte")    \
     X(idle_ms, 30000, "time that a connection may rest between two requests")                          \
     X(rate_window_ms, 20000, "bytes are counted over this time; also the grace at the beginning")      \
