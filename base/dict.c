@@ -14,8 +14,11 @@ void ferry_dict_init(struct ferry_dict *dict)
     ferry_random_bytes(&dict->seed, sizeof(dict->seed));
 }
 
-void ferry_dict_done(struct ferry_dict *dict)
+void ferry_dict_done(struct ferry_dict *dict, void (*free_item)(void *item))
 {
+    for (size_t i = 0; free_item != NULL && i < dict->slot_count; i++)
+        if (dict->slots[i] != NULL)
+            free_item(dict->slots[i]);
     free(dict->slots);
     *dict = (struct ferry_dict){.slots = NULL};
 }

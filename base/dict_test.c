@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -49,7 +50,7 @@ static void things_are_found_until_they_are_removed(void **state)
     }
     for (unsigned i = 0; i < MANY; i++)
         assert_ptr_equal(ferry_dict_find(&dict, things[i].name), things[i].there ? &things[i].item : NULL);
-    ferry_dict_done(&dict);
+    ferry_dict_done(&dict, NULL);
 }
 
 static void a_walk_meets_all_once(void **state)
@@ -67,7 +68,25 @@ static void a_walk_meets_all_once(void **state)
     for (unsigned i = 0; i < MANY; i++)
         assert_int_equal(things[i].met, 1);
     assert_int_equal(dict.used, MANY);
-    ferry_dict_done(&dict);
+    ferry_dict_done(&dict, NULL);
+}
+
+static void the_end_frees_everything(void **state)
+{
+    struct ferry_dict dict;
+
+    (void)state;
+    name_all();
+    ferry_dict_init(&dict);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct thing *copy = ferry_malloc(sizeof *copy);
+        assert_non_null(copy);
+        *copy = things[i];
+        copy->item.name = copy->name;
+        assert_int_equal(ferry_dict_add(&dict, &copy->item), FERRY_OK);
+    }
+    ferry_dict_done(&dict, free);
+    assert_int_equal(dict.used, 0);
 }
 
 static void a_lack_of_memory_changes_nothing(void **state)
@@ -82,7 +101,7 @@ static void a_lack_of_memory_changes_nothing(void **state)
     assert_null(ferry_dict_find(&dict, things[0].name));
     assert_int_equal(ferry_dict_add(&dict, &things[0].item), FERRY_OK);
     assert_ptr_equal(ferry_dict_find(&dict, things[0].name), &things[0].item);
-    ferry_dict_done(&dict);
+    ferry_dict_done(&dict, NULL);
 }
 
 int main(void)
@@ -90,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(things_are_found_until_they_are_removed),
         cmocka_unit_test(a_walk_meets_all_once),
+        cmocka_unit_test(the_end_frees_everything),
         cmocka_unit_test(a_lack_of_memory_changes_nothing),
     };
 

@@ -25,15 +25,7 @@ void presence_init(struct presence *p)
 
 void presence_done(struct presence *p)
 {
-    struct ferry_dict_item *at = ferry_dict_next(&p->devices, NULL);
-
-    while (at != NULL) {
-        struct ferry_dict_item *next = ferry_dict_next(&p->devices, at);
-
-        free(at);
-        at = next;
-    }
-    ferry_dict_done(&p->devices);
+    ferry_dict_done(&p->devices, free);
     presence_init(p);
 }
 

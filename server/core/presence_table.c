@@ -18,13 +18,7 @@ void presence_table_init(struct presence_table *t)
 
 void presence_table_done(struct presence_table *t)
 {
-    struct ferry_dict_item *at = ferry_dict_next(&t->entries, NULL);
-    while (at != NULL) {
-        struct ferry_dict_item *next = ferry_dict_next(&t->entries, at);
-        free(at);
-        at = next;
-    }
-    ferry_dict_done(&t->entries);
+    ferry_dict_done(&t->entries, free);
     presence_table_init(t);
 }
 

@@ -25,8 +25,8 @@ struct ferry_dict {
 };
 
 void ferry_dict_init(struct ferry_dict *dict);
-/** @brief Frees the table, not the things. */
-void ferry_dict_done(struct ferry_dict *dict);
+/** @brief Frees the table, and with free_item (may be null) the things in it. */
+void ferry_dict_done(struct ferry_dict *dict, void (*free_item)(void *item));
 /** @brief Null when there is none. */
 struct ferry_dict_item *ferry_dict_find(const struct ferry_dict *dict, const char *name);
 /** @brief Adds what is not there yet. @retval FERRY_E_NOMEM nothing changed */
