@@ -17,7 +17,9 @@
     X(deployments_open, "deployments that are active or paused")                                  \
     X(uploads_open, "upload tasks that wait for the device")                                      \
     X(uploads_stored_bytes, "bytes of all stored uploads")                                        \
-    X(downloads_open, "download tasks that have not ended")
+    X(downloads_open, "download tasks that have not ended")                                       \
+    X(webhooks, "webhooks")                                                                       \
+    X(webhooks_parked, "webhooks that were given up until somebody resumes them")
 
 /** @brief What the last look at the disk found, so that a caller without token cannot keep the disk busy. */
 struct api_ready;

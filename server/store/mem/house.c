@@ -159,6 +159,14 @@ static void add_resource(const void *data, void *arg)
     add_bytes(&totals->resource_bytes, r->size);
 }
 
+static void add_webhook(const void *data, void *arg)
+{
+    const struct webhook *w = data;
+    struct store_totals *totals = arg;
+
+    totals->webhooks_parked += w->state == WEBHOOK_PARKED;
+}
+
 ferry_err smem_totals(struct store_conn *c, struct store_totals *ret)
 {
     smem_auto_reading reading = smem_read_begin(c);
@@ -167,12 +175,14 @@ ferry_err smem_totals(struct store_conn *c, struct store_totals *ret)
         .devices = reading.db->tables[SMEM_DEVICES].count[reading.view],
         .resources = reading.db->tables[SMEM_RESOURCES].count[reading.view],
         .deployments = reading.db->tables[SMEM_DEPLOYMENTS].count[reading.view],
+        .webhooks = reading.db->tables[SMEM_WEBHOOKS].count[reading.view],
     };
 
     smem_each(reading.db, reading.view, SMEM_UPLOADS, add_upload, &totals);
     smem_each(reading.db, reading.view, SMEM_DOWNLOADS, add_download, &totals);
     smem_each(reading.db, reading.view, SMEM_RESOURCES, add_resource, &totals);
     smem_each(reading.db, reading.view, SMEM_DEPLOYMENTS, add_deployment, &totals);
+    smem_each(reading.db, reading.view, SMEM_WEBHOOKS, add_webhook, &totals);
     *ret = totals;
     return FERRY_OK;
 }

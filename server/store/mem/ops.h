@@ -123,6 +123,12 @@ ferry_err smem_event_bounds(struct store_conn *c, struct event_bounds *ret);
 ferry_err smem_event_list(struct store_conn *c, uint64_t after, struct event *out, size_t cap, size_t *ret_count);
 ferry_err smem_event_cut(struct store_conn *c, uint64_t id);
 
+/* webhooks.c */
+ferry_err smem_webhook_put(struct store_conn *c, const struct webhook *w);
+ferry_err smem_webhook_get(struct store_conn *c, const ferry_id *id, struct webhook *ret);
+ferry_err smem_webhook_remove(struct store_conn *c, const ferry_id *id);
+ferry_err smem_webhook_list(struct store_conn *c, const struct store_page *page, struct webhook *out, size_t *ret_count);
+
 /* quotas.c */
 ferry_err smem_quota_put(struct store_conn *c, const struct quota *q);
 ferry_err smem_quota_get(struct store_conn *c, const char *product, struct quota *ret);

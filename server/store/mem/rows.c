@@ -137,6 +137,10 @@ static const struct smem_index kept_indexes[] = {
     [KEPT_BY_NUMBER] = {{U64(struct row_kept, number)}, 1, NULL},
 };
 
+static const struct smem_index webhook_indexes[] = {
+    [WEBHOOK_BY_ID] = {{TEXT(struct webhook, id)}, 1, NULL},
+};
+
 static const struct smem_index audit_head_indexes[] = {
     {{U64(struct row_audit_head, one)}, 1, NULL},
 };
@@ -190,6 +194,7 @@ static const struct smem_index quota_indexes[] = {
 #define U_AT(member) AT(struct upload_task, member)
 #define P_AT(member) AT(struct deployment, member)
 #define T_AT(member) AT(struct row_download, task.member)
+#define W_AT(member) AT(struct webhook, member)
 
 const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_VALUES] = {sizeof(struct row_value), {0}, {0}, INDEXES(value_indexes)},
@@ -232,4 +237,8 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_KEPT] = {sizeof(struct row_kept), {0}, {AT(struct row_kept, answer.made_ms)}, INDEXES(kept_indexes)},
     [SMEM_EVENTS] = {sizeof(struct event), {0}, {AT(struct event, id), AT(struct event, time_ms)},
                      INDEXES(event_indexes)},
+    [SMEM_WEBHOOKS] = {sizeof(struct webhook), {AT(struct webhook, id)},
+                       {W_AT(revision), W_AT(created_ms), W_AT(updated_ms), W_AT(progress.last_event),
+                        W_AT(progress.failing_ms), W_AT(progress.next_attempt_ms), W_AT(progress.last_success_ms)},
+                       INDEXES(webhook_indexes)},
 };

@@ -62,6 +62,7 @@ typedef enum {
     SMEM_EVENTS,
     SMEM_REPORTS,
     SMEM_KEPT,
+    SMEM_WEBHOOKS,
     SMEM_TABLES
 } smem_table_id;
 

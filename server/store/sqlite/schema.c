@@ -209,6 +209,14 @@ const char *const sq_schema_steps[] = {
     "ALTER TABLE device ADD COLUMN online_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE device ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX device_by_online ON device (product, online_ms > 0, name);",
+
+    /* who is told of events by HTTP, and how far that has come */
+    "CREATE TABLE webhook ("
+    "  id BLOB NOT NULL PRIMARY KEY, url TEXT NOT NULL, kinds INTEGER NOT NULL, product TEXT NOT NULL,"
+    "  device TEXT NOT NULL, secret BLOB NOT NULL, state INTEGER NOT NULL, revision INTEGER NOT NULL,"
+    "  created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, last_event INTEGER NOT NULL, failures INTEGER NOT NULL,"
+    "  failing_ms INTEGER NOT NULL, next_attempt_ms INTEGER NOT NULL, last_status INTEGER NOT NULL,"
+    "  last_error TEXT NOT NULL, last_success_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -191,6 +191,15 @@ static const char *const rows_of_version[] = {
           "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');"
           "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');"
           "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');",
+    [12] = ROWS_OF_11
+          "UPDATE token SET products = 'p', used_ms = 4;"
+          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
+          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
+          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);"
+          "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');"
+          "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');"
+          "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');"
+          "INSERT INTO webhook VALUES (zeroblob(16), 'https://a', 0, '', '', x'01', 1, 1, 2, 2, 9, 0, 0, 0, 0, '', 0);",
 };
 
 static void check_rows(struct sqlite_fixture *t)

@@ -222,7 +222,8 @@
                      " (SELECT count(*) FROM upload INDEXED BY upload_open"                       \
                      "   WHERE state IN (1, 2, 3) AND state < 3),"                                \
                      " (SELECT count(*) FROM download INDEXED BY download_open WHERE state IN (1, 2, 3))," \
-                     " (SELECT count(*) FROM deployment INDEXED BY deployment_ended WHERE state IN (2, 3))") \
+                     " (SELECT count(*) FROM deployment INDEXED BY deployment_ended WHERE state IN (2, 3))," \
+                     " (SELECT count(*) FROM webhook), (SELECT count(*) FROM webhook WHERE state = 3)") \
     X(TOTALS_STORED, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_open"                 \
                      " WHERE state IN (1, 2, 3) AND state = 3")                                   \
     X(TOTALS_DONE, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_ended WHERE ended_ms > 0 AND state = 4") \
@@ -294,6 +295,17 @@
                   " (SELECT id, made_ms FROM kept_answer WHERE id > 0 ORDER BY id LIMIT ?3)"      \
                   " WHERE made_ms < ?1 OR id <= (SELECT max(id) FROM kept_answer) - ?2)")
 
+#define WEBHOOK_COLUMNS                                                                           \
+    "id, url, kinds, product, device, secret, state, revision, created_ms, updated_ms, last_event, failures, failing_ms," \
+    " next_attempt_ms, last_status, last_error, last_success_ms"
+
+#define WEBHOOK_STATEMENTS(X)                                                                     \
+    X(WEBHOOK_PUT, "INSERT OR REPLACE INTO webhook (" WEBHOOK_COLUMNS ")"                         \
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                 \
+    X(WEBHOOK_GET, "SELECT " WEBHOOK_COLUMNS " FROM webhook WHERE id = ?")                        \
+    X(WEBHOOK_REMOVE, "DELETE FROM webhook WHERE id = ?")                                         \
+    BOTH_WAYS(X, WEBHOOK_LIST, "SELECT " WEBHOOK_COLUMNS " FROM webhook WHERE id > ?1 AND id < ?2", "id")
+
 #define TRANSACTION_STATEMENTS(X)                                                                 \
     X(TX_BEGIN, "BEGIN IMMEDIATE")                                                                \
     X(TX_COMMIT, "COMMIT")                                                                        \
@@ -322,7 +334,8 @@
     AUDIT_STATEMENTS(X)                                                                           \
     QUOTA_STATEMENTS(X)                                                                           \
     EVENT_STATEMENTS(X)                                                                           \
-    KEPT_STATEMENTS(X)
+    KEPT_STATEMENTS(X)                                                                            \
+    WEBHOOK_STATEMENTS(X)
 
 typedef enum {
 #define X(name, sql) STMT_##name,

@@ -37,6 +37,8 @@ static void read_counts(struct query *q, void *row)
     t->uploads_open = sq_query_get_u64(q);
     t->downloads_open = sq_query_get_u64(q);
     t->deployments_open = t->deployments - sq_query_get_u64(q);
+    t->webhooks = sq_query_get_u64(q);
+    t->webhooks_parked = sq_query_get_u64(q);
 }
 
 /* Sums come as high and low halves of the numbers; no rows: two NULLs. */

@@ -26,6 +26,7 @@
 #include "api/model.h"
 #include "api/operators.h"
 #include "api/quota.h"
+#include "api/webhook.h"
 #include "base/error.h"
 
 #include <stdbool.h>
@@ -95,6 +96,7 @@ struct store_totals {
     uint64_t products, devices, resources, deployments, deployments_open;
     uint64_t uploads_open, uploads_stored_bytes, downloads_open;
     uint64_t resource_bytes;
+    uint64_t webhooks, webhooks_parked;
 };
 
 struct store_ops {
@@ -318,6 +320,15 @@ struct store_ops {
     /** Removes, oldest first and at most cap (FERRY_PAGE_MAX), those that were made before the time, and those that are not
      *  among the newest keep. */
     ferry_err (*kept_answer_prune)(struct store_conn *c, uint64_t before_ms, uint64_t keep, size_t cap, size_t *ret_removed);
+
+    /* --- webhooks (webhook.h) ------------------------------------------------------------------- */
+
+    /** Inserts, or replaces the row with that id. */
+    ferry_err (*webhook_put)(struct store_conn *c, const struct webhook *w);
+    ferry_err (*webhook_get)(struct store_conn *c, const ferry_id *id, struct webhook *ret);
+    ferry_err (*webhook_remove)(struct store_conn *c, const ferry_id *id);
+    ferry_err (*webhook_list)(struct store_conn *c, const struct store_page *page, struct webhook *out,
+                              size_t *ret_count);
 
     /* --- quotas (quota.h) --------------------------------------------------------------------- */
 

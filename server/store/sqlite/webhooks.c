@@ -1,0 +1,93 @@
+#include "ops.h"
+#include "page.h"
+#include "query.h"
+
+static void read_webhook(struct query *q, void *row)
+{
+    struct webhook *w = row;
+    size_t len = 0;
+
+    sq_query_get_id(q, &w->id);
+    sq_query_get_text(q, w->url, sizeof(w->url));
+    w->filter.kinds = sq_query_get_u32(q);
+    sq_query_get_text(q, w->filter.product, sizeof(w->filter.product));
+    sq_query_get_text(q, w->filter.device, sizeof(w->filter.device));
+    sq_query_get_bytes(q, w->secret.bytes, sizeof(w->secret.bytes), &len);
+    w->secret.len = (uint32_t)len;
+    w->state = (webhook_state)sq_query_get_int(q, WEBHOOK_ACTIVE, WEBHOOK_PARKED);
+    w->revision = sq_query_get_u64(q);
+    w->created_ms = sq_query_get_u64(q);
+    w->updated_ms = sq_query_get_u64(q);
+    w->progress.last_event = sq_query_get_u64(q);
+    w->progress.failures = sq_query_get_u32(q);
+    w->progress.failing_ms = sq_query_get_u64(q);
+    w->progress.next_attempt_ms = sq_query_get_u64(q);
+    w->progress.last_status = sq_query_get_u32(q);
+    sq_query_get_text(q, w->progress.last_error, sizeof(w->progress.last_error));
+    w->progress.last_success_ms = sq_query_get_u64(q);
+}
+
+static ferry_err put_webhook(struct store_conn *c, const struct webhook *w)
+{
+    query_auto q = sq_query_begin(c, STMT_WEBHOOK_PUT);
+
+    sq_query_id(&q, &w->id);
+    sq_query_text(&q, w->url);
+    sq_query_int(&q, w->filter.kinds);
+    sq_query_text(&q, w->filter.product);
+    sq_query_text(&q, w->filter.device);
+    sq_query_bytes(&q, w->secret.bytes, w->secret.len);
+    sq_query_int(&q, (int64_t)w->state);
+    sq_query_u64(&q, w->revision);
+    sq_query_u64(&q, w->created_ms);
+    sq_query_u64(&q, w->updated_ms);
+    sq_query_u64(&q, w->progress.last_event);
+    sq_query_int(&q, w->progress.failures);
+    sq_query_u64(&q, w->progress.failing_ms);
+    sq_query_u64(&q, w->progress.next_attempt_ms);
+    sq_query_int(&q, w->progress.last_status);
+    sq_query_text(&q, w->progress.last_error);
+    sq_query_u64(&q, w->progress.last_success_ms);
+    return sq_query_run(&q, NULL);
+}
+
+ferry_err sq_webhook_put(struct store_conn *c, const struct webhook *w)
+{
+    ferry_err err;
+
+    if (webhook_state_name(w->state) == NULL || w->secret.len > sizeof(w->secret.bytes))
+        return FERRY_E_ARG;
+    err = sq_conn_change_begin(c);
+    return err != FERRY_OK ? err : sq_conn_change_end(c, put_webhook(c, w));
+}
+
+ferry_err sq_webhook_get(struct store_conn *c, const ferry_id *id, struct webhook *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_WEBHOOK_GET);
+
+    sq_query_id(&q, id);
+    return sq_query_one(&q, read_webhook, sizeof(*ret), ret);
+}
+
+static ferry_err remove_webhook(struct store_conn *c, const ferry_id *id)
+{
+    query_auto q = sq_query_begin(c, STMT_WEBHOOK_REMOVE);
+
+    sq_query_id(&q, id);
+    return sq_query_run_one(&q);
+}
+
+ferry_err sq_webhook_remove(struct store_conn *c, const ferry_id *id)
+{
+    ferry_err err = sq_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sq_conn_change_end(c, remove_webhook(c, id));
+}
+
+ferry_err sq_webhook_list(struct store_conn *c, const struct store_page *page, struct webhook *out, size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, page->descending ? STMT_WEBHOOK_LIST_DESC : STMT_WEBHOOK_LIST);
+
+    sq_page_bind_ids(&q, page, &(struct store_times){0});
+    return sq_query_many(&q, read_webhook, sizeof(*out), out, page->limit, ret_count);
+}
