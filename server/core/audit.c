@@ -170,7 +170,7 @@ static ferry_err show_device(struct engine *e, const struct command *cmd, struct
     return end(&j);
 }
 
-enum { DESCRIPTION_SHOWN_MAX = 500 }; /* bytes: with every one escaped there is room for the rest */
+enum { DESCRIPTION_SHOWN_MAX = 500, URL_SHOWN_MAX = 500 }; /* bytes: with every one escaped there is room for the rest */
 
 /* The record has the beginning of a long one, and its length. */
 static void show_description(struct audit_json *j, const char *description)
@@ -324,6 +324,46 @@ static ferry_err show_logout(struct engine *e, const struct command *cmd, struct
     return FERRY_E_NOT_FOUND;
 }
 
+/* Of the URL what stands before its query: there may be a key in it. */
+static void show_url(struct audit_json *j, const char *url)
+{
+    char shown[URL_SHOWN_MAX + 1];
+
+    (void)snprintf(shown, sizeof shown, "%.*s", (int)strcspn(url, "?"), url);
+    audit_json_text(j, "url", shown);
+}
+
+static void show_types(struct audit_json *j, uint32_t kinds)
+{
+    const char *names[EVENT_RESOURCE];
+    size_t count = 0;
+
+    for (event_kind kind = EVENT_DOWNLOAD; kind <= EVENT_RESOURCE; kind++) {
+        if ((kinds & WEBHOOK_KIND(kind)) != 0)
+            names[count++] = event_kind_name(kind);
+    }
+    audit_json_list(j, "types", names, count);
+}
+
+static ferry_err show_webhook(struct engine *e, const struct command *cmd, struct view *v)
+{
+    struct webhook w;
+    ferry_err err = e->store->webhook_get(e->conn, &cmd->webhook.id, &w);
+
+    name_view(v, "webhook", cmd->webhook.id.text, "");
+    if (err != FERRY_OK)
+        return err;
+    struct audit_json j = begin(v);
+    show_url(&j, w.url);
+    show_types(&j, w.filter.kinds);
+    audit_json_text(&j, "product", w.filter.product);
+    audit_json_text(&j, "device", w.filter.device);
+    audit_json_text(&j, "state", webhook_state_name(w.state));
+    audit_json_number(&j, "revision", w.revision);
+    audit_json_number(&j, "last_event", w.progress.last_event);
+    return end(&j);
+}
+
 /* --- which commands leave a record --------------------------------------------------------------------------- */
 
 struct rule {
@@ -365,6 +405,12 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_LOGIN] = {"login", show_login, false},
     [CMD_LOGOUT] = {"logout", show_logout, false},
     [CMD_TOUCH] = {NULL, NULL, true},
+    [CMD_WEBHOOK_ADD] = {"webhook.add", show_webhook, false},
+    [CMD_WEBHOOK_CHANGE] = {"webhook.change", show_webhook, false},
+    [CMD_WEBHOOK_ROTATE] = {"webhook.rotate", show_webhook, false},
+    [CMD_WEBHOOK_RESUME] = {"webhook.resume", show_webhook, false},
+    [CMD_WEBHOOK_REMOVE] = {"webhook.remove", show_webhook, false},
+    [CMD_WEBHOOK_NOTE] = {NULL, NULL, true},
 };
 
 bool audit_has_rule(command_kind kind)

@@ -86,3 +86,8 @@ ferry_err effects_operators_changed(struct effects *fx)
 {
     return add(fx, (struct effect){.kind = EFFECT_OPERATORS_CHANGED});
 }
+
+ferry_err effects_webhooks_changed(struct effects *fx)
+{
+    return add(fx, (struct effect){.kind = EFFECT_WEBHOOKS_CHANGED});
+}

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 typedef enum { EFFECT_PUBLISH = 1, EFFECT_REMOVE_OBJECT, EFFECT_REMOVE_PARTIAL, EFFECT_COUNT_ONE,
-               EFFECT_OPERATORS_CHANGED } effect_kind;
+               EFFECT_OPERATORS_CHANGED, EFFECT_WEBHOOKS_CHANGED } effect_kind;
 
 struct effect {
     effect_kind kind;
@@ -55,6 +55,7 @@ FERRY_MUST_CHECK ferry_err effects_publish(struct effects *fx, const char *topic
 FERRY_MUST_CHECK ferry_err effects_remove_object(struct effects *fx, const ferry_id *key);
 FERRY_MUST_CHECK ferry_err effects_remove_partial(struct effects *fx, const ferry_id *key);
 FERRY_MUST_CHECK ferry_err effects_operators_changed(struct effects *fx);
+FERRY_MUST_CHECK ferry_err effects_webhooks_changed(struct effects *fx);
 FERRY_MUST_CHECK ferry_err effects_count_one(struct effects *fx, size_t counter);
 
 #endif

@@ -86,6 +86,7 @@ void engine_settings_defaults(struct engine_settings *settings)
         .session_idle_s = FERRY_SESSION_IDLE_S,
         .session_life_s = FERRY_SESSION_LIFE_S,
         .device_requests_per_min = FERRY_DEVICE_REQUESTS_PER_MIN,
+        .webhooks_max = FERRY_WEBHOOKS_MAX,
     };
 }
 
@@ -240,6 +241,17 @@ ferry_err engine_call(struct engine *e, struct command *cmd)
 uint64_t engine_operators_generation(struct engine *e)
 {
     return atomic_load(&e->operators_generation);
+}
+
+uint64_t engine_webhooks_generation(struct engine *e)
+{
+    return atomic_load(&e->webhooks_generation);
+}
+
+void engine_count_delivery(struct engine *e, bool delivered)
+{
+    size_t stat = delivered ? ENGINE_STAT(webhook_deliveries_total) : ENGINE_STAT(webhook_failures_total);
+    atomic_fetch_add_explicit(&e->counters[stat], 1, memory_order_relaxed);
 }
 
 void engine_get_stats(struct engine *e, struct engine_stats *ret_stats)

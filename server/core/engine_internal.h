@@ -17,6 +17,7 @@
 #include "proto/topic.h"
 #include "core/quota_rules.h"
 #include "timekeeper.h"
+#include "core/webhook_rules.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,6 +28,7 @@ enum {
     ENGINE_NAMED_MAX = 64, /* newest tasks of one name among which a report's MD5 is looked for */
     ENGINE_DUE_MAX = 256,      /* timers handled in one turn */
     ENGINE_EXPAND_MAX = FERRY_PAGE_MAX, /* download tasks that one turn makes for deployments to all */
+    ENGINE_WATCHERS_MAX = 4,
     ENGINE_STATS_COUNT = sizeof(struct engine_stats) / sizeof(uint64_t),
 };
 
@@ -88,13 +90,15 @@ struct engine {
     _Atomic uint64_t presence_generation;
 
     bool events_written;         /* since the last commit */
-    pthread_mutex_t events_lock; /* guards the two below */
-    void (*events_wake)(void *arg);
-    void *events_arg;
+    pthread_mutex_t events_lock; /* guards watchers */
+    struct {
+        void (*wake)(void *arg); /* null: free */
+        void *arg;
+    } watchers[ENGINE_WATCHERS_MAX];
 
     _Atomic uint64_t counters[ENGINE_STATS_COUNT + ENGINE_MSG_TYPES * ENGINE_RESULTS]; /* the stats, then the answers */
     struct ferry_histogram histograms[ENGINE_HISTOGRAMS];
-    _Atomic uint64_t operators_generation;
+    _Atomic uint64_t operators_generation, webhooks_generation;
     _Atomic int health; /* ferry_err of the last transaction */
 
     bool started;
@@ -170,12 +174,16 @@ ferry_err events_resource(struct engine *e, const struct resource *resource, con
 ferry_err events_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
 /** After a commit: who watches is woken when there are new ones. */
 void events_committed(struct engine *e);
+void events_wake(struct engine *e);
 
 /* --- quotas.c ----------------------------------------------------------------------------------- */
 /** May the product (and its device, unless null) keep one more file? giving_way (may be null): counts no more. */
 ferry_err quotas_ask(struct engine *e, const char *product, const char *device, uint64_t size,
                      const struct upload_task *giving_way, quota_verdict *ret_verdict);
 ferry_err quotas_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+
+/* --- webhooks.c --------------------------------------------------------------------------------- */
+ferry_err webhooks_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
 
 /* --- answers.c ---------------------------------------------------------------------------------- */
 /** Holds a message to a device until the commit. Drops our extensions when it would be too long for a vendor device. */

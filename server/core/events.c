@@ -160,21 +160,45 @@ ferry_err events_retain(struct engine *e, uint64_t now_ms, bool *ret_more)
 
 /* --- telling readers ------------------------------------------------------------------------------------------ */
 
-void engine_watch_events(struct engine *e, void (*wake)(void *arg), void *arg)
+static ferry_err replace_watcher(struct engine *e, void (*wake)(void *arg), void *arg, void (*new_wake)(void *arg),
+                                 void *new_arg)
+{
+    ferry_err err = FERRY_E_LIMIT;
+    pthread_mutex_lock(&e->events_lock);
+    for (size_t i = 0; err != FERRY_OK && i < ENGINE_WATCHERS_MAX; i++) {
+        if (e->watchers[i].wake != wake || e->watchers[i].arg != arg)
+            continue;
+        e->watchers[i].wake = new_wake;
+        e->watchers[i].arg = new_arg;
+        err = FERRY_OK;
+    }
+    pthread_mutex_unlock(&e->events_lock);
+    return err;
+}
+
+ferry_err engine_watch_events(struct engine *e, void (*wake)(void *arg), void *arg)
+{
+    return replace_watcher(e, NULL, NULL, wake, arg);
+}
+
+void engine_unwatch_events(struct engine *e, void (*wake)(void *arg), void *arg)
+{
+    (void)replace_watcher(e, wake, arg, NULL, NULL);
+}
+
+void events_wake(struct engine *e)
 {
     pthread_mutex_lock(&e->events_lock);
-    e->events_wake = wake;
-    e->events_arg = arg;
+    for (size_t i = 0; i < ENGINE_WATCHERS_MAX; i++) {
+        if (e->watchers[i].wake != NULL)
+            e->watchers[i].wake(e->watchers[i].arg);
+    }
     pthread_mutex_unlock(&e->events_lock);
 }
 
 void events_committed(struct engine *e)
 {
-    if (!e->events_written)
-        return;
+    if (e->events_written)
+        events_wake(e);
     e->events_written = false;
-    pthread_mutex_lock(&e->events_lock);
-    if (e->events_wake != NULL)
-        e->events_wake(e->events_arg);
-    pthread_mutex_unlock(&e->events_lock);
 }

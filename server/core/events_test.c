@@ -125,16 +125,18 @@ static void count_call(void *arg)
 static void watcher_is_woken_by_commits_with_events_only(void **state)
 {
     struct fixture *f = *state;
-    int calls = 0;
+    int calls = 0, others = 0;
     struct command product = {.kind = CMD_PRODUCT_ADD, .product = {.name = "Q"}};
-    engine_watch_events(f->engine, count_call, &calls);
+    assert_int_equal(engine_watch_events(f->engine, count_call, &calls), FERRY_OK);
+    assert_int_equal(engine_watch_events(f->engine, count_call, &others), FERRY_OK);
     assert_int_equal(fixture_command(f, &product), FERRY_OK);
     assert_int_equal(calls, 0);
     fixture_add_resource(f, "fw");
     assert_int_equal(calls, 1);
-    engine_watch_events(f->engine, NULL, NULL);
+    engine_unwatch_events(f->engine, count_call, &calls);
     fixture_add_resource(f, "fw2");
     assert_int_equal(calls, 1);
+    assert_int_equal(others, 2);
 }
 
 static void expect_first(struct fixture *f, uint64_t first)

@@ -56,6 +56,12 @@ static command_handler *const command_handlers[] = {
     [CMD_TOUCH] = operators_on_command,
     [CMD_QUOTA_SET] = quotas_on_command,
     [CMD_QUOTA_RESET] = quotas_on_command,
+    [CMD_WEBHOOK_ADD] = webhooks_on_command,
+    [CMD_WEBHOOK_CHANGE] = webhooks_on_command,
+    [CMD_WEBHOOK_ROTATE] = webhooks_on_command,
+    [CMD_WEBHOOK_RESUME] = webhooks_on_command,
+    [CMD_WEBHOOK_REMOVE] = webhooks_on_command,
+    [CMD_WEBHOOK_NOTE] = webhooks_on_command,
 };
 
 static ferry_err refuse_message(struct engine *e, const struct device_message *m, ferry_result why)
@@ -261,6 +267,10 @@ static void let_out_effects(struct engine *e)
             break;
         case EFFECT_OPERATORS_CHANGED:
             atomic_fetch_add(&e->operators_generation, 1);
+            break;
+        case EFFECT_WEBHOOKS_CHANGED:
+            atomic_fetch_add(&e->webhooks_generation, 1);
+            events_wake(e);
             break;
         }
     }

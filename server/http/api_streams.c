@@ -414,7 +414,11 @@ ferry_err api_streams_new(struct api_context *context, struct api_streams **ret_
         return FERRY_E_IO;
     }
     streams->started = true;
-    engine_watch_events(context->engine, on_commit, streams);
+    ferry_err err = engine_watch_events(context->engine, on_commit, streams);
+    if (err != FERRY_OK) {
+        api_streams_free(streams);
+        return err;
+    }
     *ret_streams = streams;
     return FERRY_OK;
 }
@@ -423,7 +427,7 @@ void api_streams_close(struct api_streams *streams)
 {
     if (streams == NULL || !streams->started)
         return;
-    engine_watch_events(streams->context->engine, NULL, NULL);
+    engine_unwatch_events(streams->context->engine, on_commit, streams);
     pthread_mutex_lock(&streams->lock);
     streams->closed = true;
     pthread_cond_signal(&streams->changed);

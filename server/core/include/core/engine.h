@@ -43,6 +43,7 @@ struct engine_settings {
     uint32_t session_life_s;  /**< ... and so is one of that age */
     struct quota_limits quota; /**< of every product that has none of its own */
     uint32_t device_requests_per_min; /**< of one device, evenly or at once; 0: no limit */
+    uint32_t webhooks_max;    /**< at most so many */
     bool broker_is_ours;      /**< it has our plugin: it is told of devices that may have lost their right to connect */
 };
 
@@ -96,8 +97,24 @@ typedef enum {
     CMD_LOGIN,             /**< login, user.name, user.password (what was compared with), session.hash and from */
     CMD_LOGOUT,            /**< session. E_NOT_FOUND */
     CMD_TOUCH,             /**< token.name, or session.hash: it was used now */
+    CMD_WEBHOOK_ADD,       /**< webhook with id, url, filter, secret and state. E_STATE too many */
+    CMD_WEBHOOK_CHANGE,    /**< webhook.id, and of it what webhook_given names. webhook out. E_NOT_FOUND */
+    CMD_WEBHOOK_ROTATE,    /**< webhook.id, webhook.secret. webhook out. E_NOT_FOUND */
+    CMD_WEBHOOK_RESUME,    /**< webhook.id: begins anew, also a parked one; webhook_skip: with what happens from now on.
+                                webhook out. E_NOT_FOUND, E_STATE disabled */
+    CMD_WEBHOOK_REMOVE,    /**< webhook.id. E_NOT_FOUND */
+    CMD_WEBHOOK_NOTE,      /**< webhook.id, its revision, state and progress: how the deliveries go */
     CMD_COUNT,             /**< no command: behind the last one */
 } command_kind;
+
+/** @brief What a CMD_WEBHOOK_CHANGE changes. DISABLED: webhook.state is WEBHOOK_DISABLED or WEBHOOK_ACTIVE. */
+enum {
+    COMMAND_WEBHOOK_URL = 1 << 0,
+    COMMAND_WEBHOOK_TYPES = 1 << 1,
+    COMMAND_WEBHOOK_PRODUCT = 1 << 2,
+    COMMAND_WEBHOOK_DEVICE = 1 << 3,
+    COMMAND_WEBHOOK_DISABLED = 1 << 4,
+};
 
 /** @brief An order to deliver a resource. The arrays are the caller's until the command is done. */
 struct deploy_order {
@@ -167,6 +184,9 @@ struct command {
     bool user_scope_given;
     struct session session;
     struct login_attempt login;
+    struct webhook webhook;
+    unsigned webhook_given; /**< COMMAND_WEBHOOK_... */
+    bool webhook_skip;
     /* out, valid in and after done() */
     ferry_err result;                 /**< FERRY_OK: committed to disk */
     char detail[COMMAND_DETAIL_SIZE]; /**< on failure: what is wrong and what to do, one sentence */
@@ -229,9 +249,16 @@ bool engine_presence_known(struct engine *engine);
 /** @brief Grows after each commit of devices that came or went; who watches events is woken. Any thread. */
 uint64_t engine_presence_generation(struct engine *engine);
 
-/** @brief wake is called after each commit that wrote events, on the engine's thread: it must not block. null: nobody any more;
- *  when this returns no call of the former one is under way. One at a time. Any thread. */
-void engine_watch_events(struct engine *engine, void (*wake)(void *arg), void *arg);
+/** @brief Grows after the commit of each change of webhooks by an operator. Any thread. */
+uint64_t engine_webhooks_generation(struct engine *engine);
+/** @brief Counts an attempt to tell a webhook of an event. Any thread. */
+void engine_count_delivery(struct engine *engine, bool delivered);
+
+/** @brief wake is called after each commit that wrote events, or changed webhooks or who is connected, on the engine's thread: it must not block. Any
+ *  thread. @retval FERRY_E_LIMIT too many watch already */
+FERRY_MUST_CHECK ferry_err engine_watch_events(struct engine *engine, void (*wake)(void *arg), void *arg);
+/** @brief Ends that. When this returns no such call is under way. Nothing happens when there is no such watcher. */
+void engine_unwatch_events(struct engine *engine, void (*wake)(void *arg), void *arg);
 
 /* --- counters ------------------------------------------------------------------------------------ */
 
@@ -253,6 +280,8 @@ void engine_watch_events(struct engine *engine, void (*wake)(void *arg), void *a
     X(downloads_offered_total, "download tasks offered to a device")                              \
     X(downloads_done_total, "download tasks finished by the device")                              \
     X(revocations_total, "changes that may take away the right to a transfer under way")                \
+    X(webhook_deliveries_total, "events that a webhook's receiver has taken")                     \
+    X(webhook_failures_total, "attempts to tell a webhook of an event that failed")               \
     X(inbox_depth_now, "commands waiting")                                                        \
     X(link_up_now, "1 while the connection to the broker stands")                                 \
     X(presence_known_now, "1 while it is known which devices are connected")                      \
