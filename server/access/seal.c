@@ -161,3 +161,9 @@ const char *seal_context_product(const char *product, char out[SEAL_CONTEXT_SIZE
     (void)snprintf(out, SEAL_CONTEXT_SIZE, "product %s", product);
     return out;
 }
+
+const char *seal_context_webhook(const ferry_id *id, char out[SEAL_CONTEXT_SIZE])
+{
+    (void)snprintf(out, SEAL_CONTEXT_SIZE, "webhook %s", id->text);
+    return out;
+}

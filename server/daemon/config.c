@@ -127,6 +127,16 @@ static const struct ferry_setting table[] = {
     TIME("answers-kept", answers_kept_s, "24h", 60, 30 * 86400,
          "the answer to a request with an Idempotency-Key is given again for that long"),
     UINT("answers-max", answers_max, "100000", 1, 1u << 24, "... but no more of them than this are kept"),
+    UINT("webhooks-max", webhooks_max, "100", 0, 1000, "webhooks, each of which may hold a connection"),
+    TIME("webhook-timeout", webhook_timeout_s, "10s", 1, 300, "time of a webhook's receiver to answer"),
+    TIME("webhook-retry-first", webhook_retry_first_s, "5s", 1, 86400, "what it did not take is sent again after this, "
+                                                                       "then doubling"),
+    TIME("webhook-retry-max", webhook_retry_max_s, "1h", 1, 86400, "... up to this"),
+    UINT("webhook-failures-max", webhook_failures_max, "0", 0, 1000000,
+         "a webhook is parked after so many failures in a row; 0: after its time only"),
+    TIME("webhook-park-after", webhook_park_after_s, "3d", 1, 365 * 86400, "... and when it has failed for that long"),
+    FLAG("webhook-public-only", webhook_public_only, "webhooks may not reach private networks and this machine"),
+    TEXT("webhook-ca", webhook_ca, NULL, "certificates (PEM) to trust for https receivers; else those of the system"),
     TIME("session-idle", session_idle_s, "30m", 60, 86400, "a console session that nobody uses ends after this"),
     TIME("session-life", session_life_s, "12h", 60, 30 * 86400, "... and at this age in any case"),
 };
@@ -211,6 +221,7 @@ static const char *argument_name(const struct ferry_setting *setting)
         {"tls", "LISTENERS"},  {"allow-plain", "LISTENERS"},
         {"tls-cert", "FILE"},  {"tls-key", "FILE"},       {"tls-ca", "FILE"},
         {"tls-min", "VERSION"}, {"device-ca", "FILE"},    {"device-crl", "FILE"},
+        {"webhook-ca", "FILE"},
     };
 
     for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++)

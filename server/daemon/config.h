@@ -52,6 +52,10 @@ struct config {
     uint64_t retention_days, audit_retention_days, events_days, events_max;
     uint64_t answers_kept_s, answers_max;
     uint64_t session_idle_s, session_life_s;
+    uint64_t webhooks_max, webhook_timeout_s, webhook_retry_first_s, webhook_retry_max_s, webhook_failures_max,
+        webhook_park_after_s;
+    bool webhook_public_only;
+    char *webhook_ca;
     /* one-time actions, not settings */
     bool rotate_secrets_key;
     bool new_admin_token;

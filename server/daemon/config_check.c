@@ -173,6 +173,10 @@ ferry_err config_check(const struct config *config, char reterr_message[FERRY_SE
         err = refuse(reterr_message, "--push-retry-max must not be less than --push-retry-first");
     if (err == FERRY_OK && config->deploy_retry_max_s < config->deploy_retry_first_s)
         err = refuse(reterr_message, "--deploy-retry-max must not be less than --deploy-retry-first");
+    if (err == FERRY_OK && config->webhook_retry_max_s < config->webhook_retry_first_s)
+        err = refuse(reterr_message, "--webhook-retry-max must not be less than --webhook-retry-first");
+    if (err == FERRY_OK)
+        err = check_path("webhook-ca", config->webhook_ca, reterr_message);
     return err;
 }
 

@@ -14,6 +14,7 @@
 #include "base/wait.h"
 #include "clock/system.h"
 #include "core/audit.h"
+#include "http/event_json.h"
 #include "objects/local.h"
 #include "proto/limits.h"
 #include "store/sqlite.h"
@@ -210,6 +211,7 @@ static ferry_err start_engine(struct platform *p)
     settings.session_idle_s = (uint32_t)c->session_idle_s;
     settings.session_life_s = (uint32_t)c->session_life_s;
     settings.quota = c->quota;
+    settings.webhooks_max = (uint32_t)c->webhooks_max;
     settings.device_requests_per_min = (uint32_t)c->device_requests_per_min;
     settings.broker_is_ours = config_broker_is_managed(c);
     err = engine_new(&parts, &settings, &p->engine);
@@ -285,6 +287,31 @@ static ferry_err start_planes(struct platform *p)
     return err;
 }
 
+static ferry_err start_webhooks(struct platform *p)
+{
+    const struct config *c = p->config;
+    struct webhooks_config cfg = {
+        .engine = p->engine,
+        .store = p->store,
+        .seal_keys = &p->seal_keys,
+        .limits = {.retry_first_s = (uint32_t)c->webhook_retry_first_s,
+                   .retry_max_s = (uint32_t)c->webhook_retry_max_s,
+                   .failures_max = (uint32_t)c->webhook_failures_max,
+                   .park_after_s = (uint32_t)c->webhook_park_after_s},
+        .timeout_s = (uint32_t)c->webhook_timeout_s,
+        .public_only = c->webhook_public_only,
+        .ca_file = c->webhook_ca,
+        .version = FERRY_VERSION,
+        .event_json = http_event_json,
+        .cut_json = http_event_cut_json,
+    };
+    ferry_err err = webhooks_start(&cfg, &p->webhooks);
+
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "webhooks", "cannot start: %s", ferry_err_text(err));
+    return err;
+}
+
 /* --- ready ------------------------------------------------------------------------------------------------ */
 
 static void mqtt_url(const struct platform *p, char *out, size_t size)
@@ -329,7 +356,7 @@ static ferry_err announce(struct platform *p)
 static ferry_err (*const start_steps[])(struct platform *p) = {
     open_folder,       name_paths,   open_store,   platform_decide_tls,   bind_listeners,
     name_public_url,   platform_open_tls, open_objects, platform_start_broker, platform_open_bus,
-    start_engine,      list_settings, start_planes, platform_start_bus, announce,
+    start_engine,      list_settings, start_planes, platform_start_bus, start_webhooks, announce,
 };
 
 static struct platform *platform_new(const struct config *config)
@@ -416,6 +443,7 @@ void platform_stop(struct platform *p)
         p->bus->ops->stop(p->bus);
     object_plane_stop(p->object_plane);
     api_server_stop(p->api_server);
+    webhooks_stop(p->webhooks);
     if (p->engine != NULL)
         engine_stop(p->engine);
     engine_free(p->engine);

@@ -20,6 +20,7 @@
 #include "http/traffic.h"
 #include "http/tls.h"
 #include "mqtt/broker_url.h"
+#include "webhooks/webhooks.h"
 
 #include <pthread.h>
 
@@ -59,6 +60,7 @@ struct platform {
     struct http_traffic traffic;
     struct object_plane *object_plane;
     struct api_server *api_server;
+    struct webhooks *webhooks;
     bool announced; /* the ready file is ours to remove */
     pthread_mutex_t lock;
     pthread_cond_t link_changed;

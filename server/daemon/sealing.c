@@ -148,6 +148,34 @@ static ferry_err reseal_products(struct pass *pass)
     return err;
 }
 
+static ferry_err reseal_webhook(struct pass *pass, struct webhook *w)
+{
+    char context[SEAL_CONTEXT_SIZE];
+    bool changed = false;
+    ferry_err err = reseal(pass, seal_context_webhook(&w->id, context), &w->secret, &changed);
+
+    return err == FERRY_OK && changed ? pass->ops->webhook_put(pass->conn, w) : err;
+}
+
+static ferry_err reseal_webhooks(struct pass *pass)
+{
+    struct webhook webhook;
+    char after[FERRY_ID_LEN + 1] = "";
+    size_t count = 1;
+    ferry_err err = FERRY_OK;
+
+    while (err == FERRY_OK && count > 0) {
+        const struct store_page page = {.after = after, .limit = 1};
+
+        err = pass->ops->webhook_list(pass->conn, &page, &webhook, &count);
+        if (err != FERRY_OK || count == 0)
+            break;
+        memcpy(after, webhook.id.text, sizeof(after));
+        err = reseal_webhook(pass, &webhook);
+    }
+    return err;
+}
+
 static ferry_err reseal_all(struct pass *pass)
 {
     ferry_err err = pass->ops->begin(pass->conn);
@@ -158,6 +186,8 @@ static ferry_err reseal_all(struct pass *pass)
         err = reseal_value(pass, secret_values[i]);
     if (err == FERRY_OK)
         err = reseal_products(pass);
+    if (err == FERRY_OK)
+        err = reseal_webhooks(pass);
     if (err == FERRY_OK)
         err = pass->ops->value_put(pass->conn, KEY_ID, pass->keys->keys[0].id, SEAL_ID_BYTES);
     if (err == FERRY_OK)

@@ -12,8 +12,9 @@
 enum { OWN_BYTES = 16, MOVING_BYTES = 8, DIGEST_BYTES = 32 };
 
 /* Fields that change without an operator: with what devices do, and with use. */
-static const char *const moving[] = {"connected_since", "counts", "expanding", "last_seen_at", "online", "percent",
-                                     "pushes", "updated_at", "used", "used_at"};
+static const char *const moving[] = {
+    "connected_since", "counts", "expanding", "failing_since", "failures", "last_error", "last_event", "last_seen_at", "last_status",
+    "last_success_at", "next_attempt_at", "online", "percent", "pushes", "updated_at", "used", "used_at"};
 
 /* --- making ------------------------------------------------------------------------------------------- */
 

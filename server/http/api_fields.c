@@ -3,6 +3,7 @@
 #include "api_time.h"
 #include "base/cleanup.h"
 #include "base/encode.h"
+#include "core/webhook_rules.h"
 #include "proto/limits.h"
 #include "proto/text.h"
 
@@ -164,6 +165,59 @@ static bool read_secret(json_t *value, const struct api_field *field, void *out,
     return true;
 }
 
+static bool read_ident_or_null(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    if (json_is_null(value)) {
+        *(char *)out = '\0';
+        return true;
+    }
+    return (ferry_ident_valid(text_of(value)) && ferry_text_copy(text_of(value), out, FERRY_IDENT_MAX + 1)) ||
+           wrong(fault, field, "a text of " IDENT_RULE ", or null");
+}
+
+static bool read_event_types(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    uint32_t kinds = 0;
+    size_t count = json_array_size(value);
+
+    if (!json_is_array(value) || count > EVENT_RESOURCE)
+        return api_fault_set(fault, API_INVALID_FIELD, field->name, "\"%s\" must be a list of at most %d types of events.",
+                             field->name, EVENT_RESOURCE);
+    for (size_t i = 0; i < count; i++) {
+        event_kind kind;
+        const char *name = json_string_value(json_array_get(value, i));
+        if (name == NULL || !event_kind_parse(name, &kind))
+            return api_fault_set(fault, API_INVALID_FIELD, field->name,
+                                 "Entry %zu of \"%s\" must be download.changed, upload.changed, deployment.changed, "
+                                 "device.changed or resource.changed.", i + 1, field->name);
+        kinds |= WEBHOOK_KIND(kind);
+    }
+    *(uint32_t *)out = kinds;
+    return true;
+}
+
+static bool read_webhook_url(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    char url[WEBHOOK_URL_MAX + 1];
+
+    if (!ferry_text_copy(text_of(value), url, sizeof url) || !webhook_url_valid(url))
+        return wrong(fault, field, "http://host[:port][/path][?query] or https, of at most 1000 printable ASCII characters, "
+                                   "without a user and a fragment");
+    memcpy(out, url, sizeof url);
+    return true;
+}
+
+static bool read_webhook_secret(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    char secret[DEVICE_SECRET_MAX + 1] = "";
+    bool valid = ferry_text_copy(text_of(value), secret, sizeof secret) && webhook_secret_valid(secret);
+
+    if (valid)
+        memcpy(out, secret, sizeof secret);
+    explicit_bzero(secret, sizeof secret);
+    return valid || wrong(fault, field, "a text of 16 to 64 printable ASCII characters without a space");
+}
+
 static bool (*const readers[])(json_t *, const struct api_field *, void *, struct api_fault *) = {
     [API_FIELD_IDENT] = read_ident,
     [API_FIELD_NAME] = read_name,
@@ -179,6 +233,10 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_TAGS] = read_tags,
     [API_FIELD_DESCRIPTION] = read_description,
     [API_FIELD_IDENT_LIST] = read_ident_list,
+    [API_FIELD_IDENT_OR_NULL] = read_ident_or_null,
+    [API_FIELD_EVENT_TYPES] = read_event_types,
+    [API_FIELD_WEBHOOK_URL] = read_webhook_url,
+    [API_FIELD_WEBHOOK_SECRET] = read_webhook_secret,
 };
 
 static const struct api_field *find(const struct api_field *fields, size_t count, const char *name)

@@ -9,6 +9,7 @@
 
 #include "api/model.h"
 #include "api/operators.h"
+#include "api/webhook.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -29,6 +30,10 @@ typedef enum {
     API_FIELD_TAG,        /**< char[DEVICE_TAG_MAX + 1] */
     API_FIELD_TAGS,       /**< struct device_tags */
     API_FIELD_DESCRIPTION, /**< char[RESOURCE_DESCRIPTION_MAX + 1] */
+    API_FIELD_IDENT_OR_NULL, /**< char[FERRY_IDENT_MAX + 1]; null becomes "" */
+    API_FIELD_EVENT_TYPES, /**< uint32_t: WEBHOOK_KIND() of each name in a list; none: 0 */
+    API_FIELD_WEBHOOK_URL, /**< char[WEBHOOK_URL_MAX + 1] */
+    API_FIELD_WEBHOOK_SECRET, /**< char[DEVICE_SECRET_MAX + 1] */
     API_FIELD_IDENT_LIST, /**< json_t *: a borrowed array of at most max names, each checked; null when absent */
 } api_field_type;
 

@@ -124,6 +124,57 @@ static void faults_name_problem_and_field(void **state)
     }
 }
 
+struct hook_target {
+    char url[WEBHOOK_URL_MAX + 1], product[FERRY_IDENT_MAX + 1], secret[DEVICE_SECRET_MAX + 1];
+    uint32_t kinds;
+};
+
+static bool read_hook(const char *text, struct hook_target *target, struct api_fault *fault)
+{
+    static const struct api_field hook_fields[] = {
+        {"url", API_FIELD_WEBHOOK_URL, offsetof(struct hook_target, url), false, 0, 0},
+        {"product", API_FIELD_IDENT_OR_NULL, offsetof(struct hook_target, product), false, 0, 0},
+        {"types", API_FIELD_EVENT_TYPES, offsetof(struct hook_target, kinds), false, 0, 0},
+        {"secret", API_FIELD_WEBHOOK_SECRET, offsetof(struct hook_target, secret), false, 0, 0},
+    };
+    json_t *body = json_loads(text, 0, NULL);
+
+    assert_non_null(body);
+    bool good = api_fields_read(body, hook_fields, 4, target, fault);
+    json_decref(body);
+    return good;
+}
+
+static void fields_of_webhooks_are_read_or_refused(void **state)
+{
+    static const struct {
+        const char *text, *field;
+    } bad[] = {
+        {"{\"url\":null}", "url"},          {"{\"url\":\"ftp://a\"}", "url"},
+        {"{\"product\":\"\"}", "product"}, {"{\"product\":1}", "product"},
+        {"{\"types\":null}", "types"},      {"{\"types\":[\"device\"]}", "types"},
+        {"{\"types\":[7]}", "types"},       {"{\"secret\":\"short\"}", "secret"},
+        {"{\"secret\":null}", "secret"},
+    };
+    struct hook_target target = {.product = "p", .kinds = 7};
+    struct api_fault fault;
+
+    (void)state;
+    assert_true(read_hook("{\"url\":\"https://a/b\",\"product\":null,\"secret\":\"0123456789abcdef\","
+                          "\"types\":[\"device.changed\",\"upload.changed\",\"device.changed\"]}", &target, &fault));
+    assert_string_equal(target.url, "https://a/b");
+    assert_string_equal(target.product, "");
+    assert_string_equal(target.secret, "0123456789abcdef");
+    assert_int_equal(target.kinds, WEBHOOK_KIND(EVENT_DEVICE) | WEBHOOK_KIND(EVENT_UPLOAD));
+    assert_true(read_hook("{\"types\":[],\"product\":\"q\"}", &target, &fault));
+    assert_int_equal(target.kinds, 0);
+    assert_string_equal(target.product, "q");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(read_hook(bad[i].text, &target, &fault));
+        assert_string_equal(fault.field, bad[i].field);
+    }
+}
+
 static void the_bound_is_never_below_the_number_of_values(void **state)
 {
     static const struct {
@@ -145,6 +196,7 @@ int main(void)
         cmocka_unit_test(every_kind_is_read),
         cmocka_unit_test(what_is_absent_keeps_its_default),
         cmocka_unit_test(faults_name_problem_and_field),
+        cmocka_unit_test(fields_of_webhooks_are_read_or_refused),
         cmocka_unit_test(the_bound_is_never_below_the_number_of_values),
     };
 

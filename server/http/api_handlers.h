@@ -20,6 +20,14 @@ extern const struct api_stream_ops api_resource_stream, api_import_stream;
 
 void api_product_add(struct api_request *r);
 void api_product_list(struct api_request *r);
+void api_webhook_list(struct api_request *r);
+void api_webhook_add(struct api_request *r);
+void api_webhook_get(struct api_request *r);
+void api_webhook_change(struct api_request *r);
+void api_webhook_remove(struct api_request *r);
+void api_webhook_rotate(struct api_request *r);
+void api_webhook_resume(struct api_request *r);
+
 void api_quota_list(struct api_request *r);
 void api_quota_get(struct api_request *r);
 void api_quota_set(struct api_request *r);

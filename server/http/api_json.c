@@ -134,3 +134,36 @@ json_t *api_json_user(const struct user *u)
                      api_json_scope(u->products), "created_at", api_json_time(u->created_ms), "changed_at",
                      api_json_time(u->changed_ms));
 }
+
+static json_t *text_or_null(const char *text)
+{
+    return text[0] != '\0' ? json_string(text) : json_null();
+}
+
+static json_t *types_json(uint32_t kinds)
+{
+    json_t *types = json_array();
+
+    for (event_kind kind = EVENT_DOWNLOAD; kind <= EVENT_RESOURCE; kind++) {
+        if ((kinds & WEBHOOK_KIND(kind)) != 0)
+            (void)json_array_append_new(types, json_string(event_kind_name(kind)));
+    }
+    return types;
+}
+
+json_t *api_json_webhook(const struct webhook *w)
+{
+    const struct webhook_progress *p = &w->progress;
+    char last_event[24];
+
+    (void)snprintf(last_event, sizeof last_event, "%llu", (unsigned long long)p->last_event);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", //
+                     "id", w->id.text, "url", w->url, "types", types_json(w->filter.kinds), //
+                     "product", text_or_null(w->filter.product), "device", text_or_null(w->filter.device), //
+                     "state", webhook_state_name(w->state), "created_at", api_json_time(w->created_ms), //
+                     "updated_at", api_json_time(w->updated_ms), "last_event", last_event, //
+                     "failures", (int)p->failures, "failing_since", api_json_time(p->failing_ms), //
+                     "next_attempt_at", api_json_time(p->next_attempt_ms), //
+                     "last_status", p->last_status != 0 ? json_integer(p->last_status) : json_null(), //
+                     "last_error", text_or_null(p->last_error), "last_success_at", api_json_time(p->last_success_ms));
+}

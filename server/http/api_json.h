@@ -24,6 +24,8 @@ json_t *api_json_download(const struct download_task *t);
 json_t *api_json_token(const struct token *t);
 /** @brief Without the password. */
 json_t *api_json_user(const struct user *u);
+/** @brief Without its secret. */
+json_t *api_json_webhook(const struct webhook *w);
 /** @brief The products as a list, null for all. */
 json_t *api_json_scope(const char *scope);
 

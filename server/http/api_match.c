@@ -146,6 +146,16 @@ static ferry_err show_quota(struct api_request *r, const struct store_ops *ops, 
     return err;
 }
 
+static ferry_err show_webhook(struct api_request *r, const struct store_ops *ops, struct store_conn *conn, struct thing *ret)
+{
+    struct webhook w;
+    ferry_err err = ops->webhook_get(conn, &r->command.webhook.id, &w);
+
+    if (err == FERRY_OK)
+        *ret = (struct thing){.value = api_json_webhook(&w), .hidden = w.secret};
+    return err;
+}
+
 static show *const shows[CMD_COUNT] = {
     [CMD_PRODUCT_REMOVE] = show_product,       [CMD_PRODUCT_SECRET] = show_product,
     [CMD_DEVICE_CHANGE] = show_device,         [CMD_DEVICE_REMOVE] = show_device,
@@ -156,7 +166,9 @@ static show *const shows[CMD_COUNT] = {
     [CMD_DOWNLOAD_RETRY] = show_download,      [CMD_UPLOAD_REMOVE] = show_upload,
     [CMD_TOKEN_REMOVE] = show_token,           [CMD_USER_CHANGE] = show_user,
     [CMD_USER_REMOVE] = show_user,             [CMD_QUOTA_SET] = show_quota,
-    [CMD_QUOTA_RESET] = show_quota,
+    [CMD_QUOTA_RESET] = show_quota,            [CMD_WEBHOOK_CHANGE] = show_webhook,
+    [CMD_WEBHOOK_ROTATE] = show_webhook,       [CMD_WEBHOOK_RESUME] = show_webhook,
+    [CMD_WEBHOOK_REMOVE] = show_webhook,
 };
 
 /* --- the condition, on the engine's thread: it has the request meanwhile ----------------------------------- */

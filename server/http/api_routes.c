@@ -98,6 +98,14 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/events", READ, A_LIST, .query = API_Q_PRODUCT | API_Q_DEVICE | API_Q_EVENT_TYPE | API_Q_AFTER | API_Q_FOLLOW,
      .run = api_events},
 
+    {"GET", V1 "/webhooks", ADMIN, OF_ALL, .query = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER, .run = api_webhook_list},
+    {"POST", V1 "/webhooks", ADMIN, OF_ALL, ONCE, JSON_BODY, .run = api_webhook_add},
+    {"GET", V1 "/webhooks/{webhook}", ADMIN, OF_ALL, .run = api_webhook_get},
+    {"PATCH", V1 "/webhooks/{webhook}", ADMIN, OF_ALL, JSON_BODY, .run = api_webhook_change},
+    {"DELETE", V1 "/webhooks/{webhook}", ADMIN, OF_ALL, .run = api_webhook_remove},
+    {"POST", V1 "/webhooks/{webhook}/secret", ADMIN, OF_ALL, ONCE, JSON_BODY, .run = api_webhook_rotate},
+    {"POST", V1 "/webhooks/{webhook}/resume", ADMIN, OF_ALL, JSON_BODY, .run = api_webhook_resume},
+
     {"GET", V1 "/quota", READ, OF_ALL, .query = API_Q_PAGE_BY_NAME, .run = api_quota_list},
     {"GET", V1 "/quota/{product}", READ, OF_PRODUCT, .run = api_quota_get},
     {"PUT", V1 "/quota/{product}", ADMIN, OF_ALL, JSON_BODY, .run = api_quota_set}, /* not by whom it binds */

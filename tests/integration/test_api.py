@@ -112,7 +112,7 @@ ENDING = {"/api/v1/events": {"follow": "false"}}
 def any_url(path):
     for name in ("product", "device", "token", "user"):
         path = path.replace("{%s}" % name, "nobody")
-    for name in ("resource", "deployment", "task", "upload"):
+    for name in ("resource", "deployment", "task", "upload", "webhook"):
         path = path.replace("{%s}" % name, NO_ID)
     return path
 
@@ -485,6 +485,10 @@ JSON_ROUTES = {
     ("POST", "/api/v1/users"): {"name": "fresh", "role": "viewer", "password": "correct horse"},
     ("PATCH", "/api/v1/users/{user}"): {"role": "viewer"},
     ("POST", "/api/v1/deployments"): {"product": "PRODUCT", "resource": "r", "devices": ["d"]},
+    ("POST", "/api/v1/webhooks"): {"url": "http://127.0.0.1:9/nobody", "product": "nobody"},
+    ("PATCH", "/api/v1/webhooks/{webhook}"): {"disabled": True},
+    ("POST", "/api/v1/webhooks/{webhook}/secret"): {"secret": "correct horse battery".replace(" ", "-")},
+    ("POST", "/api/v1/webhooks/{webhook}/resume"): {"skip": True},
     ("PUT", "/api/v1/quota/{product}"): {"product_bytes": 0, "product_files": 0, "device_bytes": 0, "device_files": 0},
 }
 VALUES = [None, True, False, 0, 1, 59, 60, 604800, 604801, 1000000, 1000001, -1, 1.5, 2**31, 2**40, "", "x", "a b", "é",
@@ -512,8 +516,13 @@ def body_route(api, product, platform):
         good = {key: product if value == "PRODUCT" else value for key, value in JSON_ROUTES[method, path].items()}
         if "{resource}" in path:
             path = path.replace("{resource}", add_resource(api, product)["id"])
+        if "{webhook}" in path:
+            path = path.replace("{webhook}", api("POST", "/webhooks", json={"url": "http://127.0.0.1:9/nobody",
+                                                                            "product": "nobody"}).json()["id"])
         return path.replace("{product}", product).replace("{device}", "d"), good
     yield make
+    for webhook in api("GET", "/webhooks", params={"limit": 250}).json()["items"]:  # there may be only so many
+        api("DELETE", f"/webhooks/{webhook['id']}")
     Caller(platform).log_in(add_user(platform))  # so that wrong passwords of this address make nobody else wait
 
 

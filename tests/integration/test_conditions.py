@@ -98,6 +98,12 @@ def add_quota(api, product):
     return path
 
 
+def add_webhook(api, _product):
+    for old in api("GET", "/webhooks", params={"limit": 250}).json()["items"]:  # there may be only so many
+        api("DELETE", f"/webhooks/{old['id']}")
+    return f"/webhooks/{api('POST', '/webhooks', json={'url': 'http://127.0.0.1:9/', 'product': 'nobody'}).json()['id']}"
+
+
 # method, what follows the thing's path, body, how the thing is made
 CHANGES = {
     "removeProduct": ("DELETE", "", None, product_path),
@@ -119,6 +125,10 @@ CHANGES = {
     "removeUser": ("DELETE", "", None, add_user),
     "setQuota": ("PUT", "", LIMITS, product_path),
     "resetQuota": ("DELETE", "", None, add_quota),
+    "changeWebhook": ("PATCH", "", {"types": ["upload.changed"]}, add_webhook),
+    "removeWebhook": ("DELETE", "", None, add_webhook),
+    "rotateWebhookSecret": ("POST", "/secret", {}, add_webhook),
+    "resumeWebhook": ("POST", "/resume", {}, add_webhook),
 }
 
 
@@ -165,7 +175,7 @@ def test_a_star_is_whatever_is_there(api, product, name):
 
 
 @pytest.mark.parametrize("name", ["changeDevice", "rotateDeviceSecret", "changeResource", "pauseDeployment", "cancelTask",
-                                  "changeUser", "setQuota", "newProductSecret"])
+                                  "changeUser", "setQuota", "newProductSecret", "changeWebhook", "rotateWebhookSecret"])
 def test_a_change_changes_the_tag(api, product, name):
     method, suffix, body, _ = CHANGES[name]
     path = thing_of(name, api, product)
@@ -211,7 +221,7 @@ def test_of_many_changes_with_one_tag_one_is_made(platform, api, product):
 
 
 @pytest.mark.parametrize("make", [product_path, add_device, add_resource, add_deployment, add_task, add_token, add_user,
-                                  add_quota])
+                                  add_quota, add_webhook])
 def test_what_is_known_already_is_not_sent_again(api, product, make):
     path = make(api, product)
     tag = api.tag(path)

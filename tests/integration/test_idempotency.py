@@ -89,10 +89,21 @@ def user_order(_api, product):
     return "/users", {"json": {"name": unique_name("u"), "role": "viewer", "products": [product], "password": PASSWORD}}
 
 
+def webhook_order(api, _product):
+    for old in api("GET", "/webhooks?limit=250").json()["items"]:  # there may be only so many
+        api("DELETE", f"/webhooks/{old['id']}")
+    return "/webhooks", {"json": {"url": "http://127.0.0.1:9/", "product": "nobody"}}
+
+
+def webhook_secret_order(api, product):
+    path, options = webhook_order(api, product)
+    return f"{path}/{api('POST', path, **options).json()['id']}/secret", {"json": {}}
+
+
 ORDERS = {
     "addProduct": product_order, "addDevice": device_order, "rotateDeviceSecret": rotation_order,
     "newProductSecret": product_secret_order, "addResource": resource_order, "addDeployment": deployment_order,
-    "addToken": token_order, "addUser": user_order,
+    "addToken": token_order, "addUser": user_order, "addWebhook": webhook_order, "rotateWebhookSecret": webhook_secret_order,
 }
 # They make nothing, or make the same again.
 OTHERS = {"importDevices", "logIn", "judgeConnect", "judgeTopic"}

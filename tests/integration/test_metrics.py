@@ -124,6 +124,7 @@ def test_the_alerts_are_rules_over_what_there_is(platform):
     ("FerryStoreFails", 'ferry_healthy{instance="a"}', "0x20"),
     ("FerryBrokerLost", 'ferry_link_up{instance="a"}', "0x20"),
     ("FerryCertificateExpires", 'ferry_certificate_expires_seconds{instance="a"}', "86400x20"),
+    ("FerryWebhookParked", 'ferry_store_webhooks_parked{instance="a"}', "1x20"),
     ("FerryDevicesToldBusy", 'ferry_messages_busy_total{instance="a"}', "0+10x40"),
 ])
 def test_an_alert_fires_when_it_should(tmp_path, alert, series, fires):

@@ -71,6 +71,11 @@ class World:
         self.api.call("PUT", f"/quota/{self.mine}", json=limits)
         return self.mine
 
+    def webhook(self):
+        for old in self.api.list("/webhooks"):  # there may be only so many
+            self.api.call("DELETE", f"/webhooks/{old['id']}")
+        return self.api.call("POST", "/webhooks", json={"url": "http://127.0.0.1:9/", "product": "nobody"})["id"]
+
     def token(self):
         return add_token(self.platform, "viewer", [self.mine])[0]
 
@@ -150,6 +155,13 @@ REQUESTS = {
     ("GET", "/api/v1/events"): lambda w: ("/events", {"params": {"follow": "false", "after": "0"}}),
     ("GET", "/api/v1/audit"): lambda w: ("/audit", {}),
     ("GET", "/api/v1/audit/head"): lambda w: ("/audit/head", {}),
+    ("GET", "/api/v1/webhooks"): lambda w: ("/webhooks", {}),
+    ("POST", "/api/v1/webhooks"): lambda w: ("/webhooks", json_body(url="http://127.0.0.1:9/", product="nobody")),
+    ("GET", "/api/v1/webhooks/{webhook}"): lambda w: (f"/webhooks/{w.webhook()}", {}),
+    ("PATCH", "/api/v1/webhooks/{webhook}"): lambda w: (f"/webhooks/{w.webhook()}", json_body(disabled=True)),
+    ("DELETE", "/api/v1/webhooks/{webhook}"): lambda w: (f"/webhooks/{w.webhook()}", {}),
+    ("POST", "/api/v1/webhooks/{webhook}/secret"): lambda w: (f"/webhooks/{w.webhook()}/secret", json_body()),
+    ("POST", "/api/v1/webhooks/{webhook}/resume"): lambda w: (f"/webhooks/{w.webhook()}/resume", json_body()),
     ("GET", "/api/v1/quota"): lambda w: ("/quota", {}),
     ("GET", "/api/v1/quota/{product}"): lambda w: (f"/quota/{w.mine}", {}),
     ("PUT", "/api/v1/quota/{product}"): lambda w: (f"/quota/{w.mine}", json_body(

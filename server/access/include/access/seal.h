@@ -60,5 +60,7 @@ bool seal_is_current(const struct seal_keys *keys, const struct sealed *sealed);
 const char *seal_context_device(const struct device_key *key, char out[SEAL_CONTEXT_SIZE]);
 /** @brief The context of a product's secret. */
 const char *seal_context_product(const char *product, char out[SEAL_CONTEXT_SIZE]);
+/** @brief The context of a webhook's secret. */
+const char *seal_context_webhook(const ferry_id *id, char out[SEAL_CONTEXT_SIZE]);
 
 #endif
