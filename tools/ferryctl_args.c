@@ -20,7 +20,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_NAME, 0, "name", "NAME", "name of the resource, if not that of the file"},
     {CTL_O_DESCRIPTION, 0, "description", "TEXT", "what it is, in your words: up to 1000 bytes"},
     {CTL_O_DEVICE_INFO, 0, "device-info", "FILE", "write the vendor's device_info.json there (mode 0600)"},
-    {CTL_O_SECRET_FILE, 0, "secret-file", "FILE", "file with the base64 secret that the device has already; - is standard input"},
+    {CTL_O_SECRET_FILE, 0, "secret-file", "FILE", "file with a secret that is there already (of a device: base64); - is standard input"},
     {CTL_O_OVERLAP, 0, "overlap", "TIME", "the old secret is good that long besides: 0s to 90d, default 0s"},
     {CTL_O_OUTPUT, 'o', "output", "FILE", "where the file goes; - is standard output"},
     {CTL_O_DEVICE, 0, "device", "D", "a device; may be given more than once"},
@@ -49,10 +49,16 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_ACTION, 0, "action", "TEXT", "only actions that begin so: device., login"},
     {CTL_O_SINCE, 0, "since", "TIME", "only since then, UTC: 2026-01-02 or 2026-01-02T03:04:05Z"},
     {CTL_O_ANCHOR, 0, "anchor", "FILE", "the log must still have the record named here; then holds the last one"},
-    {CTL_O_TYPE, 0, "type", "TYPE", "only events of that type: download.changed, device.changed"},
+    {CTL_O_TYPE, 0, "type", "TYPE", "only events of that type: download.changed, device.changed; a webhook takes more than one"},
     {CTL_O_AFTER, 0, "after", "ID", "begin behind that event; 0: with the oldest one"},
     {CTL_O_FOLLOW, 0, "follow", NULL, "go on with what happens; from now on if no --after is given"},
     {CTL_O_KEY, 0, "idempotency-key", "KEY", "the same command with this key again does nothing new and shows the same"},
+    {CTL_O_URL, 0, "url", "URL", "send the events there: http:// or https://"},
+    {CTL_O_EVERYTHING, 0, "everything", NULL, "leave no event out, but for what else is given here"},
+    {CTL_O_ENABLE, 0, "enable", NULL, "go on at the place where it was disabled"},
+    {CTL_O_DISABLE, 0, "disable", NULL, "send nothing until it is enabled"},
+    {CTL_O_SKIP, 0, "skip", NULL, "go on with what happens from now on; what was not delivered never is"},
+    {CTL_O_NEW_SECRET, 0, "new-secret", NULL, "sign with a new secret; it is shown this once"},
     {CTL_O_LIMIT, 'n', "limit", "N", "at most so many rows"},
 };
 const size_t ctl_option_count = sizeof ctl_option_infos / sizeof ctl_option_infos[0];
@@ -192,7 +198,7 @@ static bool set_text(struct ctl_options *o, uint64_t flag, const char *value)
         {CTL_O_SECRET_FILE, &o->secret_file}, {CTL_O_ROLE, &o->role},     {CTL_O_ACTOR, &o->actor},
         {CTL_O_OBJECT, &o->object}, {CTL_O_ACTION, &o->action},           {CTL_O_SINCE, &o->since},
         {CTL_O_ANCHOR, &o->anchor}, {CTL_O_RESOURCE_ID, &o->resource_id}, {CTL_O_AFTER, &o->after},
-        {CTL_O_TYPE, &o->type},     {CTL_O_KEY, &o->idempotency_key},
+        {CTL_O_URL, &o->url},       {CTL_O_KEY, &o->idempotency_key},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -226,6 +232,8 @@ static bool set_value(struct ctl_options *o, uint64_t flag, const char *value)
         return add_name(&o->devices, &o->device_count, value);
     if (flag == CTL_O_PRODUCT)
         return add_name(&o->products, &o->product_count, value);
+    if (flag == CTL_O_TYPE)
+        return add_name(&o->types, &o->type_count, value);
     if (flag == CTL_O_TAG)
         return add_name(&o->tags, &o->tag_count, value);
     if (flag == CTL_O_UNTAG)
@@ -246,7 +254,8 @@ static void set_switch(struct ctl_options *o, uint64_t flag)
         {CTL_O_JSON, &o->json}, {CTL_O_HELP, &o->help},                 {CTL_O_VERSION, &o->version},
         {CTL_O_ALL, &o->all},   {CTL_O_ALL_VERSIONS, &o->all_versions}, {CTL_O_FORCE, &o->force},
         {CTL_O_WAIT, &o->wait}, {CTL_O_FOLLOW, &o->follow},             {CTL_O_ONLINE, &o->online},
-        {CTL_O_OFFLINE, &o->offline},
+        {CTL_O_OFFLINE, &o->offline}, {CTL_O_EVERYTHING, &o->everything}, {CTL_O_NEW_SECRET, &o->new_secret},
+        {CTL_O_SKIP, &o->skip}, {CTL_O_ENABLE, &o->enable},             {CTL_O_DISABLE, &o->disable},
     };
 
     for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
@@ -346,6 +355,8 @@ void ctl_args_done(struct ctl_args *args)
     args->options.devices = NULL;
     free(args->options.products);
     args->options.products = NULL;
+    free(args->options.types);
+    args->options.types = NULL;
     free(args->options.tags);
     args->options.tags = NULL;
     free(args->options.untags);

@@ -25,8 +25,11 @@ struct ctl_options {
     size_t device_count;
     const char *resource_id;
     const char *description; /**< may be "" */
-    const char *role, *actor, *object, *action, *since, *anchor, *after, *type;
+    const char *role, *actor, *object, *action, *since, *anchor, *after, *url;
     const char *idempotency_key; /**< null: one of chance */
+    bool everything, enable, disable, skip, new_secret;
+    const char **types; /**< of every --type; freed by ctl_args_done() */
+    size_t type_count;
     const char **products; /**< of every --product, in order; freed by ctl_args_done() */
     size_t product_count;
     const char **tags, **untags; /**< of every --tag and --untag; freed by ctl_args_done() */
@@ -79,6 +82,12 @@ struct ctl_options {
 #define CTL_O_KEY (UINT64_C(1) << 41)
 #define CTL_O_ONLINE (UINT64_C(1) << 42)
 #define CTL_O_OFFLINE (UINT64_C(1) << 43)
+#define CTL_O_URL (UINT64_C(1) << 44)
+#define CTL_O_EVERYTHING (UINT64_C(1) << 45)
+#define CTL_O_ENABLE (UINT64_C(1) << 46)
+#define CTL_O_DISABLE (UINT64_C(1) << 47)
+#define CTL_O_SKIP (UINT64_C(1) << 48)
+#define CTL_O_NEW_SECRET (UINT64_C(1) << 49)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)

@@ -82,6 +82,17 @@ const struct ctl_command ctl_commands[] = {
     {"audit", "verify", "[FILE]", 0, 1, CTL_O_ANCHOR,
      "show that no record was changed or taken away; FILE: a kept output of --json audit list", ctl_audit_verify},
 
+    {"webhook", "add", "URL", 1, 1, CTL_O_TYPE | CTL_O_PRODUCT | CTL_O_DEVICE | CTL_O_SECRET_FILE | CTL_O_KEY,
+     "have events sent to a URL from now on; the secret that signs them is shown this once", ctl_webhook_add},
+    {"webhook", "list", "", 0, 0, LIST, "the webhooks and how their deliveries go, the newest first", ctl_webhook_list},
+    {"webhook", "show", "ID", 1, 1, 0, "one webhook", ctl_webhook_show},
+    {"webhook", "change", "ID", 1, 1,
+     CTL_O_URL | CTL_O_TYPE | CTL_O_PRODUCT | CTL_O_DEVICE | CTL_O_EVERYTHING | CTL_O_ENABLE | CTL_O_DISABLE |
+         CTL_O_NEW_SECRET | CTL_O_SECRET_FILE | CTL_O_KEY,
+     "change where it goes, what it is told of, or its secret", ctl_webhook_change},
+    {"webhook", "resume", "ID", 1, 1, CTL_O_SKIP, "try again at once, also one that is parked", ctl_webhook_resume},
+    {"webhook", "rm", "ID", 1, 1, 0, "remove a webhook", ctl_webhook_rm},
+
     {"events", NULL, "[P | P/D]", 0, 1, CTL_O_TYPE | CTL_O_AFTER | CTL_O_FOLLOW,
      "what changed, as the log of events holds it; or what changes from now on", ctl_events},
     {"status", NULL, "", 0, 0, 0, "how the platform is", ctl_status},

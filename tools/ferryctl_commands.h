@@ -82,6 +82,13 @@ enum ctl_exit ctl_user_list(struct ctl *ctl);
 enum ctl_exit ctl_user_passwd(struct ctl *ctl);
 enum ctl_exit ctl_user_rm(struct ctl *ctl);
 
+enum ctl_exit ctl_webhook_add(struct ctl *ctl);
+enum ctl_exit ctl_webhook_list(struct ctl *ctl);
+enum ctl_exit ctl_webhook_show(struct ctl *ctl);
+enum ctl_exit ctl_webhook_change(struct ctl *ctl);
+enum ctl_exit ctl_webhook_resume(struct ctl *ctl);
+enum ctl_exit ctl_webhook_rm(struct ctl *ctl);
+
 enum ctl_exit ctl_events(struct ctl *ctl);
 enum ctl_exit ctl_audit_list(struct ctl *ctl);
 enum ctl_exit ctl_audit_verify(struct ctl *ctl);

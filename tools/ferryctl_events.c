@@ -96,7 +96,7 @@ static enum ctl_exit read_once(struct ctl *ctl, struct reader *r, const struct c
 
     ctl_query(&path, "product", name->product[0] != '\0' ? name->product : NULL);
     ctl_query(&path, "device", name->device[0] != '\0' ? name->device : NULL);
-    ctl_query(&path, "type", options->type);
+    ctl_query(&path, "type", options->type_count > 0 ? options->types[options->type_count - 1] : NULL);
     ctl_query(&path, "after", after != NULL || options->follow ? after : "0");
     ctl_query(&path, "follow", options->follow ? NULL : "false");
     ferry_buf_reset(&r->line);

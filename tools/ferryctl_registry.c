@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/system.h"
 #include "ferryctl_memory.h"
+#include "ferryctl_secret.h"
 #include "ferryctl_show.h"
 #include "ferryctl_tags.h"
 #include "proto/text.h"
@@ -11,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SECRET_FILE_MAX = 4096 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -136,25 +135,6 @@ static enum ctl_exit write_device_info(const char *path, const struct ctl_device
                     ferry_err_text(err));
 }
 
-/* The secret that the device has already goes into the order, for which it is not shown on a command line. */
-static enum ctl_exit add_secret(const char *file, json_t *body)
-{
-    ferry_autobuf text = FERRY_BUF_INIT(SECRET_FILE_MAX);
-    ferry_err err = ferry_file_read(strcmp(file, "-") == 0 ? "/dev/stdin" : file, &text);
-
-    if (err != FERRY_OK)
-        return ctl_fail(CTL_FAILED, "cannot read the secret from %s: %s", file, ferry_err_text(err));
-    size_t len = text.len;
-    while (len > 0 && strchr(" \t\r\n", text.data[len - 1]) != NULL)
-        len--;
-    json_t *secret = len > 0 ? json_stringn(text.data, len) : NULL;
-    if (secret == NULL)
-        return ctl_fail(CTL_FAILED, "%s holds no secret", file);
-    if (json_object_set_new(body, "secret", secret) != 0)
-        (void)ctl_check(NULL);
-    return CTL_DONE;
-}
-
 /* Sends the order, shows the secret of the answer, and writes the device's file when it is wanted. */
 static enum ctl_exit order_secret(struct ctl *ctl, const char *path, json_t *body, const struct ctl_device_name *name)
 {
@@ -167,7 +147,7 @@ static enum ctl_exit order_secret(struct ctl *ctl, const char *path, json_t *bod
     enum ctl_exit status = CTL_DONE;
 
     if (ctl->options->secret_file != NULL)
-        status = add_secret(ctl->options->secret_file, body);
+        status = ctl_add_secret(ctl->options->secret_file, body);
     if (status == CTL_DONE)
         status = ctl_api_call(&ctl->api, "POST", path, body, &device);
     if (status != CTL_DONE)

@@ -46,6 +46,8 @@ enum ctl_exit ctl_status(struct ctl *ctl)
         {"Deployments", "totals.deployments", CTL_KIND_NUMBER},
         {"  open", "totals.deployments_open", CTL_KIND_NUMBER},
         {"  tasks open", "totals.downloads_open", CTL_KIND_NUMBER},
+        {"Webhooks", "totals.webhooks", CTL_KIND_NUMBER},
+        {"  parked", "totals.webhooks_parked", CTL_KIND_NUMBER},
         {"Messages in", "engine.messages_total", CTL_KIND_NUMBER},
         {"Messages out", "engine.published_total", CTL_KIND_NUMBER},
         {"Commands waiting", "engine.inbox_depth_now", CTL_KIND_NUMBER},

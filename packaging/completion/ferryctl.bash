@@ -2,7 +2,7 @@
 
 _ferryctl() {
   local everybody='--api --token-file --data --ca-file --json --help --version -h -V'
-  local flags=' --json --help --version -h -V --all --all-versions --force --wait --follow --online --offline '
+  local flags=' --json --help --version -h -V --all --all-versions --force --wait --follow --online --offline --everything --enable --disable --skip --new-secret '
   local -A options=(
     ['product add']='--idempotency-key' ['product list']='--limit -n' ['product rm']=''
     ['product open']='--idempotency-key' ['product close']=''
@@ -22,6 +22,9 @@ _ferryctl() {
     ['token add']='--role --product --expires --output -o --idempotency-key' ['token list']='--limit -n' ['token rm']=''
     ['user add']='--role --product --idempotency-key' ['user list']='--limit -n' ['user passwd']='' ['user rm']=''
     ['audit list']='--limit -n --product --actor --object --action --since' ['audit verify']='--anchor'
+    ['webhook add']='--type --product --device --secret-file --idempotency-key' ['webhook list']='--limit -n' ['webhook show']=''
+    ['webhook change']='--url --type --product --device --everything --enable --disable --new-secret --secret-file --idempotency-key'
+    ['webhook resume']='--skip' ['webhook rm']=''
     ['events']='--type --after --follow' ['status']='' ['settings']=''
   )
   local -a words plain

@@ -13,6 +13,7 @@ from ferry import SOURCE_DIR, VendorDevice, unique_name, wait_for
 from openapi import OpenApi
 from secret_watch import WATCH
 from test_api import Client
+from test_ferryctl import Ctl, REFUSED, USAGE
 from webhook_receiver import Receiver
 
 DESCRIPTION = OpenApi()
@@ -526,3 +527,43 @@ def test_the_audit_log_tells_who_changed_what(platform, receiver):
     assert [r["action"] for r in records] == ["webhook.add", "webhook.change", "webhook.remove"]
     assert records[0]["after"]["types"] == ["upload.changed"] and records[0]["after"]["url"].endswith("/hook")
     assert (records[1]["before"]["state"], records[1]["after"]["state"]) == ("active", "disabled")
+
+
+# --- ferryctl ------------------------------------------------------------------------------------------------------------
+
+
+def test_ferryctl_makes_shows_changes_resumes_and_removes_them(impatient, receiver, tmp_path):
+    platform, product = impatient, impatient.new_product()
+    ctl = Ctl(platform)
+    secret = tmp_path / "secret"
+    secret.write_text("a-secret-of-our-own-choice\n")
+    receiver.answer = 500
+    made, = ctl.rows("webhook", "add", receiver.url, "--type", "device.changed", "--type", "upload.changed", "--product", product,
+                     "--secret-file", secret)
+    assert (made["secret"], made["types"], made["product"]) == (
+        "a-secret-of-our-own-choice", ["upload.changed", "device.changed"], product)
+    make_events(platform, product, 2)
+    wait_state(platform, made, "parked")
+    out = ctl("webhook", "list").out
+    assert receiver.url in out and "parked" in out and "answered 500" in out and "a-secret" not in out
+    out = ctl("webhook", "show", made["id"]).out
+    assert re.search(r"^State: +parked$", out, re.M) and re.search(r"^ +why: +the receiver answered 500$", out, re.M)
+    assert re.search(r"^ +parked: +1$", ctl("status").out, re.M)
+    receiver.answer = 200
+    assert ctl.rows("webhook", "resume", made["id"])[0]["state"] == "active"
+    receiver.wait(2)
+    changed, = ctl.rows("webhook", "change", made["id"], "--everything", "--device", "d", "--disable")
+    assert (changed["types"], changed["product"], changed["device"], changed["state"]) == ([], None, "d", "disabled")
+    changed, = ctl.rows("webhook", "change", made["id"], "--enable", "--url", receiver.url + "&more=1", "--new-secret")
+    WATCH.know(changed["secret"], "a webhook's secret")
+    assert changed["state"] == "active" and changed["url"].endswith("more=1") and changed["secret"].startswith("ferry_hook_")
+    said = ctl("webhook", "change", made["id"], "--new-secret")
+    assert "not shown again" in said.err and "ferry_hook_" in said.out
+    assert ctl.rows("webhook", "resume", made["id"], "--skip")[0]["failures"] == 0
+    ctl("webhook", "rm", made["id"])
+    assert ctl.rows("webhook", "list") == []
+    ctl("webhook", "show", made["id"], status=REFUSED)
+    ctl("webhook", "change", made["id"], status=USAGE)
+    ctl("webhook", "change", made["id"], "--enable", "--disable", status=USAGE)
+    ctl("webhook", "add", "http://a/", "--product", "p", "--product", "q", status=USAGE)
+    ctl("webhook", "add", "ftp://a/", status=REFUSED)
