@@ -125,7 +125,11 @@
     BOTH_WAYS(X, UPLOAD_LIST_DEVICE, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id IN"          \
                                      " (SELECT id FROM upload INDEXED BY upload_by_name"          \
                                      " WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE ")" \
-                                     ANY_STATE, "id")
+                                     ANY_STATE, "id")                                             \
+    BOTH_WAYS(X, UPLOAD_LIST_OPEN, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id IN"            \
+                                   " (SELECT id FROM upload INDEXED BY upload_open"               \
+                                   " WHERE state IN (1, 2, 3) AND state = ?8 AND id > ?1 AND id < ?2" ANY_PRODUCT ")" \
+                                   ANY_DEVICE NAME_RANGE, "id")
 
 #define DEPLOYMENT_COLUMNS                                                                        \
     "d.id, d.product, d.resource, r.name, d.state, d.target_all, d.rate_per_min, d.timeout_s, d.expanded," \

@@ -26,6 +26,8 @@ static bool may_scan(statement which, const char *detail)
         return strcmp(detail, "SCAN d USING INDEX deployment_sweeping") == 0;
     if (which == STMT_DEPLOYMENT_EXPANDING)
         return strcmp(detail, "SCAN d USING INDEX deployment_expanding") == 0;
+    if (which == STMT_UPLOAD_LIST_OPEN || which == STMT_UPLOAD_LIST_OPEN + 1)
+        return strcmp(detail, "SCAN upload USING COVERING INDEX upload_open") == 0;
     if (which == STMT_SESSION_PRUNE || which == STMT_LOCKOUT_TRIM) /* a few hundred rows at most */
         return true;
     return which == STMT_TOTALS_COUNTS || which == STMT_TOTALS_STORED || which == STMT_TOTALS_RESOURCES;

@@ -132,13 +132,21 @@ ferry_err sq_upload_remove(struct store_conn *c, const ferry_id *id)
     return err != FERRY_OK ? err : sq_conn_change_end(c, remove_upload(c, id));
 }
 
+/* Those that are open are few beside those that ever were, and have an index of their own. */
+static statement list_statement(const struct upload_filter *f)
+{
+    if (f->product != NULL && f->device != NULL)
+        return STMT_UPLOAD_LIST_DEVICE;
+    if (f->state == UPLOAD_CREATED || f->state == UPLOAD_UPLOADING || f->state == UPLOAD_STORED)
+        return STMT_UPLOAD_LIST_OPEN;
+    return f->product != NULL ? STMT_UPLOAD_LIST_PRODUCT : STMT_UPLOAD_LIST;
+}
+
 ferry_err sq_upload_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
                       struct upload_task *out, size_t *ret_count)
 {
     struct page_names names;
-    statement which = f->product == NULL  ? STMT_UPLOAD_LIST
-                      : f->device == NULL ? STMT_UPLOAD_LIST_PRODUCT
-                                          : STMT_UPLOAD_LIST_DEVICE;
+    statement which = list_statement(f);
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
     sq_page_bind_ids(&q, page, &f->made);
