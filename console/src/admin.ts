@@ -59,3 +59,21 @@ export interface Quota {
   limits: Limits;
   used: { bytes: number; files: number };
 }
+
+export const eventTypes = ["upload.changed", "download.changed", "deployment.changed", "resource.changed", "device.changed"] as const;
+export type EventType = (typeof eventTypes)[number];
+
+export interface Webhook {
+  id: string;
+  url: string;
+  /** Empty: all. */
+  types: EventType[];
+  product: string | null;
+  device: string | null;
+  state: "active" | "disabled" | "parked";
+  failures: number;
+  failing_since: string | null;
+  next_attempt_at: string | null;
+  last_error: string | null;
+  last_success_at: string | null;
+}

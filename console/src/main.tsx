@@ -16,8 +16,13 @@ import { UploadsPage } from "./pages/uploads";
 import { AccessPage } from "./pages/access";
 import { AuditPage } from "./pages/audit";
 import { SettingsPage } from "./pages/settings";
+import { WebhooksPage } from "./pages/webhooks";
 import { Empty, Heading } from "./parts";
 import type { Caller } from "./api";
+
+function isAdminOfAll(caller: Caller): boolean {
+  return caller.role === "admin" && caller.products === null;
+}
 
 /** Name, text, and who may see it. */
 const sections: [string, Key, (caller: Caller) => boolean][] = [
@@ -26,9 +31,10 @@ const sections: [string, Key, (caller: Caller) => boolean][] = [
   ["resources", "resources", () => true],
   ["deployments", "deployments", () => true],
   ["uploads", "uploads", () => true],
+  ["webhooks", "webhooks", isAdminOfAll],
   ["access", "access", (caller) => caller.role === "admin"],
   ["audit", "audit", (caller) => caller.role === "admin"],
-  ["settings", "settings", (caller) => caller.role === "admin" && caller.products === null],
+  ["settings", "settings", isAdminOfAll],
 ];
 
 function sectionsFor(caller: Caller) {
@@ -56,6 +62,7 @@ function Page({ route, caller }: { route: string[]; caller: Caller }) {
   if (section === "deployments" && first && second === "tasks" && third) return <TaskPage deployment={first} id={third} />;
   if (section === "deployments" && first) return <DeploymentPage id={first} />;
   if (section === "deployments") return <DeploymentsPage />;
+  if (section === "webhooks") return <WebhooksPage />;
   if (section === "access") return <AccessPage tokens={first === "tokens"} />;
   if (section === "audit") return <AuditPage />;
   if (section === "settings") return <SettingsPage />;

@@ -52,7 +52,7 @@ export function Refresh({ onClick, silent }: { onClick: () => void; silent?: boo
 }
 
 const good = new Set(["done", "stored", "finished", "enabled"]);
-const bad = new Set(["failed", "timed_out", "rejected", "expired", "disabled"]);
+const bad = new Set(["failed", "timed_out", "rejected", "expired", "disabled", "parked"]);
 
 export function State({ state }: { state: string }) {
   const kind = good.has(state) ? "good" : bad.has(state) ? "bad" : "plain";

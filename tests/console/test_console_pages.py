@@ -12,7 +12,7 @@ from operators import add_user
 
 pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its requests when the machine gets an interface
 
-PAGES = ["Overview", "Devices", "Resources", "Deployments", "Uploads", "Access", "Audit", "Settings"]
+PAGES = ["Overview", "Devices", "Resources", "Deployments", "Uploads", "Webhooks", "Access", "Audit", "Settings"]
 CHINESE = ("概览", "设备", "资源", "部署", "上传", "访问权限", "审计", "设置")
 FOR_ADMINS = ("Access", "Audit", "Settings")
 LOOKS = list(itertools.product(("light", "dark"), (DESKTOP, PHONE)))
@@ -81,7 +81,8 @@ def test_every_page_is_accessible_in_every_look(browser, furnished):
 @pytest.mark.parametrize("page, button", [
     ("#/resources", "Deliver"), ("#/resources", "Delete"), ("device", "New secret"), ("device", "Disable"),
     ("deployment", "Cancel deployment"), ("devices", "Add a device"),
-    ("devices", "Add a product"), ("#/resources", "Describe firmware.bin"), ("access", "Add a user"), ("tokens", "Add a token"), ("audit", "Show")])
+    ("devices", "Add a product"), ("#/resources", "Describe firmware.bin"), ("access", "Add a user"), ("tokens", "Add a token"),
+    ("webhooks", "Add a webhook"), ("audit", "Show")])
 def test_every_dialog_is_accessible_in_every_look(browser, furnished, page, button):
     product, deployment = furnished[:2]
     browser.run("localStorage.setItem('ferry-product', arguments[0])", product)
@@ -89,7 +90,7 @@ def test_every_dialog_is_accessible_in_every_look(browser, furnished, page, butt
     places = {"device": (f"#/devices/{product}/sensor-1", "sensor-1"),
               "deployment": (f"#/deployments/{deployment}", "Deployment of"), "access": ("#/access", "Access"),
               "devices": ("#/devices", "Devices"),
-              "tokens": ("#/access/tokens", "Access"), "audit": ("#/audit", "Audit")}
+              "tokens": ("#/access/tokens", "Access"), "webhooks": ("#/webhooks", "Webhooks"), "audit": ("#/audit", "Audit")}
     settle(browser, *places.get(page, (page, "Resources")))
     browser.click(button, "button")
     if button == "Deliver":

@@ -125,6 +125,8 @@ function platformTroubles(status: Status | null): ComponentChildren[] {
   const troubles: ComponentChildren[] = [];
   if (!status.healthy) troubles.push(t("trouble_health", { health: status.health }));
   if (!status.broker_connected) troubles.push(t("trouble_broker"));
+  const parked = status.totals.webhooks_parked ?? 0;
+  if (parked > 0) troubles.push(<a href={linkTo("webhooks")}>{t("trouble_webhooks", { count: parked })}</a>);
   const expires = status.certificate_expires;
   if (expires && Date.parse(expires) - Date.now() < expiryWarnMs)
     troubles.push(t("trouble_certificate", { time: timeText(expires) }));
