@@ -189,12 +189,20 @@ static auth_verdict judge_new(const struct listener *listener, const struct mosq
 
 /* --- who is there ----------------------------------------------------------------------------------------- */
 
-/* What gets lost is noticed by its number. */
+/* What gets lost is noticed by its number. The bytes must be of Mosquitto's own counted memory: it counts them when it frees them, and
+ * those of mosquitto_broker_publish_copy() were not. After enough of them its count is below zero, and memory_limit ends all. */
 static void send_to(const struct client *service, const struct ferry_buf *message)
 {
-    if (mosquitto_broker_publish_copy(service->client_id, BUS_PRESENCE_TOPIC, (int)message->len, message->data, 0, false,
-                                      NULL) != MOSQ_ERR_SUCCESS)
-        mosquitto_log_printf(MOSQ_LOG_WARNING, "ferry: no memory to tell which devices are connected");
+    void *bytes = mosquitto_malloc(message->len);
+
+    if (bytes != NULL) {
+        memcpy(bytes, message->data, message->len);
+        if (mosquitto_broker_publish(service->client_id, BUS_PRESENCE_TOPIC, (int)message->len, bytes, 0, false, NULL) ==
+            MOSQ_ERR_SUCCESS)
+            return;
+    }
+    mosquitto_free(bytes);
+    mosquitto_log_printf(MOSQ_LOG_WARNING, "ferry: no memory to tell which devices are connected");
 }
 
 static bool send_to_all(struct plugin *p, const struct ferry_buf *message)
