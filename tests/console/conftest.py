@@ -20,13 +20,24 @@ def chromium(tmp_path_factory):
     started.close()
 
 
-@pytest.fixture
-def browser(chromium, platform):
-    """The console of the shared platform with an admin logged in; afterwards it is held to its policy."""
+def logged_in(chromium, platform):
     chromium.size(browsers.DESKTOP)
     chromium.scheme("light")
     chromium.log_in(platform, add_user(platform))
-    yield chromium
+    return chromium
+
+
+@pytest.fixture
+def browser(chromium, platform):
+    """The console of the shared platform with an admin logged in; afterwards it is held to its policy."""
+    yield logged_in(chromium, platform)
+    chromium.check()
+
+
+@pytest.fixture
+def lone_browser(chromium, own_platform):
+    """As browser, on a platform where no other test leaves rows: what is added is on the screen."""
+    yield logged_in(chromium, own_platform)
     chromium.check()
 
 

@@ -11,7 +11,8 @@ TRIGGERS = ("audit_follows", "audit_stays", "audit_is_kept")  # the database its
 pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its requests when the machine gets an interface
 
 
-def test_a_token_is_made_shown_once_used_and_revoked(browser, platform, product):
+def test_a_token_is_made_shown_once_used_and_revoked(lone_browser, own_platform):
+    browser, platform, product = lone_browser, own_platform, own_platform.new_product()
     name = unique_name("t")
     browser.open("#/access/tokens", "Access")
     browser.click("Add a token", "button")
@@ -35,7 +36,8 @@ def test_a_token_is_made_shown_once_used_and_revoked(browser, platform, product)
     assert caller("GET", f"/products/{product}").status_code == 401
 
 
-def test_a_user_is_added_changed_and_removed(browser, platform, product):
+def test_a_user_is_added_changed_and_removed(lone_browser, own_platform):
+    browser, platform, product = lone_browser, own_platform, own_platform.new_product()
     name = unique_name("u")
     browser.open("#/access", "Access")
     browser.click("Add a user", "button")

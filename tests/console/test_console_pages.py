@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its re
 
 PAGES = ["Overview", "Devices", "Resources", "Deployments", "Uploads", "Webhooks", "Access", "Audit", "Settings"]
 CHINESE = ("概览", "设备", "资源", "部署", "上传", "访问权限", "审计", "设置")
-FOR_ADMINS = ("Access", "Audit", "Settings")
+FOR_ADMINS = ("Webhooks", "Access", "Audit", "Settings")
 LOOKS = list(itertools.product(("light", "dark"), (DESKTOP, PHONE)))
 
 
