@@ -2,6 +2,7 @@
 import json
 import sqlite3
 import subprocess
+import socket
 import threading
 import time
 
@@ -30,6 +31,11 @@ class Stream:
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
         wait_for(lambda: self.ended or self.last is not None, what="the first sign of life")
+
+    def close(self):
+        """At once: without the shutdown it waits for the thread to read a sign of life."""
+        self.answer.raw._connection.sock.shutdown(socket.SHUT_RDWR)
+        self.answer.close()
 
     def _read(self):
         fields = {}
@@ -283,10 +289,10 @@ def test_one_caller_cannot_take_all_streams(make_platform):
     refused = Caller(platform, platform.token)("GET", "/events")
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests") and "Retry-After" in refused.headers
     other = Stream(platform, add_token(platform, "viewer")[1])
-    mine[0].answer.close()
+    mine[0].close()
     wait_for(lambda: Caller(platform, platform.token)("GET", "/events?follow=false").status_code == 200, what="a place that was left")
     for stream in (*mine[1:], other):
-        stream.answer.close()
+        stream.close()
 
 
 def resident(platform):
