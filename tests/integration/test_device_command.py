@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import time
 
@@ -75,6 +76,21 @@ def test_a_deployed_file_arrives_and_the_operator_sees_it(command, size):
     assert (command.inbox / "firmware.bin").read_bytes() == body
     assert [path.name for path in command.inbox.iterdir()] == ["firmware.bin"]
     assert command.platform.api.download_task(deployment, command.device)["state"] == "done"
+
+
+@pytest.mark.parametrize("direction", ["upload", "download"])
+def test_a_terminal_shows_a_bar_with_rate_and_time_left(command, tmp_path, direction):
+    file = make_file(tmp_path, 2 * MIB)
+    if direction == "upload":
+        status, screen = command.on_terminal("upload", file, "--limit-rate", "1M")
+    else:
+        deploy(command, "a.bin", file.read_bytes())
+        status, screen = command.on_terminal("download", "--dir", command.inbox, "--limit-rate", "1M")
+    assert status == DONE
+    line = r"a\.bin  \[#*\.+\]  +(\d+) %  +[\d.]+ of 2\.0 MiB  +[\d.]+ [KM]iB/s  +0:\d\d left"
+    percents = [int(percent) for percent in re.findall(line, screen)]
+    assert len(percents) > 3 and percents == sorted(percents), screen
+    assert screen.endswith("iB/s), verified\r\n"), screen
 
 
 def test_nothing_deployed_is_nothing_to_fetch(command):

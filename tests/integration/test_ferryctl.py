@@ -4,7 +4,6 @@ import hashlib
 import http.server
 import json
 import os
-import pty
 import stat
 import subprocess
 import threading
@@ -13,6 +12,7 @@ import time
 import pytest
 
 from ferry import SOURCE_DIR, program, unique_name, wait_for
+from terminal import run_on_terminal
 
 DONE, FAILED, USAGE, REFUSED, NETWORK = range(5)
 NO_ID = "01arz3ndektsv4rrffq69g5fav"
@@ -64,21 +64,7 @@ class Ctl:
 
     def on_terminal(self, *words):
         """Runs it on a terminal; gives status and what the terminal saw."""
-        screen, side = pty.openpty()
-        process = subprocess.Popen([str(program("ferryctl")), "--data", str(self.platform.data), *map(str, words)],
-                                   stdin=side, stdout=side, stderr=side, env=clean_environment())
-        os.close(side)
-        seen = b""
-        while True:
-            try:
-                part = os.read(screen, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            seen += part
-        os.close(screen)
-        return process.wait(TIMEOUT_S), seen.decode()
+        return run_on_terminal([program("ferryctl"), "--data", self.platform.data, *words], clean_environment())
 
 
 @pytest.fixture

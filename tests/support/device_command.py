@@ -13,6 +13,7 @@ import socket
 import subprocess
 
 from ferry import PATIENCE, SANITIZER_MARKS, program, wait_for
+from terminal import run_on_terminal
 
 DONE, FAILED, USAGE, REFUSED, NETWORK = range(5)
 SECRET = "MDEyMzQ1Njc4OWFiY2RlZg=="
@@ -92,6 +93,10 @@ class Command:
 
     def run(self, *args, timeout_s=60, env=None):
         return self.end(self.start(*args, env=env), timeout_s)
+
+    def on_terminal(self, *args):
+        """Runs it to its end on a terminal; gives its status and all that the terminal saw."""
+        return run_on_terminal([*self.wrapper, program("ferry"), *self.options, *args], self.environment)
 
     def upload(self, file, *args, **options):
         return self.run("upload", file, *args, **options)
