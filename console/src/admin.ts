@@ -1,5 +1,6 @@
 // What only admins see: users, tokens, the audit log, the settings.
 import type { Role } from "./api";
+import type { EventType } from "./events";
 
 interface Granted {
   name: string;
@@ -59,9 +60,6 @@ export interface Quota {
   limits: Limits;
   used: { bytes: number; files: number };
 }
-
-export const eventTypes = ["upload.changed", "download.changed", "deployment.changed", "resource.changed", "device.changed"] as const;
-export type EventType = (typeof eventTypes)[number];
 
 export interface Webhook {
   id: string;

@@ -21,9 +21,29 @@ export interface Happened {
   anything?: boolean;
 }
 
-export type Topic = "download" | "upload" | "deployment" | "device" | "resource";
+/** The types of events in the platform's log, and what each is about. */
+const logged = {
+  "upload.changed": "upload",
+  "download.changed": "download",
+  "deployment.changed": "deployment",
+  "resource.changed": "resource",
+  "device.changed": "device",
+} as const;
 
-export const topics: Topic[] = ["download", "upload", "deployment", "device", "resource"];
+/** Said, at most once a second, of what is in no log: the platform does not say which of them changed. */
+const told = {
+  "presence.changed": "device",
+  "webhook.changed": "webhook",
+  "user.changed": "user",
+  "token.changed": "token",
+  "audit.appended": "audit",
+} as const;
+
+export type EventType = keyof typeof logged;
+export type Topic = (typeof logged)[EventType] | (typeof told)[keyof typeof told];
+
+export const eventTypes = Object.keys(logged) as EventType[];
+export const topics: Topic[] = [...new Set([...Object.values(logged), ...Object.values(told)])];
 const pauseMs = 400;
 
 const listeners = new Set<(happened: Happened[]) => void>();
@@ -56,9 +76,9 @@ function tellAnything(): void {
   topics.forEach((kind) => tell({ kind, anything: true }));
 }
 
-/** Devices came or went: the platform does not say which, and its log does not have it. */
-function tellPresence(): void {
-  tell({ kind: "device", anything: true });
+/** What the log does not have may have changed while nobody listened. */
+function tellUnlogged(): void {
+  new Set(Object.values(told)).forEach((kind) => tell({ kind, anything: true }));
 }
 
 function take(kind: Topic, event: MessageEvent<string>): void {
@@ -80,7 +100,7 @@ function open(): void {
   source = opened;
   opened.onopen = () => {
     if (place === "") tellAnything(); // what happened meanwhile is not known
-    else if (place !== null) tellPresence();
+    else if (place !== null) tellUnlogged();
     place ??= "";
     setLive(true);
   };
@@ -88,10 +108,10 @@ function open(): void {
     setLive(false);
     if (opened.readyState === EventSource.CLOSED) close(); // else the browser tries again
   };
-  for (const topic of topics)
-    opened.addEventListener(`${topic}.changed`, (event) => take(topic, event as MessageEvent<string>));
+  for (const type of eventTypes)
+    opened.addEventListener(type, (event) => take(logged[type], event as MessageEvent<string>));
+  for (const [type, kind] of Object.entries(told)) opened.addEventListener(type, () => tell({ kind, anything: true }));
   opened.addEventListener("log.cut", tellAnything);
-  opened.addEventListener("presence.changed", tellPresence);
 }
 
 function openIfSeen(): void {

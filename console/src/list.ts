@@ -25,7 +25,7 @@ export interface ListOf<T> {
   query: Query;
   key: (row: T) => string;
   /** What of the platform's events changes it, the key of the row concerned, and where one row comes from. */
-  topic?: Topic;
+  topic?: Topic | Topic[];
   keyOf?: (happened: Happened) => string | null | undefined;
   one?: ((key: string) => string) | undefined;
   /** Events that it is about; without it, all of the topic. */
@@ -117,7 +117,7 @@ export function useList<T>(of: ListOf<T>): List<T> {
     }
   };
 
-  useEvents(of.topic ? [of.topic] : [], (bundle) => {
+  useEvents([of.topic ?? []].flat(), (bundle) => {
     const happened = bundle.filter((one) => one.anything || (of.concerns?.(one) ?? true));
     if (of.ready === false || happened.length === 0) return;
     const keys = [...new Set(happened.map((one) => of.keyOf?.(one) ?? ""))];

@@ -42,9 +42,9 @@ export function Failure({ error, retry }: { error: ApiError | null; retry?: () =
   );
 }
 
-/** Only where the platform does not tell by itself what changes: it is not told, or is silent about such things. */
-export function Refresh({ onClick, silent }: { onClick: () => void; silent?: boolean }) {
-  return useLive() && !silent ? null : (
+/** Only while the platform does not tell by itself what changes. */
+export function Refresh({ onClick }: { onClick: () => void }) {
+  return useLive() ? null : (
     <button type="button" onClick={onClick}>
       {t("refresh")}
     </button>

@@ -441,6 +441,7 @@ static ferry_err record(struct engine *e, const struct command *cmd, const char 
     memcpy(r.product, known->product, sizeof r.product);
     memcpy(r.before, before->json, sizeof r.before);
     memcpy(r.after, after->json, sizeof r.after);
+    events_topic(e, ENGINE_TOPIC_AUDIT);
     return audit_append(e->store, e->conn, &r);
 }
 
@@ -499,6 +500,7 @@ static ferry_err append_anchor(struct engine *e, const struct audit_record *last
     audit_json_begin(&j, r.after, sizeof r.after);
     audit_json_number(&j, "seq", last->seq);
     audit_json_text(&j, "hash", hash);
+    events_topic(e, ENGINE_TOPIC_AUDIT);
     return audit_json_end(&j) ? audit_append(e->store, e->conn, &r) : FERRY_E_LIMIT;
 }
 

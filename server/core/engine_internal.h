@@ -87,7 +87,9 @@ struct engine {
     _Atomic uint64_t presence_known;   /* the epoch in which the list of all came last */
     _Atomic uint64_t presence_gone_ms; /* who is not in the next list was there until then; 0: until now */
     _Atomic bool presence_missed;      /* a message of the plugin could not be taken in */
-    _Atomic uint64_t presence_generation;
+
+    bool topics_changed[ENGINE_TOPICS];     /* since the last commit */
+    _Atomic uint64_t topics[ENGINE_TOPICS]; /* their generations */
 
     bool events_written;         /* since the last commit */
     pthread_mutex_t events_lock; /* guards watchers */
@@ -172,6 +174,8 @@ ferry_err events_device(struct engine *e, const struct device_key *key, const ch
 ferry_err events_resource(struct engine *e, const struct resource *resource, const char *before, const char *state,
                           uint64_t now_ms);
 ferry_err events_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** Something of the topic changes with the transaction. */
+void events_topic(struct engine *e, engine_topic topic);
 /** After a commit: who watches is woken when there are new ones. */
 void events_committed(struct engine *e);
 void events_wake(struct engine *e);

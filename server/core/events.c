@@ -196,9 +196,25 @@ void events_wake(struct engine *e)
     pthread_mutex_unlock(&e->events_lock);
 }
 
+void events_topic(struct engine *e, engine_topic topic)
+{
+    e->topics_changed[topic] = true;
+}
+
 void events_committed(struct engine *e)
 {
+    for (size_t i = 0; i < ENGINE_TOPICS; i++) {
+        if (!e->topics_changed[i])
+            continue;
+        atomic_fetch_add(&e->topics[i], 1);
+        e->topics_changed[i] = false;
+    }
     if (e->events_written)
         events_wake(e);
     e->events_written = false;
+}
+
+uint64_t engine_topic_generation(struct engine *e, engine_topic topic)
+{
+    return atomic_load(&e->topics[topic]);
 }

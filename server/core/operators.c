@@ -149,6 +149,17 @@ static ferry_err touch(struct engine *e, struct command *cmd, uint64_t now_ms)
     return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
 }
 
+/* A page that shows them is to be read again. Sessions are on none. */
+static void tell_of(struct engine *e, const struct command *cmd)
+{
+    bool of_user = cmd->kind == CMD_USER_ADD || cmd->kind == CMD_USER_CHANGE || cmd->kind == CMD_USER_REMOVE;
+
+    if (of_user)
+        events_topic(e, ENGINE_TOPIC_USERS);
+    else if (cmd->token.name[0] != '\0')
+        events_topic(e, ENGINE_TOPIC_TOKENS);
+}
+
 ferry_err operators_on_command(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     typedef ferry_err handler(struct engine *, struct command *, uint64_t);
@@ -158,5 +169,7 @@ ferry_err operators_on_command(struct engine *e, struct command *cmd, uint64_t n
         [CMD_LOGOUT] = logout,           [CMD_TOUCH] = touch,
     };
     ferry_err err = handlers[cmd->kind](e, cmd, now_ms);
+    if (err == FERRY_OK)
+        tell_of(e, cmd);
     return err == FERRY_OK && cmd->kind != CMD_TOUCH ? effects_operators_changed(&e->effects) : err;
 }

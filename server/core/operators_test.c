@@ -203,7 +203,11 @@ static void revoked_token_is_gone_and_readers_are_told(void **state)
     used.token = cmd.token;
     size_t count = read_log(f);
     before = engine_operators_generation(f->engine);
+    uint64_t told = engine_topic_generation(f->engine, ENGINE_TOPIC_TOKENS);
+    uint64_t users = engine_topic_generation(f->engine, ENGINE_TOPIC_USERS);
     assert_int_equal(fixture_command(f, &used), FERRY_OK);
+    assert_true(engine_topic_generation(f->engine, ENGINE_TOPIC_TOKENS) > told);
+    assert_int_equal(engine_topic_generation(f->engine, ENGINE_TOPIC_USERS), users);
     assert_int_equal(f->store_ops.token_find(f->reader, cmd.token.hash, &got), FERRY_OK);
     assert_true(got.used_ms >= FIXTURE_START_MS);
     assert_int_equal(engine_operators_generation(f->engine), before);

@@ -42,7 +42,7 @@ void presence_on_link(struct engine *e, bool up)
     if (!up)
         atomic_store(&e->presence_gone_ms, engine_now_ms(e));
     atomic_store(&e->link_epoch, epoch + 1);
-    atomic_fetch_add(&e->presence_generation, 1); /* what was known is not any more, or will be */
+    atomic_fetch_add(&e->topics[ENGINE_TOPIC_PRESENCE], 1); /* what was known is not any more, or will be */
     if (up && e->settings.broker_is_ours)
         ask(e, PRESENCE_NO_SEQ);
 }
@@ -115,7 +115,7 @@ static void end_list(struct engine *e, const struct presence_head *head, uint64_
     p->next_seq = head->seq + 1;
     p->go_on_ms = now_ms + ALIVE_EVERY_MS;
     if (atomic_exchange(&e->presence_known, p->epoch) != p->epoch)
-        atomic_fetch_add(&e->presence_generation, 1);
+        atomic_fetch_add(&e->topics[ENGINE_TOPIC_PRESENCE], 1);
 }
 
 static ferry_err take_list(struct engine *e, const struct presence_head *head, ferry_text lines, uint64_t now_ms)
@@ -266,7 +266,7 @@ void presence_committed(struct engine *e, bool written)
     if (written)
         presence_table_written(&p->table, p->writing, p->writing_ms);
     if (written && p->writing > 0 && p->writing_changes) {
-        atomic_fetch_add(&e->presence_generation, 1);
+        events_topic(e, ENGINE_TOPIC_PRESENCE);
         e->events_written = true; /* who watches events is woken */
     }
     p->writing = 0;
@@ -335,9 +335,4 @@ void presence_note_end(struct engine *e)
 bool engine_presence_known(struct engine *e)
 {
     return is_known(e);
-}
-
-uint64_t engine_presence_generation(struct engine *e)
-{
-    return atomic_load(&e->presence_generation);
 }

@@ -86,9 +86,9 @@ static void it_asks_when_the_link_comes_up_and_knows_by_the_answer(void **state)
     expect(f, "D1", AT(10), AT(10));
     expect(f, "D2", AT(20), AT(20));
     expect(f, "D3", 0, 0);
-    uint64_t generation = engine_presence_generation(f->engine);
+    uint64_t generation = engine_topic_generation(f->engine, ENGINE_TOPIC_PRESENCE);
     tell(f, "changes 1\n-1700000030000 P/D1\n+1700000040000 P/D3\n+1700000040000 P/unknown\n");
-    assert_true(engine_presence_generation(f->engine) > generation);
+    assert_true(engine_topic_generation(f->engine, ENGINE_TOPIC_PRESENCE) > generation);
     expect_connected(f, true, 3);
     expect(f, "D1", 0, AT(30));
     expect(f, "D3", AT(40), AT(40));
@@ -196,12 +196,12 @@ static void nothing_is_written_while_nothing_changes(void **state)
 {
     struct fixture *f = *state;
     tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
-    uint64_t generation = engine_presence_generation(f->engine);
+    uint64_t generation = engine_topic_generation(f->engine, ENGINE_TOPIC_PRESENCE);
     tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
     fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
     fixture_advance_s(f, 61);
     expect(f, "D1", AT(10), AT(100));
-    assert_int_equal(engine_presence_generation(f->engine), generation); /* that it was heard draws no page anew */
+    assert_int_equal(engine_topic_generation(f->engine, ENGINE_TOPIC_PRESENCE), generation); /* that it was heard draws no page anew */
 }
 
 static ferry_err no_space(struct store_conn *conn, const struct device_key *key, uint64_t online_ms, uint64_t seen_ms)

@@ -139,5 +139,8 @@ ferry_err webhooks_on_command(struct engine *e, struct command *cmd, uint64_t no
         [CMD_WEBHOOK_ADD] = add,       [CMD_WEBHOOK_CHANGE] = change,    [CMD_WEBHOOK_ROTATE] = rotate,
         [CMD_WEBHOOK_RESUME] = resume, [CMD_WEBHOOK_REMOVE] = remove_it, [CMD_WEBHOOK_NOTE] = note,
     };
-    return handlers[cmd->kind](e, cmd, now_ms);
+    ferry_err err = handlers[cmd->kind](e, cmd, now_ms);
+    if (err == FERRY_OK)
+        events_topic(e, ENGINE_TOPIC_WEBHOOKS);
+    return err;
 }

@@ -51,6 +51,7 @@ static void new_one_begins_behind_the_last_event(void **state)
 {
     struct fixture *f = *state;
     uint64_t before = engine_webhooks_generation(f->engine);
+    uint64_t told = engine_topic_generation(f->engine, ENGINE_TOPIC_WEBHOOKS);
 
     assert_true(last_event(f) > 0);
     assert_int_equal(add_hook(f), FERRY_OK);
@@ -60,6 +61,7 @@ static void new_one_begins_behind_the_last_event(void **state)
     assert_int_equal(w.created_ms, w.updated_ms);
     assert_true(w.created_ms >= FIXTURE_START_MS);
     assert_true(engine_webhooks_generation(f->engine) > before);
+    assert_true(engine_topic_generation(f->engine, ENGINE_TOPIC_WEBHOOKS) > told);
 }
 
 static void there_are_not_more_than_the_setting_says(void **state)

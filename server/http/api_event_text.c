@@ -71,13 +71,13 @@ ferry_err api_event_cut_text(struct ferry_buf *out, uint64_t id)
     return err == FERRY_OK ? ferry_buf_append_str(out, "\n\n") : err;
 }
 
-ferry_err api_event_presence(struct ferry_buf *out, uint64_t now_ms)
+ferry_err api_event_told(struct ferry_buf *out, const char *type, uint64_t now_ms)
 {
-    ferry_err err = ferry_buf_append_str(out, "event: presence.changed\ndata: ");
+    ferry_err err = ferry_buf_printf(out, "event: %s\ndata: ", type);
 
     if (err == FERRY_OK)
-        err = append(out, json_pack("{s:s, s:o, s:I}", "type", "presence.changed", "time", api_json_time(now_ms),
-                                    "time_ms", (json_int_t)now_ms));
+        err = append(out, json_pack("{s:s, s:o, s:I}", "type", type, "time", api_json_time(now_ms), "time_ms",
+                                    (json_int_t)now_ms));
     return err == FERRY_OK ? ferry_buf_append_str(out, "\n\n") : err;
 }
 

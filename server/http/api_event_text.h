@@ -13,8 +13,8 @@ FERRY_MUST_CHECK ferry_err api_event_text(struct ferry_buf *out, const struct ev
 /** @brief Appends "log.cut": events behind the client's place are gone, it goes on behind id. */
 FERRY_MUST_CHECK ferry_err api_event_cut_text(struct ferry_buf *out, uint64_t id);
 /** @brief Appends a sign of life, which moves the client's place to id: it need not read again what was not for it. */
-/** @brief Devices came or went: an event without an id, because the log does not have it. */
-FERRY_MUST_CHECK ferry_err api_event_presence(struct ferry_buf *out, uint64_t now_ms);
 FERRY_MUST_CHECK ferry_err api_event_heartbeat(struct ferry_buf *out, uint64_t id);
+/** @brief Appends that something changed of what the log does not have: an event of that type without an id. */
+FERRY_MUST_CHECK ferry_err api_event_told(struct ferry_buf *out, const char *type, uint64_t now_ms);
 
 #endif

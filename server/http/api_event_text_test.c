@@ -36,7 +36,7 @@ static void what_the_log_does_not_have_has_no_id(void **state)
     ferry_autobuf buf = FERRY_BUF_INIT(4096);
 
     (void)state;
-    assert_int_equal(api_event_presence(&buf, 1700000000123), FERRY_OK);
+    assert_int_equal(api_event_told(&buf, "presence.changed", 1700000000123), FERRY_OK);
     expect_text(&buf, "event: presence.changed\ndata: {\"type\":\"presence.changed\","
                       "\"time\":\"2023-11-14T22:13:20.123Z\",\"time_ms\":1700000000123}\n\n");
 }

@@ -29,11 +29,12 @@ void api_events(struct api_request *r)
     struct store_conn *conn = api_reader(r);
     if (conn == NULL || !api_store_ok(r, r->shared->store->ops->event_bounds(conn, &bounds), NULL))
         return;
+    bool unfiltered = r->query.event_kinds == 0 && r->query.product[0] == '\0' && r->query.device[0] == '\0';
     struct api_stream_order order = {
         .after = place[0] != '\0' ? strtoull(place, NULL, 10) : bounds.last,
         .kinds = r->query.event_kinds,
         .follow = !r->query.ends,
-        .presence = !r->query.ends && r->query.event_kinds == 0 && r->query.product[0] == '\0' && r->query.device[0] == '\0',
+        .topics = !r->query.ends && unfiltered ? api_stream_topics_of(&r->caller) : 0,
     };
     ferry_err err = api_stream_open(r->shared->streams, r, &order, &response);
     if (err == FERRY_E_LIMIT)

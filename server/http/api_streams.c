@@ -34,8 +34,10 @@ struct api_stream {
     size_t taken;        /* of text */
     uint64_t said_ms;    /* monotonic: when it last had text; 0: never */
     uint64_t generation; /* of the operators, when the caller was looked at */
-    uint64_t presence;   /* generation of it that was told, and when: monotonic */
-    uint64_t presence_ms;
+    struct {
+        uint64_t generation; /* that was told, and when: monotonic */
+        uint64_t told_ms;
+    } topics[ENGINE_TOPICS];
     bool over;
 };
 
@@ -119,17 +121,45 @@ static ferry_err tell_events(struct api_streams *streams, struct api_stream *s)
     return err;
 }
 
-static ferry_err tell_presence(struct api_streams *streams, struct api_stream *s, uint64_t now_ms)
+/* Who may hear of a topic is who may read what it is about. */
+static const struct topic {
+    const char *type;
+    operator_role role;
+    bool of_all; /* not for callers of some products */
+} topics[ENGINE_TOPICS] = {
+    [ENGINE_TOPIC_PRESENCE] = {"presence.changed", ROLE_VIEWER, false},
+    [ENGINE_TOPIC_WEBHOOKS] = {"webhook.changed", ROLE_ADMIN, true},
+    [ENGINE_TOPIC_USERS] = {"user.changed", ROLE_ADMIN, false},
+    [ENGINE_TOPIC_TOKENS] = {"token.changed", ROLE_ADMIN, false},
+    [ENGINE_TOPIC_AUDIT] = {"audit.appended", ROLE_ADMIN, false},
+};
+
+unsigned api_stream_topics_of(const struct api_caller *caller)
+{
+    unsigned mine = 0;
+
+    for (size_t i = 0; i < ENGINE_TOPICS; i++) {
+        if (caller->role >= topics[i].role && (!topics[i].of_all || caller->scope[0] == '\0'))
+            mine |= 1u << i;
+    }
+    return mine;
+}
+
+static ferry_err tell_topics(struct api_streams *streams, struct api_stream *s, uint64_t now_ms)
 {
     struct engine *engine = streams->context->engine;
-    uint64_t generation = engine_presence_generation(engine);
+    ferry_err err = FERRY_OK;
 
-    if (!s->order.presence || s->presence == generation || now_ms - s->presence_ms < API_STREAM_PRESENCE_MS ||
-        s->text.len >= TEXT_FULL)
-        return FERRY_OK;
-    s->presence = generation;
-    s->presence_ms = now_ms;
-    return api_event_presence(&s->text, engine_now_ms(engine));
+    for (size_t i = 0; err == FERRY_OK && i < ENGINE_TOPICS; i++) {
+        uint64_t generation = engine_topic_generation(engine, (engine_topic)i);
+        if ((s->order.topics & 1u << i) == 0 || s->topics[i].generation == generation ||
+            now_ms - s->topics[i].told_ms < API_STREAM_TOPIC_MS || s->text.len >= TEXT_FULL)
+            continue;
+        s->topics[i].generation = generation;
+        s->topics[i].told_ms = now_ms;
+        err = api_event_told(&s->text, topics[i].type, engine_now_ms(engine));
+    }
+    return err;
 }
 
 /* Has the caller still the right that the stream was opened with? Asked at each sign of life, and after each change of tokens,
@@ -166,8 +196,8 @@ static void serve(struct api_streams *streams, struct api_stream *s, uint64_t no
     ferry_err err = tell_cut(streams, s);
     if (err == FERRY_OK)
         err = tell_events(streams, s);
-    if (err == FERRY_OK)
-        err = tell_presence(streams, s, now_ms);
+    if (err == FERRY_OK && s->said_ms != 0) /* first the client gets a place to come back to */
+        err = tell_topics(streams, s, now_ms);
     if (err == FERRY_OK && s->text.len == 0 && due)
         err = api_event_heartbeat(&s->text, s->order.after);
     if (err == FERRY_E_NOT_FOUND)
@@ -381,8 +411,9 @@ ferry_err api_stream_open(struct api_streams *streams, struct api_request *r, co
     struct api_stream *s = ferry_calloc(1, sizeof *s);
     if (s == NULL)
         return FERRY_E_NOMEM;
-    *s = (struct api_stream){.streams = streams, .request = r, .order = *order, .text = FERRY_BUF_INIT(API_STREAM_TEXT_MAX),
-                             .presence = engine_presence_generation(streams->context->engine)};
+    *s = (struct api_stream){.streams = streams, .request = r, .order = *order, .text = FERRY_BUF_INIT(API_STREAM_TEXT_MAX)};
+    for (size_t i = 0; i < ENGINE_TOPICS; i++)
+        s->topics[i].generation = engine_topic_generation(streams->context->engine, (engine_topic)i);
     ferry_err err = enter(streams, s);
     if (err != FERRY_OK) {
         free(s);

@@ -13,7 +13,7 @@
 
 enum {
     API_STREAMS_MAX = 1024,          /**< open at once: the rest of the connections is for other requests */
-    API_STREAM_PRESENCE_MS = 1000,   /**< that devices came or went is told no more often */
+    API_STREAM_TOPIC_MS = 1000,      /**< what is in no log is told no more often, each topic for itself */
     API_STREAM_HEARTBEAT_MS = 15000, /**< a silent stream says that often that it lives */
     API_STREAM_TEXT_MAX = 16384,     /**< bytes that wait for a client */
 };
@@ -25,8 +25,11 @@ struct api_stream_order {
     uint64_t after; /**< the event before its first one */
     unsigned kinds; /**< 1 << event_kind for each; 0: any */
     bool follow; /**< does not end at the end of the log */
-    bool presence; /**< tells also that devices came or went, which is in no log */
+    unsigned topics; /**< 1 << engine_topic for each that it tells of besides: changes that are in no log */
 };
+
+/** @brief The topics that this caller may hear of: those of routes that it may read. */
+unsigned api_stream_topics_of(const struct api_caller *caller);
 
 /** @brief Starts the thread. context: engine, store and readers are there. @retval FERRY_E_NOMEM | FERRY_E_IO */
 FERRY_MUST_CHECK ferry_err api_streams_new(struct api_context *context, struct api_streams **ret_streams);

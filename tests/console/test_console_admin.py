@@ -3,8 +3,8 @@ import sqlite3
 
 import pytest
 
-from ferry import unique_name
-from operators import PASSWORD, Caller, add_user
+from ferry import unique_name, wait_for
+from operators import PASSWORD, Caller, add_token, add_user
 
 TRIGGERS = ("audit_follows", "audit_stays", "audit_is_kept")  # the database itself refuses what is done here
 
@@ -108,6 +108,50 @@ def test_the_audit_log_is_filtered_and_shows_before_and_after(browser, platform,
     browser.see("Before", "dialog")
     before, after = (browser.text(f"dialog pre[aria-label={name}]") for name in ("Before", "After"))
     assert '"disabled": false' in before and '"disabled": true' in after
+
+
+@pytest.fixture
+def loaded_once(lone_browser):
+    """A browser whose page hears of changes; it is not loaded again."""
+    wait_for(lambda: "Refresh" not in lone_browser.text("main button"), what="the stream of events")
+    lone_browser.run("window.the_same = true")
+    yield lone_browser
+    assert lone_browser.run("return window.the_same")
+
+
+def test_users_and_tokens_that_others_change_do_so_on_the_page(loaded_once, own_platform):
+    browser, platform = loaded_once, own_platform
+    browser.open("#/access", "Access")
+    name = add_user(platform, "operator")
+    browser.see(name, "tbody")
+    assert "Refresh" not in browser.text("main button")
+    platform.api.call("DELETE", f"/users/{name}")
+    browser.see_none(name, "tbody")
+    browser.open("#/access/tokens", "Access")
+    token = add_token(platform, "viewer")[0]
+    browser.see(token, "tbody")
+    platform.api.call("DELETE", f"/tokens/{token}")
+    browser.see_none(token, "tbody")
+
+
+def test_webhooks_records_and_quotas_come_onto_their_pages(loaded_once, own_platform):
+    browser, platform = loaded_once, own_platform
+    browser.open("#/webhooks", "Webhooks")
+    hook = platform.api.call("POST", "/webhooks", json={"url": "http://127.0.0.1:9/of-others", "types": ["resource.changed"]})
+    browser.see("/of-others", "tbody")
+    browser.click("Look at http://127.0.0.1:9/of-others", "button")
+    browser.see("active", "dialog")
+    platform.api.call("PATCH", f"/webhooks/{hook['id']}", json={"disabled": True})
+    browser.see("disabled", "dialog")
+    platform.api.call("DELETE", f"/webhooks/{hook['id']}")
+    browser.see_none("/of-others")
+    browser.open("#/audit", "Audit")
+    browser.see("webhook.remove", "tbody")
+    platform.api.product_add("of-others")
+    browser.see("product/of-others", "tbody")
+    browser.open("#/settings", "Settings")
+    platform.api.product_add("more-of-others")
+    browser.see("more-of-others", "tbody")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class Stream:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if last is not None:
             headers["Last-Event-ID"] = str(last)
-        self.events, self.last, self.comments, self.presence, self.ended = [], None, 0, 0, False
+        self.events, self.last, self.comments, self.told, self.ended = [], None, 0, [], False
         self.answer = requests.get(f"{platform.api_url}/api/v1/events", headers=headers, params=query, stream=True,
                                    cookies=cookies, timeout=30)
         assert self.answer.status_code == 200, self.answer.text
@@ -54,10 +54,11 @@ class Stream:
         self.ended = True
 
     def _dispatch(self, fields):
-        if fields.get("event") == "presence.changed": # it has no id: the log does not have it
-            assert "id" not in fields
-            DESCRIPTION.validate({"$ref": "#/components/schemas/PresenceChanged"}, json.loads(fields["data"]), "event")
-            self.presence += 1
+        if "data" in fields and "id" not in fields:  # the log does not have it
+            data = json.loads(fields["data"])
+            DESCRIPTION.validate({"$ref": "#/components/schemas/SomethingChanged"}, data, "event")
+            assert fields["event"] == data["type"]
+            self.told.append(data["type"])
             return
         if "data" in fields:
             data = json.loads(fields["data"])
@@ -298,3 +299,41 @@ def test_one_caller_cannot_take_all_streams(make_platform):
 def resident(platform):
     with open(f"/proc/{platform.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) * 1024
+
+
+ALL_TOLD = {"webhook.changed", "user.changed", "token.changed", "audit.appended"}
+
+
+def change_what_is_in_no_log(platform):
+    hook = platform.api.call("POST", "/webhooks", json={"url": "http://127.0.0.1:9/", "types": ["device.changed"]})["id"]
+    platform.api.call("DELETE", f"/webhooks/{hook}")
+    platform.api.call("DELETE", f"/users/{add_user(platform)}")
+    platform.api.call("DELETE", f"/tokens/{add_token(platform, 'viewer')[0]}")
+
+
+@pytest.mark.parametrize("role, of_product, heard", [
+    ("admin", False, ALL_TOLD),
+    ("admin", True, ALL_TOLD - {"webhook.changed"}),
+    ("operator", False, set()),
+    ("viewer", False, set()),
+])
+def test_that_something_changed_is_told_to_those_who_may_read_it(own_platform, role, of_product, heard):
+    product = own_platform.new_product()
+    stream = Stream(own_platform, add_token(own_platform, role, [product] if of_product else None)[1])
+    witness = Stream(own_platform, own_platform.token)
+    filtered = Stream(own_platform, own_platform.token, type="device.changed")
+    change_what_is_in_no_log(own_platform)
+    wait_for(lambda: ALL_TOLD <= set(witness.told), what="the admin to hear all of it")
+    own_platform.api.device_add(product, "d")  # behind it in every stream, though not in the topics' own time
+    for one in (stream, filtered):
+        one.wait(1)
+    wait_for(lambda: heard <= set(stream.told), what="what the caller may hear")
+    assert set(stream.told) - {"presence.changed"} == heard
+    assert filtered.told == []
+
+
+def test_no_webhook_is_told_what_is_in_no_log(platform):
+    caller = Caller(platform, platform.token)
+    for kind in sorted(ALL_TOLD | {"presence.changed"}):
+        answer = caller("POST", "/webhooks", json={"url": "http://127.0.0.1:9/", "types": [kind]})
+        assert answer.status_code == 400, answer.text

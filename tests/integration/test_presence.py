@@ -270,9 +270,9 @@ def test_the_console_is_told(platform):
     of_product = Stream(platform, platform.token, product=device.product)
     with VendorDevice(platform, device):
         wait_online(platform, device)
-        wait_for(lambda: everything.presence > 0, WAIT_S, "the event")
+        wait_for(lambda: "presence.changed" in everything.told, WAIT_S, "the event")
     wait_online(platform, device, False)
-    assert of_product.presence == 0
+    assert of_product.told == []
     assert not [e for e in all_of(platform, product=device.product).events if e["type"] != "device.changed"]
 
 

@@ -169,7 +169,8 @@ class Browser:
 
     def fill(self, label, text):
         field = self.field(label)
-        field.clear()
+        if field.get_attribute("value"):  # as people do: what clear() does the page hears too late
+            field.send_keys(Keys.CONTROL + "a" + Keys.NULL + Keys.DELETE)
         field.send_keys(text)
 
     def choose(self, label, text):

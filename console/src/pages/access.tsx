@@ -164,7 +164,7 @@ function RowActions({ name, change, leave }: RowProps) {
 }
 
 function Users({ adding, added }: { adding: boolean; added: () => void }) {
-  const list = useList<User>({ path: "/users", query: {}, key: (user) => user.name });
+  const list = useList<User>({ path: "/users", query: {}, key: (user) => user.name, topic: "user" });
   const [changing, setChanging] = useState<User | null>(null);
   const [leaving, setLeaving] = useState("");
   const columns: Column<User>[] = [
@@ -191,7 +191,7 @@ function Users({ adding, added }: { adding: boolean; added: () => void }) {
 }
 
 function Tokens({ adding, added }: { adding: boolean; added: () => void }) {
-  const list = useList<Token>({ path: "/tokens", query: {}, key: (token) => token.name });
+  const list = useList<Token>({ path: "/tokens", query: {}, key: (token) => token.name, topic: "token" });
   const [leaving, setLeaving] = useState("");
   const columns: Column<Token>[] = [
     { title: t("name"), show: (one) => one.name },
@@ -225,7 +225,7 @@ export function AccessPage({ tokens }: { tokens: boolean }) {
   return (
     <>
       <Heading title={t("access")}>
-        <Refresh silent onClick={() => setRound(round + 1)} />
+        <Refresh onClick={() => setRound(round + 1)} />
         <button type="button" class="main" onClick={() => setAdding(true)}>
           {t(tokens ? "token_add" : "user_add")}
         </button>

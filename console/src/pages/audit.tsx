@@ -107,7 +107,7 @@ export function AuditPage() {
   const ofAll = useSession().caller.products === null; // others see a part, which is no chain
   const [filter, setFilter] = useState({ product: "", actor: "", action: "", object: "", since: "" });
   const [shown, setShown] = useState<AuditRecord | null>(null);
-  const list = useList<AuditRecord>({ path: "/audit", query: filter, key: (one) => String(one.seq) });
+  const list = useList<AuditRecord>({ path: "/audit", query: filter, key: (one) => String(one.seq), topic: "audit" });
   const set = (name: keyof typeof filter) => (value: string) => setFilter({ ...filter, [name]: value.trim() });
   const [period, setPeriod] = useState("");
   const columns: Column<AuditRecord>[] = [
@@ -128,7 +128,7 @@ export function AuditPage() {
   return (
     <>
       <Heading title={t("audit")}>
-        <Refresh silent onClick={list.refresh} />
+        <Refresh onClick={list.refresh} />
       </Heading>
       {ofAll && <Verify />}
       <div class="filters">

@@ -61,7 +61,7 @@ function ofLimit(used: string, limit: number, limitText: string): string {
 }
 
 function Quotas() {
-  const list = useList<Quota>({ path: "/quota", query: {}, key: (quota) => quota.product });
+  const list = useList<Quota>({ path: "/quota", query: {}, key: (quota) => quota.product, topic: ["upload", "resource", "audit"] });
   const columns: Column<Quota>[] = [
     { title: t("product"), show: (one) => one.product },
     { title: t("size"), width: "middle", show: ({ used, limits }) => ofLimit(bytesText(used.bytes), limits.product_bytes, bytesText(limits.product_bytes)) },

@@ -2,7 +2,8 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { patch, path, post, remove } from "../api";
-import { eventTypes, type EventType, type Webhook } from "../admin";
+import type { Webhook } from "../admin";
+import { eventTypes, type EventType } from "../events";
 import { FormDialog, ShownOnce, TextField } from "../forms";
 import { useList, type List } from "../list";
 import { Ago, Confirm, Dialog, Empty, Facts, Failure, Heading, Refresh, State, useDoing } from "../parts";
@@ -185,12 +186,13 @@ function Show({ webhook, list, close, next }: ShowProps) {
 const dialogs = { change: Change, secret: Rotate, resume: Resume, remove: Remove };
 
 export function WebhooksPage() {
-  const list = useList<Webhook>({ path: "/webhooks", query: {}, key: (one) => one.id });
+  const list = useList<Webhook>({ path: "/webhooks", query: {}, key: (one) => one.id, topic: "webhook" });
   const [adding, setAdding] = useState(false);
-  const [shown, setShown] = useState<Webhook | null>(null);
+  const [shownId, setShownId] = useState("");
+  const shown = list.rows.find((one) => one.id === shownId); // as it is now
   const [doing, setDoing] = useState<Doing | null>(null);
   const close = () => {
-    setShown(null);
+    setShownId("");
     setDoing(null);
   };
   const columns: Column<Webhook>[] = [
@@ -201,7 +203,7 @@ export function WebhooksPage() {
     {
       title: t("actions"), width: "pair",
       show: (one) => (
-        <button type="button" aria-label={t("webhook_show", { url: one.url })} onClick={() => setShown(one)}>
+        <button type="button" aria-label={t("webhook_show", { url: one.url })} onClick={() => setShownId(one.id)}>
           {t("webhook_look")}
         </button>
       ),
@@ -211,7 +213,7 @@ export function WebhooksPage() {
   return (
     <>
       <Heading title={t("webhooks")}>
-        <Refresh silent onClick={list.refresh} />
+        <Refresh onClick={list.refresh} />
         <button type="button" class="main" onClick={() => setAdding(true)}>
           {t("webhook_add")}
         </button>

@@ -246,8 +246,19 @@ uint64_t engine_operators_generation(struct engine *engine);
  *  stands. Else what the store has is of before. Any thread. */
 bool engine_presence_known(struct engine *engine);
 
-/** @brief Grows after each commit of devices that came or went; who watches events is woken. Any thread. */
-uint64_t engine_presence_generation(struct engine *engine);
+/** @brief What changes and is in no event log: who shows it is told that it did, and reads it again. */
+typedef enum {
+    ENGINE_TOPIC_PRESENCE, /**< devices came or went */
+    ENGINE_TOPIC_WEBHOOKS, /**< by an operator, or how their deliveries go */
+    ENGINE_TOPIC_USERS,
+    ENGINE_TOPIC_TOKENS, /**< that one was used too */
+    ENGINE_TOPIC_AUDIT,
+    ENGINE_TOPICS,
+} engine_topic;
+
+/** @brief Grows after each commit that changed something of it. Who watches events is woken by presence only: the rest is
+ *  looked at now and then. Any thread. */
+uint64_t engine_topic_generation(struct engine *engine, engine_topic topic);
 
 /** @brief Grows after the commit of each change of webhooks by an operator. Any thread. */
 uint64_t engine_webhooks_generation(struct engine *engine);
