@@ -250,17 +250,44 @@ static bool mixed_fits(unsigned n, const struct upload_filter *filter)
 
 enum { MIXED = 210 };
 
-/* Pages through a list and compares with what a walk over all numbers gives. */
-static void check_pages(struct fixture *f, const struct upload_filter *filter, uint32_t limit, bool descending)
+struct pages_way {
+    uint32_t limit, looks; /* looks 0: as many as it takes */
+    bool descending;
+};
+
+/* One page; after becomes where the next one begins. Returns true when there may be one. */
+static bool next_page(struct fixture *f, const struct upload_filter *filter, const struct pages_way *way, ferry_id *after,
+                      struct upload_task *out, size_t *ret_count)
 {
+    struct store_reach reach = {.looks = way->looks};
+    const struct store_page page = {.after = after->text, .limit = way->limit, .descending = way->descending,
+                                    .reach = way->looks != 0 ? &reach : NULL};
+
+    ok(SEE(f, upload_list, filter, &page, out, ret_count));
+    assert_true(*ret_count <= way->limit);
+    if (reach.stopped) {
+        assert_true(way->looks != 0 && reach.looks == 0 && *ret_count < way->limit);
+        assert_true(ferry_id_parse(reach.after, strlen(reach.after), after));
+        return true;
+    }
+    if (*ret_count > 0)
+        *after = out[*ret_count - 1].id;
+    return *ret_count == way->limit;
+}
+
+/* Pages through a list and compares with what a walk over all numbers gives. */
+static void check_pages(struct fixture *f, const struct upload_filter *filter, const struct pages_way *way)
+{
+    const bool descending = way->descending;
     struct upload_task out[FERRY_PAGE_MAX], want;
     ferry_id after = {""};
-    unsigned next = 0;
+    unsigned next = 0, pages = 0;
     size_t count;
+    bool more;
 
     do {
-        ok(SEE(f, upload_list, filter, PAGE_AT(after.text, limit, descending), out, &count));
-        assert_true(count <= limit);
+        more = next_page(f, filter, way, &after, out, &count);
+        assert_true(++pages <= MIXED + 1);
         for (size_t i = 0; i < count; i++) {
             while (next < MIXED && !mixed_fits(descending ? MIXED - 1 - next : next, filter))
                 next++;
@@ -269,9 +296,7 @@ static void check_pages(struct fixture *f, const struct upload_filter *filter, u
             next++;
             assert_upload_equal(&out[i], &want);
         }
-        if (count > 0)
-            after = out[count - 1].id;
-    } while (count == limit);
+    } while (more);
     while (next < MIXED && !mixed_fits(descending ? MIXED - 1 - next : next, filter))
         next++;
     assert_int_equal(next, MIXED);
@@ -281,7 +306,9 @@ static void lists_are_filtered_and_paged_both_ways(void **state)
 {
     static const char *const products[] = {NULL, "p", "q", "r"}, *const devices[] = {NULL, "d-1"};
     static const char *const prefixes[] = {NULL, "", "a", "abc", "\xc3", "zz"};
-    static const uint32_t limits[] = {1, 7, FERRY_PAGE_MAX};
+    static const upload_state states[] = {(upload_state)0, UPLOAD_UPLOADING, UPLOAD_DONE, UPLOAD_FAILED};
+    static const struct pages_way ways[] = {{1, 0, false}, {7, 0, true}, {FERRY_PAGE_MAX, 0, false},
+                                            {1, 1, false}, {7, 5, true}, {7, 60, false}, {FERRY_PAGE_MAX, 100, true}};
     struct fixture *f = *state;
 
     ok(DO(f, begin));
@@ -291,15 +318,14 @@ static void lists_are_filtered_and_paged_both_ways(void **state)
         ok(DO(f, upload_put, &t));
     }
     ok(DO(f, commit));
-    for (unsigned i = 0; i < 4 * 2 * 6 * 2; i++) {
+    for (unsigned i = 0; i < 4 * 2 * 6 * 4; i++) {
         const struct upload_filter filter = {.product = products[i % 4],
                                              .device = devices[i / 4 % 2],
                                              .name_prefix = prefixes[i / 8 % 6],
-                                             .state = i / 48 % 2 == 0 ? (upload_state)0 : UPLOAD_DONE};
+                                             .state = states[i / 48]};
 
-        for (int way = 0; way < 2; way++)
-            for (int l = 0; l < 3; l++)
-                check_pages(f, &filter, limits[l], way != 0);
+        for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++)
+            check_pages(f, &filter, &ways[w]);
     }
 }
 

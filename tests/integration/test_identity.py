@@ -77,7 +77,8 @@ def make_it_old(platform, secrets):
             db.execute(f"DROP TRIGGER {trigger}")
         for table in ("device_tag", "event", "report", "kept_answer", "webhook"):
             db.execute(f"DROP TABLE {table}")
-        for index in ("device_old_secret", "device_by_online", "deployment_sweeping", "deployment_expanding"):
+        for index in ("device_old_secret", "device_by_online", "deployment_sweeping", "deployment_expanding", "upload_lost",
+                      "upload_lost_by_product"):
             db.execute(f"DROP INDEX {index}")
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard", "online_ms",
                                           "seen_ms"), "product": ("secret",),

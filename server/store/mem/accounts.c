@@ -291,7 +291,8 @@ ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, 
 {
     struct row_device probe = {.joined = ""};
     struct device_key *key = &probe.device.key;
-    struct smem_walk walk = {.table = SMEM_DEVICES, .index = DEVICE_BY_KEY, .probe = &probe, .same_fields = 1};
+    struct smem_walk walk = {
+        .table = SMEM_DEVICES, .index = DEVICE_BY_KEY, .probe = &probe, .same_fields = 1, .reach = page->reach};
     ferry_err err;
 
     if (f->product == NULL || !smem_set_text(key->product, sizeof(key->product), f->product))

@@ -57,7 +57,7 @@ ferry_err smem_audit_list(struct store_conn *c, const struct audit_filter *f, co
                           struct audit_record *out, size_t *ret_count)
 {
     struct audit_record probe = {.seq = 0};
-    struct smem_walk walk = {.table = SMEM_AUDIT, .index = AUDIT_BY_SEQ, .probe = &probe};
+    struct smem_walk walk = {.table = SMEM_AUDIT, .index = AUDIT_BY_SEQ, .probe = &probe, .reach = page->reach};
     ferry_err err = smem_page_number(page, &probe.seq, &walk);
 
     if (err != FERRY_OK)

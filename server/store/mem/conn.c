@@ -95,7 +95,7 @@ ferry_err smem_set_id(ferry_id *field, const ferry_id *id)
 
 static bool limit_valid(const struct store_page *page)
 {
-    return page->limit >= 1 && page->limit <= FERRY_PAGE_MAX;
+    return page->limit >= 1 && page->limit <= FERRY_PAGE_MAX && (page->reach == NULL || page->reach->looks >= 1);
 }
 
 ferry_err smem_page_id(const struct store_page *page, ferry_id *field, struct smem_walk *walk)
@@ -138,7 +138,7 @@ ferry_err smem_page_number(const struct store_page *page, uint64_t *field, struc
     bool first = page->after[0] == '\0';
 
     *field = strtoull(page->after, &end, 10);
-    if (*end != '\0' || page->after[0] == '-' || *field > INT64_MAX || page->limit < 1 || page->limit > FERRY_PAGE_MAX)
+    if (*end != '\0' || page->after[0] == '-' || *field > INT64_MAX || !limit_valid(page))
         return FERRY_E_ARG;
     if (first && page->descending)
         *field = UINT64_MAX;

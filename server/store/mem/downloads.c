@@ -50,7 +50,7 @@ ferry_err smem_deployment_list(struct store_conn *c, const struct deployment_fil
                                struct deployment *out, size_t *ret_count)
 {
     struct deployment probe = {.expanded = 0};
-    struct smem_walk walk = {.table = SMEM_DEPLOYMENTS, .index = DEPLOYMENT_BY_ID, .probe = &probe};
+    struct smem_walk walk = {.table = SMEM_DEPLOYMENTS, .index = DEPLOYMENT_BY_ID, .probe = &probe, .reach = page->reach};
     ferry_err err = smem_page_id(page, &probe.id, &walk);
 
     if (err != FERRY_OK)
@@ -251,7 +251,7 @@ ferry_err smem_download_list(struct store_conn *c, const struct download_filter 
                              struct download_task *out, size_t *ret_count)
 {
     struct row_download probe = {.due_ms = 0};
-    struct smem_walk walk = {.table = SMEM_DOWNLOADS, .index = DOWNLOAD_BY_ID, .probe = &probe};
+    struct smem_walk walk = {.table = SMEM_DOWNLOADS, .index = DOWNLOAD_BY_ID, .probe = &probe, .reach = page->reach};
     ferry_err err = smem_page_id(page, &probe.task.id, &walk);
 
     if (err == FERRY_OK)

@@ -93,7 +93,7 @@ ferry_err smem_resource_list(struct store_conn *c, const struct resource_filter 
                              struct resource *out, size_t *ret_count)
 {
     struct resource probe = {.size = 0};
-    struct smem_walk walk = {.table = SMEM_RESOURCES, .index = RESOURCE_BY_ID, .probe = &probe};
+    struct smem_walk walk = {.table = SMEM_RESOURCES, .index = RESOURCE_BY_ID, .probe = &probe, .reach = page->reach};
     ferry_err err = smem_page_id(page, &probe.id, &walk);
 
     if (err == FERRY_OK && !smem_prefix_valid(f->name_prefix))

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,14 +173,34 @@ static void *walk_begin(const struct smem_tree *tree, const struct smem_walk *wa
     return row;
 }
 
+/* Counts a row that was looked at; the last one that may be is where the next page begins. */
+static void look(const struct smem_index *index, const char *data, bool full, struct store_reach *reach)
+{
+    const struct smem_field *key = &index->fields[index->field_count - 1];
+    uint64_t number;
+
+    reach->looks--;
+    reach->stopped = reach->looks == 0 && !full;
+    if (!reach->stopped)
+        return;
+    if (key->kind == SMEM_TEXT) {
+        (void)snprintf(reach->after, sizeof(reach->after), "%s", data + key->offset);
+        return;
+    }
+    memcpy(&number, data + key->offset, sizeof(number));
+    (void)snprintf(reach->after, sizeof(reach->after), "%llu", (unsigned long long)number);
+}
+
 size_t smem_collect(const struct smem_db *db, smem_view view, const struct smem_walk *walk, smem_filter *filter,
                     const void *arg, void *out, size_t out_bytes, size_t cap)
 {
     const struct smem_table *table = &db->tables[walk->table];
     const struct smem_tree *tree = &table->trees[view][walk->index];
+    struct store_reach endless = {.looks = UINT32_MAX}, *reach = walk->reach != NULL ? walk->reach : &endless;
     size_t count = 0;
 
-    for (void *row = walk_begin(tree, walk, table->data_at); row != NULL && count < cap;
+    reach->stopped = false;
+    for (void *row = walk_begin(tree, walk, table->data_at); row != NULL && count < cap && !reach->stopped;
          row = smem_tree_next(tree, row, walk->descending)) {
         const void *data = data_of(table, row);
         smem_verdict verdict = SMEM_TAKE;
@@ -192,6 +213,8 @@ size_t smem_collect(const struct smem_db *db, smem_view view, const struct smem_
             break;
         if (verdict == SMEM_TAKE)
             memcpy((char *)out + count++ * out_bytes, data, out_bytes);
+        if (walk->reach != NULL)
+            look(tree->index, data, count == cap, reach);
     }
     return count;
 }

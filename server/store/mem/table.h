@@ -100,13 +100,14 @@ struct smem_walk {
     unsigned same_fields; /* it ends where the first so many fields differ from probe's */
     bool descending;      /* ascending: begins at probe; descending: before it */
     bool after;           /* ascending: begins behind a row equal to probe */
+    struct store_reach *reach; /* null: as far as it takes; the last field of the index is the cursor */
 };
 
 typedef enum { SMEM_TAKE, SMEM_SKIP, SMEM_STOP } smem_verdict;
 /** @brief Looks at one row; arg: the filter. */
 typedef smem_verdict smem_filter(const void *data, const void *arg);
 
-/** @brief Copies the first out_bytes of each row taken, at most cap of them. Returns their number. */
+/** @brief Copies the first out_bytes of each row taken, at most cap of them, as far as walk->reach allows. Returns their number. */
 size_t smem_collect(const struct smem_db *db, smem_view view, const struct smem_walk *walk, smem_filter *filter,
                     const void *arg, void *out, size_t out_bytes, size_t cap);
 /** @brief The data of the first row of the walk, or null. */

@@ -117,7 +117,7 @@ ferry_err smem_upload_list(struct store_conn *c, const struct upload_filter *f, 
                            struct upload_task *out, size_t *ret_count)
 {
     struct upload_task probe = {.size = 0};
-    struct smem_walk walk = {.table = SMEM_UPLOADS, .index = UPLOAD_BY_ID, .probe = &probe};
+    struct smem_walk walk = {.table = SMEM_UPLOADS, .index = UPLOAD_BY_ID, .probe = &probe, .reach = page->reach};
     ferry_err err = smem_page_id(page, &probe.id, &walk);
 
     if (err == FERRY_OK && !smem_prefix_valid(f->name_prefix))

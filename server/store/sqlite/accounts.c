@@ -342,5 +342,5 @@ ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, co
         sq_query_text(&q, f->tag);
     if (f->which != DEVICES_ALL)
         sq_query_int(&q, f->which == DEVICES_ONLINE);
-    return sq_query_many(&q, read_device, sizeof(*out), out, page->limit, ret_count);
+    return sq_page_read(&q, read_device, sizeof(*out), page, out, ret_count);
 }

@@ -101,7 +101,7 @@ ferry_err sq_audit_list(struct store_conn *c, const struct audit_filter *f, cons
     sq_query_text(&q, f->object);
     sq_query_bound(&q, f->since_ms);
     sq_query_bound(&q, f->until_ms != 0 ? f->until_ms : UINT64_MAX);
-    return sq_query_many(&q, read_record, sizeof(*out), out, page->limit, ret_count);
+    return sq_page_read(&q, read_record, sizeof(*out), page, out, ret_count);
 }
 
 static ferry_err cut(struct store_conn *c, uint64_t seq)

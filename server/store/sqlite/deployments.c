@@ -87,7 +87,7 @@ ferry_err sq_deployment_list(struct store_conn *c, const struct deployment_filte
     sq_query_text(&q, f->product);
     q.bound = 7; /* lists of deployments have neither device nor name */
     sq_query_int(&q, f->state);
-    return sq_query_many(&q, read_deployment, sizeof(*out), out, page->limit, ret_count);
+    return sq_page_read(&q, read_deployment, sizeof(*out), page, out, ret_count);
 }
 
 ferry_err sq_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count)

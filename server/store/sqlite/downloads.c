@@ -136,32 +136,55 @@ ferry_err sq_download_due(struct store_conn *c, uint64_t now_ms, struct download
     return sq_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
 }
 
-/* The statement with the narrowest index that the filter allows. */
-static statement list_for(const struct download_filter *f)
+static void bind_list(struct query *q, const struct download_filter *f, const struct store_page *page)
 {
-    if (f->product != NULL && f->device != NULL) /* few, whatever else is asked for */
-        return STMT_DOWNLOAD_LIST_DEVICE;
-    if (f->deployment != NULL)
-        return f->state != 0 ? STMT_DOWNLOAD_LIST_STATE : STMT_DOWNLOAD_LIST_DEPLOYMENT;
-    return f->product != NULL ? STMT_DOWNLOAD_LIST_PRODUCT : STMT_DOWNLOAD_LIST;
+    sq_page_bind_ids(q, page, &f->made);
+    sq_query_text(q, f->product);
+    sq_query_text(q, f->device);
+}
+
+static ferry_err are_few(struct store_conn *c, const struct download_filter *f, const struct store_page *page, bool *ret_few)
+{
+    query_auto q = sq_query_begin(c, STMT_DOWNLOADS_OF_DEVICE);
+
+    bind_list(&q, f, page);
+    return sq_page_few(&q, page, ret_few);
+}
+
+/* The statement with the narrowest index that the filter allows. Those of a device are sorted: they are few as a rule,
+ * whatever else is asked for. */
+static ferry_err choose_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
+                             statement *ret_which)
+{
+    bool few = false;
+    ferry_err err = f->product != NULL && f->device != NULL ? are_few(c, f, page, &few) : FERRY_OK;
+
+    if (few)
+        *ret_which = STMT_DOWNLOAD_LIST_DEVICE;
+    else if (f->deployment != NULL)
+        *ret_which = f->state != 0 ? STMT_DOWNLOAD_LIST_STATE : STMT_DOWNLOAD_LIST_DEPLOYMENT;
+    else
+        *ret_which = f->product != NULL ? STMT_DOWNLOAD_LIST_PRODUCT : STMT_DOWNLOAD_LIST;
+    return err;
 }
 
 ferry_err sq_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
                         struct download_task *out, size_t *ret_count)
 {
-    statement which = list_for(f);
+    statement which = STMT_DOWNLOAD_LIST;
+    ferry_err err = choose_list(c, f, page, &which);
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
-    sq_page_bind_ids(&q, page, &f->made);
-    sq_query_text(&q, f->product);
-    sq_query_text(&q, f->device);
+    if (err != FERRY_OK)
+        return err;
+    bind_list(&q, f, page);
     q.bound = 7; /* lists of downloads have no name */
     sq_query_int(&q, f->state);
     if (f->deployment != NULL)
         sq_query_id(&q, f->deployment);
     else
         sq_query_null(&q);
-    return sq_query_many(&q, read_download, sizeof(*out), out, page->limit, ret_count);
+    return sq_page_read(&q, read_download, sizeof(*out), page, out, ret_count);
 }
 
 static ferry_err prune(struct store_conn *c, statement which, uint64_t before_ms, size_t cap, size_t *ret_removed)

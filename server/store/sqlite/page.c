@@ -14,11 +14,14 @@ static bool too_long(const char *text)
     return strnlen(text, FERRY_NAME_MAX + 1) > FERRY_NAME_MAX;
 }
 
+/* Of what is counted before it is read, one more than may be looked at. */
 static void bind_limit(struct query *q, const struct store_page *page)
 {
-    if (page->limit < 1 || page->limit > FERRY_PAGE_MAX)
+    int64_t most = page->reach != NULL ? (int64_t)page->reach->looks + 1 : 0;
+
+    if (page->limit < 1 || page->limit > FERRY_PAGE_MAX || most == 1)
         q->err = FERRY_E_ARG;
-    sq_query_int(q, page->limit);
+    sq_query_int(q, most > page->limit ? most : page->limit);
 }
 
 static void bind_blob_copy(struct query *q, const uint8_t *bytes, int len)
@@ -117,9 +120,60 @@ void sq_page_bind_numbers(struct query *q, const struct store_page *page)
     uint64_t after = strtoull(page->after, &end, 10);
     bool first = page->after[0] == '\0';
 
-    if (*end != '\0' || page->after[0] == '-' || after > INT64_MAX || page->limit < 1 || page->limit > FERRY_PAGE_MAX)
+    if (*end != '\0' || page->after[0] == '-' || after > INT64_MAX)
         q->err = FERRY_E_ARG;
     sq_query_int(q, first || page->descending ? 0 : (int64_t)after);
     sq_query_int(q, first || !page->descending ? INT64_MAX : (int64_t)after);
-    sq_query_int(q, page->limit);
+    bind_limit(q, page);
+}
+
+/* The key of the row that the query is at, as a cursor. */
+static void stop_at(struct query *q, struct store_reach *reach)
+{
+    ferry_id id;
+
+    q->column = 1;
+    reach->stopped = true;
+    if (sqlite3_column_type(q->stmt, q->column) != SQLITE_BLOB) {
+        sq_query_get_text(q, reach->after, sizeof(reach->after));
+        return;
+    }
+    sq_query_get_id(q, &id);
+    if (q->err == FERRY_OK)
+        memcpy(reach->after, id.text, sizeof(id.text));
+}
+
+ferry_err sq_page_read(struct query *q, query_reader *read, size_t row_bytes, const struct store_page *page, void *rows,
+                       size_t *ret_count)
+{
+    struct store_reach reach = page->reach != NULL ? *page->reach : (struct store_reach){.looks = UINT32_MAX};
+    size_t count = 0;
+
+    for (reach.stopped = false; count < page->limit && !reach.stopped && sq_query_next(q);) {
+        if (sq_query_get_bool(q)) {
+            unsigned char *row = (unsigned char *)rows + count++ * row_bytes;
+
+            memset(row, 0, row_bytes);
+            q->column = 2;
+            read(q, row);
+        }
+        if (page->reach != NULL && --reach.looks == 0 && count < page->limit)
+            stop_at(q, &reach);
+    }
+    if (q->err != FERRY_OK)
+        return q->err;
+    *ret_count = count;
+    if (page->reach != NULL)
+        *page->reach = reach;
+    return FERRY_OK;
+}
+
+ferry_err sq_page_few(struct query *q, const struct store_page *page, bool *ret_few)
+{
+    uint64_t count = 0;
+    ferry_err err = sq_query_number(q, &count);
+
+    if (err == FERRY_OK)
+        *ret_few = page->reach == NULL || count <= page->reach->looks;
+    return err;
 }

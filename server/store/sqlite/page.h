@@ -18,7 +18,15 @@ struct page_names {
     char from[FERRY_NAME_MAX + 2], below[FERRY_NAME_MAX + 2];
 };
 void sq_page_bind_names(struct query *q, const struct store_page *page, const char *prefix, struct page_names *names);
-/** @brief ?6 and ?7: the names that begin with prefix (null: all). */
+/** @brief ?6 and ?7 (the next two): the names that begin with prefix (null: all). */
 void sq_page_bind_prefix(struct query *q, const char *prefix, struct page_names *names);
+
+/**
+ * @brief The rows of a list with a filter (LOOK in statements.h) that fit, as far as page->reach allows.
+ */
+FERRY_MUST_CHECK ferry_err sq_page_read(struct query *q, query_reader *read, size_t row_bytes,
+                                        const struct store_page *page, void *rows, size_t *ret_count);
+/** @brief Runs COUNT_SOME: are there no more rows than the page may look at? Those can be sorted. */
+FERRY_MUST_CHECK ferry_err sq_page_few(struct query *q, const struct store_page *page, bool *ret_few);
 
 #endif

@@ -86,8 +86,7 @@ void sq_query_id(struct query *q, const ferry_id *id)
         check(q, sqlite3_bind_blob64(q->stmt, ++q->bound, bytes, sizeof(bytes), SQLITE_TRANSIENT));
 }
 
-/* True: a row is there to be read. */
-static bool next_row(struct query *q)
+bool sq_query_next(struct query *q)
 {
     int code;
 
@@ -106,7 +105,7 @@ static bool next_row(struct query *q)
 
 ferry_err sq_query_run(struct query *q, int *ret_changes)
 {
-    while (next_row(q))
+    while (sq_query_next(q))
         ;
     if (q->err == FERRY_OK && ret_changes != NULL)
         *ret_changes = sqlite3_changes(q->c->db);
@@ -127,7 +126,7 @@ ferry_err sq_query_one(struct query *q, query_reader *read, size_t row_bytes, vo
 
     if (row_bytes > sizeof(row))
         return FERRY_E_ARG;
-    if (!next_row(q))
+    if (!sq_query_next(q))
         return q->err != FERRY_OK ? q->err : FERRY_E_NOT_FOUND;
     memset(row, 0, row_bytes);
     read(q, row);
@@ -140,7 +139,7 @@ ferry_err sq_query_many(struct query *q, query_reader *read, size_t row_bytes, v
 {
     size_t count = 0;
 
-    while (count < cap && next_row(q)) {
+    while (count < cap && sq_query_next(q)) {
         unsigned char *row = (unsigned char *)rows + count++ * row_bytes;
 
         memset(row, 0, row_bytes);

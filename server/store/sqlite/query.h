@@ -41,6 +41,8 @@ void sq_query_bytes(struct query *q, const void *bytes, size_t len);
 void sq_query_id(struct query *q, const ferry_id *id);
 
 /* Running. */
+/** @brief True: the next row is there to be read. */
+bool sq_query_next(struct query *q);
 /** @brief For statements without rows. *ret_changes (may be null): rows changed. */
 FERRY_MUST_CHECK ferry_err sq_query_run(struct query *q, int *ret_changes);
 /** @brief A change of a row that must be there. @retval FERRY_E_NOT_FOUND */

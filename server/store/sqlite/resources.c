@@ -101,16 +101,46 @@ ferry_err sq_resource_remove(struct store_conn *c, const ferry_id *id)
     return err != FERRY_OK ? err : sq_conn_change_end(c, remove_resource(c, id));
 }
 
+static void bind_list(struct query *q, const struct resource_filter *f, const struct store_page *page,
+                      struct page_names *names)
+{
+    sq_page_bind_ids(q, page, &f->made);
+    sq_query_text(q, f->product);
+    q->bound = 5; /* lists of resources have no device */
+    sq_page_bind_prefix(q, f->name_prefix, names);
+}
+
+/* A name's versions are sorted when they are few. */
+static ferry_err choose_list(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,
+                             statement *ret_which)
+{
+    struct page_names names;
+    bool few = false;
+    ferry_err err = FERRY_OK;
+
+    if (f->product != NULL && f->name_prefix != NULL) {
+        query_auto q = sq_query_begin(c, STMT_RESOURCE_NAMED);
+
+        bind_list(&q, f, page, &names);
+        err = sq_page_few(&q, page, &few);
+    }
+    if (few)
+        *ret_which = STMT_RESOURCE_LIST_NAME;
+    else
+        *ret_which = f->product != NULL ? STMT_RESOURCE_LIST_PRODUCT : STMT_RESOURCE_LIST;
+    return err;
+}
+
 ferry_err sq_resource_list(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,
                         struct resource *out, size_t *ret_count)
 {
     struct page_names names;
-    statement which = f->product != NULL ? STMT_RESOURCE_LIST_PRODUCT : STMT_RESOURCE_LIST;
+    statement which = STMT_RESOURCE_LIST;
+    ferry_err err = choose_list(c, f, page, &which);
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
-    sq_page_bind_ids(&q, page, &f->made);
-    sq_query_text(&q, f->product);
-    q.bound = 5; /* lists of resources have no device */
-    sq_page_bind_prefix(&q, f->name_prefix, &names);
-    return sq_query_many(&q, read_resource, sizeof(*out), out, page->limit, ret_count);
+    if (err != FERRY_OK)
+        return err;
+    bind_list(&q, f, page, &names);
+    return sq_page_read(&q, read_resource, sizeof(*out), page, out, ret_count);
 }

@@ -217,6 +217,10 @@ const char *const sq_schema_steps[] = {
     "  created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, last_event INTEGER NOT NULL, failures INTEGER NOT NULL,"
     "  failing_ms INTEGER NOT NULL, next_attempt_ms INTEGER NOT NULL, last_status INTEGER NOT NULL,"
     "  last_error TEXT NOT NULL, last_success_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+
+    /* what came to no good end is rare and often asked for: these grow at the ends of few states, only then */
+    "CREATE INDEX upload_lost ON upload (state, id) WHERE state > 4;"
+    "CREATE INDEX upload_lost_by_product ON upload (product, state, id) WHERE state > 4;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

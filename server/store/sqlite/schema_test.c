@@ -130,6 +130,17 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO upload VALUES (zeroblob(16), 'p', 'd', 'log', 9, 'cc', 1, 0, 0, '', 1, 2, 0, 0, 8);" \
     "UPDATE latest SET ms = 5;"
 
+#define ROWS_OF_12 \
+    ROWS_OF_11 \
+    "UPDATE token SET products = 'p', used_ms = 4;" \
+    "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);" \
+    "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));" \
+    "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);" \
+    "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');" \
+    "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');" \
+    "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');" \
+    "INSERT INTO webhook VALUES (zeroblob(16), 'https://a', 0, '', '', x'01', 1, 1, 2, 2, 9, 0, 0, 0, 0, '', 0);"
+
 /* What a database of each version holds, as the program of that time wrote it. A new step gets a new line. */
 static const char *const rows_of_version[] = {
     [1] = ROWS_OF_1,
@@ -191,15 +202,8 @@ static const char *const rows_of_version[] = {
           "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');"
           "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');"
           "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');",
-    [12] = ROWS_OF_11
-          "UPDATE token SET products = 'p', used_ms = 4;"
-          "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);"
-          "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));"
-          "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);"
-          "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');"
-          "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');"
-          "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');"
-          "INSERT INTO webhook VALUES (zeroblob(16), 'https://a', 0, '', '', x'01', 1, 1, 2, 2, 9, 0, 0, 0, 0, '', 0);",
+    [12] = ROWS_OF_12,
+    [13] = ROWS_OF_12,
 };
 
 static void check_rows(struct sqlite_fixture *t)

@@ -5,6 +5,9 @@
  * A connection prepares each once, at its first use. INDEXED BY makes preparing fail when the index that a query
  * depends on is gone or cannot serve it; statements_test checks the plans.
  *
+ * The first two columns of a list with a filter say whether the row fits it and what the page behind the row begins with:
+ * who reads counts the rows that do not fit too (sq_page_read), and stops by itself.
+ *
  * Parameters of lists: ?1 and ?2 are the bounds of the key (ids: both exclusive; names: from, below), ?3 the limit, ?4 the product, ?5 the
  * device (or the tag), ?6 and ?7 the bounds of the name, ?8 the state (0: any), ?9 the deployment. Others are numbered as they come.
  */
@@ -15,10 +18,15 @@
 #define BOTH_WAYS(X, NAME, sql, key)                                                              \
     X(NAME, sql " ORDER BY " key " ASC LIMIT ?3")                                                 \
     X(NAME##_DESC, sql " ORDER BY " key " DESC LIMIT ?3")
+/* The same for one with a filter. */
+#define LOOKING_BOTH_WAYS(X, NAME, sql, key)                                                      \
+    X(NAME, sql " ORDER BY " key " ASC")                                                          \
+    X(NAME##_DESC, sql " ORDER BY " key " DESC")
+#define LOOK(fits, key) "SELECT " fits ", " key ", "
+/* How many there are; counting ends at the limit. */
+#define COUNT_SOME(from) "SELECT count(*) FROM (SELECT 1" from " LIMIT ?3)"
 
 #define ANY_PRODUCT " AND (?4 IS NULL OR product = ?4)"
-#define ANY_DEVICE " AND (?5 IS NULL OR device = ?5)"
-#define ANY_STATE " AND (?8 = 0 OR state = ?8)"
 #define NAME_RANGE " AND name >= ?6 AND name < ?7"
 
 #define SUM_OF_SIZES "sum(size >> 32), sum(size & 4294967295)" /* sum(size) alone fails above 2^63 */
@@ -54,14 +62,13 @@
     X(DEVICE_NEXT_OLD, "SELECT old_until_ms FROM device INDEXED BY device_old_secret"             \
                        " WHERE old_until_ms > 0 ORDER BY old_until_ms LIMIT 1")                   \
     X(DEVICE_REMOVE, "DELETE FROM device WHERE product = ? AND name = ?")                         \
-    BOTH_WAYS(X, DEVICE_LIST, "SELECT " DEVICE_COLUMNS " FROM device"                             \
+    LOOKING_BOTH_WAYS(X, DEVICE_LIST, LOOK("1", "name") DEVICE_COLUMNS " FROM device"             \
                               " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name")         \
-    BOTH_WAYS(X, DEVICE_LIST_TAG, "SELECT " DEVICE_COLUMNS                                        \
+    LOOKING_BOTH_WAYS(X, DEVICE_LIST_TAG, LOOK("(?6 IS NULL OR (online_ms > 0) = ?6)", "name") DEVICE_COLUMNS \
                                   " FROM device_tag INDEXED BY device_by_tag CROSS JOIN device USING (product)" \
                                   " WHERE product = ?4 AND tag = ?5 AND device_tag.device >= ?1"  \
-                                  " AND device_tag.device < ?2 AND name = device_tag.device"      \
-                                  " AND (?6 IS NULL OR (online_ms > 0) = ?6)", "device_tag.device") \
-    BOTH_WAYS(X, DEVICE_LIST_ONLINE, "SELECT " DEVICE_COLUMNS " FROM device INDEXED BY device_by_online" \
+                                  " AND device_tag.device < ?2 AND name = device_tag.device", "device_tag.device") \
+    LOOKING_BOTH_WAYS(X, DEVICE_LIST_ONLINE, LOOK("1", "name") DEVICE_COLUMNS " FROM device INDEXED BY device_by_online" \
                                      " WHERE product = ?4 AND (online_ms > 0) = ?5 AND name >= ?1 AND name < ?2", "name") \
     X(DEVICE_TAG_ADD, "INSERT INTO device_tag VALUES (?, ?, ?) ON CONFLICT DO NOTHING")           \
     X(DEVICE_TAGS_GET, "SELECT tag FROM device_tag WHERE product = ? AND device = ? ORDER BY tag LIMIT ?") \
@@ -73,6 +80,11 @@
 
 #define RESOURCE_COLUMNS "id, product, name, size, md5, sha256, created_ms, description"
 
+#define RESOURCE_LOOK                                                                             \
+    LOOK("(?4 IS NULL OR product = ?4) AND name >= ?6 AND name < ?7", "id") RESOURCE_COLUMNS " FROM resource"
+#define RESOURCE_NAMED                                                                            \
+    " FROM resource INDEXED BY resource_by_name WHERE product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE
+
 #define RESOURCE_STATEMENTS(X)                                                                    \
     X(RESOURCE_ADD, "INSERT INTO resource SELECT ?1, name, ?3, ?4, ?5, ?6, ?7, ?8 FROM product WHERE name = ?2") \
     X(RESOURCE_GET, "SELECT " RESOURCE_COLUMNS " FROM resource WHERE id = ?")                     \
@@ -81,10 +93,11 @@
     X(RESOURCE_DESCRIBE, "UPDATE resource SET description = ?2 WHERE id = ?1")                    \
     X(RESOURCE_REMOVE, "DELETE FROM resource WHERE id = ?1"                                       \
                        " AND NOT EXISTS (SELECT 1 FROM deployment INDEXED BY deployment_by_resource WHERE resource = ?1)") \
-    BOTH_WAYS(X, RESOURCE_LIST, "SELECT " RESOURCE_COLUMNS " FROM resource"                       \
-                                " WHERE id > ?1 AND id < ?2" ANY_PRODUCT NAME_RANGE, "id")        \
-    BOTH_WAYS(X, RESOURCE_LIST_PRODUCT, "SELECT " RESOURCE_COLUMNS " FROM resource INDEXED BY resource_by_product" \
-                                        " WHERE product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE, "id")
+    LOOKING_BOTH_WAYS(X, RESOURCE_LIST, RESOURCE_LOOK " WHERE id > ?1 AND id < ?2", "id")         \
+    LOOKING_BOTH_WAYS(X, RESOURCE_LIST_PRODUCT, RESOURCE_LOOK " INDEXED BY resource_by_product"   \
+                                                " WHERE product = ?4 AND id > ?1 AND id < ?2", "id") \
+    LOOKING_BOTH_WAYS(X, RESOURCE_LIST_NAME, RESOURCE_LOOK " WHERE id IN (SELECT id" RESOURCE_NAMED ")", "id") \
+    X(RESOURCE_NAMED, COUNT_SOME(RESOURCE_NAMED))
 
 #define UPLOAD_COLUMNS                                                                            \
     "id, product, device, name, size, md5, state, percent, result_code, result_msg, created_ms, updated_ms," \
@@ -96,6 +109,15 @@
     "UPDATE upload SET percent = ?8, result_code = ?9, result_msg = ?10, created_ms = ?11, updated_ms = ?12," \
     " stored_ms = ?13, expires_ms = ?15"
 #define UPLOAD_SAME " WHERE id = ?1 AND device = ?3 AND product = ?2 AND name = ?4 AND size = ?5 AND md5 = ?6"
+
+#define UPLOAD_LOOK                                                                               \
+    LOOK("(?4 IS NULL OR product = ?4) AND (?5 IS NULL OR device = ?5) AND name >= ?6 AND name < ?7" \
+         " AND (?8 = 0 OR state = ?8)", "id") UPLOAD_COLUMNS " FROM upload"
+#define UPLOADS_OF_DEVICE                                                                         \
+    " FROM upload INDEXED BY upload_by_name WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE
+#define UPLOADS_OPEN                                                                              \
+    " FROM upload INDEXED BY upload_open"                                                         \
+    " WHERE state IN (1, 2, 3) AND state = ?8 AND id > ?1 AND id < ?2" ANY_PRODUCT
 
 /* A put is the cheapest of these that fits. What an UPDATE does not name, it leaves alone, and with it the
  * indexes: TOUCH (a report) costs a third of MOVE (a new state), both much less than REPLACE (another identity). */
@@ -117,26 +139,28 @@
     X(UPLOAD_REMOVE, "DELETE FROM upload WHERE id = ?")                                           \
     X(UPLOAD_ENDED, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_ended"               \
                     " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms, id LIMIT ?") \
-    BOTH_WAYS(X, UPLOAD_LIST, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id > ?1 AND id < ?2"   \
-                              ANY_PRODUCT ANY_DEVICE NAME_RANGE ANY_STATE, "id")                  \
-    BOTH_WAYS(X, UPLOAD_LIST_PRODUCT, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_by_product" \
-                                      " WHERE product = ?4 AND id > ?1 AND id < ?2"               \
-                                      ANY_DEVICE NAME_RANGE ANY_STATE, "id")                      \
-    BOTH_WAYS(X, UPLOAD_LIST_DEVICE, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id IN"          \
-                                     " (SELECT id FROM upload INDEXED BY upload_by_name"          \
-                                     " WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE ")" \
-                                     ANY_STATE, "id")                                             \
-    BOTH_WAYS(X, UPLOAD_LIST_OPEN, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id IN"            \
-                                   " (SELECT id FROM upload INDEXED BY upload_open"               \
-                                   " WHERE state IN (1, 2, 3) AND state = ?8 AND id > ?1 AND id < ?2" ANY_PRODUCT ")" \
-                                   ANY_DEVICE NAME_RANGE, "id")
+    LOOKING_BOTH_WAYS(X, UPLOAD_LIST, UPLOAD_LOOK " WHERE id > ?1 AND id < ?2", "id")             \
+    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_PRODUCT, UPLOAD_LOOK " INDEXED BY upload_by_product"         \
+                                              " WHERE product = ?4 AND id > ?1 AND id < ?2", "id") \
+    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_DEVICE, UPLOAD_LOOK " WHERE id IN (SELECT id" UPLOADS_OF_DEVICE ")", "id") \
+    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_OPEN, UPLOAD_LOOK " WHERE id IN (SELECT id" UPLOADS_OPEN ")", "id") \
+    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_LOST, UPLOAD_LOOK " INDEXED BY upload_lost"                  \
+                                           " WHERE state > 4 AND state = ?8 AND id > ?1 AND id < ?2", "id") \
+    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_LOST_PRODUCT, UPLOAD_LOOK " INDEXED BY upload_lost_by_product" \
+                                                   " WHERE product = ?4 AND state > 4 AND state = ?8" \
+                                                   " AND id > ?1 AND id < ?2", "id")              \
+    X(UPLOADS_OF_DEVICE, COUNT_SOME(UPLOADS_OF_DEVICE))                                   \
+    X(UPLOADS_OPEN, COUNT_SOME(UPLOADS_OPEN))
 
 #define DEPLOYMENT_COLUMNS                                                                        \
     "d.id, d.product, d.resource, r.name, d.state, d.target_all, d.rate_per_min, d.timeout_s, d.expanded," \
     " d.expand_done, d.expand_cursor, d.created_ms, d.updated_ms, d.retries, d.start_ms, d.end_ms," \
     " d.paused_ms, d.shift_ms, d.sweeping, d.sweep_cursor, d.target_tag"
-#define DEPLOYMENT_FROM(index)                                                                    \
-    "SELECT " DEPLOYMENT_COLUMNS " FROM deployment AS d " index " LEFT JOIN resource AS r ON r.id = d.resource"
+#define DEPLOYMENT_JOIN(index)                                                                    \
+    DEPLOYMENT_COLUMNS " FROM deployment AS d " index " LEFT JOIN resource AS r ON r.id = d.resource"
+#define DEPLOYMENT_FROM(index) "SELECT " DEPLOYMENT_JOIN(index)
+#define DEPLOYMENT_LOOK(index)                                                                    \
+    LOOK("(?4 IS NULL OR d.product = ?4) AND (?8 = 0 OR d.state = ?8)", "d.id") DEPLOYMENT_JOIN(index)
 
 #define DEPLOYMENT_STATEMENTS(X)                                                                  \
     X(DEPLOYMENT_PUT, "INSERT INTO deployment SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12," \
@@ -151,10 +175,9 @@
                       " sweeping = excluded.sweeping, sweep_cursor = excluded.sweep_cursor,"     \
                       " target_tag = excluded.target_tag")                                        \
     X(DEPLOYMENT_GET, DEPLOYMENT_FROM("") " WHERE d.id = ?")                                      \
-    BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_FROM("") " WHERE d.id > ?1 AND d.id < ?2"            \
-              " AND (?4 IS NULL OR d.product = ?4) AND (?8 = 0 OR d.state = ?8)", "d.id")         \
-    BOTH_WAYS(X, DEPLOYMENT_LIST_PRODUCT, DEPLOYMENT_FROM("INDEXED BY deployment_by_product")     \
-              " WHERE d.product = ?4 AND d.id > ?1 AND d.id < ?2 AND (?8 = 0 OR d.state = ?8)", "d.id") \
+    LOOKING_BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_LOOK("") " WHERE d.id > ?1 AND d.id < ?2", "d.id") \
+    LOOKING_BOTH_WAYS(X, DEPLOYMENT_LIST_PRODUCT, DEPLOYMENT_LOOK("INDEXED BY deployment_by_product") \
+                      " WHERE d.product = ?4 AND d.id > ?1 AND d.id < ?2", "d.id")                \
     X(DEPLOYMENT_EXPANDING, DEPLOYMENT_FROM("INDEXED BY deployment_expanding")                    \
                             " WHERE d.expand_done = 0 AND d.state IN (1, 4) ORDER BY d.id LIMIT ?") \
     X(DEPLOYMENT_SWEEPING, DEPLOYMENT_FROM("INDEXED BY deployment_sweeping")                      \
@@ -169,8 +192,12 @@
 #define DOWNLOAD_COLUMNS                                                                          \
     "t.id, t.deployment, t.resource, t.product, t.device, t.state, t.percent, t.result_code, t.result_msg, t.pushes," \
     " t.release_ms, t.wake_ms, t.deadline_ms, t.created_ms, t.updated_ms, t.ended_ms, t.retries, t.name, r.size, r.md5, r.sha256"
-#define DOWNLOAD_FROM(index)                                                                      \
-    "SELECT " DOWNLOAD_COLUMNS " FROM download AS t " index " LEFT JOIN resource AS r ON r.id = t.resource"
+#define DOWNLOAD_JOIN(index)                                                                      \
+    DOWNLOAD_COLUMNS " FROM download AS t " index " LEFT JOIN resource AS r ON r.id = t.resource"
+#define DOWNLOAD_FROM(index) "SELECT " DOWNLOAD_JOIN(index)
+#define DOWNLOAD_LOOK(index)                                                                      \
+    LOOK("(?4 IS NULL OR t.product = ?4) AND (?5 IS NULL OR t.device = ?5) AND (?8 = 0 OR t.state = ?8)" \
+         " AND (?9 IS NULL OR t.deployment = ?9)", "t.id") DOWNLOAD_JOIN(index)
 #define DOWNLOAD_VALUES                                                                           \
     " INTO download (id, deployment, resource, product, device, state, percent, result_code, result_msg, pushes," \
     " release_ms, wake_ms, deadline_ms, created_ms, updated_ms, ended_ms, due_ms, retries, name)" \
@@ -180,11 +207,9 @@
     "UPDATE download SET percent = ?7, result_code = ?8, result_msg = ?9, pushes = ?10, release_ms = ?11," \
     " wake_ms = ?12, deadline_ms = ?13, created_ms = ?14, updated_ms = ?15, retries = ?18"
 #define DOWNLOAD_SAME " WHERE id = ?1 AND device = ?5 AND product = ?4 AND deployment = ?2 AND resource = ?3"
-#define T_PRODUCT " AND (?4 IS NULL OR t.product = ?4)"
-#define T_DEVICE " AND (?5 IS NULL OR t.device = ?5)"
-#define T_STATE " AND (?8 = 0 OR t.state = ?8)"
-#define T_DEPLOYMENT " AND (?9 IS NULL OR t.deployment = ?9)"
 #define T_BOUNDS " t.id > ?1 AND t.id < ?2"
+#define DOWNLOADS_OF_DEVICE                                                                       \
+    " FROM download INDEXED BY download_by_name WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2"
 
 #define DOWNLOAD_STATEMENTS(X)                                                                    \
     X(DOWNLOAD_ADD, "INSERT" DOWNLOAD_VALUES " ON CONFLICT (id) DO NOTHING")                      \
@@ -200,16 +225,16 @@
                     " WHERE t.due_ms IS NOT NULL AND t.due_ms <= ? ORDER BY t.due_ms, t.id LIMIT ?") \
     X(DOWNLOAD_NEXT_DUE, "SELECT due_ms FROM download INDEXED BY download_due"                    \
                          " WHERE due_ms IS NOT NULL ORDER BY due_ms LIMIT 1")                     \
-    BOTH_WAYS(X, DOWNLOAD_LIST, DOWNLOAD_FROM("") " WHERE" T_BOUNDS T_PRODUCT T_DEVICE T_STATE T_DEPLOYMENT, "t.id") \
-    BOTH_WAYS(X, DOWNLOAD_LIST_PRODUCT, DOWNLOAD_FROM("INDEXED BY download_by_product")           \
-              " WHERE t.product = ?4 AND" T_BOUNDS T_DEVICE T_STATE T_DEPLOYMENT, "t.id")         \
-    BOTH_WAYS(X, DOWNLOAD_LIST_DEVICE, DOWNLOAD_FROM("")                                          \
-              " WHERE t.id IN (SELECT id FROM download INDEXED BY download_by_name"               \
-              " WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2)" T_STATE T_DEPLOYMENT, "t.id") \
-    BOTH_WAYS(X, DOWNLOAD_LIST_DEPLOYMENT, DOWNLOAD_FROM("INDEXED BY download_by_deployment")     \
-              " WHERE t.deployment = ?9 AND" T_BOUNDS T_PRODUCT T_DEVICE T_STATE, "t.id")         \
-    BOTH_WAYS(X, DOWNLOAD_LIST_STATE, DOWNLOAD_FROM("INDEXED BY download_by_state")               \
-              " WHERE t.deployment = ?9 AND t.state = ?8 AND" T_BOUNDS T_PRODUCT T_DEVICE, "t.id") \
+    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST, DOWNLOAD_LOOK("") " WHERE" T_BOUNDS, "t.id")              \
+    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_PRODUCT, DOWNLOAD_LOOK("INDEXED BY download_by_product")   \
+                      " WHERE t.product = ?4 AND" T_BOUNDS, "t.id")                               \
+    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_DEVICE, DOWNLOAD_LOOK("")                                  \
+                      " WHERE t.id IN (SELECT id" DOWNLOADS_OF_DEVICE ")", "t.id")                \
+    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_DEPLOYMENT, DOWNLOAD_LOOK("INDEXED BY download_by_deployment") \
+                      " WHERE t.deployment = ?9 AND" T_BOUNDS, "t.id")                            \
+    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_STATE, DOWNLOAD_LOOK("INDEXED BY download_by_state")       \
+                      " WHERE t.deployment = ?9 AND t.state = ?8 AND" T_BOUNDS, "t.id")           \
+    X(DOWNLOADS_OF_DEVICE, COUNT_SOME(DOWNLOADS_OF_DEVICE))                               \
     X(DOWNLOAD_PRUNE, "DELETE FROM download WHERE id IN (SELECT id FROM download INDEXED BY download_ended" \
                       " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms LIMIT ?)")
 
@@ -267,15 +292,16 @@
 
 #define AUDIT_COLUMNS                                                                             \
     "seq, time_ms, actor, origin, action, object, product, state_before, state_after, prev, hash"
-#define AUDIT_RANGE                                                                               \
-    " FROM audit WHERE seq > ?1 AND seq < ?2" ANY_PRODUCT " AND (?5 IS NULL OR actor = ?5)"       \
-    " AND action >= ?6 AND action < ?7 AND (?8 IS NULL OR object = ?8) AND time_ms >= ?9 AND time_ms < ?10"
+#define AUDIT_LOOK                                                                                \
+    LOOK("(?4 IS NULL OR product = ?4) AND (?5 IS NULL OR actor = ?5) AND action >= ?6 AND action < ?7" \
+         " AND (?8 IS NULL OR object = ?8) AND time_ms >= ?9 AND time_ms < ?10", "seq")           \
+    AUDIT_COLUMNS " FROM audit WHERE seq > ?1 AND seq < ?2"
 
 #define AUDIT_STATEMENTS(X)                                                                       \
     X(AUDIT_HEAD, "SELECT seq, hash, cut FROM audit_head WHERE one = 1")                          \
     X(AUDIT_APPEND, "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
     X(AUDIT_SET_HEAD, "UPDATE audit_head SET seq = ?, hash = ? WHERE one = 1")                    \
-    BOTH_WAYS(X, AUDIT_LIST, "SELECT " AUDIT_COLUMNS AUDIT_RANGE, "seq")                          \
+    LOOKING_BOTH_WAYS(X, AUDIT_LIST, AUDIT_LOOK, "seq")                                           \
     X(AUDIT_SET_CUT, "UPDATE audit_head SET cut = ?1 WHERE one = 1 AND seq >= ?1")                \
     X(AUDIT_CUT, "DELETE FROM audit WHERE seq <= ?")
 

@@ -15,6 +15,8 @@
 /* Words of a plan that mean work in proportion to the table. */
 static bool is_slow(const char *detail)
 {
+    if (strncmp(detail, "SCAN (subquery-", 15) == 0) /* its own plan comes too */
+        return false;
     return strncmp(detail, "SCAN ", 5) == 0 || strstr(detail, "TEMP B-TREE") != NULL ||
            strstr(detail, "AUTOMATIC") != NULL;
 }
@@ -26,7 +28,7 @@ static bool may_scan(statement which, const char *detail)
         return strcmp(detail, "SCAN d USING INDEX deployment_sweeping") == 0;
     if (which == STMT_DEPLOYMENT_EXPANDING)
         return strcmp(detail, "SCAN d USING INDEX deployment_expanding") == 0;
-    if (which == STMT_UPLOAD_LIST_OPEN || which == STMT_UPLOAD_LIST_OPEN + 1)
+    if (which == STMT_UPLOAD_LIST_OPEN || which == STMT_UPLOAD_LIST_OPEN + 1 || which == STMT_UPLOADS_OPEN)
         return strcmp(detail, "SCAN upload USING COVERING INDEX upload_open") == 0;
     if (which == STMT_SESSION_PRUNE || which == STMT_LOCKOUT_TRIM) /* a few hundred rows at most */
         return true;

@@ -132,29 +132,62 @@ ferry_err sq_upload_remove(struct store_conn *c, const ferry_id *id)
     return err != FERRY_OK ? err : sq_conn_change_end(c, remove_upload(c, id));
 }
 
-/* Those that are open are few beside those that ever were, and have an index of their own. */
-static statement list_statement(const struct upload_filter *f)
+static void bind_list(struct query *q, const struct upload_filter *f, const struct store_page *page, struct page_names *names)
 {
-    if (f->product != NULL && f->device != NULL)
-        return STMT_UPLOAD_LIST_DEVICE;
-    if (f->state == UPLOAD_CREATED || f->state == UPLOAD_UPLOADING || f->state == UPLOAD_STORED)
-        return STMT_UPLOAD_LIST_OPEN;
-    return f->product != NULL ? STMT_UPLOAD_LIST_PRODUCT : STMT_UPLOAD_LIST;
+    sq_page_bind_ids(q, page, &f->made);
+    sq_query_text(q, f->product);
+    sq_query_text(q, f->device);
+    sq_page_bind_prefix(q, f->name_prefix, names);
+}
+
+static ferry_err are_few(struct store_conn *c, statement which, const struct upload_filter *f,
+                         const struct store_page *page, bool *ret_few)
+{
+    struct page_names names;
+    query_auto q = sq_query_begin(c, which);
+
+    bind_list(&q, f, page, &names);
+    if (which == STMT_UPLOADS_OPEN)
+        sq_query_int(&q, f->state);
+    return sq_page_few(&q, page, ret_few);
+}
+
+static bool is_open(upload_state state)
+{
+    return state == UPLOAD_CREATED || state == UPLOAD_UPLOADING || state == UPLOAD_STORED;
+}
+
+/* Those of a device, and those that are open, are few beside those that ever were: they are sorted, when it is so. */
+static ferry_err choose_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
+                             statement *ret_which)
+{
+    bool of_device = f->product != NULL && f->device != NULL, few = false;
+    ferry_err err = FERRY_OK;
+
+    if (of_device || is_open(f->state))
+        err = are_few(c, of_device ? STMT_UPLOADS_OF_DEVICE : STMT_UPLOADS_OPEN, f, page, &few);
+    if (few)
+        *ret_which = of_device ? STMT_UPLOAD_LIST_DEVICE : STMT_UPLOAD_LIST_OPEN;
+    else if (f->state > UPLOAD_DONE)
+        *ret_which = f->product != NULL ? STMT_UPLOAD_LIST_LOST_PRODUCT : STMT_UPLOAD_LIST_LOST;
+    else
+        *ret_which = f->product != NULL ? STMT_UPLOAD_LIST_PRODUCT : STMT_UPLOAD_LIST;
+    return err;
 }
 
 ferry_err sq_upload_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
                       struct upload_task *out, size_t *ret_count)
 {
     struct page_names names;
-    statement which = list_statement(f);
+    statement which = STMT_UPLOAD_LIST;
+    ferry_err err = choose_list(c, f, page, &which);
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
-    sq_page_bind_ids(&q, page, &f->made);
-    sq_query_text(&q, f->product);
-    sq_query_text(&q, f->device);
-    sq_page_bind_prefix(&q, f->name_prefix, &names);
+    if (err != FERRY_OK)
+        return err;
+    bind_list(&q, f, page, &names);
     sq_query_int(&q, f->state);
-    return sq_query_many(&q, read_upload, sizeof(*out), out, page->limit, ret_count);
+    return sq_page_read(&q, read_upload, sizeof(*out), page, out, ret_count);
 }
 
 ferry_err sq_upload_ended_before(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,

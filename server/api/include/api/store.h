@@ -48,6 +48,17 @@ struct store_page {
     const char *after;
     uint32_t limit; /**< 1 .. FERRY_PAGE_MAX */
     bool descending;
+    struct store_reach *reach; /**< of lists with a filter; null: read on until the page is full or the list at its end */
+};
+
+/**
+ * @brief How many rows a page may look at, fit or not. When they are used up before the page is full or the list at its
+ * end, it has stopped, and goes on behind the last row that it looked at.
+ */
+struct store_reach {
+    uint32_t looks; /**< in: at least 1 · out: what is left */
+    bool stopped;   /**< out */
+    char after[FERRY_IDENT_MAX + 1]; /**< out, when stopped: for the next page */
 };
 
 /** @brief Made since the one and before the other; 0: any. Of what has an id: by the time in it. */
