@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A page on its way. Rows that are left out do not shorten it: the next ones take their places. */
+/*
+ * Rows of the store that one page looks at, whether they fit what is asked for or not: some milliseconds' worth. A page that
+ * has used them up is short, even empty, and the next one goes on.
+ */
+enum { LOOKS_MAX = 5000 };
+
+/* A page on its way. Rows that are left out do not shorten it as long as there are looks: the next ones take their places. */
 struct filling {
     struct api_request *r;
     const struct api_list *list;
@@ -16,6 +22,7 @@ struct filling {
     json_t *items;
     char cursor[API_CURSOR_SIZE]; /* behind the last row that was read */
     char last[API_CURSOR_SIZE];   /* the last row that is shown */
+    struct store_reach reach;     /* how far it may still look */
     bool more;                    /* one more could be shown */
     bool end;                     /* the store has no more rows */
 };
@@ -50,19 +57,27 @@ static ferry_err fill_some(struct filling *f)
 {
     const struct api_query *query = &f->r->query;
     bool probe = f->list->keep == NULL && f->r->caller.scope[0] == '\0' && json_array_size(f->items) == query->limit;
-    struct store_page page = {.after = f->cursor, .limit = probe ? 1 : query->limit, .descending = query->descending};
+    struct store_page page = {
+        .after = f->cursor, .limit = probe ? 1 : query->limit, .descending = query->descending, .reach = &f->reach};
     size_t count = 0;
     ferry_err err = f->list->fetch(f->r, f->conn, &page, f->rows, &count);
 
     for (size_t i = 0; err == FERRY_OK && i < count && !f->more; i++)
         err = take_row(f, f->rows + i * f->list->row_bytes);
-    if (err == FERRY_OK && count > 0) {
-        char cursor[API_CURSOR_SIZE];
-        write_key(f->list, f->rows + (count - 1) * f->list->row_bytes, cursor);
-        memcpy(f->cursor, cursor, sizeof cursor);
-    }
-    f->end = count < page.limit;
+    if (err == FERRY_OK && f->reach.stopped)
+        memcpy(f->cursor, f->reach.after, sizeof f->cursor);
+    else if (err == FERRY_OK && count > 0)
+        write_key(f->list, f->rows + (count - 1) * f->list->row_bytes, f->cursor);
+    f->end = count < page.limit && !f->reach.stopped;
     return err;
+}
+
+/* Where the next page begins; null: there is none. */
+static json_t *next_of(const struct filling *f)
+{
+    if (f->more)
+        return json_string(f->last);
+    return f->end ? json_null() : json_string(f->cursor);
 }
 
 static ferry_err fill(struct filling *f, json_t *answer)
@@ -71,9 +86,9 @@ static ferry_err fill(struct filling *f, json_t *answer)
     ferry_err err = rows != NULL ? FERRY_OK : FERRY_E_NOMEM;
 
     f->rows = rows;
-    while (err == FERRY_OK && !f->more && !f->end)
+    while (err == FERRY_OK && !f->more && !f->end && f->reach.looks > 0)
         err = fill_some(f);
-    if (err == FERRY_OK && json_object_set_new(answer, "next", f->more ? json_string(f->last) : json_null()) != 0)
+    if (err == FERRY_OK && json_object_set_new(answer, "next", next_of(f)) != 0)
         err = FERRY_E_NOMEM;
     return err;
 }
@@ -97,7 +112,7 @@ void api_list_answer(struct api_request *r, const struct api_list *list)
     narrow(r, list);
     json_t *items = json_array();
     json_t *answer = json_pack("{s:o}", "items", items);
-    struct filling filling = {.r = r, .list = list, .conn = conn, .items = items};
+    struct filling filling = {.r = r, .list = list, .conn = conn, .items = items, .reach = {.looks = LOOKS_MAX}};
     (void)snprintf(filling.cursor, sizeof filling.cursor, "%s", r->query.cursor);
     ferry_err err = answer != NULL ? fill(&filling, answer) : FERRY_E_NOMEM;
     if (err != FERRY_OK) {
