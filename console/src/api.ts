@@ -247,7 +247,8 @@ export async function all<T>(to: string, query: Query, cap: number): Promise<{ i
   const items: T[] = [];
   let cursor: string | undefined;
   do {
-    const page: Page<T> = await get<Page<T>>(to, { ...query, limit: 250, cursor });
+    const limit = Math.min(250, cap - items.length);
+    const page: Page<T> = await get<Page<T>>(to, { ...query, limit, cursor });
     items.push(...page.items);
     cursor = page.next ?? undefined;
   } while (cursor && items.length < cap);

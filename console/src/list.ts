@@ -11,8 +11,10 @@ export interface List<T> {
   rows: T[];
   /** Nothing has come yet. */
   loading: boolean;
-  /** There are more rows than these. */
-  more: boolean;
+  /** Where more rows may be found; null: these are all. */
+  next: string | null;
+  /** The newest page was short and not the last one: what fits lies far apart, and is searched for. */
+  searching: boolean;
   error: ApiError | null;
   fetchMore: () => void;
   refresh: () => void;
@@ -37,18 +39,32 @@ export interface ListOf<T> {
 interface State<T> {
   rows: T[];
   next: string | null;
+  searching: boolean;
   loading: boolean;
   error: ApiError | null;
 }
 
-const empty = { rows: [], next: null, loading: true, error: null };
+const empty = { rows: [], next: null, searching: false, loading: true, error: null };
 
-/** The beginning of a list, read again, in front of the rows that were behind it. */
+/** Fewer rows than there can be, and yet not the end. */
+const isShort = <T>(page: Page<T>) => page.next !== null && page.items.length < pageRows;
+
+/** The rows so far, and a page behind them. */
+function withPage<T>(rows: T[], page: Page<T>): State<T> {
+  return { rows: rows.concat(page.items), next: page.next, searching: isShort(page), loading: false, error: null };
+}
+
+/**
+ * The beginning of a list, read again, in front of the rows that were behind it. Behind a short page the old rows stay, also
+ * when it has none of them: else a search would begin anew with each event, and not end.
+ */
 function withHead<T>(old: State<T>, page: Page<T>, key: (row: T) => string): State<T> {
   const last = page.items[page.items.length - 1];
   const at = page.next && last ? old.rows.findIndex((row) => key(row) === key(last)) : -1;
-  const rest = at < 0 ? [] : old.rows.slice(at + 1);
-  return { rows: page.items.concat(rest), next: at < 0 ? page.next : old.next, loading: false, error: null };
+  if (old.loading || (at < 0 && !isShort(page))) return withPage([], page);
+  const read = new Set(page.items.map(key));
+  const rest = old.rows.slice(at + 1).filter((row) => !read.has(key(row)));
+  return { ...old, rows: page.items.concat(rest), error: null };
 }
 
 /** Runs what is asked for one after the other; what is asked for meanwhile runs once more. */
@@ -92,13 +108,12 @@ export function useList<T>(of: ListOf<T>): List<T> {
   const refresh = useOneAtATime(() => load(null, (old, page) => withHead(old, page, of.key)));
   useEffect(() => {
     setState(empty);
-    if (of.ready !== false) void load(null, (_, page) => ({ rows: page.items, next: page.next, loading: false, error: null }));
+    if (of.ready !== false) void load(null, (_, page) => withPage([], page));
   }, [load]);
 
   const fetchMore = useOneAtATime(async () => {
     const next = latest.current.state.next;
-    if (next)
-      await load(next, (old, page) => ({ rows: old.rows.concat(page.items), next: page.next, loading: false, error: null }));
+    if (next) await load(next, (old, page) => withPage(old.rows, page));
   });
 
   const put = useCallback((key: string, row: T | null) => {
@@ -128,7 +143,7 @@ export function useList<T>(of: ListOf<T>): List<T> {
     else refresh();
   });
 
-  return { rows: state.rows, loading: state.loading, more: state.next !== null, error: state.error, fetchMore, refresh, put };
+  return { ...state, fetchMore, refresh, put };
 }
 
 export interface One<T> {

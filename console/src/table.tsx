@@ -66,18 +66,19 @@ function classOf<T>(column: Column<T>): string {
 
 export function Table<T>({ caption, list, keyOf, columns, empty }: TableProps<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
-  const { rows, more, fetchMore } = list;
+  const { rows, next, fetchMore } = list;
   const [from, to] = useWindow(rows.length, body);
+  const wanted = next !== null && to > rows.length - ahead;
   useEffect(() => {
-    if (more && to > rows.length - ahead) fetchMore();
-  }, [to, rows.length, more]);
+    if (wanted) fetchMore(); // once for each page, which may be empty: until the screen is full or the list at its end
+  }, [wanted, next]);
 
   if (list.error && rows.length === 0) return <Failure error={list.error} retry={list.refresh} />;
   if (list.loading) return <p role="status">{t("loading")}</p>;
-  if (rows.length === 0) return <>{empty}</>;
+  if (rows.length === 0) return next === null ? <>{empty}</> : <p role="status">{t("searching")}</p>;
   return (
     <>
-      <table aria-rowcount={more ? -1 : rows.length + 1}>
+      <table aria-rowcount={next === null ? rows.length + 1 : -1}>
         <caption class="hidden">{caption}</caption>
         <thead>
           <tr aria-rowindex={1}>
@@ -104,7 +105,9 @@ export function Table<T>({ caption, list, keyOf, columns, empty }: TableProps<T>
       </table>
       <Failure error={list.error} retry={list.fetchMore} />
       <p class="count" role="status">
-        {t(more ? "rows_more" : "rows_all", { count: numberText(rows.length) })}
+        {t(next === null ? "rows_all" : wanted && list.searching ? "rows_searching" : "rows_more", {
+          count: numberText(rows.length),
+        })}
       </p>
     </>
   );

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { failuresIn, get, getTraffic, taskStates, type Counts, type Deployment, type Page, type Status, type Upload } from "../api";
+import { all, failuresIn, get, getTraffic, taskStates, type Counts, type Deployment, type Page, type Status, type Upload } from "../api";
 import type { Quota } from "../admin";
 import { Chart, type Bar } from "../chart";
 import { topics } from "../events";
@@ -34,8 +34,8 @@ async function readOverview(ofAll: boolean): Promise<Overview> {
     ofAll ? get<Status>("/status") : null,
     ofAll ? getTraffic() : null,
     ofAll ? get<Page<Quota>>("/quota", { limit: 250 }) : null,
-    get<Page<Deployment>>("/deployments", { counts: true, limit: newest }),
-    get<Page<Upload>>("/uploads", { state: "failed", limit: failedUploads }),
+    all<Deployment>("/deployments", { counts: true }, newest),
+    all<Upload>("/uploads", { state: "failed" }, failedUploads),
   ]);
   return { status, traffic, quotas: quotas?.items ?? [], deployments: deployments.items, uploads: uploads.items };
 }

@@ -10,9 +10,11 @@ import { resultText } from "./reports";
 
 type Moment = { way: "down"; it: Task } | { way: "up"; it: Upload };
 
+const nothing = "~"; // behind every time: none is known yet
+
 /** Rows of one list that lie before the end of what is known of the other are held back until that is known. */
 function merge(downs: List<Task>, ups: List<Upload>): List<Moment> {
-  const ends = [downs, ups].map((list) => (list.more ? (list.rows[list.rows.length - 1]?.created_at ?? "") : ""));
+  const ends = [downs, ups].map((list) => (list.next === null ? "" : (list.rows[list.rows.length - 1]?.created_at ?? nothing)));
   const known = ends[0]! > ends[1]! ? ends[0]! : ends[1]!;
   const rows: Moment[] = [
     ...downs.rows.map((it): Moment => ({ way: "down", it })),
@@ -23,9 +25,10 @@ function merge(downs: List<Task>, ups: List<Upload>): List<Moment> {
   return {
     rows: shown,
     loading: downs.loading || ups.loading,
-    more: downs.more || ups.more,
+    next: downs.next === null && ups.next === null ? null : `${downs.next} ${ups.next}`,
+    searching: downs.searching || ups.searching,
     error: downs.error ?? ups.error,
-    fetchMore: () => (ends[0]! >= ends[1]! && downs.more ? downs : ups).fetchMore(),
+    fetchMore: () => (ends[0]! >= ends[1]! && downs.next !== null ? downs : ups).fetchMore(),
     refresh: () => {
       downs.refresh();
       ups.refresh();
