@@ -28,6 +28,8 @@ const logged = {
   "deployment.changed": "deployment",
   "resource.changed": "resource",
   "device.changed": "device",
+  "device.online": "device",
+  "device.offline": "device",
 } as const;
 
 /** Said, at most once a second, of what is in no log: the platform does not say which of them changed. */

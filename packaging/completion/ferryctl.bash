@@ -60,7 +60,7 @@ _ferryctl() {
       compopt -o dirnames
       return ;;
     --type)
-      word='download.changed upload.changed deployment.changed device.changed resource.changed'
+      word='download.changed upload.changed deployment.changed device.changed device.online device.offline resource.changed'
       mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
       return ;;
     --role)

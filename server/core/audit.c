@@ -335,10 +335,10 @@ static void show_url(struct audit_json *j, const char *url)
 
 static void show_types(struct audit_json *j, uint32_t kinds)
 {
-    const char *names[EVENT_RESOURCE];
+    const char *names[EVENT_KIND_LAST];
     size_t count = 0;
 
-    for (event_kind kind = EVENT_DOWNLOAD; kind <= EVENT_RESOURCE; kind++) {
+    for (event_kind kind = EVENT_KIND_FIRST; kind <= EVENT_KIND_LAST; kind++) {
         if ((kinds & WEBHOOK_KIND(kind)) != 0)
             names[count++] = event_kind_name(kind);
     }

@@ -171,6 +171,8 @@ ferry_err events_upload_removed(struct engine *e, const struct upload_task *task
 ferry_err events_deployment(struct engine *e, const char *before, const struct deployment *d);
 ferry_err events_device(struct engine *e, const struct device_key *key, const char *before, const char *state,
                         const char *text, uint64_t now_ms);
+/** Came (it has been there all along: and was away for a moment) or went; unlisted: the broker did not say when. */
+ferry_err events_presence(struct engine *e, const struct device_key *key, const struct presence_entry *entry, uint64_t now_ms);
 ferry_err events_resource(struct engine *e, const struct resource *resource, const char *before, const char *state,
                           uint64_t now_ms);
 ferry_err events_retain(struct engine *e, uint64_t now_ms, bool *ret_more);

@@ -95,6 +95,24 @@ ferry_err events_device(struct engine *e, const struct device_key *key, const ch
     return add(e, &ev);
 }
 
+static const char *presence_word(bool online)
+{
+    return online ? "online" : "offline";
+}
+
+ferry_err events_presence(struct engine *e, const struct device_key *key, const struct presence_entry *entry, uint64_t now_ms)
+{
+    bool online = entry->online_ms != 0;
+    struct event ev = {.kind = online ? EVENT_ONLINE : EVENT_OFFLINE, .time_ms = now_ms};
+    if (e->settings.no_presence_events || (!online && !entry->stored_online))
+        return FERRY_OK;
+    set(ev.product, sizeof ev.product, key->product);
+    set(ev.device, sizeof ev.device, key->device);
+    set(ev.text, sizeof ev.text, !online && entry->unlisted ? "it was not back when the broker could be asked again" : "");
+    set_states(&ev, presence_word(entry->stored_online), presence_word(online));
+    return add(e, &ev);
+}
+
 ferry_err events_resource(struct engine *e, const struct resource *resource, const char *before, const char *state,
                           uint64_t now_ms)
 {

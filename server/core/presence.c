@@ -164,7 +164,7 @@ void presence_heard(struct engine *e, const struct device_key *device, uint64_t 
 
 /* --- into the store ---------------------------------------------------------------------------------------- */
 
-static ferry_err write_entry(struct engine *e, const struct presence_entry *entry)
+static ferry_err write_entry(struct engine *e, const struct presence_entry *entry, uint64_t now_ms)
 {
     const char *slash = strchr(entry->name, '/');
     struct device_key key;
@@ -172,22 +172,24 @@ static ferry_err write_entry(struct engine *e, const struct presence_entry *entr
     if (!ferry_text_copy(product, key.product, sizeof key.product) ||
         !ferry_text_copy(ferry_text_of(slash + 1), key.device, sizeof key.device))
         return FERRY_OK;
-    ferry_err err = entry->queue == PRESENCE_QUEUE_CHANGED
-                        ? e->store->device_set_online(e->conn, &key, entry->online_ms, entry->seen_ms)
-                        : e->store->device_set_seen(e->conn, &key, entry->seen_ms);
+    bool changed = entry->queue == PRESENCE_QUEUE_CHANGED;
+    ferry_err err = changed ? e->store->device_set_online(e->conn, &key, entry->online_ms, entry->seen_ms)
+                            : e->store->device_set_seen(e->conn, &key, entry->seen_ms);
+    if (err == FERRY_OK && changed)
+        err = events_presence(e, &key, entry, now_ms);
     return err == FERRY_E_NOT_FOUND ? FERRY_OK : err; /* it was removed meanwhile */
 }
 
-/* What is due, but no more than max; noted as written when the transaction is. */
-static ferry_err write_due(struct engine *e, size_t max, uint64_t now_ms)
+/* What is due then, but no more than max; noted as written when the transaction is. */
+static ferry_err write_due(struct engine *e, size_t max, uint64_t due_ms, uint64_t now_ms)
 {
     struct presence_state *p = &e->presence;
     const struct presence_entry *entry = NULL;
     size_t count = 0;
     bool changed = false;
     ferry_err err = FERRY_OK;
-    while (err == FERRY_OK && count < max && (entry = presence_table_due(&p->table, entry, now_ms)) != NULL) {
-        err = write_entry(e, entry);
+    while (err == FERRY_OK && count < max && (entry = presence_table_due(&p->table, entry, due_ms)) != NULL) {
+        err = write_entry(e, entry, now_ms);
         changed |= entry->queue == PRESENCE_QUEUE_CHANGED;
         count++;
     }
@@ -196,7 +198,7 @@ static ferry_err write_due(struct engine *e, size_t max, uint64_t now_ms)
         return err;
     }
     p->writing = count;
-    p->writing_ms = now_ms;
+    p->writing_ms = due_ms;
     p->writing_changes = changed;
     return FERRY_OK;
 }
@@ -239,7 +241,7 @@ ferry_err presence_tick(struct engine *e, uint64_t now_ms, bool *ret_more)
     notice_link(e, now_ms);
     if (is_asking(e))
         go_on(e, now_ms);
-    ferry_err err = now_ms >= p->retry_ms ? write_due(e, WRITE_MAX, now_ms) : FERRY_OK;
+    ferry_err err = now_ms >= p->retry_ms ? write_due(e, WRITE_MAX, now_ms, now_ms) : FERRY_OK;
     if (err == FERRY_OK && is_known(e) && now_ms >= p->alive_ms)
         err = note_alive(e, now_ms);
     *ret_more = p->writing == WRITE_MAX;
@@ -322,7 +324,7 @@ void presence_note_end(struct engine *e)
     ferry_err err = e->store->begin(e->conn);
     if (err != FERRY_OK)
         return;
-    err = write_due(e, SIZE_MAX, now_ms + PRESENCE_SEEN_EVERY_MS);
+    err = write_due(e, SIZE_MAX, now_ms + PRESENCE_SEEN_EVERY_MS, now_ms);
     if (err == FERRY_OK && known)
         err = note_alive(e, now_ms);
     if (err == FERRY_OK)

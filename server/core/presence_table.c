@@ -115,6 +115,7 @@ ferry_err presence_table_load(struct presence_table *t, const char *name, uint64
         return FERRY_E_NOMEM;
     set_online(t, entry, online_ms);
     set_seen(entry, seen_ms);
+    entry->stored_online = online_ms != 0;
     return FERRY_OK;
 }
 
@@ -128,6 +129,7 @@ ferry_err presence_table_set(struct presence_table *t, const char *name, uint64_
         return FERRY_OK;
     set_online(t, entry, online_ms);
     set_seen(entry, at_ms);
+    entry->unlisted = false;
     note_change(t, entry);
     return FERRY_OK;
 }
@@ -157,6 +159,7 @@ void presence_table_end_all(struct presence_table *t, uint64_t gone_ms)
             continue;
         set_online(t, entry, 0);
         set_seen(entry, gone_ms);
+        entry->unlisted = true;
         note_change(t, entry);
     }
 }
@@ -184,6 +187,7 @@ const struct presence_entry *presence_table_due(const struct presence_table *t, 
 static void settle(struct presence_table *t, struct presence_entry *entry)
 {
     take_out(t, entry);
+    entry->stored_online = entry->online_ms != 0;
     if (entry->online_ms != 0)
         return;
     ferry_dict_remove(&t->entries, &entry->item);

@@ -27,6 +27,8 @@ struct presence_entry {
     uint64_t online_ms; /* connected since; 0: it is not */
     uint64_t seen_ms;   /* last sign of it */
     uint64_t round;     /* of the list that named it last */
+    bool stored_online; /* the store has it as connected */
+    bool unlisted;      /* not connected because the list of all did not name it */
     char name[];
 };
 

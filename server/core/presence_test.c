@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,6 +225,77 @@ static void what_could_not_be_written_is_written_later(void **state)
     expect(f, "D1", AT(10), AT(10));
 }
 
+/* The events of presence since the one given, as text; *inout_id moves on. */
+static void expect_events(struct fixture *f, uint64_t *inout_id, const char *want)
+{
+    struct event events[16];
+    size_t count = 0;
+    char got[512] = "";
+    assert_int_equal(f->real_store_ops->event_list(f->reader, *inout_id, events, 16, &count), FERRY_OK);
+    for (size_t i = 0; i < count; i++) {
+        const struct event *e = &events[i];
+        size_t len = strlen(got);
+        (void)snprintf(got + len, sizeof got - len, "%s %s %s>%s%s\n", event_kind_name(e->kind), e->device, e->before, e->state,
+                       e->text[0] != '\0' ? " (text)" : "");
+        *inout_id = e->id;
+    }
+    assert_string_equal(got, want);
+}
+
+static uint64_t last_event(struct fixture *f)
+{
+    struct event_bounds bounds;
+    assert_int_equal(f->real_store_ops->event_bounds(f->reader, &bounds), FERRY_OK);
+    return bounds.last;
+}
+
+static void each_change_is_one_event_and_what_is_no_change_is_none(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = last_event(f);
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n+1700000010000 P/unknown\n");
+    expect_events(f, &id, "device.online D1 offline>online\n");
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_advance_s(f, 61);
+    id = last_event(f);
+    tell(f, "changes 1\n-1700000020000 P/D1\n+1700000021000 P/D1\n+1700000021000 P/D2\n-1700000022000 P/D3\n");
+    expect_events(f, &id, "device.online D1 online>online\ndevice.online D2 offline>online\n");
+    tell(f, "changes 2\n-1700000030000 P/D1\n");
+    expect_events(f, &id, "device.offline D1 online>offline\n");
+    tell(f, "all 2 0 end\n");
+    expect_events(f, &id, "device.offline D2 online>offline (text)\n");
+}
+
+static void no_event_is_lost_or_told_twice_over_a_failure_and_a_crash(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t id = last_event(f);
+    f->store_ops.device_set_online = no_space;
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    expect_events(f, &id, "");
+    f->store_ops.device_set_online = f->real_store_ops->device_set_online;
+    fixture_advance_s(f, 2);
+    expect_events(f, &id, "device.online D1 offline>online\n");
+    fixture_crash(f);
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    expect_events(f, &id, "");
+    fixture_crash(f);
+    tell(f, "all 0 0 end\n");
+    expect_events(f, &id, "device.offline D1 online>offline (text)\n");
+}
+
+static void a_setting_keeps_presence_out_of_the_log(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.no_presence_events = true;
+    fixture_crash(f);
+    uint64_t id = last_event(f);
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    expect(f, "D1", AT(10), AT(10));
+    expect_events(f, &id, "");
+}
+
 int main(void)
 {
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, set_up, fixture_teardown)
@@ -236,6 +308,9 @@ int main(void)
         UNIT(a_message_of_a_device_shows_that_it_was_there),
         UNIT(nothing_is_written_while_nothing_changes),
         UNIT(what_could_not_be_written_is_written_later),
+        UNIT(each_change_is_one_event_and_what_is_no_change_is_none),
+        UNIT(no_event_is_lost_or_told_twice_over_a_failure_and_a_crash),
+        UNIT(a_setting_keeps_presence_out_of_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

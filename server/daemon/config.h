@@ -55,6 +55,7 @@ struct config {
     uint64_t webhooks_max, webhook_timeout_s, webhook_retry_first_s, webhook_retry_max_s, webhook_failures_max,
         webhook_park_after_s;
     bool webhook_public_only;
+    bool no_presence_events;
     char *webhook_ca;
     /* one-time actions, not settings */
     bool rotate_secrets_key;

@@ -180,16 +180,16 @@ static bool read_event_types(json_t *value, const struct api_field *field, void 
     uint32_t kinds = 0;
     size_t count = json_array_size(value);
 
-    if (!json_is_array(value) || count > EVENT_RESOURCE)
+    if (!json_is_array(value) || count > EVENT_KIND_LAST)
         return api_fault_set(fault, API_INVALID_FIELD, field->name, "\"%s\" must be a list of at most %d types of events.",
-                             field->name, EVENT_RESOURCE);
+                             field->name, EVENT_KIND_LAST);
     for (size_t i = 0; i < count; i++) {
         event_kind kind;
         const char *name = json_string_value(json_array_get(value, i));
         if (name == NULL || !event_kind_parse(name, &kind))
             return api_fault_set(fault, API_INVALID_FIELD, field->name,
                                  "Entry %zu of \"%s\" must be download.changed, upload.changed, deployment.changed, "
-                                 "device.changed or resource.changed.", i + 1, field->name);
+                                 "device.changed, device.online, device.offline or resource.changed.", i + 1, field->name);
         kinds |= WEBHOOK_KIND(kind);
     }
     *(uint32_t *)out = kinds;

@@ -144,7 +144,7 @@ static json_t *types_json(uint32_t kinds)
 {
     json_t *types = json_array();
 
-    for (event_kind kind = EVENT_DOWNLOAD; kind <= EVENT_RESOURCE; kind++) {
+    for (event_kind kind = EVENT_KIND_FIRST; kind <= EVENT_KIND_LAST; kind++) {
         if ((kinds & WEBHOOK_KIND(kind)) != 0)
             (void)json_array_append_new(types, json_string(event_kind_name(kind)));
     }

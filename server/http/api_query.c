@@ -237,7 +237,7 @@ static const struct parameter parameters[] = {
     {API_Q_DESCRIPTION, "description", "at most 1000 bytes of UTF-8 without control characters but the newline",
      read_description},
     {API_Q_UNTIL, "until", API_TIME_RULE, read_until},
-    {API_Q_EVENT_TYPE, "type", "one or more, with commas, of download.changed, upload.changed, deployment.changed, device.changed and resource.changed",
+    {API_Q_EVENT_TYPE, "type", "one or more, with commas, of download.changed, upload.changed, deployment.changed, device.changed, device.online, device.offline and resource.changed",
      read_event_type},
     {API_Q_AFTER, "after", "the id of an event, or 0", read_cursor_seq},
     {API_Q_FOLLOW, "follow", "true or false", read_follow},

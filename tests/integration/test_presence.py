@@ -12,6 +12,7 @@ from ferry import PATIENCE, VendorDevice, program, vendor_password, vendor_usern
 from openapi import OpenApi
 from operators import add_token, token_caller
 from raw_mqtt import RawClient
+from webhook_receiver import Receiver
 
 DESCRIPTION = OpenApi()
 WAIT_S = 20 * PATIENCE
@@ -53,6 +54,16 @@ def reset(client):
     """The network ends the connection: no DISCONNECT, no FIN."""
     client._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client._sock.close()
+
+
+def events_of(platform, product, **query):
+    from test_events import all_of
+
+    return all_of(platform, product=product, **query).events
+
+
+def presence_events(platform, product):
+    return [(e["type"], e["device"]) for e in events_of(platform, product, type="device.online,device.offline")]
 
 
 def test_a_device_comes_and_goes(platform):
@@ -231,6 +242,32 @@ def test_the_broker_dies_and_all_are_gone(own_platform):
         assert shown(own_platform, gone)["online"] is False and shown(own_platform, gone)["last_seen_at"] >= before[1]
     for client in clients:
         client._sock.close()
+    assert presence_events(own_platform, gone.product) == [("device.online", gone.device), ("device.offline", gone.device)]
+    (_, offline) = events_of(own_platform, gone.product, type="device.online,device.offline")
+    assert offline["result_msg"] and (offline["before"], offline["state"]) == ("online", "offline")
+
+
+def test_webhooks_follow_who_is_connected(own_platform):
+    product, receiver = own_platform.new_product(), Receiver()
+    own_platform.api.call("POST", "/webhooks", json={"url": receiver.url, "product": product, "types": ["device.online", "device.offline"]})
+    device = own_platform.new_device(product)
+    try:
+        with VendorDevice(own_platform, device):
+            receiver.wait_requests(1)
+        receiver.wait_requests(2)
+        assert [(e["type"], e["device"]) for e in receiver.events()] == [("device.online", device.device),
+                                                                       ("device.offline", device.device)]
+    finally:
+        receiver.stop()
+
+
+def test_a_setting_keeps_presence_out_of_the_log(make_platform):
+    platform = make_platform("--no-presence-events")
+    device = platform.new_device()
+    with VendorDevice(platform, device):
+        wait_online(platform, device)
+    wait_online(platform, device, False)
+    assert presence_events(platform, device.product) == []
 
 
 def test_while_there_is_no_broker_nothing_is_known(make_platform):
@@ -259,11 +296,14 @@ def test_many_come_back_together(own_platform):
         reset(client)
     wait_for(lambda: connected(own_platform) == 0, WAIT_S, "all gone")
     wait_for(lambda: listed(own_platform, product, online="true") == [], WAIT_S, "the list to be empty")
+    told = presence_events(own_platform, product)
+    for device in devices:  # in turn, twice: before and after the broker died
+        assert [kind for kind, name in told if name == device.device] == ["device.online", "device.offline"] * 2
 
 
 def test_the_console_is_told(platform):
     """An event without id: it is in no log."""
-    from test_events import Stream, all_of
+    from test_events import Stream
 
     device = platform.new_device()
     everything = Stream(platform, add_token(platform, "viewer", [device.product])[1])
@@ -273,7 +313,7 @@ def test_the_console_is_told(platform):
         wait_for(lambda: "presence.changed" in everything.told, WAIT_S, "the event")
     wait_online(platform, device, False)
     assert of_product.told == []
-    assert not [e for e in all_of(platform, product=device.product).events if e["type"] != "device.changed"]
+    assert presence_events(platform, device.product) == [("device.online", device.device), ("device.offline", device.device)]
 
 
 def ferryctl(platform, *words):

@@ -51,7 +51,7 @@ static void read_event(struct query *q, void *row)
 
     e->id = sq_query_get_u64(q);
     e->time_ms = sq_query_get_u64(q);
-    e->kind = (event_kind)sq_query_get_int(q, EVENT_DOWNLOAD, EVENT_RESOURCE);
+    e->kind = (event_kind)sq_query_get_int(q, EVENT_KIND_FIRST, EVENT_KIND_LAST);
     sq_query_get_text(q, e->product, sizeof(e->product));
     sq_query_get_text(q, e->device, sizeof(e->device));
     sq_query_get_text(q, e->task, sizeof(e->task));

@@ -17,13 +17,18 @@
     X(EVENT_UPLOAD, 2, "upload.changed")                                                          \
     X(EVENT_DEPLOYMENT, 3, "deployment.changed")                                                  \
     X(EVENT_DEVICE, 4, "device.changed")                                                          \
-    X(EVENT_RESOURCE, 5, "resource.changed")
+    X(EVENT_RESOURCE, 5, "resource.changed")                                                      \
+    X(EVENT_ONLINE, 6, "device.online")                                                           \
+    X(EVENT_OFFLINE, 7, "device.offline")
 
 typedef enum {
 #define X(name, number, text) name = (number),
     EVENT_KIND_LIST(X)
 #undef X
 } event_kind;
+
+#define EVENT_KIND_FIRST EVENT_DOWNLOAD
+#define EVENT_KIND_LAST EVENT_OFFLINE
 
 enum { EVENT_STATE_SIZE = 16 };
 

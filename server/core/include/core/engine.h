@@ -44,6 +44,7 @@ struct engine_settings {
     struct quota_limits quota; /**< of every product that has none of its own */
     uint32_t device_requests_per_min; /**< of one device, evenly or at once; 0: no limit */
     uint32_t webhooks_max;    /**< at most so many */
+    bool no_presence_events;  /**< that devices came and went is not in the event log */
     bool broker_is_ours;      /**< it has our plugin: it is told of devices that may have lost their right to connect */
 };
 
