@@ -211,7 +211,7 @@ static ferry_err writer_open(struct object_upload *u, bool resume)
 {
     struct objects *objects = u->plane->cfg.objects;
     if (resume)
-        return objects->ops->write_resume(objects, &u->key, &u->writer, &u->at);
+        return objects->ops->write_resume(objects, &u->key, 0, false, &u->writer, &u->at);
     return objects->ops->write_begin(objects, &u->key, u->size, false, &u->writer);
 }
 

@@ -135,7 +135,7 @@ static void failures_leave_no_file(void **state)
     assert_int_equal(o->ops->write_begin(o, &key, 0, false, &writer), FERRY_OK);
     o->ops->write_abort(writer);
     assert_int_equal(files_in(dir, "tmp"), 0);
-    assert_int_equal(o->ops->write_resume(o, &key, &writer, &offset), FERRY_OK);
+    assert_int_equal(o->ops->write_resume(o, &key, 0, false, &writer, &offset), FERRY_OK);
     assert_int_equal(files_in(dir, "partial"), 1);
     assert_int_equal(o->ops->write_finish(writer, &expect, NULL), FERRY_E_SIZE);
     assert_int_equal(files_in(dir, "partial"), 0);
@@ -228,7 +228,7 @@ static int on_a_full_disk(const char *dir)
     CHILD_CHECK(put_quietly(o, &keys[1], 2u << 20, 2u << 20) == FERRY_OK);
     CHILD_CHECK(files_in(dir, "tmp") == 0);
     /* a partial that met a full disk keeps exactly what it was told is there */
-    CHILD_CHECK(o->ops->write_resume(o, &keys[2], &writer, &offset) == FERRY_OK);
+    CHILD_CHECK(o->ops->write_resume(o, &keys[2], 0, false, &writer, &offset) == FERRY_OK);
     ferry_err err = FERRY_OK;
     uint64_t taken = 0;
     while ((err = o->ops->write(writer, block, sizeof block)) == FERRY_OK)
@@ -258,7 +258,7 @@ static int on_a_read_only_disk(const char *dir)
     CHILD_CHECK(put_quietly(o, &key, 1000, 0) == FERRY_OK);
     CHILD_CHECK(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
     CHILD_CHECK(o->ops->write_begin(o, &key, 0, false, &writer) == FERRY_E_READONLY);
-    CHILD_CHECK(o->ops->write_resume(o, &key, &writer, &offset) == FERRY_E_READONLY);
+    CHILD_CHECK(o->ops->write_resume(o, &key, 0, false, &writer, &offset) == FERRY_E_READONLY);
     CHILD_CHECK(o->ops->remove(o, &key) == FERRY_E_READONLY);
     CHILD_CHECK(o->ops->probe(o) == FERRY_E_READONLY);
     CHILD_CHECK(o->ops->read_open(o, &key, &reader, &size) == FERRY_OK && size == 1000);
@@ -305,7 +305,7 @@ static int without_rights(const char *dir)
         CHILD_CHECK(chmod(path, 0500) == 0);
     }
     CHILD_CHECK(o->ops->write_begin(o, &key, 0, false, &writer) == FERRY_E_DENIED);
-    CHILD_CHECK(o->ops->write_resume(o, &key, &writer, &offset) == FERRY_E_DENIED);
+    CHILD_CHECK(o->ops->write_resume(o, &key, 0, false, &writer, &offset) == FERRY_E_DENIED);
     CHILD_CHECK(o->ops->probe(o) == FERRY_E_DENIED);
     return CHILD_OK;
 }
@@ -345,7 +345,7 @@ static int write_for_ever(const char *dir)
         objects_suite_put(o, &key, bytes, DEATH_BYTES);
         struct object_writer *writer = NULL;
         uint64_t offset = 0;
-        CHILD_CHECK(o->ops->write_resume(o, &key, &writer, &offset) == FERRY_OK);
+        CHILD_CHECK(o->ops->write_resume(o, &key, 0, false, &writer, &offset) == FERRY_OK);
         CHILD_CHECK(o->ops->write(writer, bytes, 10000) == FERRY_OK);
         CHILD_CHECK(o->ops->write_suspend(writer) == FERRY_OK);
         CHILD_CHECK(o->ops->partial_remove(o, &key) == FERRY_OK);

@@ -58,7 +58,7 @@ static struct object_writer *resume(struct objects *o, const ferry_id *key, uint
 {
     struct object_writer *writer = NULL;
     uint64_t at = 999;
-    assert_int_equal(o->ops->write_resume(o, key, &writer, &at), FERRY_OK);
+    assert_int_equal(o->ops->write_resume(o, key, 0, false, &writer, &at), FERRY_OK);
     assert_int_equal(at, offset);
     return writer;
 }
@@ -319,7 +319,7 @@ static void only_one_writer_may_have_a_partial(void **state)
     struct object_writer *writer = resume(w->o, &key, 0), *second = NULL;
     uint64_t at = 55;
     assert_int_equal(w->o->ops->write(writer, "abc", 3), FERRY_OK);
-    assert_int_equal(w->o->ops->write_resume(w->o, &key, &second, &at), FERRY_E_BUSY);
+    assert_int_equal(w->o->ops->write_resume(w->o, &key, 0, false, &second, &at), FERRY_E_BUSY);
     assert_null(second);
     assert_int_equal(at, 55);
     assert_int_equal(w->o->ops->partial_remove(w->o, &key), FERRY_E_BUSY);
@@ -329,6 +329,63 @@ static void only_one_writer_may_have_a_partial(void **state)
     writer = resume(w->o, &key, 3);
     w->o->ops->write_abort(writer);
     expect_partial(w->o, &key, 0);
+}
+
+static void an_object_becomes_partial_again_and_is_finished_again(void **state)
+{
+    struct world *w = *state;
+    ferry_id key = objects_suite_key(1);
+    uint8_t *bytes = objects_suite_bytes(1000, 9);
+    uint64_t size = 0;
+    assert_int_equal(w->o->ops->reopen(w->o, &key), FERRY_E_NOT_FOUND);
+    objects_suite_put(w->o, &key, bytes, 1000);
+    assert_int_equal(w->o->ops->reopen(w->o, &key), FERRY_OK);
+    assert_int_equal(w->o->ops->stat(w->o, &key, &size), FERRY_E_NOT_FOUND);
+    expect_partial(w->o, &key, 1000);
+    assert_int_equal(finish(w->o, resume(w->o, &key, 1000), bytes, 1000), FERRY_OK);
+    objects_suite_expect(w->o, &key, bytes, 1000);
+    expect_partial(w->o, &key, 0);
+    free(bytes);
+}
+
+static void both_digests_of_a_partial_are_found(void **state)
+{
+    struct world *w = *state;
+    ferry_id key = objects_suite_key(1);
+    uint8_t *bytes = objects_suite_bytes(1000, 9);
+    struct object_digests want, have;
+    struct object_expect expect = {.size = 1000};
+    objects_suite_digests(bytes, 1000, &want);
+    for (size_t at = 0; at <= 500; at += 500) { /* in one writer, and in two */
+        struct object_writer *writer = NULL;
+        uint64_t offset = 0;
+        if (at > 0) {
+            writer = resume(w->o, &key, 0);
+            assert_int_equal(w->o->ops->write(writer, bytes, at), FERRY_OK);
+            assert_int_equal(w->o->ops->write_suspend(writer), FERRY_OK);
+        }
+        assert_int_equal(w->o->ops->write_resume(w->o, &key, 1000, true, &writer, &offset), FERRY_OK);
+        assert_int_equal(offset, at);
+        assert_int_equal(w->o->ops->write(writer, bytes + at, 1000 - at), FERRY_OK);
+        assert_int_equal(w->o->ops->write_finish(writer, &expect, &have), FERRY_OK);
+        assert_memory_equal(have.md5, want.md5, sizeof want.md5);
+        assert_memory_equal(have.sha256, want.sha256, sizeof want.sha256);
+    }
+    free(bytes);
+}
+
+static void what_will_not_fit_is_said_before_a_byte(void **state)
+{
+    struct world *w = *state;
+    ferry_id key = objects_suite_key(1);
+    struct object_writer *writer = resume(w->o, &key, 0), *second = NULL;
+    uint64_t at = 55;
+    assert_int_equal(w->o->ops->write(writer, "abc", 3), FERRY_OK);
+    assert_int_equal(w->o->ops->write_suspend(writer), FERRY_OK);
+    assert_int_equal(w->o->ops->write_resume(w->o, &key, UINT64_MAX, false, &second, &at), FERRY_E_FULL);
+    assert_null(second);
+    expect_partial(w->o, &key, 3);
+    w->o->ops->write_abort(resume(w->o, &key, 3));
 }
 
 static void partial_can_be_removed_when_nobody_writes_it(void **state)
@@ -626,6 +683,9 @@ int objects_suite_run(const struct objects_factory *of)
         RULE(partial_goes_on_where_it_stopped),
         RULE(partial_can_be_finished_by_the_writer_that_began_it),
         RULE(only_one_writer_may_have_a_partial),
+        RULE(an_object_becomes_partial_again_and_is_finished_again),
+        RULE(both_digests_of_a_partial_are_found),
+        RULE(what_will_not_fit_is_said_before_a_byte),
         RULE(partial_can_be_removed_when_nobody_writes_it),
         RULE(wrong_partial_leaves_nothing_and_keeps_the_older_object),
         RULE(whole_object_and_partial_of_a_key_do_not_disturb_each_other),

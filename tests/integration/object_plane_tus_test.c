@@ -145,7 +145,7 @@ static void leave_full_partial(struct world *w, const uint8_t *bytes)
     struct object_writer *writer = NULL;
     uint64_t offset;
     const struct objects_ops *ops = w->real_objects->ops;
-    assert_int_equal(ops->write_resume(w->real_objects, &w->upload, &writer, &offset), FERRY_OK);
+    assert_int_equal(ops->write_resume(w->real_objects, &w->upload, 0, false, &writer, &offset), FERRY_OK);
     assert_int_equal(ops->write(writer, bytes, WORLD_UPLOAD_BYTES), FERRY_OK);
     assert_int_equal(ops->write_suspend(writer), FERRY_OK);
 }

@@ -74,8 +74,10 @@ static ferry_err faulty_read_open(struct objects *o, const ferry_id *key, struct
     }
 FORWARD(write_begin, (struct objects * o, const ferry_id *key, uint64_t size, bool sha, struct object_writer **ret),
         (real_of(o), key, size, sha, ret))
-FORWARD(write_resume, (struct objects * o, const ferry_id *key, struct object_writer **ret, uint64_t *ret_offset),
-        (real_of(o), key, ret, ret_offset))
+FORWARD(write_resume,
+        (struct objects * o, const ferry_id *key, uint64_t size, bool sha, struct object_writer **ret, uint64_t *ret_offset),
+        (real_of(o), key, size, sha, ret, ret_offset))
+FORWARD(reopen, (struct objects * o, const ferry_id *key), (real_of(o), key))
 FORWARD(partial_size, (struct objects * o, const ferry_id *key, uint64_t *ret), (real_of(o), key, ret))
 FORWARD(partial_remove, (struct objects * o, const ferry_id *key), (real_of(o), key))
 FORWARD(stat, (struct objects * o, const ferry_id *key, uint64_t *ret), (real_of(o), key, ret))
@@ -99,6 +101,7 @@ static void wrap_objects(struct world *w)
     w->objects_ops.write = faulty_write;
     w->objects_ops.write_finish = faulty_finish;
     w->objects_ops.partial_size = forward_partial_size;
+    w->objects_ops.reopen = forward_reopen;
     w->objects_ops.partial_remove = forward_partial_remove;
     w->objects_ops.stat = forward_stat;
     w->objects_ops.read_open = faulty_read_open;

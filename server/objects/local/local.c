@@ -188,6 +188,7 @@ static const struct objects_ops local_ops = {
     .write_suspend = local_write_suspend,
     .write_abort = local_write_abort,
     .partial_size = local_partial_size,
+    .reopen = local_reopen,
     .partial_remove = local_partial_remove,
     .stat = local_stat,
     .read_open = local_read_open,

@@ -60,14 +60,15 @@ ferry_err local_write_all(int fd, const void *bytes, size_t len, uint64_t offset
 /* local_write.c */
 ferry_err local_write_begin(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
                             struct object_writer **ret_writer);
-ferry_err local_write_resume(struct objects *o, const ferry_id *key, struct object_writer **ret_writer,
-                             uint64_t *ret_offset);
+ferry_err local_write_resume(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                             struct object_writer **ret_writer, uint64_t *ret_offset);
 ferry_err local_write(struct object_writer *writer, const void *bytes, size_t len);
 ferry_err local_write_finish(struct object_writer *writer, const struct object_expect *expect,
                              struct object_digests *ret_digests);
 ferry_err local_write_suspend(struct object_writer *writer);
 void local_write_abort(struct object_writer *writer);
 ferry_err local_partial_size(struct objects *o, const ferry_id *key, uint64_t *ret_size);
+ferry_err local_reopen(struct objects *o, const ferry_id *key);
 ferry_err local_partial_remove(struct objects *o, const ferry_id *key);
 
 /* local_sweep.c */

@@ -107,7 +107,8 @@ ferry_err local_write_begin(struct objects *o, const ferry_id *key, uint64_t siz
     return FERRY_OK;
 }
 
-static ferry_err partial_open(struct object_writer *writer)
+/* The hash goes on only from the beginning: what is there already is read again at the end. */
+static ferry_err partial_open(struct object_writer *writer, uint64_t size)
 {
     struct stat info;
     local_partial_path(&writer->key, writer->path);
@@ -117,11 +118,14 @@ static ferry_err partial_open(struct object_writer *writer)
     writer->size = (uint64_t)info.st_size;
     writer->writeback_from = writer->size;
     writer->created = writer->size == 0;
-    return writer->size == 0 ? object_hash_new(false, &writer->hash) : FERRY_OK;
+    ferry_err err = reserve(writer->fd, size);
+    if (err != FERRY_OK && writer->created)
+        (void)unlinkat(writer->store->root_fd, writer->path, 0);
+    return err == FERRY_OK && writer->created ? object_hash_new(writer->with_sha256, &writer->hash) : err;
 }
 
-ferry_err local_write_resume(struct objects *o, const ferry_id *key, struct object_writer **ret_writer,
-                             uint64_t *ret_offset)
+ferry_err local_write_resume(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                             struct object_writer **ret_writer, uint64_t *ret_offset)
 {
     struct objects_local *store = local_of(o);
     ferry_cleanup(writer_free) struct object_writer *writer = NULL;
@@ -131,7 +135,8 @@ ferry_err local_write_resume(struct objects *o, const ferry_id *key, struct obje
     if (!busy_add(store, writer))
         return FERRY_E_BUSY;
     writer->partial = true;
-    err = partial_open(writer);
+    writer->with_sha256 = with_sha256;
+    err = partial_open(writer, size);
     if (err != FERRY_OK)
         return err;
     *ret_offset = writer->size;
@@ -302,6 +307,17 @@ ferry_err local_partial_size(struct objects *o, const ferry_id *key, uint64_t *r
     else
         return FERRY_E_IO;
     return FERRY_OK;
+}
+
+ferry_err local_reopen(struct objects *o, const ferry_id *key)
+{
+    struct objects_local *store = local_of(o);
+    char object[LOCAL_PATH_MAX], partial[LOCAL_PATH_MAX];
+    local_object_path(key, object);
+    local_partial_path(key, partial);
+    if (renameat(store->root_fd, object, store->root_fd, partial) != 0)
+        return local_errno(errno);
+    return local_folder_sync(store, "partial");
 }
 
 ferry_err local_partial_remove(struct objects *o, const ferry_id *key)

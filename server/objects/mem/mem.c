@@ -204,6 +204,7 @@ static const struct objects_ops mem_ops = {
     .write_suspend = mem_write_suspend,
     .write_abort = mem_write_abort,
     .partial_size = mem_partial_size,
+    .reopen = mem_reopen,
     .partial_remove = mem_partial_remove,
     .stat = mem_stat,
     .read_open = mem_read_open,

@@ -60,12 +60,13 @@ void mem_entry_remove(struct objects_mem *store, struct entry **at);
 
 ferry_err mem_write_begin(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
                           struct object_writer **ret_writer);
-ferry_err mem_write_resume(struct objects *o, const ferry_id *key, struct object_writer **ret_writer,
-                           uint64_t *ret_offset);
+ferry_err mem_write_resume(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                           struct object_writer **ret_writer, uint64_t *ret_offset);
 ferry_err mem_write(struct object_writer *writer, const void *bytes, size_t len);
 ferry_err mem_write_finish(struct object_writer *writer, const struct object_expect *expect,
                            struct object_digests *ret_digests);
 ferry_err mem_write_suspend(struct object_writer *writer);
+ferry_err mem_reopen(struct objects *o, const ferry_id *key);
 void mem_write_abort(struct object_writer *writer);
 
 #endif

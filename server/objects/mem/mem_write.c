@@ -89,17 +89,25 @@ static ferry_err partial_take(struct objects_mem *store, const ferry_id *key, st
     return FERRY_OK;
 }
 
-ferry_err mem_write_resume(struct objects *o, const ferry_id *key, struct object_writer **ret_writer,
-                           uint64_t *ret_offset)
+/* Is there room for what is still to come? With the mutex held. */
+static bool has_room(struct objects_mem *store, const ferry_id *key, uint64_t size)
+{
+    const struct entry *entry = *mem_find(&store->partials, key);
+    uint64_t there = entry != NULL ? entry->blob->size : 0;
+    return size <= there || size - there <= store->capacity - store->used;
+}
+
+ferry_err mem_write_resume(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                           struct object_writer **ret_writer, uint64_t *ret_offset)
 {
     struct objects_mem *store = mem_of(o);
     struct object_writer *writer = NULL;
     struct entry *entry = NULL;
-    ferry_err err = writer_new(store, key, false, &writer);
+    ferry_err err = writer_new(store, key, with_sha256, &writer);
     if (err != FERRY_OK)
         return err;
     pthread_mutex_lock(&store->mutex);
-    err = partial_take(store, key, &entry);
+    err = has_room(store, key, size) ? partial_take(store, key, &entry) : FERRY_E_FULL;
     if (err == FERRY_OK) {
         writer->partial = true;
         writer->blob = entry->blob;
@@ -216,6 +224,24 @@ ferry_err mem_write_suspend(struct object_writer *writer)
     ferry_err err = writer->partial ? FERRY_OK : FERRY_E_STATE;
     writer_end_unlocked(writer, true);
     return err;
+}
+
+ferry_err mem_reopen(struct objects *o, const ferry_id *key)
+{
+    struct objects_mem *store = mem_of(o);
+    pthread_mutex_lock(&store->mutex);
+    struct entry **at = mem_find(&store->objects, key);
+    struct entry *entry = *at;
+    if (entry != NULL) {
+        struct entry **partial = mem_find(&store->partials, key);
+        *at = entry->next;
+        entry->next = NULL;
+        if (*partial != NULL)
+            mem_entry_remove(store, partial);
+        *mem_find(&store->partials, key) = entry;
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return entry != NULL ? FERRY_OK : FERRY_E_NOT_FOUND;
 }
 
 void mem_write_abort(struct object_writer *writer)

@@ -66,11 +66,11 @@ struct objects_ops {
 
     /**
      * Goes on with the partial object that write_suspend left under the key, or begins one at offset 0.
-     * Only one writer at a time may have a key's partial.
-     * @retval FERRY_E_BUSY another writer has it | as write_begin
+     * Only one writer at a time may have a key's partial. size: as with write_begin.
+     * @retval FERRY_E_BUSY another writer has it | as write_begin, and what was there stays
      */
-    ferry_err (*write_resume)(struct objects *o, const ferry_id *key, struct object_writer **ret_writer,
-                              uint64_t *ret_offset);
+    ferry_err (*write_resume)(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                              struct object_writer **ret_writer, uint64_t *ret_offset);
 
     /** Appends. After an error only write_abort or write_suspend are allowed.
      *  @retval FERRY_E_FULL | FERRY_E_IO */
@@ -94,6 +94,12 @@ struct objects_ops {
     /** Bytes of the partial object; 0 when there is none. A partial that a writer holds counts what was written.
      *  @retval FERRY_E_IO */
     ferry_err (*partial_size)(struct objects *o, const ferry_id *key, uint64_t *ret_size);
+
+    /**
+     * Makes a finished object a partial one again: nobody could be told of it. Durable. A partial under the key is replaced.
+     * @retval FERRY_E_NOT_FOUND there is no such object | FERRY_E_IO
+     */
+    ferry_err (*reopen)(struct objects *o, const ferry_id *key);
 
     /** Removes the partial object; FERRY_OK when there is none. @retval FERRY_E_BUSY a writer has it | FERRY_E_IO */
     ferry_err (*partial_remove)(struct objects *o, const ferry_id *key);
