@@ -75,7 +75,7 @@ def make_it_old(platform, secrets):
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
         for trigger in ("device_tags_go", "upload_reports_go", "download_reports_go"):
             db.execute(f"DROP TRIGGER {trigger}")
-        for table in ("device_tag", "event", "report", "kept_answer", "webhook"):
+        for table in ("device_tag", "event", "report", "kept_answer", "webhook", "resource_upload"):
             db.execute(f"DROP TABLE {table}")
         for index in ("device_old_secret", "device_by_online", "deployment_sweeping", "deployment_expanding", "upload_lost",
                       "upload_lost_by_product"):

@@ -89,17 +89,20 @@ static bool product_is_used(const struct smem_db *db, const char *name)
 {
     struct row_device device = {.joined = ""};
     struct resource resource = {.size = 0};
+    struct resource_upload coming = {.size = 0};
     struct deployment deployment = {.expanded = 0};
     struct upload_task upload = {.size = 0};
     struct row_download download = {.due_ms = 0};
 
     (void)smem_set_text(device.device.key.product, sizeof(device.device.key.product), name);
     (void)smem_set_text(resource.product, sizeof(resource.product), name);
+    (void)smem_set_text(coming.product, sizeof(coming.product), name);
     (void)smem_set_text(deployment.product, sizeof(deployment.product), name);
     (void)smem_set_text(upload.device.product, sizeof(upload.device.product), name);
     (void)smem_set_text(download.task.device.product, sizeof(download.task.device.product), name);
     return used_by(db, SMEM_DEVICES, DEVICE_BY_KEY, &device) ||
            used_by(db, SMEM_RESOURCES, RESOURCE_BY_PRODUCT, &resource) ||
+           used_by(db, SMEM_RESOURCE_UPLOADS, RESOURCE_UPLOAD_BY_PRODUCT, &coming) ||
            used_by(db, SMEM_DEPLOYMENTS, DEPLOYMENT_BY_PRODUCT, &deployment) ||
            used_by(db, SMEM_UPLOADS, UPLOAD_BY_PRODUCT, &upload) ||
            used_by(db, SMEM_DOWNLOADS, DOWNLOAD_BY_PRODUCT, &download);

@@ -20,6 +20,8 @@ ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
     const struct smem_walk devices = {.table = SMEM_DEVICES, .index = DEVICE_BY_OLD_SECRET, .probe = &device_probe};
     const struct smem_walk uploads = {.table = SMEM_UPLOADS, .index = UPLOAD_DUE, .probe = &upload_probe};
     const struct smem_walk downloads = {.table = SMEM_DOWNLOADS, .index = DOWNLOAD_DUE, .probe = &download_probe};
+    const struct resource_upload coming_probe = {.expires_ms = 0}, *coming;
+    const struct smem_walk comings = {.table = SMEM_RESOURCE_UPLOADS, .index = RESOURCE_UPLOAD_DUE, .probe = &coming_probe};
     smem_auto_reading reading = smem_read_begin(c);
     uint64_t ms = UINT64_MAX;
 
@@ -27,6 +29,9 @@ ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
     download = smem_first(reading.db, reading.view, &downloads);
     if (upload != NULL)
         ms = upload->expires_ms;
+    coming = smem_first(reading.db, reading.view, &comings);
+    if (coming != NULL && coming->expires_ms < ms)
+        ms = coming->expires_ms;
     if (download != NULL && download->due_ms < ms)
         ms = download->due_ms;
     device = smem_first(reading.db, reading.view, &devices);

@@ -66,14 +66,25 @@ static void count_resource(const void *data, void *arg)
         add(&counting->usage, r->size);
 }
 
+static void count_resource_upload(const void *data, void *arg)
+{
+    const struct resource_upload *u = data;
+    struct counting *counting = arg;
+
+    if (u->stored_ms == 0 && smem_matches(u->product, counting->product))
+        add(&counting->usage, u->size);
+}
+
 ferry_err smem_usage_get(struct store_conn *c, const char *product, const char *device, struct usage *ret)
 {
     smem_auto_reading reading = smem_read_begin(c);
     struct counting counting = {.product = product, .device = device};
 
     smem_each(reading.db, reading.view, SMEM_UPLOADS, count_upload, &counting);
-    if (device == NULL)
+    if (device == NULL) {
         smem_each(reading.db, reading.view, SMEM_RESOURCES, count_resource, &counting);
+        smem_each(reading.db, reading.view, SMEM_RESOURCE_UPLOADS, count_resource_upload, &counting);
+    }
     *ret = counting.usage;
     return FERRY_OK;
 }

@@ -145,6 +145,13 @@ static const struct smem_index audit_head_indexes[] = {
     {{U64(struct row_audit_head, one)}, 1, NULL},
 };
 
+#define RU(member) TEXT(struct resource_upload, member)
+static const struct smem_index resource_upload_indexes[] = {
+    [RESOURCE_UPLOAD_BY_ID] = {{RU(id)}, 1, NULL},
+    [RESOURCE_UPLOAD_BY_PRODUCT] = {{RU(product), RU(id)}, 2, NULL},
+    [RESOURCE_UPLOAD_DUE] = {{U64(struct resource_upload, expires_ms), RU(id)}, 2, NULL},
+};
+
 #define R(member) TEXT(struct resource, member)
 static const struct smem_index resource_indexes[] = {
     [RESOURCE_BY_ID] = {{R(id)}, 1, NULL},
@@ -194,6 +201,7 @@ static const struct smem_index quota_indexes[] = {
 #define U_AT(member) AT(struct upload_task, member)
 #define P_AT(member) AT(struct deployment, member)
 #define T_AT(member) AT(struct row_download, task.member)
+#define RU_AT(member) AT(struct resource_upload, member)
 #define W_AT(member) AT(struct webhook, member)
 
 const struct smem_table_def smem_rows[SMEM_TABLES] = {
@@ -241,4 +249,7 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
                        {W_AT(revision), W_AT(created_ms), W_AT(updated_ms), W_AT(progress.last_event),
                         W_AT(progress.failing_ms), W_AT(progress.next_attempt_ms), W_AT(progress.last_success_ms)},
                        INDEXES(webhook_indexes)},
+    [SMEM_RESOURCE_UPLOADS] = {sizeof(struct resource_upload), {RU_AT(id)},
+                               {RU_AT(size), RU_AT(created_ms), RU_AT(stored_ms), RU_AT(expires_ms), RU_AT(seen_bytes)},
+                               INDEXES(resource_upload_indexes)},
 };

@@ -63,6 +63,7 @@ typedef enum {
     SMEM_REPORTS,
     SMEM_KEPT,
     SMEM_WEBHOOKS,
+    SMEM_RESOURCE_UPLOADS,
     SMEM_TABLES
 } smem_table_id;
 

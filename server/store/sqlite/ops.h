@@ -126,6 +126,16 @@ ferry_err sq_webhook_get(struct store_conn *c, const ferry_id *id, struct webhoo
 ferry_err sq_webhook_remove(struct store_conn *c, const ferry_id *id);
 ferry_err sq_webhook_list(struct store_conn *c, const struct store_page *page, struct webhook *out, size_t *ret_count);
 
+/* resource_uploads.c */
+ferry_err sq_resource_upload_put(struct store_conn *c, const struct resource_upload *u);
+ferry_err sq_resource_upload_get(struct store_conn *c, const ferry_id *id, struct resource_upload *ret);
+ferry_err sq_resource_upload_same(struct store_conn *c, const struct resource_upload *like, struct resource_upload *ret);
+ferry_err sq_resource_upload_remove(struct store_conn *c, const ferry_id *id);
+ferry_err sq_resource_upload_list(struct store_conn *c, const char *product, const struct store_page *page,
+                             struct resource_upload *out, size_t *ret_count);
+ferry_err sq_resource_upload_due(struct store_conn *c, uint64_t now_ms, struct resource_upload *out, size_t cap,
+                            size_t *ret_count);
+
 /* quotas.c */
 ferry_err sq_quota_put(struct store_conn *c, const struct quota *q);
 ferry_err sq_quota_get(struct store_conn *c, const char *product, struct quota *ret);

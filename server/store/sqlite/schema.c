@@ -221,6 +221,19 @@ const char *const sq_schema_steps[] = {
     /* what came to no good end is rare and often asked for: these grow at the ends of few states, only then */
     "CREATE INDEX upload_lost ON upload (state, id) WHERE state > 4;"
     "CREATE INDEX upload_lost_by_product ON upload (product, state, id) WHERE state > 4;",
+
+    /* resources whose bytes are still coming: what they will need counts as used */
+    "CREATE TABLE resource_upload ("
+    "  id BLOB NOT NULL PRIMARY KEY, product TEXT NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,"
+    "  size INTEGER NOT NULL, md5 TEXT NOT NULL, sha256 TEXT NOT NULL, created_ms INTEGER NOT NULL,"
+    "  stored_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, seen_bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX resource_upload_by_product ON resource_upload (product, id);"
+    "CREATE INDEX resource_upload_due ON resource_upload (expires_ms, id);"
+    USAGE_TRIGGER("resource_upload_begins", "AFTER INSERT ON resource_upload WHEN NEW.stored_ms = 0", USAGE_MORE("''"))
+    USAGE_TRIGGER("resource_upload_ends",
+                  "AFTER UPDATE OF stored_ms ON resource_upload WHEN NEW.stored_ms > 0 AND OLD.stored_ms = 0",
+                  USAGE_LESS("''"))
+    USAGE_TRIGGER("resource_upload_goes", "AFTER DELETE ON resource_upload WHEN OLD.stored_ms = 0", USAGE_LESS("''")),
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

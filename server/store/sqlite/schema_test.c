@@ -204,6 +204,8 @@ static const char *const rows_of_version[] = {
           "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');",
     [12] = ROWS_OF_12,
     [13] = ROWS_OF_12,
+    [14] = ROWS_OF_12
+          "INSERT INTO resource_upload VALUES (zeroblob(16), 'q', 'n', '', 1, '', '', 2, 0, 3, 0);",
 };
 
 static void check_rows(struct sqlite_fixture *t)

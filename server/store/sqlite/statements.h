@@ -42,6 +42,7 @@
     X(PRODUCT_REMOVE, "DELETE FROM product WHERE name = ?1"                                       \
                       " AND NOT EXISTS (SELECT 1 FROM device WHERE product = ?1)"                 \
                       " AND NOT EXISTS (SELECT 1 FROM resource WHERE product = ?1)"               \
+                      " AND NOT EXISTS (SELECT 1 FROM resource_upload WHERE product = ?1)"        \
                       " AND NOT EXISTS (SELECT 1 FROM deployment WHERE product = ?1)"             \
                       " AND NOT EXISTS (SELECT 1 FROM upload WHERE product = ?1)"                 \
                       " AND NOT EXISTS (SELECT 1 FROM download WHERE product = ?1)")              \
@@ -336,6 +337,28 @@
     X(WEBHOOK_REMOVE, "DELETE FROM webhook WHERE id = ?")                                         \
     BOTH_WAYS(X, WEBHOOK_LIST, "SELECT " WEBHOOK_COLUMNS " FROM webhook WHERE id > ?1 AND id < ?2", "id")
 
+#define RESOURCE_UPLOAD_COLUMNS                                                                   \
+    "id, product, name, description, size, md5, sha256, created_ms, stored_ms, expires_ms, seen_bytes"
+
+#define RESOURCE_UPLOAD_STATEMENTS(X)                                                             \
+    X(RESOURCE_UPLOAD_PUT, "INSERT INTO resource_upload (" RESOURCE_UPLOAD_COLUMNS ")"            \
+                           " SELECT ?1, name, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM product WHERE name = ?2" \
+                           " ON CONFLICT (id) DO UPDATE SET stored_ms = ?9, expires_ms = ?10, seen_bytes = ?11") \
+    X(RESOURCE_UPLOAD_GET, "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload WHERE id = ?") \
+    X(RESOURCE_UPLOAD_SAME, "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload INDEXED BY resource_upload_by_product" \
+                            " WHERE product = ? AND name = ? AND size = ? AND md5 = ? AND sha256 = ?" \
+                            " ORDER BY id DESC LIMIT 1")                                          \
+    X(RESOURCE_UPLOAD_REMOVE, "DELETE FROM resource_upload WHERE id = ?")                         \
+    BOTH_WAYS(X, RESOURCE_UPLOAD_LIST, "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload WHERE id > ?1 AND id < ?2", \
+              "id")                                                                               \
+    BOTH_WAYS(X, RESOURCE_UPLOAD_LIST_PRODUCT,                                                    \
+              "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload INDEXED BY resource_upload_by_product" \
+              " WHERE product = ?4 AND id > ?1 AND id < ?2", "id")                                \
+    X(RESOURCE_UPLOAD_DUE, "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload INDEXED BY resource_upload_due" \
+                           " WHERE expires_ms <= ? ORDER BY expires_ms, id LIMIT ?")              \
+    X(RESOURCE_UPLOAD_NEXT_DUE, "SELECT expires_ms FROM resource_upload INDEXED BY resource_upload_due" \
+                                " WHERE expires_ms > 0 ORDER BY expires_ms LIMIT 1")
+
 #define TRANSACTION_STATEMENTS(X)                                                                 \
     X(TX_BEGIN, "BEGIN IMMEDIATE")                                                                \
     X(TX_COMMIT, "COMMIT")                                                                        \
@@ -365,7 +388,8 @@
     QUOTA_STATEMENTS(X)                                                                           \
     EVENT_STATEMENTS(X)                                                                           \
     KEPT_STATEMENTS(X)                                                                            \
-    WEBHOOK_STATEMENTS(X)
+    WEBHOOK_STATEMENTS(X)                                                                         \
+    RESOURCE_UPLOAD_STATEMENTS(X)
 
 typedef enum {
 #define X(name, sql) STMT_##name,

@@ -77,6 +77,21 @@ struct resource {
     char description[RESOURCE_DESCRIPTION_MAX + 1]; /**< the operator's words; may change */
 };
 
+/** @brief A resource whose bytes are being sent in several requests. The resource that it becomes has its id. */
+struct resource_upload {
+    ferry_id id;
+    char product[FERRY_IDENT_MAX + 1];
+    char name[FERRY_NAME_MAX + 1];
+    char description[RESOURCE_DESCRIPTION_MAX + 1];
+    uint64_t size;                     /**< of the whole file */
+    char md5[FERRY_MD5_HEX + 1];       /**< what it must be, lower case; "": not said */
+    char sha256[FERRY_SHA256_HEX + 1]; /**< likewise */
+    uint64_t created_ms;
+    uint64_t stored_ms;  /**< when it became a resource; 0: not yet, then its size counts as used */
+    uint64_t expires_ms; /**< it is looked at then: when no byte has come, or it is a resource, it goes */
+    uint64_t seen_bytes; /**< so many had come when it was looked at last */
+};
+
 /* Numbers are in the database: never reuse one. */
 #define UPLOAD_STATE_LIST(X)                                                                      \
     X(UPLOAD_CREATED, 1, "created")                                                               \

@@ -332,6 +332,23 @@ struct store_ops {
      *  among the newest keep. */
     ferry_err (*kept_answer_prune)(struct store_conn *c, uint64_t before_ms, uint64_t keep, size_t cap, size_t *ret_removed);
 
+    /* --- resources on their way in ---------------------------------------------------------------- */
+
+    /** Inserts, or replaces stored_ms, expires_ms and seen_bytes of the row with that id.
+     *  @retval FERRY_E_NOT_FOUND no such product | FERRY_E_ARG */
+    ferry_err (*resource_upload_put)(struct store_conn *c, const struct resource_upload *u);
+    ferry_err (*resource_upload_get)(struct store_conn *c, const ferry_id *id, struct resource_upload *ret);
+    /** The newest with this product, name, size, md5 and sha256. */
+    ferry_err (*resource_upload_same)(struct store_conn *c, const struct resource_upload *like,
+                                      struct resource_upload *ret);
+    ferry_err (*resource_upload_remove)(struct store_conn *c, const ferry_id *id);
+    /** product: null for all. */
+    ferry_err (*resource_upload_list)(struct store_conn *c, const char *product, const struct store_page *page,
+                                      struct resource_upload *out, size_t *ret_count);
+    /** Those to be looked at by now, the longest due first, at most cap. */
+    ferry_err (*resource_upload_due)(struct store_conn *c, uint64_t now_ms, struct resource_upload *out, size_t cap,
+                                     size_t *ret_count);
+
     /* --- webhooks (webhook.h) ------------------------------------------------------------------- */
 
     /** Inserts, or replaces the row with that id. */
