@@ -185,7 +185,8 @@ static void show_description(struct audit_json *j, const char *description)
 
 static ferry_err show_resource(struct engine *e, const struct command *cmd, struct view *v)
 {
-    const ferry_id *id = cmd->kind == CMD_RESOURCE_ADD ? &cmd->resource.id : &cmd->id;
+    bool is_new = cmd->kind == CMD_RESOURCE_ADD || cmd->kind == CMD_RESOURCE_UPLOAD_DONE;
+    const ferry_id *id = is_new ? &cmd->resource.id : &cmd->id;
     struct resource r;
     ferry_err err = e->store->resource_get(e->conn, id, &r);
 
@@ -199,6 +200,23 @@ static ferry_err show_resource(struct engine *e, const struct command *cmd, stru
     audit_json_text(&j, "sha256", r.sha256);
     if (r.description[0] != '\0' || cmd->kind == CMD_RESOURCE_CHANGE)
         show_description(&j, r.description);
+    return end(&j);
+}
+
+static ferry_err show_resource_upload(struct engine *e, const struct command *cmd, struct view *v)
+{
+    const ferry_id *id = cmd->kind == CMD_RESOURCE_UPLOAD_ADD ? &cmd->resource_upload.id : &cmd->id;
+    struct resource_upload u;
+    ferry_err err = e->store->resource_upload_get(e->conn, id, &u);
+
+    if (err != FERRY_OK)
+        return err;
+    name_view(v, "resource_upload", u.id.text, u.product);
+    struct audit_json j = begin(v);
+    audit_json_text(&j, "product", u.product);
+    audit_json_text(&j, "name", u.name);
+    audit_json_number(&j, "size", u.size);
+    audit_json_text(&j, "sha256", u.sha256);
     return end(&j);
 }
 
@@ -385,6 +403,9 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_RESOURCE_ADD] = {"resource.add", show_resource, false},
     [CMD_RESOURCE_CHANGE] = {"resource.change", show_resource, false},
     [CMD_RESOURCE_REMOVE] = {"resource.remove", show_resource, false},
+    [CMD_RESOURCE_UPLOAD_ADD] = {"resource_upload.add", show_resource_upload, false},
+    [CMD_RESOURCE_UPLOAD_DONE] = {"resource.add", show_resource, false},
+    [CMD_RESOURCE_UPLOAD_REMOVE] = {"resource_upload.remove", show_resource_upload, false},
     [CMD_DEPLOY] = {"deployment.add", show_deployment, false},
     [CMD_DEPLOYMENT_CANCEL] = {"deployment.cancel", show_deployment, false},
     [CMD_DEPLOYMENT_PAUSE] = {"deployment.pause", show_deployment, false},

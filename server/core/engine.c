@@ -81,6 +81,7 @@ void engine_settings_defaults(struct engine_settings *settings)
         .retention_days = FERRY_RETENTION_DAYS,
         .events_days = FERRY_EVENTS_DAYS,
         .events_max = FERRY_EVENTS_MAX,
+        .resource_upload_life_s = FERRY_RESOURCE_UPLOAD_LIFE_S,
         .answers_kept_s = FERRY_ANSWERS_KEPT_S,
         .answers_max = FERRY_ANSWERS_MAX,
         .session_idle_s = FERRY_SESSION_IDLE_S,
@@ -97,7 +98,7 @@ static bool settings_valid(const struct engine_settings *s)
            s->url_life_s <= FERRY_URL_LIFE_MAX_S && s->push_retry_first_s > 0 &&
            s->push_retry_max_s >= s->push_retry_first_s && s->deploy_retry_first_s > 0 &&
            s->deploy_retry_max_s >= s->deploy_retry_first_s && s->session_idle_s > 0 && s->session_life_s > 0 &&
-           s->events_max > 0 && s->answers_kept_s > 0 && s->answers_max > 0;
+           s->events_max > 0 && s->resource_upload_life_s > 0 && s->answers_kept_s > 0 && s->answers_max > 0;
 }
 
 static ferry_err start_time(struct engine *e)

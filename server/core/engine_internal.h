@@ -112,6 +112,7 @@ struct engine {
     struct upload_task open_uploads[ENGINE_UNFINISHED_MAX];
     struct download_task open_downloads[ENGINE_OPEN_DOWNLOADS_MAX];
     struct device devices[ENGINE_EXPAND_MAX];
+    struct resource_upload resource_uploads[FERRY_PAGE_MAX];
 };
 
 #define ENGINE_STAT(field) (offsetof(struct engine_stats, field) / sizeof(uint64_t))
@@ -148,6 +149,13 @@ ferry_err registry_heard(struct engine *e, struct device *device);
 
 /** Takes secrets away whose time beside their successors is over, and ends the connections that they had proved. */
 ferry_err registry_end_old_secrets(struct engine *e, uint64_t now_ms, bool *ret_more);
+
+/* --- resource_uploads.c ------------------------------------------------------------------------- */
+ferry_err resource_uploads_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+/** Those to which nothing came for the time of the setting, and those that have become resources before it. */
+ferry_err resource_uploads_expire(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** After a sudden end: objects that nobody was told of become partial ones again, to be verified once more. */
+ferry_err resource_uploads_reopen(struct engine *e);
 
 /* --- operators.c -------------------------------------------------------------------------------- */
 ferry_err operators_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);

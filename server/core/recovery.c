@@ -83,13 +83,22 @@ static bool keep_object(void *arg, const ferry_id *key)
     return err != FERRY_E_NOT_FOUND;
 }
 
+static bool keep_resource_upload(struct engine *e, const ferry_id *key)
+{
+    struct resource_upload upload;
+    ferry_err err = e->store->resource_upload_get(e->conn, key, &upload);
+    return err == FERRY_OK ? upload.stored_ms == 0 : err != FERRY_E_NOT_FOUND;
+}
+
 static bool keep_partial(void *arg, const ferry_id *key)
 {
     struct sweep *s = arg;
     struct upload_task task;
     ferry_err err = s->engine->store->upload_get(s->engine->conn, key, &task);
+    if (err == FERRY_E_NOT_FOUND)
+        return keep_resource_upload(s->engine, key);
     if (err != FERRY_OK)
-        return err != FERRY_E_NOT_FOUND;
+        return true;
     return upload_state_open(task.state);
 }
 
@@ -117,6 +126,8 @@ ferry_err recovery_run(struct engine *e)
     ferry_err err = note_end(e, '0');
     if (err == FERRY_OK && !clean)
         err = adopt_objects(e);
+    if (err == FERRY_OK && !clean)
+        err = resource_uploads_reopen(e);
     if (err != FERRY_OK)
         return err;
     struct sweep sweep = {.engine = e, .every_object = !clean};

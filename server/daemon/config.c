@@ -125,6 +125,8 @@ static const struct ferry_setting table[] = {
     UINT("events-days", events_days, "30", 0, 36500, "events are kept that long; 0: for any time"),
     UINT("events-max", events_max, "1000000", 1, 1u << 30, "... but no more of them than this"),
     FLAG("no-presence-events", no_presence_events, "that devices come and go is not in the event log"),
+    TIME("resource-upload-life", resource_upload_life_s, "7d", 60, 365 * 86400,
+         "a resource that is sent in parts is given up when nothing came for that long"),
     TIME("answers-kept", answers_kept_s, "24h", 60, 30 * 86400,
          "the answer to a request with an Idempotency-Key is given again for that long"),
     UINT("answers-max", answers_max, "100000", 1, 1u << 24, "... but no more of them than this are kept"),

@@ -207,6 +207,7 @@ static ferry_err start_engine(struct platform *p)
     settings.events_days = (uint32_t)c->events_days;
     settings.events_max = c->events_max;
     settings.no_presence_events = c->no_presence_events;
+    settings.resource_upload_life_s = (uint32_t)c->resource_upload_life_s;
     settings.answers_kept_s = (uint32_t)c->answers_kept_s;
     settings.answers_max = (uint32_t)c->answers_max;
     settings.session_idle_s = (uint32_t)c->session_idle_s;

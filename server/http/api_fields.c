@@ -118,6 +118,25 @@ static bool read_description(json_t *value, const struct api_field *field, void 
     return true;
 }
 
+static bool read_hex(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
+{
+    ferry_text text = text_of(value);
+    char *digits = out;
+
+    for (size_t i = 0; i < text.len && i < field->max; i++) {
+        char c = text.ptr[i];
+        digits[i] = (char)(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+    }
+    if (text.len == field->max)
+        digits[field->max] = '\0';
+    if (text.len != field->max || strspn(digits, "0123456789abcdef") != field->max) {
+        digits[0] = '\0';
+        return api_fault_set(fault, API_INVALID_FIELD, field->name, "\"%s\" must be %u hexadecimal digits.", field->name,
+                             field->max);
+    }
+    return true;
+}
+
 static bool read_role(json_t *value, const struct api_field *field, void *out, struct api_fault *fault)
 {
     char name[ROLE_NAME_SIZE];
@@ -232,6 +251,7 @@ static bool (*const readers[])(json_t *, const struct api_field *, void *, struc
     [API_FIELD_TAG] = read_tag,
     [API_FIELD_TAGS] = read_tags,
     [API_FIELD_DESCRIPTION] = read_description,
+    [API_FIELD_HEX] = read_hex,
     [API_FIELD_IDENT_LIST] = read_ident_list,
     [API_FIELD_IDENT_OR_NULL] = read_ident_or_null,
     [API_FIELD_EVENT_TYPES] = read_event_types,

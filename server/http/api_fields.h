@@ -34,6 +34,7 @@ typedef enum {
     API_FIELD_EVENT_TYPES, /**< uint32_t: WEBHOOK_KIND() of each name in a list; none: 0 */
     API_FIELD_WEBHOOK_URL, /**< char[WEBHOOK_URL_MAX + 1] */
     API_FIELD_WEBHOOK_SECRET, /**< char[DEVICE_SECRET_MAX + 1] */
+    API_FIELD_HEX,        /**< char[max + 1]: max hexadecimal digits, made lower case */
     API_FIELD_IDENT_LIST, /**< json_t *: a borrowed array of at most max names, each checked; null when absent */
 } api_field_type;
 

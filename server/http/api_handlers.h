@@ -62,6 +62,13 @@ void api_download_reports(struct api_request *r);
 void api_resource_change(struct api_request *r);
 void api_resource_remove(struct api_request *r);
 
+extern const struct api_stream_ops api_resource_upload_stream;
+void api_resource_upload_add(struct api_request *r);
+void api_resource_upload_list(struct api_request *r);
+void api_resource_upload_get(struct api_request *r);
+void api_resource_upload_bytes(struct api_request *r);
+void api_resource_upload_remove(struct api_request *r);
+
 void api_deployment_add(struct api_request *r);
 void api_deployment_list(struct api_request *r);
 void api_deployment_get(struct api_request *r);

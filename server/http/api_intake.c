@@ -1,7 +1,9 @@
 #include "api_intake.h"
 
+#include "api_readers.h"
 #include "base/alloc.h"
 #include "base/encode.h"
+#include "base/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +140,16 @@ size_t api_intake_take(struct api_request *r, const char *bytes, size_t len, boo
     return taken;
 }
 
+static ferry_err keep(struct api_context *shared, struct api_intake *in)
+{
+    ferry_err err = shared->objects->ops->write_suspend(FERRY_TAKE(in->writer));
+
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_WARN, "api", "upload %s of a resource: what came may be lost: %s", in->key.text,
+                  ferry_err_text(err));
+    return err;
+}
+
 void api_intake_write(struct api_request *r)
 {
     struct api_intake *in = r->intake;
@@ -153,7 +165,10 @@ void api_intake_write(struct api_request *r)
     in->block_len = 0;
     if (err == FERRY_OK)
         return;
-    r->shared->objects->ops->write_abort(FERRY_TAKE(in->writer));
+    if (in->resumable)
+        (void)keep(r->shared, in);
+    else
+        r->shared->objects->ops->write_abort(FERRY_TAKE(in->writer));
     if (err == FERRY_E_SIZE)
         api_reply_problem(r, API_TOO_LARGE, "The file is larger than the platform accepts.");
     else
@@ -180,12 +195,84 @@ bool api_intake_finish(struct api_request *r, struct object_digests *ret_digests
     return err == FERRY_OK;
 }
 
+/* --- in parts ------------------------------------------------------------------------------------------ */
+
+ferry_err api_intake_resume(struct api_request *r, const struct resource_upload *upload, uint64_t *ret_at)
+{
+    struct objects *objects = r->shared->objects;
+    struct api_intake *in = r->intake;
+
+    in->shared = r->shared;
+    in->resumable = true;
+    in->key = upload->id;
+    in->expect.size = upload->size;
+    if (upload->md5[0] != '\0' && ferry_hex_decode(upload->md5, FERRY_MD5_HEX, in->md5, sizeof in->md5) == FERRY_OK)
+        in->expect.md5 = in->md5;
+    if (upload->sha256[0] != '\0' &&
+        ferry_hex_decode(upload->sha256, FERRY_SHA256_HEX, in->sha256, sizeof in->sha256) == FERRY_OK)
+        in->expect.sha256 = in->sha256;
+    ferry_err err = objects->ops->write_resume(objects, &in->key, in->expect.size, true, &in->writer, &in->received);
+    if (err != FERRY_OK)
+        in->writer = NULL;
+    else
+        *ret_at = in->received;
+    return err;
+}
+
+bool api_intake_suspend(struct api_request *r)
+{
+    api_intake_write(r);
+    if (api_replied(r))
+        return false;
+    ferry_err err = keep(r->shared, r->intake);
+    if (err != FERRY_OK)
+        api_reply_err(r, err, NULL);
+    return err == FERRY_OK;
+}
+
+/* It may have been given up meanwhile; then nobody else removes what this writer held. */
+static void remove_orphan(struct api_intake *in)
+{
+    const struct store_ops *ops = in->shared->store->ops;
+    struct resource_upload upload;
+    struct store_conn *conn = NULL;
+
+    if (api_readers_borrow(in->shared->readers, &conn) != FERRY_OK)
+        return;
+    ferry_err err = ops->resource_upload_get(conn, &in->key, &upload);
+    api_readers_give_back(in->shared->readers, conn, err == FERRY_OK || err == FERRY_E_NOT_FOUND);
+    if (err == FERRY_E_NOT_FOUND)
+        (void)in->shared->objects->ops->partial_remove(in->shared->objects, &in->key); /* else the next start does */
+}
+
+static void end_job(struct api_job *job)
+{
+    struct api_intake *in = (struct api_intake *)(void *)job;
+    struct api_context *shared = in->shared;
+
+    if (in->block_len > 0 && shared->objects->ops->write(in->writer, in->block, in->block_len) != FERRY_OK)
+        ferry_log(FERRY_LOG_WARN, "api", "upload %s of a resource: its last bytes could not be kept", in->key.text);
+    (void)keep(shared, in);
+    remove_orphan(in);
+    free(in);
+    atomic_fetch_sub(&shared->intakes, 1);
+}
+
 void api_intake_free(struct api_request *r)
 {
-    if (r->intake == NULL)
-        return;
-    r->shared->objects->ops->write_abort(r->intake->writer);
-    free(r->intake);
+    struct api_intake *in = r->intake;
+
     r->intake = NULL;
+    if (in == NULL)
+        return;
+    if (in->resumable)
+        object_connection_writes(r->shared->watch, r->watched, NULL);
+    if (in->resumable && in->writer != NULL) {
+        in->job.run = end_job;
+        api_pool_submit(r->shared->writers, &in->job);
+        return;
+    }
+    r->shared->objects->ops->write_abort(in->writer);
+    free(in);
     atomic_fetch_sub(&r->shared->intakes, 1);
 }

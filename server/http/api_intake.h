@@ -13,6 +13,9 @@ enum {
 };
 
 struct api_intake {
+    struct api_job job; /* first; of what is kept when the connection breaks */
+    struct api_context *shared;
+    bool resumable; /**< what came stays when it breaks off */
     struct object_writer *writer; /**< null: none open */
     struct object_expect expect;
     uint8_t md5[16];
@@ -39,7 +42,15 @@ size_t api_intake_take(struct api_request *r, const char *bytes, size_t len, boo
 void api_intake_write(struct api_request *r);
 /** @brief Writes the rest, verifies and makes the object visible. False with a reply when it is not kept. */
 bool api_intake_finish(struct api_request *r, struct object_digests *ret_digests);
-/** @brief Throws away what is unfinished. Accepts a request without one. */
+/**
+ * @brief The same for a part of an object: goes on where its partial one stands.
+ * @retval FERRY_E_BUSY another connection does | those of write_resume
+ */
+FERRY_MUST_CHECK ferry_err api_intake_resume(struct api_request *r, const struct resource_upload *upload, uint64_t *ret_at);
+/** @brief Writes the rest of a part and keeps what came. False with a reply. */
+bool api_intake_suspend(struct api_request *r);
+
+/** @brief Throws away what is unfinished, or keeps what is resumable. Accepts a request without one. */
 void api_intake_free(struct api_request *r);
 
 /**

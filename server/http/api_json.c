@@ -48,6 +48,18 @@ json_t *api_json_resource(const struct resource *r)
                      api_json_time(r->created_ms), "description", r->description);
 }
 
+json_t *api_json_resource_upload(const struct resource_upload *u, uint64_t offset)
+{
+    bool stored = u->stored_ms != 0;
+
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:s, s:o, s:o, s:o}", "id", u->id.text, "product", u->product,
+                     "name", u->name, "description", u->description, "size", (json_int_t)u->size, "offset",
+                     (json_int_t)offset, "md5", u->md5[0] != '\0' ? json_string(u->md5) : json_null(), "sha256",
+                     u->sha256[0] != '\0' ? json_string(u->sha256) : json_null(), "state", stored ? "done" : "uploading",
+                     "resource", stored ? json_string(u->id.text) : json_null(), "created_at",
+                     api_json_time(u->created_ms), "expires_at", api_json_time(u->expires_ms));
+}
+
 json_t *api_json_upload(const struct upload_task *t)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o}", //

@@ -16,6 +16,8 @@ json_t *api_json_product(const struct product *p);
 /** @brief Without the secret. presence_known: what it says of being connected is of now. */
 json_t *api_json_device(const struct device *d, const struct device_tags *tags, bool presence_known);
 json_t *api_json_resource(const struct resource *r);
+/** @brief offset: how many of its bytes are there. */
+json_t *api_json_resource_upload(const struct resource_upload *u, uint64_t offset);
 json_t *api_json_upload(const struct upload_task *t);
 /** @brief counts may be null: then they are left out. */
 json_t *api_json_deployment(const struct deployment *d, const struct download_counts *counts);

@@ -84,6 +84,21 @@ static ferry_err show_resource(struct api_request *r, const struct store_ops *op
     return err;
 }
 
+static ferry_err show_resource_upload(struct api_request *r, const struct store_ops *ops, struct store_conn *conn,
+                                      struct thing *ret)
+{
+    struct objects *objects = r->shared->objects;
+    struct resource_upload upload;
+    ferry_err err = ops->resource_upload_get(conn, &r->command.id, &upload);
+    uint64_t offset = err == FERRY_OK ? upload.size : 0;
+
+    if (err == FERRY_OK && upload.stored_ms == 0)
+        err = objects->ops->partial_size(objects, &upload.id, &offset);
+    if (err == FERRY_OK)
+        ret->value = api_json_resource_upload(&upload, offset);
+    return err;
+}
+
 /* Its counts move on their own: they are not looked at, and need not be counted. */
 static ferry_err show_deployment(struct api_request *r, const struct store_ops *ops, struct store_conn *conn,
                                  struct thing *ret)
@@ -168,7 +183,7 @@ static show *const shows[CMD_COUNT] = {
     [CMD_USER_REMOVE] = show_user,             [CMD_QUOTA_SET] = show_quota,
     [CMD_QUOTA_RESET] = show_quota,            [CMD_WEBHOOK_CHANGE] = show_webhook,
     [CMD_WEBHOOK_ROTATE] = show_webhook,       [CMD_WEBHOOK_RESUME] = show_webhook,
-    [CMD_WEBHOOK_REMOVE] = show_webhook,
+    [CMD_WEBHOOK_REMOVE] = show_webhook,       [CMD_RESOURCE_UPLOAD_REMOVE] = show_resource_upload,
 };
 
 /* --- the condition, on the engine's thread: it has the request meanwhile ----------------------------------- */

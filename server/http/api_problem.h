@@ -37,12 +37,15 @@
     X(API_EXISTS, "exists", 409, "It exists already.")                                            \
     X(API_CONFLICT, "conflict", 409, "This is not possible in the present state.")                \
     X(API_KEY_BUSY, "idempotency_key_busy", 409, "A request with this Idempotency-Key is under way. Try again in a second.") \
+    X(API_OFFSET, "offset_conflict", 409, "Upload-Offset is not where the upload stands. HEAD says where that is.") \
     X(API_PRECONDITION, "precondition_failed", 412, "It has changed since: read it again. Nothing was done.") \
+    X(API_TUS_VERSION, "tus_version", 412, "Send Tus-Resumable: 1.0.0.")                         \
     X(API_TOO_LARGE, "too_large", 413, "The body is larger than this route takes.")               \
     X(API_URI_TOO_LONG, "uri_too_long", 414, "The path and query are too long.")                  \
     X(API_UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "Send the body as application/json.") \
     X(API_RANGE_NOT_SATISFIABLE, "range_not_satisfiable", 416, "The range begins past the last byte.") \
     X(API_KEY_REUSED, "idempotency_key_reused", 422, "This Idempotency-Key was sent with another request: take a new one.") \
+    X(API_LOCKED, "upload_locked", 423, "Another connection is sending to this upload. It is cut: try again in a second.") \
     X(API_TOO_MANY_ATTEMPTS, "too_many_attempts", 429, "Too many wrong passwords. Retry-After says how many seconds to wait.") \
     X(API_TOO_MANY, "too_many_requests", 429, "Too many requests in a minute. Try again in some seconds.") \
     X(API_INTERNAL, "internal", 500, "The platform could not answer. Its log says why.")          \

@@ -126,7 +126,8 @@ void api_reply_fault(struct api_request *r, const struct api_fault *fault)
         (void)json_object_set_new(body, "field", json_string(fault->field));
     send_json(r, info->status, "application/problem+json", body);
     if (r->response != NULL && (info->status == MHD_HTTP_SERVICE_UNAVAILABLE ||
-                                info->status == MHD_HTTP_TOO_MANY_REQUESTS || fault->problem == API_KEY_BUSY))
+                                info->status == MHD_HTTP_TOO_MANY_REQUESTS || fault->problem == API_KEY_BUSY ||
+                                fault->problem == API_LOCKED))
         add_retry_after(r->response, fault->retry_after_s);
     if (r->response != NULL && info->status == MHD_HTTP_UNAUTHORIZED)
         (void)add_header(r->response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"ferry\"");

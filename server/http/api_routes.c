@@ -45,6 +45,14 @@ const struct api_route api_routes[] = {
     {"DELETE", V1 "/resources/{resource}", CHANGE, OF_PRODUCT, .run = api_resource_remove},
     {"GET", V1 "/resources/{resource}/content", READ, OF_PRODUCT, .run = api_resource_content},
 
+    {"GET", V1 "/resource-uploads", READ, A_LIST, .query = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER | API_Q_PRODUCT,
+     .run = api_resource_upload_list},
+    {"POST", V1 "/resource-uploads", CHANGE, OF_PRODUCT, ONCE, JSON_BODY, .run = api_resource_upload_add},
+    {"GET", V1 "/resource-uploads/{upload}", READ, OF_PRODUCT, .run = api_resource_upload_get},
+    {"PATCH", V1 "/resource-uploads/{upload}", CHANGE, OF_PRODUCT, .stream = &api_resource_upload_stream,
+     .run = api_resource_upload_bytes},
+    {"DELETE", V1 "/resource-uploads/{upload}", CHANGE, OF_PRODUCT, .run = api_resource_upload_remove},
+
     {"GET", V1 "/deployments", READ, A_LIST,
      .query = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEPLOYMENT_STATE | API_Q_COUNTS, .run = api_deployment_list},
     {"POST", V1 "/deployments", CHANGE, OF_PRODUCT, ONCE, .body_max = API_DEPLOY_BODY_MAX,

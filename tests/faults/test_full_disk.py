@@ -1,5 +1,6 @@
 """No space left: for the files of devices, and for the database. Refused clearly, taken again when there is room."""
 import errno
+import os
 
 from ferry import ApiError, VendorDevice, wait_for
 
@@ -108,3 +109,27 @@ def test_a_full_database_disk_is_told_to_devices_and_operators_and_work_goes_on_
     # nothing that was refused is there, and all that was granted is
     names = [row["name"] for row in platform.api.list("/products")]
     assert "roomy" in names and error.problem
+
+
+def send_part(api, upload, offset, data):
+    headers = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
+    return api.call("PATCH", f"/resource-uploads/{upload}", ok=False, data=data, headers=headers)
+
+
+def test_a_resource_in_parts_that_finds_the_disk_full_is_refused_before_a_byte_and_goes_on_later(make_platform, small_disk):
+    platform = make_platform(start=False)
+    disk = small_disk(platform.data / "objects", 16)
+    platform.start()
+    api, product = platform.api, platform.new_product()
+    data = bytes(range(256)) * (8 * MIB // 256)
+    upload = api.call("POST", "/resource-uploads", json={"product": product, "name": "r", "size": len(data)})["id"]
+    assert send_part(api, upload, 0, data[:1000]).status_code == 204
+    platform.restart() # gives the room back that was set aside
+    os.truncate(disk / "partial" / upload, 1000)
+    ballast = fill(disk, leave=4 * MIB)
+    refused = send_part(platform.api, upload, 1000, data[1000:])
+    assert (refused.status_code, refused.json()["code"]) == (507, "storage_full")
+    assert platform.api.call("GET", f"/resource-uploads/{upload}")["offset"] == 1000
+    ballast.unlink()
+    assert send_part(platform.api, upload, 1000, data[1000:]).status_code == 204
+    assert platform.api.call("GET", f"/resources/{upload}/content", ok=False).content == data

@@ -480,6 +480,7 @@ JSON_ROUTES = {
     ("PATCH", "/api/v1/devices/{product}/{device}"): {"disabled": False},
     ("POST", "/api/v1/devices/{product}/{device}/secret"): {"overlap_s": 60},
     ("PATCH", "/api/v1/resources/{resource}"): {"description": "words"},
+    ("POST", "/api/v1/resource-uploads"): {"product": "PRODUCT", "name": "fresh", "size": 5},
     ("POST", "/api/v1/session"): {"user": "nobody", "password": "wrong password"},
     ("POST", "/api/v1/tokens"): {"name": "fresh", "role": "viewer"},
     ("POST", "/api/v1/users"): {"name": "fresh", "role": "viewer", "password": "correct horse"},

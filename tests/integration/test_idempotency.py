@@ -75,6 +75,10 @@ def resource_order(_api, product):
     return f"/resources?product={product}&name=r", {"data": data, "headers": {"Content-Digest": f"sha-256=:{digest}:"}}
 
 
+def resource_upload_order(_api, product):
+    return "/resource-uploads", {"json": {"product": product, "name": "r", "size": 5}}
+
+
 def deployment_order(api, product):
     api.platform.api.device_add(product, "d")
     api.platform.api.resource_add(product, "r", b"bytes")
@@ -102,7 +106,7 @@ def webhook_secret_order(api, product):
 
 ORDERS = {
     "addProduct": product_order, "addDevice": device_order, "rotateDeviceSecret": rotation_order,
-    "newProductSecret": product_secret_order, "addResource": resource_order, "addDeployment": deployment_order,
+    "newProductSecret": product_secret_order, "addResource": resource_order, "addResourceUpload": resource_upload_order, "addDeployment": deployment_order,
     "addToken": token_order, "addUser": user_order, "addWebhook": webhook_order, "rotateWebhookSecret": webhook_secret_order,
 }
 # They make nothing, or make the same again.

@@ -40,6 +40,10 @@ class World:
     def resource(self):
         return self.api.resource_add(self.mine, unique_name("r"), b"bytes")["id"]
 
+    def resource_upload(self):
+        body = {"product": self.mine, "name": unique_name("r"), "size": 5}
+        return self.api.call("POST", "/resource-uploads", json=body)["id"]
+
     def deployment(self):
         return self.api.deploy(self.mine, "r", ["d"])["id"]
 
@@ -115,6 +119,15 @@ REQUESTS = {
     ("GET", "/api/v1/resources/{resource}"): lambda w: (f"/resources/{w.resource()}", {}),
     ("PATCH", "/api/v1/resources/{resource}"): lambda w: (f"/resources/{w.resource()}", json_body(description="words")),
     ("DELETE", "/api/v1/resources/{resource}"): lambda w: (f"/resources/{w.resource()}", {}),
+    ("GET", "/api/v1/resource-uploads"): lambda w: ("/resource-uploads", {}),
+    ("POST", "/api/v1/resource-uploads"): lambda w: (
+        "/resource-uploads", json_body(product=w.mine, name=unique_name("r"), size=5)),
+    ("GET", "/api/v1/resource-uploads/{upload}"): lambda w: (f"/resource-uploads/{w.resource_upload()}", {}),
+    ("PATCH", "/api/v1/resource-uploads/{upload}"): lambda w: (
+        f"/resource-uploads/{w.resource_upload()}",
+        {"data": b"bytes", "headers": {"Tus-Resumable": "1.0.0", "Upload-Offset": "0",
+                                       "Content-Type": "application/offset+octet-stream"}}),
+    ("DELETE", "/api/v1/resource-uploads/{upload}"): lambda w: (f"/resource-uploads/{w.resource_upload()}", {}),
     ("GET", "/api/v1/resources/{resource}/content"): lambda w: (f"/resources/{w.resource()}/content", {}),
     ("GET", "/api/v1/deployments"): lambda w: ("/deployments", {}),
     ("POST", "/api/v1/deployments"): lambda w: (

@@ -36,6 +36,7 @@
 #define FERRY_URL_LIFE_S 3600         /* life of an object URL (setting) */
 #define FERRY_URL_LIFE_MIN_S 60
 #define FERRY_URL_LIFE_MAX_S 86400
+#define FERRY_RESOURCE_UPLOAD_LIFE_S (7 * 86400) /* an operator's upload to which nothing came for that long goes (setting) */
 #define FERRY_ANSWERS_KEPT_S 86400    /* answers to requests with a key are given again for that long (setting) */
 #define FERRY_ANSWERS_MAX 100000      /* ... at most so many (setting) */
 #define FERRY_EVENTS_DAYS 30          /* events are kept that long (setting) */

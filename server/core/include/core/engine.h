@@ -37,6 +37,7 @@ struct engine_settings {
     uint32_t audit_retention_days; /**< 0: the audit log is kept for ever */
     uint32_t events_days;     /**< 0: events are not removed for their age */
     uint64_t events_max;      /**< ... but the oldest when there are more than so many; at least 1 */
+    uint32_t resource_upload_life_s; /**< a resource on its way in is given up when no byte came for that long */
     uint32_t answers_kept_s;  /**< answers to requests with a key are given again for that long */
     uint32_t answers_max;     /**< ... but no more of them than this are kept; at least 1 */
     uint32_t session_idle_s;  /**< a session that was not used for that long is over */
@@ -76,6 +77,10 @@ typedef enum {
     CMD_RESOURCE_ADD,      /**< resource; its object is there already. E_NOT_FOUND product, E_QUOTA the quota */
     CMD_RESOURCE_CHANGE,   /**< id, resource.description. E_NOT_FOUND */
     CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */
+    CMD_RESOURCE_UPLOAD_ADD, /**< resource_upload: a resource will come in several requests. With a digest, and when there is the same
+                                already, that one. resource_upload out; count: 1 when it is new. E_NOT_FOUND product, E_QUOTA */
+    CMD_RESOURCE_UPLOAD_DONE, /**< resource: of the upload with its id, whose object is there. E_NOT_FOUND it was given up */
+    CMD_RESOURCE_UPLOAD_REMOVE, /**< id: it is given up; a resource that it has become stays. E_NOT_FOUND */
     CMD_DEPLOY,            /**< deploy in, deployment out. E_NOT_FOUND (also: no device has the tag), E_ARG (detail says which device) */
     CMD_DEPLOYMENT_CANCEL, /**< id. Cancels every open task. E_NOT_FOUND, E_STATE ended already */
     CMD_DEPLOYMENT_PAUSE,  /**< id: nothing more is offered. deployment out. E_NOT_FOUND, E_STATE */
@@ -178,6 +183,7 @@ struct command {
     const struct device_import *imports; /**< the caller's until the command is done */
     size_t import_count;
     struct resource resource;
+    struct resource_upload resource_upload;
     struct quota quota;
     struct deploy_order deploy;
     struct token token;
