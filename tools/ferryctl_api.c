@@ -137,6 +137,11 @@ static struct curl_slist *headers_of(const struct ctl_exchange *x)
         ferry_autofree char *line = ctl_check(ferry_asprintf("Content-Type: %s", type));
         list = ctl_check(curl_slist_append(list, line));
     }
+    if (x->stream != NULL && x->stream->part) {
+        ferry_autofree char *offset = ctl_check(ferry_asprintf("Upload-Offset: %llu", (unsigned long long)x->stream->offset));
+        list = ctl_check(curl_slist_append(list, offset));
+        list = ctl_check(curl_slist_append(list, "Tus-Resumable: 1.0.0"));
+    }
     if (strcmp(x->method, "POST") != 0)
         return list;
     ferry_random_bytes(chance, sizeof chance);
@@ -183,6 +188,27 @@ enum ctl_exit ctl_api_send(struct ctl_api *api, const char *path, struct ctl_str
     struct ctl_exchange x = {.api = api, .method = "POST", .path = path, .stream = stream};
 
     return exchange(&x, ret_answer);
+}
+
+/* Another connection has the upload (most likely a dead one of ours), it stands elsewhere, or the platform is busy. */
+static bool passes_by_itself(long status)
+{
+    return status == 409 || status == 423 || status == 503;
+}
+
+enum ctl_exit ctl_api_send_part(struct ctl_api *api, const char *path, struct ctl_stream *stream, bool *ret_again)
+{
+    struct ctl_exchange x = {.api = api, .method = "PATCH", .path = path, .stream = stream};
+
+    x.answer = FERRY_BUF_INIT(ANSWER_MAX);
+    x.headers = headers_of(&x);
+    enum ctl_exit status = ctl_http(&x);
+    *ret_again = status == CTL_NETWORK || (status == CTL_DONE && passes_by_itself(x.status));
+    if (status == CTL_DONE && x.status != 204)
+        status = *ret_again ? CTL_NETWORK : refused(&x);
+    ferry_buf_done(&x.answer);
+    curl_slist_free_all(x.headers);
+    return status;
 }
 
 enum ctl_exit ctl_api_receive(struct ctl_api *api, const char *path, struct ctl_stream *stream)

@@ -74,10 +74,16 @@ struct ctl_stream {
     void *arg;
     const char *type; /**< of what is sent: "text/csv" */
     uint64_t size; /**< of what is sent; UINT64_MAX: unknown */
+    bool part;       /**< sent: a part of a file, which goes on at offset (tus) */
+    uint64_t offset;
     bool failed;   /**< out: read or write failed and has said why */
 };
 
 enum ctl_exit ctl_api_send(struct ctl_api *api, const char *path, struct ctl_stream *stream, json_t **ret_answer);
+/**
+ * @brief Sends a part. *ret_again: it did not get through, but may when it is tried again where the upload stands then.
+ */
+enum ctl_exit ctl_api_send_part(struct ctl_api *api, const char *path, struct ctl_stream *stream, bool *ret_again);
 enum ctl_exit ctl_api_receive(struct ctl_api *api, const char *path, struct ctl_stream *stream);
 
 #endif

@@ -27,6 +27,9 @@ const struct ctl_command ctl_commands[] = {
 
     {"resource", "add", "P FILE", 2, 2, CTL_O_NAME | CTL_O_DESCRIPTION | CTL_O_KEY,
      "send a file for the devices of a product; - is standard input", ctl_resource_add},
+    {"resource", "uploads", "[P]", 0, 1, LIST, "large files that are on their way to the platform, the newest first",
+     ctl_resource_uploads},
+    {"resource", "abandon", "UPLOAD", 1, 1, 0, "give such an upload up: what came of it is removed", ctl_resource_abandon},
     {"resource", "list", "[P]", 0, 1, LIST | CTL_O_PREFIX | CTL_O_SINCE, "the files for devices, the newest first",
      ctl_resource_list},
     {"resource", "show", "ID | P NAME", 1, 2, 0, "one file; by name its newest version", ctl_resource_show},

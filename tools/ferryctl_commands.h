@@ -47,6 +47,8 @@ enum ctl_exit ctl_device_tag(struct ctl *ctl);
 
 enum ctl_exit ctl_resource_add(struct ctl *ctl);
 enum ctl_exit ctl_resource_list(struct ctl *ctl);
+enum ctl_exit ctl_resource_uploads(struct ctl *ctl);
+enum ctl_exit ctl_resource_abandon(struct ctl *ctl);
 enum ctl_exit ctl_resource_show(struct ctl *ctl);
 enum ctl_exit ctl_resource_describe(struct ctl *ctl);
 enum ctl_exit ctl_resource_get(struct ctl *ctl);

@@ -39,6 +39,26 @@ static void note_vendor_limits(const char *name, json_int_t size)
                     "of \" \\ { } [ ], or it has 2 GiB or more). deploy wants --force for it.\n", stderr);
 }
 
+static enum ctl_exit send_whole(struct ctl *ctl, const char *name, json_t **ret_resource)
+{
+    char *path = ctl_path("/api/v1/resources?product=%s&name=%s", ctl->words[0], name);
+
+    ctl_query(&path, "description", ctl->options->description);
+    enum ctl_exit status = ctl_file_send(&ctl->api, path, ctl->words[1], ctl->options->json, ret_resource);
+    free(path);
+    return status;
+}
+
+static enum ctl_exit send_parts(struct ctl *ctl, const char *name, json_t **ret_resource)
+{
+    ctl_autojson *order = json_pack("{s:s, s:s, s:s*}", "product", ctl->words[0], "name", name, "description",
+                                    ctl->options->description);
+
+    if (order == NULL)
+        return ctl_fail(CTL_USAGE, "a description is UTF-8");
+    return ctl_file_send_parts(&ctl->api, order, ctl->words[1], ctl->options->json, ret_resource);
+}
+
 enum ctl_exit ctl_resource_add(struct ctl *ctl)
 {
     const char *name = name_of(ctl);
@@ -49,10 +69,7 @@ enum ctl_exit ctl_resource_add(struct ctl *ctl)
     if (!ferry_name_valid(ferry_text_of(name)))
         return ctl_fail(CTL_USAGE, "a name is 1 to 255 bytes of UTF-8 without control characters: give another with "
                                    "--name");
-    char *path = ctl_path("/api/v1/resources?product=%s&name=%s", ctl->words[0], name);
-    ctl_query(&path, "description", ctl->options->description);
-    enum ctl_exit status = ctl_file_send(&ctl->api, path, ctl->words[1], ctl->options->json, &resource);
-    free(path);
+    enum ctl_exit status = ctl_file_is_large(ctl->words[1]) ? send_parts(ctl, name, &resource) : send_whole(ctl, name, &resource);
     if (status != CTL_DONE)
         return status;
     ctl_print_object(ctl->options->json, resource, resource_fields, COUNT(resource_fields));
@@ -78,6 +95,32 @@ enum ctl_exit ctl_resource_list(struct ctl *ctl)
     ctl_query(&path, "since", ctl->options->since);
     return ctl_print_list(&ctl->api, path, ctl->options, fields, COUNT(fields),
                           "no resources: ferryctl resource add PRODUCT FILE");
+}
+
+/* --- on their way ------------------------------------------------------------------------------------- */
+
+enum ctl_exit ctl_resource_uploads(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"ID", "id", CTL_KIND_TEXT},       {"PRODUCT", "product", CTL_KIND_TEXT},
+        {"NAME", "name", CTL_KIND_TEXT},   {"SIZE", "size", CTL_KIND_SIZE},
+        {"THERE", "offset", CTL_KIND_SIZE}, {"STATE", "state", CTL_KIND_TEXT},
+        {"CREATED (UTC)", "created_at", CTL_KIND_TIME},
+    };
+    char *path = ctl_path("/api/v1/resource-uploads");
+
+    ctl_query(&path, "product", ctl->word_count > 0 ? ctl->words[0] : NULL);
+    return ctl_print_list(&ctl->api, path, ctl->options, fields, COUNT(fields), "no uploads of resources");
+}
+
+enum ctl_exit ctl_resource_abandon(struct ctl *ctl)
+{
+    ferry_autofree char *path = ctl_path("/api/v1/resource-uploads/%s", ctl->words[0]);
+    enum ctl_exit status = ctl_api_call(&ctl->api, "DELETE", path, NULL, NULL);
+
+    if (status == CTL_DONE)
+        ctl_print_done(ctl->options->json, "abandoned", ctl->words[0], "given up");
+    return status;
 }
 
 /* --- finding ------------------------------------------------------------------------------------------ */

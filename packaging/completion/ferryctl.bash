@@ -12,6 +12,7 @@ _ferryctl() {
     ['device rotate']='--overlap --device-info --secret-file --idempotency-key'
     ['resource add']='--name --description --idempotency-key' ['resource describe']='--description'
     ['resource list']='--limit -n --prefix --since' ['resource show']=''
+    ['resource uploads']='--limit -n' ['resource abandon']=''
     ['resource get']='--output -o' ['resource rm']='--all-versions'
     ['deploy']='--device --devices-file --tag --all --resource-id --rate --timeout --retries --start --end --force --wait --idempotency-key'
     ['deployment list']='--limit -n --state --since' ['deployment show']='--limit -n --state --device' ['deployment watch']=''

@@ -1,14 +1,17 @@
 """Resources that are sent in parts: the line, the sender or the platform may break at any byte."""
 import hashlib
+import json
+import os
 import random
 import socket
 import sqlite3
+import subprocess
 import threading
 
 import pytest
 
-from fault_proxy import Cut, HttpProxy, always
-from ferry import ApiError, OperatorApi, unique_name, wait_for
+from fault_proxy import BlackHole, Cut, HttpProxy, Rate, always
+from ferry import ApiError, OperatorApi, program, unique_name, wait_for
 
 FILE = random.Random(5).randbytes(3 << 20)
 TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
@@ -349,3 +352,88 @@ class Blocks:
 
 def send_long(api, upload, offset, blocks):
     return send(api, upload, offset, Blocks(blocks))
+
+
+# --- ferryctl -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large_file(tmp_path):
+    path = tmp_path / "firmware.bin"
+    path.write_bytes(random.Random(7).randbytes(12 << 20))
+    return path
+
+
+def ferryctl(platform, *words, api=None):
+    environment = {**os.environ, "FERRY_TOKEN_FILE": str(platform.data / "admin.token")}
+    where = ["--api", api] if api else ["--data", str(platform.data)]
+    return subprocess.Popen([str(program("ferryctl")), *where, "--json", *map(str, words)], env=environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(command):
+    out, err = command.communicate(timeout=120)
+    assert command.returncode == 0, err
+    return json.loads(out)
+
+
+def test_ferryctl_goes_on_over_a_line_that_breaks(platform, product, large_file):
+    proxy = HttpProxy(platform.api_port)
+    cuts = iter([1 << 20, 3 << 20, 5000])
+    proxy.plan = lambda number: (Cut("up", next(cuts), reset=True),) if number in (0, 2, 3) else ()
+    try:
+        resource = ended(ferryctl(platform, "resource", "add", product, large_file, "--description", "words",
+                                  api=f"http://127.0.0.1:{proxy.port}"))
+    finally:
+        proxy.close()
+    assert proxy.hits
+    assert (resource["name"], resource["description"], resource["size"]) == ("firmware.bin", "words", 12 << 20)
+    check_bytes(platform.api, product, resource["id"], large_file.read_bytes())
+    assert platform.api.list("/resource-uploads", product=product) == [], "nothing is left of it"
+    sent = [int(headers["content-length"]) for method, _, headers in proxy.requests if method == "PATCH"]
+    assert len(sent) > 1 and sent == sorted(sent, reverse=True) and sent[-1] < 12 << 20
+
+
+def check_bytes(api, product, resource, data):
+    assert [row["id"] for row in api.list("/resources", product=product)] == [resource]
+    assert api.call("GET", f"/resources/{resource}/content", ok=False).content == data
+
+
+def test_ferryctl_goes_on_after_its_own_death(platform, product, large_file):
+    proxy = HttpProxy(platform.api_port)
+    proxy.plan = always(BlackHole("up", 5 << 20))
+    try:
+        command = ferryctl(platform, "resource", "add", product, large_file, api=f"http://127.0.0.1:{proxy.port}")
+        (row,) = wait_for(lambda: [row for row in platform.api.list("/resource-uploads", product=product)
+                                   if row["offset"] > 1 << 20], 60, "bytes to arrive")
+        command.kill()
+        command.communicate()
+    finally:
+        proxy.close()
+    resource = ended(ferryctl(platform, "resource", "add", product, large_file))
+    assert resource["id"] == row["id"]
+    check_bytes(platform.api, product, resource["id"], large_file.read_bytes())
+
+
+def test_ferryctl_goes_on_after_the_death_of_ferryd(own_platform, product_of_own, large_file):
+    own_platform.pin_ports()
+    proxy = HttpProxy(own_platform.api_port)
+    proxy.plan = always(Rate("up", 4 << 20))
+    try:
+        command = ferryctl(own_platform, "resource", "add", product_of_own, large_file, api=f"http://127.0.0.1:{proxy.port}")
+        wait_for(lambda: any(row["offset"] > 1 << 20 for row in own_platform.api.list("/resource-uploads")), 60, "bytes to come")
+        own_platform.kill9()
+        own_platform.start()
+        resource = ended(command)
+    finally:
+        proxy.close()
+    check_bytes(own_platform.api, product_of_own, resource["id"], large_file.read_bytes())
+
+
+def test_ferryctl_shows_and_gives_up(platform, product, large_file):
+    upload = begin(platform.api, product, name="big")["id"]
+    assert ended(ferryctl(platform, "resource", "uploads", product))["id"] == upload
+    ended(ferryctl(platform, "resource", "abandon", upload))
+    assert platform.api.list("/resource-uploads", product=product) == []
+    with_key = ("resource", "add", product, large_file, "--idempotency-key", unique_name("k"))
+    assert ended(ferryctl(platform, *with_key))["id"] == ended(ferryctl(platform, *with_key))["id"]
