@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATUS_GONE = 410 };
+enum { STATUS_GONE = 410, STATUS_TOO_MANY = 429, STATUS_UNAVAILABLE = 503 };
 
 /* --- what an operator may give ------------------------------------------------------------------------------ */
 
@@ -125,6 +125,21 @@ static bool is_hopeless(const struct webhook_progress *p, const struct webhook_l
            now_ms - p->failing_ms >= 1000ull * limits->park_after_s;
 }
 
+/* A receiver that has too much to do says when it will have time; no sooner and no later than our own pauses may be. */
+static uint64_t next_pause_ms(const struct webhook_limits *limits, const struct webhook_outcome *o, uint32_t failures,
+                              uint32_t chance)
+{
+    uint64_t pause_s = o->retry_after_s;
+
+    if (pause_s == 0 || (o->status != STATUS_TOO_MANY && o->status != STATUS_UNAVAILABLE))
+        return webhook_pause_ms(limits, failures, chance);
+    if (pause_s < limits->retry_first_s)
+        pause_s = limits->retry_first_s;
+    if (pause_s > limits->retry_max_s)
+        pause_s = limits->retry_max_s;
+    return pause_s * 1000;
+}
+
 webhook_verdict webhook_judge(struct webhook *w, const struct webhook_outcome *outcome,
                               const struct webhook_limits *limits, uint64_t now_ms, uint32_t chance)
 {
@@ -143,7 +158,7 @@ webhook_verdict webhook_judge(struct webhook *w, const struct webhook_outcome *o
         p->next_attempt_ms = 0;
         return WEBHOOK_GIVEN_UP;
     }
-    p->next_attempt_ms = now_ms + webhook_pause_ms(limits, p->failures, chance);
+    p->next_attempt_ms = now_ms + next_pause_ms(limits, outcome, p->failures, chance);
     return WEBHOOK_FAILED;
 }
 

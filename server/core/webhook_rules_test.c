@@ -135,18 +135,18 @@ static void answers_decide_what_follows(void **state)
         uint32_t failures;
         const char *error;
     } rows[] = {
-        {0, 0, {8, 200, NULL}, WEBHOOK_DELIVERED, 8, 0, ""},
-        {0, 0, {8, 204, ""}, WEBHOOK_DELIVERED, 8, 0, ""},
-        {3, 50000, {8, 299, NULL}, WEBHOOK_RECOVERED, 8, 0, ""},
-        {0, 0, {8, 199, NULL}, WEBHOOK_FAILED, 7, 1, "the receiver answered 199"},
-        {0, 0, {8, 302, NULL}, WEBHOOK_FAILED, 7, 1, "the receiver answered 302"},
-        {0, 0, {8, 404, NULL}, WEBHOOK_FAILED, 7, 1, "the receiver answered 404"},
-        {1, 50000, {8, 500, NULL}, WEBHOOK_FAILED, 7, 2, "the receiver answered 500"},
-        {0, 0, {8, 0, "timed\nout"}, WEBHOOK_FAILED, 7, 1, "timed?out"},
-        {0, 0, {8, 200, "broke off"}, WEBHOOK_FAILED, 7, 1, "broke off"}, /* no whole answer */
-        {0, 0, {8, 410, NULL}, WEBHOOK_GIVEN_UP, 7, 1, "the receiver answered 410"},
-        {4, 50000, {8, 500, NULL}, WEBHOOK_GIVEN_UP, 7, 5, "the receiver answered 500"},
-        {1, 100, {8, 0, "refused"}, WEBHOOK_GIVEN_UP, 7, 2, "refused"}, /* for too long */
+        {0, 0, {8, 200, NULL, 0}, WEBHOOK_DELIVERED, 8, 0, ""},
+        {0, 0, {8, 204, "", 0}, WEBHOOK_DELIVERED, 8, 0, ""},
+        {3, 50000, {8, 299, NULL, 0}, WEBHOOK_RECOVERED, 8, 0, ""},
+        {0, 0, {8, 199, NULL, 0}, WEBHOOK_FAILED, 7, 1, "the receiver answered 199"},
+        {0, 0, {8, 302, NULL, 0}, WEBHOOK_FAILED, 7, 1, "the receiver answered 302"},
+        {0, 0, {8, 404, NULL, 0}, WEBHOOK_FAILED, 7, 1, "the receiver answered 404"},
+        {1, 50000, {8, 500, NULL, 0}, WEBHOOK_FAILED, 7, 2, "the receiver answered 500"},
+        {0, 0, {8, 0, "timed\nout", 0}, WEBHOOK_FAILED, 7, 1, "timed?out"},
+        {0, 0, {8, 200, "broke off", 0}, WEBHOOK_FAILED, 7, 1, "broke off"}, /* no whole answer */
+        {0, 0, {8, 410, NULL, 0}, WEBHOOK_GIVEN_UP, 7, 1, "the receiver answered 410"},
+        {4, 50000, {8, 500, NULL, 0}, WEBHOOK_GIVEN_UP, 7, 5, "the receiver answered 500"},
+        {1, 100, {8, 0, "refused", 0}, WEBHOOK_GIVEN_UP, 7, 2, "refused"}, /* for too long */
     };
 
     (void)state;
@@ -162,6 +162,24 @@ static void answers_decide_what_follows(void **state)
         assert_int_equal(w.progress.last_success_ms, verdict <= WEBHOOK_RECOVERED ? 1000100 : 3);
         assert_int_equal(w.progress.next_attempt_ms,
                          verdict == WEBHOOK_FAILED ? 1000100 + webhook_pause_ms(&limits, rows[i].failures, 0) : 0);
+    }
+}
+
+static void a_receiver_that_is_busy_says_when_it_will_have_time(void **state)
+{
+    static const struct {
+        uint32_t status;
+        uint64_t after_s, pause_ms;
+    } rows[] = {
+        {503, 30, 30000}, {429, 30, 30000}, {429, 1, 4000}, {503, UINT64_MAX, 60000}, {503, 0, 2000}, {500, 30, 2000}, {404, 30, 2000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct webhook w = failing(0, 0);
+        struct webhook_outcome o = {.event = 8, .status = rows[i].status, .retry_after_s = rows[i].after_s};
+        assert_int_equal(webhook_judge(&w, &o, &limits, 1000100, 0), WEBHOOK_FAILED);
+        assert_int_equal(w.progress.next_attempt_ms, 1000100 + rows[i].pause_ms);
     }
 }
 
@@ -190,6 +208,7 @@ int main(void)
         cmocka_unit_test(filter_takes_what_fits_all_its_words),
         cmocka_unit_test(pauses_double_up_to_the_greatest_and_vary),
         cmocka_unit_test(answers_decide_what_follows),
+        cmocka_unit_test(a_receiver_that_is_busy_says_when_it_will_have_time),
         cmocka_unit_test(nothing_is_due_before_its_time_or_when_parked),
     };
 

@@ -123,6 +123,14 @@ static const char *why(struct post *p, CURLcode code)
     return p->error[0] != '\0' ? p->error : curl_easy_strerror(code);
 }
 
+/* Retry-After, given in seconds or as a date. */
+static uint64_t asked_to_wait_s(struct post *p)
+{
+    curl_off_t seconds = 0;
+
+    return curl_easy_getinfo(p->easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0 ? (uint64_t)seconds : 0;
+}
+
 void post_end(struct post *p, CURLM *multi, CURLcode code, struct webhook_outcome *ret_outcome)
 {
     long status = 0;
@@ -133,6 +141,7 @@ void post_end(struct post *p, CURLM *multi, CURLcode code, struct webhook_outcom
     bool whole = code == CURLE_OK || (p->too_long && status >= 200);
     ret_outcome->status = status > 0 ? (uint32_t)status : 0;
     ret_outcome->error = whole ? NULL : why(p, code);
+    ret_outcome->retry_after_s = asked_to_wait_s(p);
 }
 
 void post_abort(struct post *p, CURLM *multi)

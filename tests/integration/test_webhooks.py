@@ -1,4 +1,6 @@
 """Webhooks: what a receiver is told, and what becomes of one that is slow, wrong, down and back."""
+import datetime
+import email.utils
 import hashlib
 import hmac
 import pathlib
@@ -567,3 +569,19 @@ def test_ferryctl_makes_shows_changes_resumes_and_removes_them(impatient, receiv
     ctl("webhook", "change", made["id"], "--enable", "--disable", status=USAGE)
     ctl("webhook", "add", "http://a/", "--product", "p", "--product", "q", status=USAGE)
     ctl("webhook", "add", "ftp://a/", status=REFUSED)
+
+
+@pytest.mark.parametrize("after, wait_s", [("600", 600), ("date", 1200), ("999999", 3600), ("soon", 5)])
+def test_a_receiver_that_is_busy_says_when_to_come_back(platform, make_receiver, after, wait_s):
+    receiver, product = make_receiver(), platform.new_product()
+    receiver.answer = 429
+    date = email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1200), usegmt=True)
+    receiver.headers["Retry-After"] = date if after == "date" else after
+    hook = add_hook(platform, receiver, product=product)
+    platform.new_device(product)
+    now = wait_failing(platform, hook)
+    failed, again = (datetime.datetime.fromisoformat(now[at].replace("Z", "+00:00")) for at in ("failing_since", "next_attempt_at"))
+    assert wait_s / 2 - 1 <= (again - failed).total_seconds() <= wait_s
+    if after in ("600", "999999"):
+        assert (again - failed).total_seconds() == wait_s
+    remove(platform, hook)

@@ -20,6 +20,7 @@ class Receiver:
 
     def __init__(self, certificate=None):
         self.answer = 200
+        self.headers = {}  # of each answer
         self.requests, self.taken = [], []  # all; those that were answered with 2xx
         self.released = threading.Event()   # of those that hang
         self.port = 0
@@ -54,6 +55,8 @@ class Receiver:
                     receiver.taken.append(received)
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
 
             def log_message(self, *args):

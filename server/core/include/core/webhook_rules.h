@@ -23,6 +23,7 @@ struct webhook_outcome {
     uint64_t event;     /**< that was to be delivered */
     uint32_t status;    /**< of the answer; 0: there was none */
     const char *error;  /**< why there was no whole answer; null or "": there was one */
+    uint64_t retry_after_s; /**< that the receiver asks to wait; 0: it does not say */
 };
 
 typedef enum {
