@@ -43,6 +43,15 @@ export interface Resource {
   description: string;
 }
 
+/** A resource that is sent in parts. */
+export interface ResourceUpload {
+  id: string;
+  size: number;
+  offset: number;
+  /** The id of what it became. */
+  resource: string | null;
+}
+
 export const taskStates = [
   "queued", "offered", "downloading", "done", "failed", "timed_out", "rejected", "cancelled",
 ] as const;
@@ -238,6 +247,27 @@ export function sendResource(product: string, name: string, file: File, onSent: 
     request.onerror = () => reject(problemOf(0, ""));
     request.onabort = () => reject(new ApiError(0, "aborted", ""));
     request.send(file);
+  });
+  return { done, abort: () => request.abort() };
+}
+
+/** Sends what a file has from an offset on. onSent hears how much of the whole is gone. */
+export function sendPart(upload: string, offset: number, part: Blob, onSent: (bytes: number) => void) {
+  const request = new XMLHttpRequest();
+  const done = new Promise<void>((resolve, reject) => {
+    request.open("PATCH", urlOf(path("resource-uploads", upload)));
+    request.setRequestHeader("X-CSRF-Token", csrf);
+    request.setRequestHeader("Content-Type", "application/offset+octet-stream");
+    request.setRequestHeader("Tus-Resumable", "1.0.0");
+    request.setRequestHeader("Upload-Offset", String(offset));
+    request.upload.onprogress = (event) => onSent(offset + event.loaded);
+    request.onload = () => {
+      if (request.status === 204) resolve();
+      else reject(problemOf(request.status, request.responseText));
+    };
+    request.onerror = () => reject(problemOf(0, ""));
+    request.onabort = () => reject(new ApiError(0, "aborted", ""));
+    request.send(part);
   });
   return { done, abort: () => request.abort() };
 }

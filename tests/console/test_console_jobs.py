@@ -3,12 +3,14 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import types
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from browser import PHONE
 from device_command import DONE, REFUSED, Command
+from fault_proxy import HttpProxy, Rate, Refuse, always
 from ferry import DeviceCredential, VendorDevice, unique_name, wait_for
 from operators import add_user
 
@@ -50,6 +52,51 @@ def test_a_file_is_sent_delivered_in_two_clicks_and_arrives(browser, chosen, com
         browser.open(f"#/devices/{chosen}/sensor-1{part}", "sensor-1")
         browser.see(file.name, "tbody")
         browser.see("done", "tbody")
+
+
+@pytest.fixture
+def line(browser, platform, product):
+    """A slow line between the browser and the platform."""
+    proxy = HttpProxy(platform.api_port)
+    proxy.plan = always(Rate("up", 4 << 20))
+    browser.log_in(types.SimpleNamespace(api_url=f"http://127.0.0.1:{proxy.port}"), add_user(platform))
+    browser.run("localStorage.setItem('ferry-product', arguments[0])", product)
+    browser.driver.refresh()
+    browser.see("Overview", "h1")
+    yield proxy
+    browser.driver.get_log("browser")  # it says that the network was gone
+    browser.check()
+    browser.driver.get("about:blank")
+    proxy.close()
+
+
+def test_a_large_file_goes_on_after_a_lost_network_and_a_reload(browser, line, product, platform, tmp_path):
+    file = tmp_path / "large.bin"
+    file.write_bytes(os.urandom(24 << 20))
+
+    def came(least):
+        rows = platform.api.list("/resource-uploads", product=product)
+        return rows and rows[0]["offset"] >= least and rows[0]["offset"]
+
+    browser.open("#/resources", "Resources")
+    browser.send_file(file)
+    wait_for(lambda: came(1), 60, "the first bytes")
+    line.plan = always(Refuse())
+    line.drop_all()
+    browser.see("it goes on by itself", ".jobs")
+    before = came(1)
+    line.plan = always(Rate("up", 4 << 20))
+    wait_for(lambda: came(before + 1), 60, "more bytes")
+    browser.driver.refresh()
+    browser.see("Resources", "h1")
+    browser.send_file(file)
+    browser.see("whole and verified", ".jobs")
+    browser.see(file.name, "tbody")
+    (resource,) = platform.api.list("/resources", product=product)
+    assert resource["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    wait_for(lambda: platform.api.list("/resource-uploads", product=product) == [], what="nothing to be left of it")
+    actions = [row["action"] for row in platform.api.list("/audit", product=product)]
+    assert actions.count("resource_upload.add") == 1, "it was begun once"
 
 
 def test_files_are_dropped_into_the_page(browser, chosen, platform):

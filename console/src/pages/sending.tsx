@@ -1,6 +1,7 @@
 // Sending files as resources: by dragging them into the page or by choosing them, one after the other.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, sendResource, type Resource, type Sending } from "../api";
+import { largeBytes, sendLarge } from "../large";
 import { errorText } from "../parts";
 import { bytesText, t } from "../texts";
 
@@ -8,6 +9,8 @@ interface Job {
   id: number;
   file: File;
   sent: number;
+  /** The line is broken: it goes on by itself. */
+  waiting?: boolean;
   state: "waiting" | "sending" | "done" | "failed";
   error?: string;
   sending?: Sending;
@@ -20,7 +23,11 @@ function useJobs(product: string, sent: (resource: Resource) => void) {
     setJobs((old) => old.map((job) => (job.id === id ? { ...job, ...what } : job)));
 
   const send = async (job: Job) => {
-    const sending = sendResource(product, job.file.name, job.file, (bytes) => change(job.id, { sent: bytes }));
+    const onSent = (bytes: number) => change(job.id, { sent: bytes });
+    const sending =
+      job.file.size < largeBytes
+        ? sendResource(product, job.file.name, job.file, onSent)
+        : sendLarge(product, job.file, onSent, (waiting) => change(job.id, { waiting }));
     change(job.id, { state: "sending", sending });
     try {
       const resource = await sending.done;
@@ -59,6 +66,7 @@ function JobRow({ job }: { job: Job }) {
       ) : (
         <progress max={100} value={percent} aria-label={t("sending_name", { name: job.file.name })} />
       )}
+      {job.state === "sending" && job.waiting && <span role="status">{t("sending_waits")}</span>}
       {job.state === "done" && <span role="status">{t("sent_whole")}</span>}
       {job.state === "sending" && (
         <button type="button" aria-label={t("stop_name", { name: job.file.name })} onClick={() => job.sending?.abort()}>
