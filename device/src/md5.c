@@ -33,7 +33,7 @@ static inline uint32_t load_le(const uint8_t *p)
 }
 
 /* One of the 64 steps. With a constant round and step every table look-up folds away. */
-static inline __attribute__((always_inline)) void md5_step(uint32_t v[4], const uint8_t *block, unsigned round,
+static inline __attribute__((always_inline)) void md5_step(uint32_t v[4], const ferry_md5 *md5, unsigned round,
                                                            unsigned i)
 {
     uint32_t mix;
@@ -52,7 +52,8 @@ static inline __attribute__((always_inline)) void md5_step(uint32_t v[4], const 
         mix = v[2] ^ (v[1] | ~v[3]);
         word = (7 * i) & 15;
     }
-    uint32_t sum = v[0] + mix + sines[16 * round + i] + load_le(block + (size_t)4 * word);
+    uint32_t sum =
+        v[0] + mix + sines[16 * round + i] + load_le(__builtin_assume_aligned(md5->block + (size_t)4 * word, 4));
     unsigned turn = turns[4 * round + (i & 3)];
     v[0] = v[3];
     v[3] = v[2];
@@ -60,29 +61,30 @@ static inline __attribute__((always_inline)) void md5_step(uint32_t v[4], const 
     v[1] += sum << turn | sum >> (32 - turn);
 }
 
-static void md5_block(uint32_t state[4], const uint8_t *block)
+/* The block is full. It stands on a boundary of words, so a word of it is one load where the byte order is this one. */
+static void md5_block(ferry_md5 *md5)
 {
-    uint32_t v[4] = {state[0], state[1], state[2], state[3]};
+    uint32_t v[4] = {md5->state[0], md5->state[1], md5->state[2], md5->state[3]};
 
 #if defined(__OPTIMIZE_SIZE__)
     for (unsigned i = 0; i < 64; i++)
-        md5_step(v, block, i / 16, i % 16);
+        md5_step(v, md5, i / 16, i % 16);
 #else
     UNROLL
     for (unsigned i = 0; i < 16; i++)
-        md5_step(v, block, 0, i);
+        md5_step(v, md5, 0, i);
     UNROLL
     for (unsigned i = 0; i < 16; i++)
-        md5_step(v, block, 1, i);
+        md5_step(v, md5, 1, i);
     UNROLL
     for (unsigned i = 0; i < 16; i++)
-        md5_step(v, block, 2, i);
+        md5_step(v, md5, 2, i);
     UNROLL
     for (unsigned i = 0; i < 16; i++)
-        md5_step(v, block, 3, i);
+        md5_step(v, md5, 3, i);
 #endif
     for (unsigned i = 0; i < 4; i++)
-        state[i] += v[i];
+        md5->state[i] += v[i];
 }
 
 void ferry_md5_init(ferry_md5 *md5)
@@ -102,15 +104,12 @@ void ferry_md5_update(ferry_md5 *md5, const void *bytes, size_t len)
         size_t held = (size_t)md5->bytes % FERRY_MD5_BLOCK, n = FERRY_MD5_BLOCK - held;
         if (n > len)
             n = len;
+        memcpy(md5->block + held, p, n);
         md5->bytes += n;
-        if (n < FERRY_MD5_BLOCK) {
-            memcpy(md5->block + held, p, n);
-            if (held + n == FERRY_MD5_BLOCK)
-                md5_block(md5->state, md5->block);
-        } else
-            md5_block(md5->state, p);
         p += n;
         len -= n;
+        if (held + n == FERRY_MD5_BLOCK)
+            md5_block(md5);
     }
 }
 
@@ -131,7 +130,7 @@ void ferry_md5_final(ferry_md5 *md5, uint8_t ret_digest[FERRY_MD5_BYTES])
     } while ((uint32_t)md5->bytes % FERRY_MD5_BLOCK != 56);
     store_le(md5->block + 56, (uint32_t)bytes << 3);
     store_le(md5->block + 60, (uint32_t)(bytes >> 29));
-    md5_block(md5->state, md5->block);
+    md5_block(md5);
     for (unsigned i = 0; i < 4; i++)
         store_le(ret_digest + (size_t)4 * i, md5->state[i]);
 }
