@@ -24,8 +24,9 @@ static const char ends[] = ",:\"[]{} \t\r\n";
 /* The brackets that are open, as bits behind a leading 1, the innermost lowest, 1 for an array. */
 enum { NOTHING = 1, TOP = 2, NESTED = 8, TOO_DEEP = 1 << 30 };
 
-/* Hexadecimal digits at p; false when one of them is none. */
-static bool read_hex(const char *p, unsigned digits, uint32_t *ret_value)
+/* Hexadecimal digits at p, four at most; NOT_HEX when one of them is none. */
+#define NOT_HEX UINT32_MAX
+static uint32_t read_hex(const char *p, unsigned digits)
 {
     uint32_t value = 0;
 
@@ -34,20 +35,20 @@ static bool read_hex(const char *p, unsigned digits, uint32_t *ret_value)
         if (digit > 9) {
             digit = (digit | 0x20) - ('a' - '0') + 10;
             if (digit - 10 > 5)
-                return false;
+                return NOT_HEX;
         }
         value = value << 4 | digit;
     }
-    *ret_value = value;
-    return true;
+    return value;
 }
 
 /* Half a pair of surrogates gives bytes that are not UTF-8: whoever cares sees it in the name. */
 static char *put_utf8(char *to, uint32_t c)
 {
-    unsigned more = (c >= 0x80) + (c >= 0x800) + (c >= 0x10000);
+    static const uint8_t marks[] = {0, 0xc0, 0xe0, 0xf0}; /* of the first byte, by how many follow it */
+    unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
 
-    *to++ = (char)(more == 0 ? c : 0xff80u >> more | c >> 6 * more);
+    *to++ = (char)(marks[more] | c >> 6 * more);
     while (more-- > 0)
         *to++ = (char)(0x80 | (c >> 6 * more & 0x3f));
     return to;
@@ -62,7 +63,8 @@ FERRY__APART static char *read_string(char *p)
 
     while ((c = (uint8_t)*p++) != '"') {
         if (c == '\\' && *p == 'u') {
-            if (!read_hex(p + 1, 4, &c))
+            c = read_hex(p + 1, 4);
+            if (c == NOT_HEX)
                 return NULL;
             p += 5;
             if (c >> 10 == 0xd800 >> 10) { /* the first half of a pair */
@@ -122,17 +124,15 @@ static const char *read_object(char *p, const char **texts)
         char c = *p++;
         if (open == NOTHING && c != '{')
             return NULL;
-        if (c == '"') { /* a value, or the key that a colon makes of it */
-            word = p;
-            p = read_string(p);
+        bool is_string = c == '"';
+        if (c == ':')
+            key = word_of(word, keys, KEYS);
+        else if (is_string || strchr(ends, c) == NULL) { /* a value, or the key that a colon makes of it */
+            word = is_string ? p : p - 1;
+            p = is_string ? read_string(p) : p + strcspn(p, ends);
             if (p == NULL)
                 return NULL;
-            keep(texts, open, key, word, true);
-        } else if (c == ':')
-            key = word_of(word, keys, KEYS);
-        else if (strchr(",{}[]", c) == NULL) {
-            keep(texts, open, key, p - 1, false);
-            p += strcspn(p, ends);
+            keep(texts, open, key, word, is_string);
         } else {
             key = KEYS;
             if (c == '{' || c == '[')
@@ -153,8 +153,8 @@ static bool read_whole(const char *p, uint64_t *ret_value)
     uint64_t value = 0;
     unsigned digits = 0;
 
-    for (; *p >= '0' && *p <= '9'; digits++)
-        value = value * 10 + (uint64_t)(*p++ - '0');
+    for (unsigned digit; (digit = (uint8_t)*p - '0') <= 9; p++, digits++)
+        value = value * 10 + digit;
     if (digits == 0 || digits > 19 || strchr(ends, *p) == NULL)
         return false;
     *ret_value = value;
@@ -175,12 +175,10 @@ static bool read_result(const char *p, int32_t *ret_code)
 
 static bool read_md5(const char *hex, uint8_t ret_md5[FERRY_MD5_BYTES])
 {
-    uint32_t byte;
-
-    for (unsigned i = 0; i < FERRY_MD5_BYTES; i++) {
-        if (!read_hex(hex, 2, &byte))
+    for (unsigned i = 0; i < FERRY_MD5_BYTES; i++, hex += 2) {
+        uint32_t byte = read_hex(hex, 2);
+        if (byte == NOT_HEX)
             return false;
-        hex += 2;
         ret_md5[i] = (uint8_t)byte;
     }
     return *hex == '\0';
