@@ -23,10 +23,10 @@ void ferry__tick(ferry_device *d, uint64_t now_ms)
         run_down(&l->left.due, sizeof l->left / sizeof l->left.due, ms);
 }
 
-/* One level of a topic; its alphabet is what the platform sees to. */
+/* One level of a topic, and nothing that JSON would escape; its alphabet is what the platform sees to. */
 static bool ident_fits(const char *ident)
 {
-    return ident != NULL && strlen(ident) - 1 < FERRY_IDENT_MAX && ident[strcspn(ident, "/+#")] == '\0';
+    return ident != NULL && strlen(ident) - 1 < FERRY_IDENT_MAX && ident[strcspn(ident, "/+#\"\\")] == '\0';
 }
 
 /* None of the times from answer_ms to progress_ms may be 0. */

@@ -120,8 +120,8 @@ bool ferry__downlink_read(char *text, size_t len, ferry__downlink *ret_msg);
 
 /* --- uplink.c: writes what the device says --- */
 
-/** The topic, at the beginning of the work space. */
-void ferry__topic_write(ferry_device *d, const char *prefix, ferry_action *act);
+/** The topic of what the platform says, at the beginning of the work space. */
+void ferry__topic_write(ferry_device *d, ferry_action *act);
 /** A PUBLISH of what the phase has to say: the question, progress or the result. */
 void ferry__lane_publish(const lane_state *l, ferry_action *act);
 

@@ -1,7 +1,5 @@
 #include "engine.h"
 
-#include "proto/topic.h"
-
 static bool wanted(const ferry_device *d)
 {
     bool any = ferry__listens(d);
@@ -47,7 +45,7 @@ bool ferry__link_next(ferry_device *d, ferry_action *act, uint32_t *left)
     if (d->link == FERRY__LINK_CONNECTED) {
         act->kind = FERRY_ACT_SUBSCRIBE;
         act->qos = 1;
-        ferry__topic_write(d, FERRY_TOPIC_DOWN_PREFIX, act);
+        ferry__topic_write(d, act);
     } else if (d->link_left > 0) {
         *left = d->link_left;
         return false;
