@@ -72,7 +72,6 @@ ferry_device_err ferry_device_init(ferry_device *d, const ferry_device_config *c
         next += cfg->name_max + 1;
         l->url = next;
         next += cfg->url_max + 1;
-        ferry_md5_init(&l->kept.hash);
     }
     return FERRY_DEVICE_OK;
 }
@@ -154,20 +153,20 @@ ferry_device_err ferry_device_stop(ferry_device *d, uint64_t now_ms, ferry_lane 
 /* The answer to READ, OPEN or COMMIT. */
 static ferry_device_err on_file(lane_state *l, const ferry_event *event)
 {
-    static const uint8_t waits_for[] = {
-        [FERRY_PHASE_HASH] = FERRY_EV_READ, [FERRY_PHASE_OPEN] = FERRY_EV_OPENED, [FERRY_PHASE_COMMIT] = FERRY_EV_COMMITTED};
-    unsigned expected = l->phase < sizeof waits_for && l->issued ? waits_for[l->phase] : 0;
+    enum { FILE_PHASES = 1 << FERRY_PHASE_HASH | 1 << FERRY_PHASE_OPEN | 1 << FERRY_PHASE_COMMIT };
 
-    if (expected == 0 || (event->kind != expected && event->kind != FERRY_EV_FILE_FAILED))
+    if (!l->issued || (FILE_PHASES >> l->phase & 1) == 0)
         return FERRY_DEVICE_E_STATE;
-    if (!FERRY_WITHOUT_DOWNLOAD && event->kind == FERRY_EV_OPENED)
+    if (event->kind == FERRY_EV_FILE_FAILED)
+        ferry__lane_fault(l, event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM : event->fault);
+    else if (!FERRY_WITHOUT_DOWNLOAD && event->kind == FERRY_EV_OPENED && l->phase == FERRY_PHASE_OPEN)
         ferry__download_opened(l, event->offset);
-    else if (!FERRY_WITHOUT_DOWNLOAD && event->kind == FERRY_EV_COMMITTED)
+    else if (!FERRY_WITHOUT_DOWNLOAD && event->kind == FERRY_EV_COMMITTED && l->phase == FERRY_PHASE_COMMIT)
         ferry__lane_report(l, FERRY_DEVICE_OK);
-    else if (!FERRY_WITHOUT_UPLOAD && event->kind == FERRY_EV_READ)
+    else if (!FERRY_WITHOUT_UPLOAD && event->kind == FERRY_EV_READ && l->phase == FERRY_PHASE_HASH)
         ferry__upload_read(l, event->bytes, event->len);
     else
-        ferry__lane_fault(l, event->fault == FERRY_FAULT_NONE ? FERRY_FAULT_SYSTEM : event->fault);
+        return FERRY_DEVICE_E_STATE;
     return FERRY_DEVICE_OK;
 }
 

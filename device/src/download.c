@@ -85,8 +85,7 @@ void ferry__download_offer(lane_state *l, const ferry__downlink *msg)
         ferry__lane_enter(l, FERRY_PHASE_OPEN);
 }
 
-/* All bytes are there: are they the right ones? */
-static void verify(lane_state *l)
+void ferry__download_verify(lane_state *l)
 {
     uint8_t digest[FERRY_MD5_BYTES];
 
@@ -105,7 +104,7 @@ void ferry__download_opened(lane_state *l, uint64_t usable)
         ferry__lane_rewind(l);
     l->unsaved = 0;
     if (l->kept.offset == l->kept.size)
-        verify(l);
+        ferry__download_verify(l);
     else
         ferry__lane_enter(l, FERRY_PHASE_MOVE);
 }
@@ -164,12 +163,4 @@ ferry_device_err ferry__download_body(lane_state *l, const void *bytes, size_t l
         l->left.save = l->cfg->save_ms;
     }
     return FERRY_DEVICE_OK;
-}
-
-void ferry__download_http_end(lane_state *l)
-{
-    if (l->kept.offset == l->kept.size)
-        verify(l);
-    else
-        ferry__lane_fault(l, FERRY_FAULT_LOST);
 }

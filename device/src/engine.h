@@ -90,10 +90,7 @@ void ferry__lane_wait(lane_state *l, uint32_t ms);
 /** Does what the rule says. */
 void ferry__lane_settle(lane_state *l, unsigned source, int code);
 /** Nothing answers or moves: as if the request had ended with this fault. */
-static inline void ferry__lane_fault(lane_state *l, ferry_fault fault)
-{
-    ferry__lane_settle(l, FERRY__ON_FAULT, fault);
-}
+void ferry__lane_fault(lane_state *l, ferry_fault fault);
 /** Ends the transfer, remembered, because of the link. */
 void ferry__lane_end_by_link(lane_state *l, ferry_device_err err);
 /** The time of the phase is over. */
@@ -106,13 +103,13 @@ enum { FERRY__TYPE, FERRY__NAME, FERRY__MD5SUM, FERRY__URL, FERRY__REQUEST_ID, F
        FERRY__NESTED_RESULT_CODE, FERRY__TEXTS };
 
 typedef struct {
-    const char *text[FERRY__TEXTS]; /* absent: ""; a number ends where its digits do */
-    uint64_t size;                 /* 0: none that can be used */
-    int32_t result_code;           /* 0 also when there is none */
+    uint8_t says; /* FERRY__SAYS_...; the small members stand first, where short instructions reach */
     bool has_result;
     bool has_md5;
-    uint8_t md5[FERRY_MD5_BYTES]; /* md5sum, when it is one */
-    uint8_t says;                 /* FERRY__SAYS_... */
+    uint8_t md5[FERRY_MD5_BYTES];   /* md5sum, when it is one */
+    int32_t result_code;            /* 0 also when there is none */
+    uint64_t size;                  /* 0: none that can be used */
+    const char *text[FERRY__TEXTS]; /* absent: ""; a number ends where its digits do */
 } ferry__downlink;
 
 /** False when it is no whole JSON object or none of the six messages for devices. Alters text. */
@@ -146,7 +143,6 @@ ferry_phase ferry__upload_first(const lane_state *l);
 void ferry__upload_answer(lane_state *l, const ferry__downlink *msg, bool answers);
 void ferry__upload_read(lane_state *l, const void *bytes, size_t len);
 void ferry__upload_head(lane_state *l, const ferry_http_head *head);
-void ferry__upload_http_end(lane_state *l);
 
 /* --- download.c --- */
 void ferry__download_offer(lane_state *l, const ferry__downlink *msg);
@@ -156,7 +152,8 @@ void ferry__download_opened(lane_state *l, uint64_t usable);
 /** False: this answer is not wanted, and what comes next is settled. */
 bool ferry__download_head(lane_state *l, const ferry_http_head *head);
 ferry_device_err ferry__download_body(lane_state *l, const void *bytes, size_t len);
-void ferry__download_http_end(lane_state *l);
+/** All bytes are there: are they the right ones? */
+void ferry__download_verify(lane_state *l);
 
 /* --- device.c --- */
 /** The time goes on, never back. */

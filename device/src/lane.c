@@ -35,7 +35,7 @@ uint32_t ferry__backoff(ferry_device *d, unsigned n)
 FERRY__APART void ferry__lane_enter(lane_state *l, ferry_phase phase)
 {
     if (phase >= FERRY_PHASE_HASH && phase <= FERRY_PHASE_REPORT)
-        l->kept.stage = (uint8_t)(phase < FERRY_PHASE_MOVE ? FERRY_PHASE_MOVE : phase);
+        l->stage = (uint8_t)(phase < FERRY_PHASE_MOVE ? FERRY_PHASE_MOVE : phase);
     l->phase = (uint8_t)phase;
     l->issued = false;
     l->left.due = FERRY__NEVER;
@@ -47,7 +47,7 @@ void ferry__lane_begin(lane_state *l)
 
     for (unsigned i = 0; i < sizeof l->nonce; i++, random >>= 4)
         l->nonce[i] = (char)('a' + (random & 15));
-    l->tries = l->restarts = l->err = l->why = l->kept.result = 0;
+    l->tries = l->restarts = l->err = l->why = l->result = 0;
     l->echoes = false;
     l->mark = l->kept.offset;
     l->left.give_up = l->cfg->give_up_ms;
@@ -120,7 +120,7 @@ void ferry__lane_report(lane_state *l, ferry_device_err err)
     if (l->partial && err != FERRY_DEVICE_OK)
         l->todo |= FERRY__TODO_DISCARD;
     l->partial = false;
-    l->kept.result = (uint8_t)err;
+    l->result = (uint8_t)err;
     l->tries = 0;
     l->left.give_up = l->cfg->confirm_ms;
     ferry__lane_enter(l, FERRY_PHASE_REPORT);
@@ -237,6 +237,11 @@ void ferry__lane_settle(lane_state *l, unsigned source, int code)
     }
 }
 
+void ferry__lane_fault(lane_state *l, ferry_fault fault)
+{
+    ferry__lane_settle(l, FERRY__ON_FAULT, fault);
+}
+
 /* The platform does not answer: ask again, or say it again; the answer may have been lost. */
 static void lane_silent(lane_state *l)
 {
@@ -248,9 +253,9 @@ static void lane_silent(lane_state *l)
         ferry__download_nothing(l, FERRY_DEVICE_E_SILENT);
     else if (l->left.give_up == 0 || (!reports && l->tries > l->cfg->tries_max))
         ferry__lane_end(l,
-                        !reports              ? FERRY_DEVICE_E_SILENT
-                        : l->kept.result == 0 ? FERRY_DEVICE_E_UNCONFIRMED
-                                              : (ferry_device_err)l->kept.result,
+                        !reports         ? FERRY_DEVICE_E_SILENT
+                        : l->result == 0 ? FERRY_DEVICE_E_UNCONFIRMED
+                                         : (ferry_device_err)l->result,
                         true);
 }
 

@@ -30,12 +30,10 @@ static void link_failed(ferry_device *d, ferry_fault fault)
 
 static void link_up(ferry_device *d)
 {
-    lane_state *down = ferry__lane_at(d, FERRY_LANE_DOWN);
-
     d->link = FERRY__LINK_UP;
     d->link_fault = FERRY_FAULT_NONE;
-    if (ferry__listens(d) && down->phase == FERRY_PHASE_IDLE) /* a push may have been lost meanwhile */
-        ferry__lane_timeout(down);
+    if (ferry__listens(d)) /* a push may have been lost meanwhile */
+        ferry_device_fetch(d, d->now_ms);
 }
 
 bool ferry__link_next(ferry_device *d, ferry_action *act, uint32_t *left)

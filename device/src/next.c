@@ -56,17 +56,18 @@ static bool take_todo(lane_state *l, ferry_action *act)
 /* The transfer is over; what the lane does afterwards. An unconfirmed result lives on in its snapshot only. */
 static void act_finished(lane_state *l, ferry_action *act)
 {
-    bool stays = l->known && l->kept.stage != FERRY_PHASE_REPORT;
+    ferry_phase next = FERRY_PHASE_IDLE;
 
     act->err = (ferry_device_err)l->err;
     act->why = (ferry_why)l->why;
     act->detail = l->detail;
     act->kept = l->known;
-    ferry__lane_enter(l, stays && !ferry__is_down(l) ? FERRY_PHASE_KEPT : FERRY_PHASE_IDLE);
-    if (!stays) {
+    if (!l->known || l->stage == FERRY_PHASE_REPORT) {
         l->known = l->told = l->partial = false;
         ferry__lane_rewind(l);
-    }
+    } else if (!ferry__is_down(l))
+        next = FERRY_PHASE_KEPT;
+    ferry__lane_enter(l, next);
     /* A listener asks for the next file at once, after a failure later. */
     if (ferry__listens(l->d) && ferry__is_down(l))
         l->left.due = l->err == FERRY_DEVICE_OK ? 0 : ferry__backoff(l->d, UINT8_MAX);

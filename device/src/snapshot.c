@@ -29,6 +29,8 @@ size_t ferry__snapshot_write(const lane_state *l, uint8_t *out)
     uint8_t digest[FERRY_MD5_BYTES];
 
     memcpy(out, &l->kept, sizeof l->kept);
+    out[AT(stage)] = l->stage;
+    out[AT(result)] = l->result;
     memcpy(out + sizeof l->kept, l->name, name_len);
     checksum(l->d, out, len, digest);
     memcpy(out + len, digest, CHECK);

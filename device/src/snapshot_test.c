@@ -103,7 +103,7 @@ static void a_snapshot_with_a_result_that_nobody_knows_is_refused(void **state)
 {
     (void)state;
     for (unsigned result = FERRY_DEVICE_OK; result <= UINT8_MAX; result++) {
-        m.device.lane[FERRY_LANE_DOWN].kept.result = (uint8_t)result;
+        m.device.lane[FERRY_LANE_DOWN].result = (uint8_t)result;
         take(FERRY_LANE_DOWN);
         assert_int_equal(restore(good, good_len),
                          result <= FERRY_DEVICE_E_BUSY ? FERRY_DEVICE_OK : FERRY_DEVICE_E_SNAPSHOT);

@@ -7,8 +7,8 @@ static void lane_verdict(lane_state *l, unsigned source, int code)
 {
     unsigned verdict = ferry__decide(source, code)->verdict;
 
-    if (verdict != FERRY__LATER && (l->kept.result != FERRY_DEVICE_OK || verdict == FERRY__GO_ON))
-        ferry__lane_end(l, (ferry_device_err)l->kept.result, false); /* `fail` has been heard whatever the answer */
+    if (verdict != FERRY__LATER && (l->result != FERRY_DEVICE_OK || verdict == FERRY__GO_ON))
+        ferry__lane_end(l, (ferry_device_err)l->result, false); /* `fail` has been heard whatever the answer */
     else
         ferry__lane_settle(l, source, code);
 }

@@ -61,6 +61,15 @@ ferry_device_err ferry__lane_sent(lane_state *l, uint64_t offset)
     return FERRY_DEVICE_OK;
 }
 
+/* All bytes of the file are where they shall be. */
+static void lane_complete(lane_state *l)
+{
+    if (ferry__is_down(l))
+        ferry__download_verify(l);
+    else
+        ferry__lane_report(l, FERRY_DEVICE_OK);
+}
+
 void ferry__lane_http_end(lane_state *l, ferry_fault fault)
 {
     l->live = false;
@@ -68,8 +77,10 @@ void ferry__lane_http_end(lane_state *l, ferry_fault fault)
         fault = FERRY_FAULT_GARBLED;
     if (fault != FERRY_FAULT_NONE)
         ferry__lane_fault(l, fault);
-    else if (ferry__is_down(l))
-        ferry__download_http_end(l);
-    else
-        ferry__upload_http_end(l);
+    else if (l->request == FERRY_HTTP_PUT || l->kept.offset == l->kept.size)
+        lane_complete(l);
+    else if (l->request == FERRY_HTTP_PROBE)
+        ferry__lane_enter(l, FERRY_PHASE_MOVE);
+    else /* a part only: see how much */
+        ferry__lane_fault(l, FERRY_FAULT_LOST);
 }

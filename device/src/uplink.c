@@ -139,9 +139,9 @@ static char *put_gap(char *to, unsigned gap, const lane_state *l)
     case PERCENT:
         return put_number(to, percent_of(l->kept.offset, l->kept.size));
     case CODE:
-        return put_code(to, l->kept.result);
+        return put_code(to, l->result);
     case WORD:
-        text = word_of(l->kept.result) + 1;
+        text = word_of(l->result) + 1;
         break;
     case ID:
         return put_id(to, l);
@@ -189,7 +189,7 @@ void ferry__lane_publish(const lane_state *l, ferry_action *act)
     } else
         to = fill(to, report, l);
     if (l->phase == FERRY_PHASE_REPORT)
-        text = l->kept.result == FERRY_DEVICE_OK ? "done\"" : "fail\"";
+        text = l->result == FERRY_DEVICE_OK ? "done\"" : "fail\"";
     to = fill(fill(to, text, l), tail, l);
     act->len = (size_t)(to - act->payload);
     act->qos = l->phase != FERRY_PHASE_MOVE;

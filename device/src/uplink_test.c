@@ -63,7 +63,7 @@ static void the_messages_are_those_of_the_wire(void **state)
                         "{\"type\":\"report_download_progress\",\"name\":\"res1\",\"progress\":{\"state\":\"done\","
                         "\"result_code\":0,\"result_msg\":\"\"},\"md5sum\":\"0b000000000000000000000000000000\",\"request_id\":\"hijklmn8\"}");
     name_it(up, "u");
-    up->kept.result = FERRY_DEVICE_E_SOURCE;
+    up->result = FERRY_DEVICE_E_SOURCE;
     assert_string_equal(published(up, FERRY_PHASE_REPORT),
                         "{\"type\":\"report_upload_progress\",\"name\":\"u\",\"progress\":{\"state\":\"fail\","
                         "\"result_code\":-2,\"result_msg\":\"file_not_exist\"},"
@@ -86,12 +86,12 @@ static void a_failure_has_the_code_and_the_words_of_the_vendor(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
-        m.device.lane[FERRY_LANE_UP].kept.result = (uint8_t)results[i].err;
+        m.device.lane[FERRY_LANE_UP].result = (uint8_t)results[i].err;
         assert_non_null(strstr(published(&m.device.lane[FERRY_LANE_UP], FERRY_PHASE_REPORT), results[i].text));
     }
     /* Every error of the list gives a whole message: none runs out of words. */
 #define X(name, number, wire, text)                                                                                \
-    m.device.lane[FERRY_LANE_UP].kept.result = (number);                                                           \
+    m.device.lane[FERRY_LANE_UP].result = (number);                                                           \
     assert_non_null(strstr(published(&m.device.lane[FERRY_LANE_UP], FERRY_PHASE_REPORT), "\"request_id\":\"abcdefg8\"}"));
     FERRY_DEVICE_ERR_LIST(X)
 #undef X
@@ -134,7 +134,7 @@ static void the_longest_message_fits_the_work_space_to_the_byte(void **state)
     for (ferry_phase phase = FERRY_PHASE_ASK; phase <= FERRY_PHASE_REPORT; phase++)
         for (unsigned result = 0; result <= FERRY_DEVICE_E_BUSY; result++) {
             up->phase = (uint8_t)phase;
-            up->kept.result = (uint8_t)result;
+            up->result = (uint8_t)result;
             ferry__lane_publish(up, &act);
             assert_true(act.payload + act.len < (char *)m.mem + FERRY_DEVICE_WORK(FERRY_NAME_MAX));
             assert_memory_equal(up->name, name, sizeof name); /* it lies just behind */

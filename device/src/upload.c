@@ -14,7 +14,7 @@ void ferry__upload_read(lane_state *l, const void *bytes, size_t len)
         ferry__lane_fault(l, FERRY_FAULT_READ);
         return;
     }
-    if (l->kept.offset < l->kept.size)
+    if (l->kept.offset != l->kept.size)
         return;
     ferry_md5_final(&l->kept.hash, l->kept.md5);
     ferry__lane_rewind(l);
@@ -53,14 +53,4 @@ void ferry__upload_head(lane_state *l, const ferry_http_head *head)
         l->kept.offset = 0;
         l->whole = true;
     }
-}
-
-void ferry__upload_http_end(lane_state *l)
-{
-    if (l->request == FERRY_HTTP_PUT || l->kept.offset == l->kept.size)
-        ferry__lane_report(l, FERRY_DEVICE_OK);
-    else if (l->request == FERRY_HTTP_PROBE)
-        ferry__lane_enter(l, FERRY_PHASE_MOVE);
-    else /* the store took a part only: see how much */
-        ferry__lane_fault(l, FERRY_FAULT_LOST);
 }

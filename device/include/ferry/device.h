@@ -255,7 +255,7 @@ typedef struct {
     ferry_md5 hash;
     uint8_t md5[FERRY_MD5_BYTES];
     char etag[44];
-    uint8_t stage, result, unused, lane; /* lane: and the version, see snapshot.c */
+    uint8_t stage, result, unused, lane; /* the first two: the lane's own when it is written; lane: see snapshot.c */
 } ferry__kept;
 
 /** @brief Private to the engine: times of a direction that run down, in milliseconds left. */
@@ -265,8 +265,9 @@ typedef struct {
 
 /** @brief Private to the engine: one direction. The small members stand first, where short instructions reach. */
 typedef struct {
-    uint8_t phase, next_phase, todo, tries, restarts, request, err, why;
-    bool down, issued, live, answered, known, told, partial, whole, echoes;
+    uint8_t phase, next_phase, todo, request, tries, restarts, err, why, result;
+    bool echoes, known, told, partial, whole, live, answered, down, issued;
+    uint8_t stage;
     char nonce[7];
     int32_t detail;
     ferry__timers left;
