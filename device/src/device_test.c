@@ -50,6 +50,8 @@ static void settings_out_of_range_are_refused(void **state)
     REFUSED(product = NULL);
     REFUSED(product = "");
     REFUSED(device = "a/b");
+    REFUSED(device = "a\"b");
+    REFUSED(product = "a\\b");
     REFUSED(name_max = 0);
     REFUSED(name_max = FERRY_NAME_MAX + 1);
     REFUSED(url_max = 63);
