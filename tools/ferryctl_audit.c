@@ -37,6 +37,7 @@ enum ctl_exit ctl_audit_list(struct ctl *ctl)
     ctl_query(&path, "object", options->object);
     ctl_query(&path, "action", options->action);
     ctl_query(&path, "since", options->since);
+    ctl_query(&path, "sort", options->sort);
     return ctl_print_list(&ctl->api, path, options, fields, COUNT(fields), "no records");
 }
 
@@ -63,7 +64,7 @@ static enum ctl_exit verify_platform(struct ctl *ctl, struct ctl_chain *chain)
     head.seq = (uint64_t)json_integer_value(json_object_get(answer, "seq"));
     if (hash == NULL || ferry_hex_decode(hash, strlen(hash), head.hash, sizeof head.hash) != FERRY_OK)
         return ctl_fail(CTL_NETWORK, "the platform did not say where its log ends");
-    status = ctl_api_each(&ctl->api, "/api/v1/audit?order=asc", 0, on_record, NULL, chain);
+    status = ctl_api_each(&ctl->api, "/api/v1/audit?sort=seq", 0, on_record, NULL, chain);
     if (status == CTL_DONE && !ctl_chain_end(chain, &head))
         status = CTL_FAILED;
     return status;

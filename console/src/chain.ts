@@ -69,7 +69,7 @@ export async function verifyAudit(tell: (records: number) => void): Promise<Verd
   let [records, last, hash, begin, beginHash, beginKnown] = [0, 0, zeros, 0, zeros, true];
   let cursor: string | undefined;
   do {
-    const page: Page<AuditRecord> = await get<Page<AuditRecord>>("/audit", { order: "asc", limit: 250, cursor });
+    const page: Page<AuditRecord> = await get<Page<AuditRecord>>("/audit", { sort: "seq", limit: 250, cursor });
     for (const record of page.items) {
       if (records === 0 && record.seq > 1)
         [last, hash, begin, beginHash, beginKnown] = [record.seq - 1, record.prev, record.seq - 1, record.prev, false];

@@ -51,10 +51,36 @@ static bool read_cursor_name(const char *value, struct api_query *query)
     return read_ident(value, query->cursor);
 }
 
-static bool read_order(const char *value, struct api_query *query)
+/* The one key that the list has an index for, with or without a minus. */
+static bool read_sort(const char *value, const char *key, struct api_query *query)
 {
-    query->descending = strcmp(value, "desc") == 0;
-    return query->descending || strcmp(value, "asc") == 0;
+    query->descending = value[0] == '-';
+    return strcmp(value + (query->descending ? 1 : 0), key) == 0;
+}
+
+static bool read_sort_time(const char *value, struct api_query *query)
+{
+    return read_sort(value, "created_at", query);
+}
+
+static bool read_sort_name(const char *value, struct api_query *query)
+{
+    return read_sort(value, "name", query);
+}
+
+static bool read_sort_product(const char *value, struct api_query *query)
+{
+    return read_sort(value, "product", query);
+}
+
+static bool read_sort_seq(const char *value, struct api_query *query)
+{
+    return read_sort(value, "seq", query);
+}
+
+static bool read_sort_number(const char *value, struct api_query *query)
+{
+    return read_sort(value, "number", query);
 }
 
 static bool read_product(const char *value, struct api_query *query)
@@ -217,7 +243,11 @@ static const struct parameter parameters[] = {
     {API_Q_LIMIT, "limit", "a whole number from 1 to 250", read_limit},
     {API_Q_CURSOR_ID, "cursor", "the \"next\" of the page before", read_cursor_id},
     {API_Q_CURSOR_NAME, "cursor", "the \"next\" of the page before", read_cursor_name},
-    {API_Q_ORDER, "order", "asc or desc", read_order},
+    {API_Q_SORT_TIME, "sort", "created_at or -created_at", read_sort_time},
+    {API_Q_SORT_NAME, "sort", "name or -name", read_sort_name},
+    {API_Q_SORT_PRODUCT, "sort", "product or -product", read_sort_product},
+    {API_Q_SORT_SEQ, "sort", "seq or -seq", read_sort_seq},
+    {API_Q_SORT_NUMBER, "sort", "number or -number", read_sort_number},
     {API_Q_PRODUCT, "product", IDENT_RULE, read_product},
     {API_Q_DEVICE, "device", IDENT_RULE, read_device},
     {API_Q_NAME, "name", NAME_RULE, read_name},

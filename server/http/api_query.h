@@ -16,9 +16,9 @@
 /** @brief Parameters; a route names those that it takes. */
 enum api_query_flag {
     API_Q_LIMIT = 1 << 1,
-    API_Q_CURSOR_ID = 1 << 2,   /**< lists that are ordered by id: the newest first unless order=asc */
+    API_Q_CURSOR_ID = 1 << 2,   /**< lists that are ordered by id: the newest first unless it is sorted */
     API_Q_CURSOR_NAME = 1 << 3, /**< lists that are ordered by name */
-    API_Q_ORDER = 1 << 4,
+    API_Q_SORT_TIME = 1 << 4, /**< sort: by what a list is ordered, with - from the other end */
     API_Q_PRODUCT = 1 << 5,
     API_Q_DEVICE = 1 << 6,
     API_Q_NAME = 1 << 7,
@@ -28,7 +28,7 @@ enum api_query_flag {
     API_Q_DOWNLOAD_STATE = 1 << 11,
     API_Q_DEPLOYMENT_STATE = 1 << 12,
     API_Q_COUNTS = 1 << 13,
-    API_Q_CURSOR_SEQ = 1 << 14, /**< lists that are ordered by number: the newest first unless order=asc */
+    API_Q_CURSOR_SEQ = 1 << 14, /**< lists that are ordered by number: the newest first unless it is sorted */
     API_Q_ACTOR = 1 << 15,
     API_Q_OBJECT = 1 << 16,
     API_Q_ACTION = 1 << 17,
@@ -40,11 +40,15 @@ enum api_query_flag {
     API_Q_AFTER = 1 << 23, /**< an event: into cursor */
     API_Q_FOLLOW = 1 << 24,
     API_Q_ONLINE = 1 << 25,
+    API_Q_SORT_NAME = 1 << 26,
+    API_Q_SORT_PRODUCT = 1 << 27,
+    API_Q_SORT_SEQ = 1 << 28,
+    API_Q_SORT_NUMBER = 1 << 29,
 
-    API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER | API_Q_SINCE | API_Q_UNTIL,
-    API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_ORDER,
-    API_Q_PAGE_BY_NUMBER = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_ORDER,
-    API_Q_PAGE_OF_AUDIT = API_Q_PAGE_BY_NUMBER | API_Q_ACTOR | API_Q_OBJECT | API_Q_ACTION |
+    API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SORT_TIME | API_Q_SINCE | API_Q_UNTIL,
+    API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_SORT_NAME,
+    API_Q_PAGE_BY_NUMBER = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_SORT_NUMBER,
+    API_Q_PAGE_OF_AUDIT = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_SORT_SEQ | API_Q_ACTOR | API_Q_OBJECT | API_Q_ACTION |
                           API_Q_SINCE | API_Q_UNTIL,
 };
 

@@ -37,7 +37,7 @@ static void every_parameter_is_read(void **state)
     struct api_fault fault;
 
     (void)state;
-    assert_true(read("/x?limit=250&cursor=01arz3ndektsv4rrffq69g5fav&order=asc&product=p&device=d:1&name_prefix=%C3%A9"
+    assert_true(read("/x?limit=250&cursor=01arz3ndektsv4rrffq69g5fav&sort=created_at&product=p&device=d:1&name_prefix=%C3%A9"
                      "&state=timed_out&counts=true&tag=a.1&description=a%0Ab",
                      API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_DOWNLOAD_STATE |
                          API_Q_COUNTS | API_Q_TAG | API_Q_DESCRIPTION,
@@ -118,7 +118,14 @@ static void values_that_are_not_allowed_are_refused(void **state)
         {"/x?cursor=abc", API_Q_CURSOR_ID},
         {"/x?cursor=81arz3ndektsv4rrffq69g5fav", API_Q_CURSOR_ID},
         {"/x?cursor=a/b", API_Q_CURSOR_NAME},
-        {"/x?order=up", API_Q_ORDER},
+        {"/x?sort=name", API_Q_SORT_TIME},
+        {"/x?sort=", API_Q_SORT_TIME},
+        {"/x?sort=-", API_Q_SORT_NAME},
+        {"/x?sort=--name", API_Q_SORT_NAME},
+        {"/x?sort=name,product", API_Q_SORT_NAME},
+        {"/x?sort=-number", API_Q_SORT_SEQ},
+        {"/x?sort=seq", API_Q_SORT_NUMBER},
+        {"/x?sort=name", API_Q_SORT_PRODUCT},
         {"/x?product=", API_Q_PRODUCT},
         {"/x?product=a%20b", API_Q_PRODUCT},
         {"/x?product=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", API_Q_PRODUCT},

@@ -45,7 +45,7 @@ const struct api_route api_routes[] = {
     {"DELETE", V1 "/resources/{resource}", CHANGE, OF_PRODUCT, .run = api_resource_remove},
     {"GET", V1 "/resources/{resource}/content", READ, OF_PRODUCT, .run = api_resource_content},
 
-    {"GET", V1 "/resource-uploads", READ, A_LIST, .query = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER | API_Q_PRODUCT,
+    {"GET", V1 "/resource-uploads", READ, A_LIST, .query = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SORT_TIME | API_Q_PRODUCT,
      .run = api_resource_upload_list},
     {"POST", V1 "/resource-uploads", CHANGE, OF_PRODUCT, ONCE, JSON_BODY, .run = api_resource_upload_add},
     {"GET", V1 "/resource-uploads/{upload}", READ, OF_PRODUCT, .run = api_resource_upload_get},
@@ -106,7 +106,7 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/events", READ, A_LIST, .query = API_Q_PRODUCT | API_Q_DEVICE | API_Q_EVENT_TYPE | API_Q_AFTER | API_Q_FOLLOW,
      .run = api_events},
 
-    {"GET", V1 "/webhooks", ADMIN, OF_ALL, .query = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_ORDER, .run = api_webhook_list},
+    {"GET", V1 "/webhooks", ADMIN, OF_ALL, .query = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SORT_TIME, .run = api_webhook_list},
     {"POST", V1 "/webhooks", ADMIN, OF_ALL, ONCE, JSON_BODY, .run = api_webhook_add},
     {"GET", V1 "/webhooks/{webhook}", ADMIN, OF_ALL, .run = api_webhook_get},
     {"PATCH", V1 "/webhooks/{webhook}", ADMIN, OF_ALL, JSON_BODY, .run = api_webhook_change},
@@ -114,7 +114,7 @@ const struct api_route api_routes[] = {
     {"POST", V1 "/webhooks/{webhook}/secret", ADMIN, OF_ALL, ONCE, JSON_BODY, .run = api_webhook_rotate},
     {"POST", V1 "/webhooks/{webhook}/resume", ADMIN, OF_ALL, JSON_BODY, .run = api_webhook_resume},
 
-    {"GET", V1 "/quota", READ, OF_ALL, .query = API_Q_PAGE_BY_NAME, .run = api_quota_list},
+    {"GET", V1 "/quota", READ, OF_ALL, .query = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_SORT_PRODUCT, .run = api_quota_list},
     {"GET", V1 "/quota/{product}", READ, OF_PRODUCT, .run = api_quota_get},
     {"PUT", V1 "/quota/{product}", ADMIN, OF_ALL, JSON_BODY, .run = api_quota_set}, /* not by whom it binds */
     {"DELETE", V1 "/quota/{product}", ADMIN, OF_ALL, .run = api_quota_reset},

@@ -341,10 +341,14 @@ def check_pages(api, path, key, expected, **query):
         rows, sizes = walk(api, path, limit=limit, **query)
         assert [row[key] for row in rows] == expected
         assert sizes[:-1] == [limit] * (len(sizes) - 1) and 0 < sizes[-1] <= limit, "no page is empty or short"
-    natural = "asc" if expected == sorted(expected) else "desc"
-    other = {"asc": "desc", "desc": "asc"}[natural]
-    assert [row[key] for row in walk(api, path, limit=4, order=natural, **query)[0]] == expected
-    assert [row[key] for row in walk(api, path, limit=4, order=other, **query)[0]] == expected[::-1]
+    by = {"id": "created_at"}.get(key, key)
+    for sort, descending in ((by, False), (f"-{by}", True)):
+        rows, _ = walk(api, path, limit=4, sort=sort, **query)
+        assert [row[key] for row in rows] == sorted(expected, reverse=descending)
+    for wrong in ("", "-", f"--{by}", f"{by},{by}", "nothing", f"{by} ", "asc"):
+        answer = api("GET", path, params={"sort": wrong, **query})
+        assert answer.status_code == 400 and answer.json()["code"] == "invalid_parameter"
+        assert f'"sort" must be {by} or -{by}.' in answer.json()["detail"]
 
 
 def test_devices_are_paged_by_name(api, product):
@@ -398,7 +402,7 @@ def test_lists_can_be_bounded_in_time(api, device):
     assert [row["id"] for row in api.get("/resources", product=product, since=between)["items"]] == late
     assert [row["id"] for row in api.get("/resources", product=product, until=between)["items"]] == early
     assert [row["name"] for row in api.get("/uploads", product=product, since=between)["items"]] == ["f1"]
-    assert [row["name"] for row in api.get("/uploads", product=product, until=between, order="asc")["items"]] == ["f0"]
+    assert [row["name"] for row in api.get("/uploads", product=product, until=between, sort="created_at")["items"]] == ["f0"]
     assert [row["id"] for row in api.get("/deployments", product=product, since=between)["items"]] == [deployment]
     assert api.get("/deployments", product=product, until=between)["items"] == []
     assert len(api.get(f"/deployments/{deployment}/tasks", since=between)["items"]) == 1

@@ -16,7 +16,7 @@ DESCRIPTION = OpenApi()
 
 def log_of(platform, **query):
     """The records, oldest first."""
-    return platform.api.list("/audit", order="asc", limit=250, **query)
+    return platform.api.list("/audit", sort="seq", limit=250, **query)
 
 
 def hash_of(record):

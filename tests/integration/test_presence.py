@@ -153,7 +153,7 @@ def test_lists_of_those_that_are_online_and_of_the_others(platform):
     evens, odds = [f"d{i:02}" for i in range(0, 20, 2)], [f"d{i:02}" for i in range(1, 20, 2)]
     assert listed(platform, product, online="true") == evens
     assert listed(platform, product, online="false") == odds
-    assert listed(platform, product, online="true", order="desc") == evens[::-1]
+    assert listed(platform, product, online="true", sort="-name") == evens[::-1]
     assert listed(platform, product, online="false", name_prefix="d1") == odds[5:]
     assert listed(platform, product, online="true", tag="lab") == ["d00"]
     assert listed(platform, product, online="false", tag="lab") == ["d01"]

@@ -25,9 +25,9 @@ def test_an_upload_has_the_reports_of_its_device(api, platform):
     assert [state for state, _, _ in reported(rows)] == ["running", "running", "done"]
     assert [row["number"] for row in rows] == [3, 2, 1], "the newest first"
     assert rows[-1]["time"] <= rows[0]["time"]
-    page = api.get(f"/uploads/{task['id']}/reports", limit=2, order="asc")
+    page = api.get(f"/uploads/{task['id']}/reports", limit=2, sort="number")
     assert [row["number"] for row in page["items"]] == [1, 2]
-    page = api.get(f"/uploads/{task['id']}/reports", limit=2, order="asc", cursor=page["next"])
+    page = api.get(f"/uploads/{task['id']}/reports", limit=2, sort="number", cursor=page["next"])
     assert [row["number"] for row in page["items"]] == [3] and page["next"] is None
     assert api("DELETE", f"/uploads/{task['id']}").status_code == 204
     api.refused(404, "not_found", "GET", f"/uploads/{task['id']}/reports")

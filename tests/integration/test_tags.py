@@ -70,7 +70,7 @@ def test_devices_are_filtered_by_tag_page_by_page(api, platform, product):
             break
         cursor = {"cursor": page["next"]}
     assert names(rows) == ["d0", "d2", "d4", "d6"] and rows[0]["tags"] == ["all", "even"]
-    assert names(api.get("/devices", product=product, tag="even", order="desc")["items"]) == ["d6", "d4", "d2", "d0"]
+    assert names(api.get("/devices", product=product, tag="even", sort="-name")["items"]) == ["d6", "d4", "d2", "d0"]
     assert api.get("/devices", product=product, tag="eve")["items"] == []
     assert names(api.get("/devices", product=product, tag="all", name_prefix="d3")["items"]) == ["d3"]
     api.refused(400, "invalid_parameter", "GET", "/devices", params={"product": product, "tag": "a b"})

@@ -525,7 +525,7 @@ def test_the_audit_log_tells_who_changed_what(platform, receiver):
     api = Client(platform, platform.token)
     api("PATCH", f"/webhooks/{hook['id']}", json={"disabled": True})
     remove(platform, hook)
-    records = [r for r in api.get("/audit", object=f"webhook/{hook['id']}", order="asc")["items"]]
+    records = [r for r in api.get("/audit", object=f"webhook/{hook['id']}", sort="seq")["items"]]
     assert [r["action"] for r in records] == ["webhook.add", "webhook.change", "webhook.remove"]
     assert records[0]["after"]["types"] == ["upload.changed"] and records[0]["after"]["url"].endswith("/hook")
     assert (records[1]["before"]["state"], records[1]["after"]["state"]) == ("active", "disabled")
