@@ -134,6 +134,7 @@ enum ctl_exit ctl_deployment_list(struct ctl *ctl)
     ctl_query(&path, "product", ctl->word_count > 0 ? ctl->words[0] : NULL);
     ctl_query(&path, "state", ctl->options->state);
     ctl_query(&path, "since", ctl->options->since);
+    ctl_query(&path, "sort", ctl->options->sort);
     return ctl_print_list(&ctl->api, path, ctl->options, fields, COUNT(fields), "no deployments");
 }
 

@@ -194,6 +194,7 @@ static enum ctl_exit list_product(const struct product_names *names, const char 
     char *path = ctl_path("/api/v1/devices?product=%s", product);
 
     ctl_query(&path, "name_prefix", names->ctl->options->prefix);
+    ctl_query(&path, "sort", names->ctl->options->sort);
     ctl_query(&path, "tag", names->tag);
     ctl_query(&path, "online", names->online);
     enum ctl_exit status = ctl_listing_run(names->list, &names->ctl->api, path);

@@ -93,6 +93,7 @@ enum ctl_exit ctl_resource_list(struct ctl *ctl)
     ctl_query(&path, "product", ctl->word_count > 0 ? ctl->words[0] : NULL);
     ctl_query(&path, "name_prefix", ctl->options->prefix);
     ctl_query(&path, "since", ctl->options->since);
+    ctl_query(&path, "sort", ctl->options->sort);
     return ctl_print_list(&ctl->api, path, ctl->options, fields, COUNT(fields),
                           "no resources: ferryctl resource add PRODUCT FILE");
 }

@@ -35,6 +35,7 @@ enum ctl_exit ctl_upload_list(struct ctl *ctl)
     ctl_query(&path, "state", ctl->options->state);
     ctl_query(&path, "name_prefix", ctl->options->prefix);
     ctl_query(&path, "since", ctl->options->since);
+    ctl_query(&path, "sort", ctl->options->sort);
     return ctl_print_list(&ctl->api, path, ctl->options, fields, COUNT(fields), "no uploads");
 }
 

@@ -72,6 +72,7 @@ complete -c ferryctl -n '__ferryctl_at token add' -l expires -x -d 'Life of the 
 complete -c ferryctl -n '__ferryctl_at audit list' -l actor -x -d 'Only what this one did'
 complete -c ferryctl -n '__ferryctl_at audit list' -l object -x -d 'Only what was done to this'
 complete -c ferryctl -n '__ferryctl_at audit list' -l action -x -d 'Only actions that begin so'
+complete -c ferryctl -n '__ferryctl_at audit,device,resource,deployment,upload list' -l sort -x -a 'created_at -created_at name -name seq -seq' -d 'By this, with - from the other end'
 complete -c ferryctl -n '__ferryctl_at audit,resource,deployment,upload list' -l since -x -d 'Only since then, UTC'
 complete -c ferryctl -n '__ferryctl_at events; or __ferryctl_at webhook add,change' -l type -x -a 'download.changed upload.changed deployment.changed device.changed device.online device.offline resource.changed' -d 'Only events of that type'
 complete -c ferryctl -n '__ferryctl_at events' -l after -x -d 'Begin behind that event'

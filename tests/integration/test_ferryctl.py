@@ -300,6 +300,22 @@ def test_a_device_brings_the_secret_that_it_has(ctl, product, file):
     ctl("device", "add", f"{product}/c", "--secret-file", "/nowhere", status=FAILED)
 
 
+def test_lists_are_sorted_both_ways(ctl, product):
+    names = [f"d{n}" for n in range(3)]
+    for name in names:
+        ctl("device", "add", f"{product}/{name}")
+        ctl("resource", "add", product, __file__, "--name", name)
+    for words, by in ((("device", "list", product), "name"), (("resource", "list", product), "created_at")):
+        assert [row["name"] for row in ctl.rows(*words, "--sort", by)] == names
+        assert [row["name"] for row in ctl.rows(*words, "--sort", f"-{by}")] == names[::-1]
+        assert [row["name"] for row in ctl.rows(*words, f"--sort=-{by}", "--limit", "1")] == names[:1:-1]
+        assert f'"sort" must be {by} or -{by}' in ctl(*words, "--sort", "size", status=REFUSED).err
+    seqs = [row["seq"] for row in ctl.rows("audit", "list", "--sort", "seq", "--limit", "5")]
+    assert seqs == sorted(seqs) and len(seqs) == 5
+    assert ctl.rows("upload", "list", product, "--sort", "created_at") == []
+    assert ctl.rows("deployment", "list", product, "--sort", "created_at") == []
+
+
 def test_long_lists_come_page_after_page(ctl, platform, product):
     for n in range(260):
         platform.api.device_add(product, f"d{n:03}")
