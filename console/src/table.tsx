@@ -5,12 +5,25 @@ import type { List } from "./list";
 import { Failure } from "./parts";
 import { numberText, t } from "./texts";
 
+/** What a list is sorted by: the parameter "sort", and a head that turns it round. */
+export interface Sorting {
+  sort: string;
+  turn: () => void;
+}
+
+export function useSorting(first: string): Sorting {
+  const [sort, setSort] = useState(first);
+  return { sort, turn: () => setSort(sort.startsWith("-") ? sort.slice(1) : `-${sort}`) };
+}
+
 export interface Column<T> {
   title: string;
   show: (row: T) => ComponentChildren;
   /** How much of the width; "wide" columns are left out on a phone. */
   width?: "number" | "narrow" | "middle" | "actions" | "pair";
   wide?: boolean;
+  /** Of the column by which the list is sorted. */
+  sorting?: Sorting | undefined;
 }
 
 interface TableProps<T> {
@@ -64,6 +77,19 @@ function classOf<T>(column: Column<T>): string {
   return [column.width ? `${column.width}-column` : "", column.wide ? "wide" : ""].join(" ").trim();
 }
 
+function Head<T>({ column }: { column: Column<T> }) {
+  const { sorting, title } = column;
+  if (!sorting) return <th scope="col" class={classOf(column)}>{title}</th>;
+  const falls = sorting.sort.startsWith("-");
+  return (
+    <th scope="col" class={classOf(column)} aria-sort={falls ? "descending" : "ascending"}>
+      <button type="button" class="sort" title={t("sort_turn")} onClick={sorting.turn}>
+        {title} <span aria-hidden="true">{falls ? "▼" : "▲"}</span>
+      </button>
+    </th>
+  );
+}
+
 export function Table<T>({ caption, list, keyOf, columns, empty }: TableProps<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
   const { rows, next, fetchMore } = list;
@@ -83,9 +109,7 @@ export function Table<T>({ caption, list, keyOf, columns, empty }: TableProps<T>
         <thead>
           <tr aria-rowindex={1}>
             {columns.map((column) => (
-              <th key={column.title} scope="col" class={classOf(column)}>
-                {column.title}
-              </th>
+              <Head key={column.title} column={column} />
             ))}
           </tr>
         </thead>

@@ -3,7 +3,7 @@ import { path, type Deployment } from "../api";
 import { useList } from "../list";
 import { Empty, State } from "../parts";
 import { linkTo } from "../route";
-import { Table, type Column } from "../table";
+import { Table, useSorting, type Column } from "../table";
 import { numberText, t, timeText } from "../texts";
 import { FilterHead } from "./filters";
 
@@ -22,9 +22,10 @@ function Done({ deployment }: { deployment: Deployment }) {
 export function DeploymentsPage() {
   const [product, setProduct] = useState("");
   const [state, setState] = useState("");
+  const sorting = useSorting("-created_at");
   const list = useList<Deployment>({
     path: "/deployments",
-    query: { product, state, counts: true },
+    query: { product, state, counts: true, sort: sorting.sort },
     key: (deployment) => deployment.id,
     topic: "deployment",
     keyOf: (happened) => happened.deployment,
@@ -35,7 +36,7 @@ export function DeploymentsPage() {
     { title: t("product"), width: "middle", wide: true, show: (one) => one.product },
     { title: t("state"), width: "narrow", show: (one) => <State state={one.state} /> },
     { title: t("progress"), width: "middle", show: (one) => <Done deployment={one} /> },
-    { title: t("ordered"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+    { title: t("ordered"), sorting, width: "middle", wide: true, show: (one) => timeText(one.created_at) },
   ];
   const none =
     product || state ? (

@@ -4,7 +4,7 @@ import { useList } from "../list";
 import { Ago, Empty, Heading, Online, Refresh, Search, Select, State } from "../parts";
 import { linkTo } from "../route";
 import { useMayChange, useSession } from "../session";
-import { Table, type Column } from "../table";
+import { Table, useSorting, type Column } from "../table";
 import { t, timeText } from "../texts";
 import { AddProduct, NoProducts, ProductChoice } from "./choice";
 import { AddDevice } from "./device_dialogs";
@@ -16,9 +16,10 @@ export function DevicesPage() {
   const [online, setOnline] = useState("");
   const [adding, setAdding] = useState(false);
   const mayChange = useMayChange();
+  const sorting = useSorting("name");
   const list = useList<Device>({
     path: "/devices",
-    query: { product, name_prefix: prefix, tag, online },
+    query: { product, name_prefix: prefix, tag, online, sort: sorting.sort },
     key: (device) => device.name,
     topic: "device",
     keyOf: (happened) => happened.device,
@@ -27,7 +28,7 @@ export function DevicesPage() {
     ready: product !== "",
   });
   const columns: Column<Device>[] = [
-    { title: t("device"), show: (one) => <a href={linkTo("devices", one.product, one.name)}>{one.name}</a> },
+    { title: t("device"), sorting, show: (one) => <a href={linkTo("devices", one.product, one.name)}>{one.name}</a> },
     { title: t("state"), width: "middle", show: (one) => <State state={one.disabled ? "disabled" : "enabled"} /> },
     { title: t("connection"), width: "middle", show: (one) => <Online device={one} /> },
     { title: t("last_seen"), wide: true, width: "middle", show: (one) => <Ago time={one.last_seen_at} /> },

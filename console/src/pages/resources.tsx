@@ -4,7 +4,7 @@ import { useList } from "../list";
 import { Empty, Heading, Refresh, Search } from "../parts";
 import { linkTo } from "../route";
 import { useMayChange, useSession } from "../session";
-import { Table, type Column } from "../table";
+import { Table, useSorting, type Column } from "../table";
 import { bytesText, t, timeText } from "../texts";
 import { NoProducts, ProductChoice } from "./choice";
 import { useResourceActions } from "./resource_rows";
@@ -14,9 +14,10 @@ export function ResourcesPage() {
   const { product, products, known } = useSession();
   const mayChange = useMayChange();
   const [prefix, setPrefix] = useState("");
+  const sorting = useSorting("-created_at");
   const list = useList<Resource>({
     path: "/resources",
-    query: { product, name_prefix: prefix },
+    query: { product, name_prefix: prefix, sort: sorting.sort },
     key: (resource) => resource.id,
     topic: "resource",
     keyOf: (happened) => happened.resource,
@@ -29,7 +30,7 @@ export function ResourcesPage() {
     { title: t("file"), show: (one) => <a href={linkTo("resources", one.product, one.name)}>{one.name}</a> },
     { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
     { title: t("description"), wide: true, show: (one) => one.description },
-    { title: t("added"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+    { title: t("added"), sorting, width: "middle", wide: true, show: (one) => timeText(one.created_at) },
     { title: t("actions"), width: "actions", show: actions.cell },
   ];
   const none = prefix ? (

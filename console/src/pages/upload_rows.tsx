@@ -4,12 +4,16 @@ import type { List } from "../list";
 import { Percent, State } from "../parts";
 import { linkTo } from "../route";
 import { useMayChange } from "../session";
-import type { Column } from "../table";
+import type { Column, Sorting } from "../table";
 import { bytesText, t, timeText } from "../texts";
 import type { ComponentChildren } from "preact";
 import { DeleteButton, FetchLink, useDeletion } from "./row_actions";
 
-export function uploadColumns(actions: (row: Upload) => ComponentChildren, withDevice: boolean): Column<Upload>[] {
+export function uploadColumns(
+  actions: (row: Upload) => ComponentChildren,
+  withDevice: boolean,
+  sorting?: Sorting,
+): Column<Upload>[] {
   const link = (one: Upload) => (
     <a href={linkTo("devices", one.product, one.device, "uploads")}>{`${one.product}/${one.device}`}</a>
   );
@@ -28,7 +32,7 @@ export function uploadColumns(actions: (row: Upload) => ComponentChildren, withD
     { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
     { title: t("state"), width: "narrow", show: (one) => <State state={one.state} /> },
     { title: t("progress"), width: "narrow", wide: true, show: (one) => <Percent value={one.percent} label={one.name} /> },
-    { title: t("sent"), width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+    { title: t("sent"), sorting, width: "middle", wide: true, show: (one) => timeText(one.created_at) },
     { title: t("actions"), width: "pair", show: actions },
   ];
 }

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { path, type Upload } from "../api";
 import { useList } from "../list";
 import { Empty, Search } from "../parts";
-import { Table } from "../table";
+import { Table, useSorting } from "../table";
 import { t } from "../texts";
 import { FilterHead } from "./filters";
 import { uploadColumns, useUploadActions } from "./upload_rows";
@@ -13,9 +13,10 @@ export function UploadsPage() {
   const [product, setProduct] = useState("");
   const [state, setState] = useState("");
   const [prefix, setPrefix] = useState("");
+  const sorting = useSorting("-created_at");
   const list = useList<Upload>({
     path: "/uploads",
-    query: { product, state, name_prefix: prefix },
+    query: { product, state, name_prefix: prefix, sort: sorting.sort },
     key: (upload) => upload.id,
     topic: "upload",
     keyOf: (happened) => happened.task,
@@ -36,7 +37,7 @@ export function UploadsPage() {
       >
         <Search label={t("name_begins_with")} value={prefix} set={setPrefix} />
       </FilterHead>
-      <Table caption={t("uploads")} list={list} keyOf={(one) => one.id} columns={uploadColumns(actions.cell, true)} empty={none} />
+      <Table caption={t("uploads")} list={list} keyOf={(one) => one.id} columns={uploadColumns(actions.cell, true, sorting)} empty={none} />
       {actions.dialog}
     </>
   );
