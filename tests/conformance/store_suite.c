@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 
+#include <assert.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,7 +275,7 @@ static int set_up(void **state)
     return f->store->ops->connect(f->store, STORE_READER, &f->reader) == FERRY_OK ? 0 : -1;
 }
 
-enum { TESTS_MAX = 128 };
+enum { TESTS_MAX = 256 };
 
 int store_suite_run(const char *name, store_suite_open *open_store)
 {
@@ -290,7 +291,8 @@ int store_suite_run(const char *name, store_suite_open *open_store)
     size_t count = 0;
 
     for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++)
-        for (size_t i = 0; i < parts[p]->count && count < TESTS_MAX; i++) {
+        for (size_t i = 0; i < parts[p]->count; i++) {
+            assert(count < TESTS_MAX);
             all[count] = parts[p]->tests[i];
             all[count].setup_func = set_up;
             all[count].teardown_func = tear_down;

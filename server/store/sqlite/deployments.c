@@ -106,33 +106,24 @@ ferry_err sq_deployment_sweeping(struct store_conn *c, struct deployment *out, s
     return sq_query_many(&q, read_deployment, sizeof(*out), out, cap, ret_count);
 }
 
-struct state_count {
-    download_state state;
-    uint64_t count;
-};
-
-static void read_state_count(struct query *q, void *row)
+static void read_counts(struct query *q, void *row)
 {
-    struct state_count *s = row;
+    struct download_counts *counts = row;
 
-    s->state = (download_state)sq_query_get_int(q, DOWNLOAD_QUEUED, DOWNLOAD_REJECTED);
-    s->count = sq_query_get_u64(q);
+    counts->by_state[0] = 0;
+    for (int state = DOWNLOAD_QUEUED; state <= DOWNLOAD_REJECTED; state++)
+        counts->by_state[state] = sq_query_get_u64(q);
 }
 
 ferry_err sq_deployment_counts(struct store_conn *c, const ferry_id *id, struct download_counts *ret)
 {
-    struct state_count states[sizeof(ret->by_state) / sizeof(ret->by_state[0])];
-    struct download_counts counts = {{0}};
-    size_t count = 0;
     query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_COUNTS);
     ferry_err err;
 
     sq_query_id(&q, id);
-    err = sq_query_many(&q, read_state_count, sizeof(states[0]), states, sizeof(states) / sizeof(states[0]), &count);
-    if (err != FERRY_OK)
+    err = sq_query_one(&q, read_counts, sizeof(*ret), ret);
+    if (err != FERRY_E_NOT_FOUND)
         return err;
-    for (size_t i = 0; i < count; i++)
-        counts.by_state[states[i].state] = states[i].count;
-    *ret = counts;
+    *ret = (struct download_counts){{0}}; /* it has no tasks */
     return FERRY_OK;
 }

@@ -18,6 +18,28 @@ enum { APPLICATION_ID = 0x46657279 };
     " WHERE product = OLD.product AND device = " device ";"                                                \
     " DELETE FROM usage WHERE product = OLD.product AND device = " device " AND files = 0; "
 
+#define TOTAL_TRIGGER(name, when, what) \
+    "CREATE TRIGGER total_" name " AFTER " when " BEGIN UPDATE total SET " what " WHERE one = 1; END;"
+#define OPEN_DEPLOYMENT(row) "(" row ".state IN (1, 4))"
+#define OPEN_UPLOAD(row) "(" row ".state <= 2)"
+#define STORED_UPLOAD(row) "(" row ".state IN (3, 4))"
+#define OPEN_DOWNLOAD(row) "(" row ".state <= 3)"
+#define TOTAL_RESOURCE(op, row) \
+    "resources = resources " op " 1, resource_high = resource_high " op " (" row ".size >> 32)," \
+    " resource_low = resource_low " op " (" row ".size & 4294967295)"
+#define TOTAL_UPLOAD(op, row) \
+    "uploads_open = uploads_open " op " " OPEN_UPLOAD(row) "," \
+    " stored_high = stored_high " op " " STORED_UPLOAD(row) " * (" row ".size >> 32)," \
+    " stored_low = stored_low " op " " STORED_UPLOAD(row) " * (" row ".size & 4294967295)"
+#define TOTAL_UPLOAD_MOVES \
+    "uploads_open = uploads_open + " OPEN_UPLOAD("NEW") " - " OPEN_UPLOAD("OLD") "," \
+    " stored_high = stored_high + (" STORED_UPLOAD("NEW") " - " STORED_UPLOAD("OLD") ") * (NEW.size >> 32)," \
+    " stored_low = stored_low + (" STORED_UPLOAD("NEW") " - " STORED_UPLOAD("OLD") ") * (NEW.size & 4294967295)"
+
+#define MORE(column) column " = " column " + excluded." column
+#define COUNT_MOVES(state, column) column " = " column " + (NEW.state = " #state ") - (OLD.state = " #state ")"
+#define COUNT_LESS(state, column) column " = " column " - (OLD.state = " #state ")"
+
 /*
  * Tables are WITHOUT ROWID: rows lie in the order of their key, and a lookup is one descent, not two. Identifiers
  * are 16-byte blobs (id_bytes.h) and begin with the time, so that new rows go to the end of the trees.
@@ -234,6 +256,65 @@ const char *const sq_schema_steps[] = {
                   "AFTER UPDATE OF stored_ms ON resource_upload WHEN NEW.stored_ms > 0 AND OLD.stored_ms = 0",
                   USAGE_LESS("''"))
     USAGE_TRIGGER("resource_upload_goes", "AFTER DELETE ON resource_upload WHEN OLD.stored_ms = 0", USAGE_LESS("''")),
+
+    /* What would cost a walk over all rows to count is kept, by triggers, so that no statement can forget to (see usage).
+     * total has one row; only what crosses a border (open, ended) touches it. deployment_count: the download tasks of a
+     * deployment by state. The walk over an older database's tasks sorts nothing, so that its memory is bounded. */
+    "CREATE TABLE total ("
+    "  one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1), products INTEGER NOT NULL, devices INTEGER NOT NULL,"
+    "  resources INTEGER NOT NULL, resource_high INTEGER NOT NULL, resource_low INTEGER NOT NULL,"
+    "  deployments INTEGER NOT NULL, deployments_open INTEGER NOT NULL, uploads_open INTEGER NOT NULL,"
+    "  stored_high INTEGER NOT NULL, stored_low INTEGER NOT NULL, downloads_open INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO total SELECT 1, (SELECT count(*) FROM product), (SELECT count(*) FROM device), r.n, r.high, r.low, d.n, d.open,"
+    "  (SELECT count(*) FROM upload WHERE state <= 2), u.high, u.low, (SELECT count(*) FROM download WHERE state <= 3) FROM"
+    "  (SELECT count(*) AS n, coalesce(sum(size >> 32), 0) AS high, coalesce(sum(size & 4294967295), 0) AS low FROM resource) AS r,"
+    "  (SELECT count(*) AS n, coalesce(sum(state IN (1, 4)), 0) AS open FROM deployment) AS d,"
+    "  (SELECT coalesce(sum(size >> 32), 0) AS high, coalesce(sum(size & 4294967295), 0) AS low FROM upload"
+    "    WHERE state IN (3, 4)) AS u;"
+    TOTAL_TRIGGER("product_comes", "INSERT ON product", "products = products + 1")
+    TOTAL_TRIGGER("product_goes", "DELETE ON product", "products = products - 1")
+    TOTAL_TRIGGER("device_comes", "INSERT ON device", "devices = devices + 1")
+    TOTAL_TRIGGER("device_goes", "DELETE ON device", "devices = devices - 1")
+    TOTAL_TRIGGER("resource_comes", "INSERT ON resource", TOTAL_RESOURCE("+", "NEW"))
+    TOTAL_TRIGGER("resource_goes", "DELETE ON resource", TOTAL_RESOURCE("-", "OLD"))
+    TOTAL_TRIGGER("deployment_comes", "INSERT ON deployment",
+                  "deployments = deployments + 1, deployments_open = deployments_open + " OPEN_DEPLOYMENT("NEW"))
+    TOTAL_TRIGGER("deployment_moves",
+                  "UPDATE OF state ON deployment WHEN " OPEN_DEPLOYMENT("OLD") " <> " OPEN_DEPLOYMENT("NEW"),
+                  "deployments_open = deployments_open + " OPEN_DEPLOYMENT("NEW") " - " OPEN_DEPLOYMENT("OLD"))
+    TOTAL_TRIGGER("deployment_goes", "DELETE ON deployment",
+                  "deployments = deployments - 1, deployments_open = deployments_open - " OPEN_DEPLOYMENT("OLD"))
+    TOTAL_TRIGGER("upload_comes", "INSERT ON upload WHEN NEW.state <= 4", TOTAL_UPLOAD("+", "NEW"))
+    TOTAL_TRIGGER("upload_moves",
+                  "UPDATE OF state ON upload WHEN " OPEN_UPLOAD("OLD") " <> " OPEN_UPLOAD("NEW")
+                  " OR " STORED_UPLOAD("OLD") " <> " STORED_UPLOAD("NEW"), TOTAL_UPLOAD_MOVES)
+    TOTAL_TRIGGER("upload_goes", "DELETE ON upload WHEN OLD.state <= 4", TOTAL_UPLOAD("-", "OLD"))
+    TOTAL_TRIGGER("download_comes", "INSERT ON download WHEN " OPEN_DOWNLOAD("NEW"), "downloads_open = downloads_open + 1")
+    TOTAL_TRIGGER("download_moves", "UPDATE OF state ON download WHEN " OPEN_DOWNLOAD("OLD") " <> " OPEN_DOWNLOAD("NEW"),
+                  "downloads_open = downloads_open + " OPEN_DOWNLOAD("NEW") " - " OPEN_DOWNLOAD("OLD"))
+    TOTAL_TRIGGER("download_goes", "DELETE ON download WHEN " OPEN_DOWNLOAD("OLD"), "downloads_open = downloads_open - 1")
+
+    "CREATE TABLE deployment_count ("
+    "  deployment BLOB NOT NULL PRIMARY KEY, queued INTEGER NOT NULL, offered INTEGER NOT NULL, downloading INTEGER NOT NULL,"
+    "  done INTEGER NOT NULL, failed INTEGER NOT NULL, timed_out INTEGER NOT NULL, cancelled INTEGER NOT NULL,"
+    "  rejected INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO deployment_count SELECT deployment, sum(state = 1), sum(state = 2), sum(state = 3), sum(state = 4),"
+    "  sum(state = 5), sum(state = 6), sum(state = 7), sum(state = 8)"
+    "  FROM download INDEXED BY download_by_state GROUP BY deployment;"
+    "CREATE TRIGGER count_download_comes AFTER INSERT ON download BEGIN INSERT INTO deployment_count VALUES (NEW.deployment,"
+    "  NEW.state = 1, NEW.state = 2, NEW.state = 3, NEW.state = 4, NEW.state = 5, NEW.state = 6, NEW.state = 7, NEW.state = 8)"
+    "  ON CONFLICT (deployment) DO UPDATE SET " MORE("queued") ", " MORE("offered") ", " MORE("downloading") ", " MORE("done") ", "
+    MORE("failed") ", " MORE("timed_out") ", " MORE("cancelled") ", " MORE("rejected") "; END;"
+    "CREATE TRIGGER count_download_moves AFTER UPDATE OF state ON download WHEN OLD.state <> NEW.state BEGIN"
+    "  UPDATE deployment_count SET " COUNT_MOVES(1, "queued") ", " COUNT_MOVES(2, "offered") ", " COUNT_MOVES(3, "downloading") ", "
+    COUNT_MOVES(4, "done") ", " COUNT_MOVES(5, "failed") ", " COUNT_MOVES(6, "timed_out") ", " COUNT_MOVES(7, "cancelled") ", "
+    COUNT_MOVES(8, "rejected") " WHERE deployment = NEW.deployment; END;"
+    "CREATE TRIGGER count_download_goes AFTER DELETE ON download BEGIN"
+    "  UPDATE deployment_count SET " COUNT_LESS(1, "queued") ", " COUNT_LESS(2, "offered") ", " COUNT_LESS(3, "downloading") ", "
+    COUNT_LESS(4, "done") ", " COUNT_LESS(5, "failed") ", " COUNT_LESS(6, "timed_out") ", " COUNT_LESS(7, "cancelled") ", "
+    COUNT_LESS(8, "rejected") " WHERE deployment = OLD.deployment;"
+    "  DELETE FROM deployment_count WHERE deployment = OLD.deployment AND queued + offered + downloading + done + failed + timed_out"
+    "  + cancelled + rejected = 0; END;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

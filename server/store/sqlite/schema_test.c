@@ -141,6 +141,10 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');" \
     "INSERT INTO webhook VALUES (zeroblob(16), 'https://a', 0, '', '', x'01', 1, 1, 2, 2, 9, 0, 0, 0, 0, '', 0);"
 
+#define ROWS_OF_14 \
+    ROWS_OF_12     \
+    "INSERT INTO resource_upload VALUES (zeroblob(16), 'q', 'n', '', 1, '', '', 2, 0, 3, 0);"
+
 /* What a database of each version holds, as the program of that time wrote it. A new step gets a new line. */
 static const char *const rows_of_version[] = {
     [1] = ROWS_OF_1,
@@ -204,8 +208,8 @@ static const char *const rows_of_version[] = {
           "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');",
     [12] = ROWS_OF_12,
     [13] = ROWS_OF_12,
-    [14] = ROWS_OF_12
-          "INSERT INTO resource_upload VALUES (zeroblob(16), 'q', 'n', '', 1, '', '', 2, 0, 3, 0);",
+    [14] = ROWS_OF_14,
+    [15] = ROWS_OF_14,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -216,6 +220,8 @@ static void check_rows(struct sqlite_fixture *t)
     struct download_task download;
     struct token token;
     struct usage usage;
+    struct store_totals totals;
+    struct download_counts counts;
     uint64_t ms;
 
     ok(t->ops->device_get(t->reader, &(struct device_key){"p", "d"}, &device));
@@ -231,6 +237,15 @@ static void check_rows(struct sqlite_fixture *t)
     assert_int_equal(usage.bytes, 16);
     ok(t->ops->usage_get(t->reader, "p", "d", &usage));
     assert_int_equal(usage.bytes, 9);
+    ok(t->ops->totals(t->reader, &totals)); /* ... and so are these */
+    assert_int_equal(totals.products, 1);
+    assert_int_equal(totals.devices, 1);
+    assert_int_equal(totals.resources, 1);
+    assert_int_equal(totals.resource_bytes, 7);
+    assert_int_equal(totals.uploads_open, 1);
+    assert_int_equal(totals.downloads_open, 1);
+    ok(t->ops->deployment_counts(t->reader, &download.deployment, &counts));
+    assert_int_equal(counts.by_state[download.state], 1);
     ok(t->ops->next_due_ms(t->reader, &ms));
     assert_int_equal(ms, 2);
     ok(t->ops->latest_ms(t->reader, &ms));

@@ -29,8 +29,6 @@
 #define ANY_PRODUCT " AND (?4 IS NULL OR product = ?4)"
 #define NAME_RANGE " AND name >= ?6 AND name < ?7"
 
-#define SUM_OF_SIZES "sum(size >> 32), sum(size & 4294967295)" /* sum(size) alone fails above 2^63 */
-
 #define ACCOUNT_STATEMENTS(X)                                                                     \
     X(VALUE_GET, "SELECT bytes FROM value WHERE key = ?")                                         \
     X(VALUE_PUT, "INSERT INTO value VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes") \
@@ -183,8 +181,8 @@
                             " WHERE d.expand_done = 0 AND d.state IN (1, 4) ORDER BY d.id LIMIT ?") \
     X(DEPLOYMENT_SWEEPING, DEPLOYMENT_FROM("INDEXED BY deployment_sweeping")                      \
                            " WHERE d.sweeping = 1 ORDER BY d.id LIMIT ?")                         \
-    X(DEPLOYMENT_COUNTS, "SELECT state, count(*) FROM download INDEXED BY download_by_state"      \
-                         " WHERE deployment = ? GROUP BY state")                                  \
+    X(DEPLOYMENT_COUNTS, "SELECT queued, offered, downloading, done, failed, timed_out, cancelled, rejected" \
+                         " FROM deployment_count WHERE deployment = ?")                           \
     X(DEPLOYMENT_PRUNE, "DELETE FROM deployment WHERE id IN (SELECT id FROM deployment AS d INDEXED BY deployment_ended" \
                         " WHERE state IN (2, 3) AND updated_ms < ?"                               \
                         " AND NOT EXISTS (SELECT 1 FROM download INDEXED BY download_by_deployment" \
@@ -247,17 +245,10 @@
                               " WHERE task = ?4 AND number > ?1 AND number < ?2", "number")
 
 #define TOTALS_STATEMENTS(X)                                                                      \
-    X(TOTALS_COUNTS, "SELECT (SELECT count(*) FROM product), (SELECT count(*) FROM device),"      \
-                     " (SELECT count(*) FROM resource), (SELECT count(*) FROM deployment),"       \
-                     " (SELECT count(*) FROM upload INDEXED BY upload_open"                       \
-                     "   WHERE state IN (1, 2, 3) AND state < 3),"                                \
-                     " (SELECT count(*) FROM download INDEXED BY download_open WHERE state IN (1, 2, 3))," \
-                     " (SELECT count(*) FROM deployment INDEXED BY deployment_ended WHERE state IN (2, 3))," \
-                     " (SELECT count(*) FROM webhook), (SELECT count(*) FROM webhook WHERE state = 3)") \
-    X(TOTALS_STORED, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_open"                 \
-                     " WHERE state IN (1, 2, 3) AND state = 3")                                   \
-    X(TOTALS_DONE, "SELECT " SUM_OF_SIZES " FROM upload INDEXED BY upload_ended WHERE ended_ms > 0 AND state = 4") \
-    X(TOTALS_RESOURCES, "SELECT " SUM_OF_SIZES " FROM resource")
+    X(TOTALS, "SELECT products, devices, resources, deployments, deployments_open, uploads_open, downloads_open," \
+              " stored_high, stored_low, resource_high, resource_low,"                            \
+              " (SELECT count(*) FROM webhook), (SELECT count(*) FROM webhook WHERE state = 3)"   \
+              " FROM total WHERE one = 1")
 
 #define TOKEN_COLUMNS "name, role, hash, created_ms, expires_ms, products, used_ms"
 #define USER_COLUMNS "name, role, products, password, created_ms, changed_ms"

@@ -28,7 +28,15 @@ ferry_err sq_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
     return err;
 }
 
-static void read_counts(struct query *q, void *row)
+/* A sum is kept as those of the high and the low halves of its numbers: it may pass 2^63. */
+static uint64_t read_sum(struct query *q)
+{
+    uint64_t high = sq_query_get_u64(q), low = sq_query_get_u64(q);
+
+    return high > (UINT64_MAX - low) >> 32 ? UINT64_MAX : (high << 32) + low;
+}
+
+static void read_totals(struct query *q, void *row)
 {
     struct store_totals *t = row;
 
@@ -36,49 +44,18 @@ static void read_counts(struct query *q, void *row)
     t->devices = sq_query_get_u64(q);
     t->resources = sq_query_get_u64(q);
     t->deployments = sq_query_get_u64(q);
+    t->deployments_open = sq_query_get_u64(q);
     t->uploads_open = sq_query_get_u64(q);
     t->downloads_open = sq_query_get_u64(q);
-    t->deployments_open = t->deployments - sq_query_get_u64(q);
+    t->uploads_stored_bytes = read_sum(q);
+    t->resource_bytes = read_sum(q);
     t->webhooks = sq_query_get_u64(q);
     t->webhooks_parked = sq_query_get_u64(q);
 }
 
-/* Sums come as high and low halves of the numbers; no rows: two NULLs. */
-static void read_sum(struct query *q, void *row)
-{
-    uint64_t *sum = row;
-    uint64_t high = (uint64_t)sqlite3_column_int64(q->stmt, 0), low = (uint64_t)sqlite3_column_int64(q->stmt, 1);
-
-    if (high > (UINT64_MAX - low) >> 32)
-        *sum = UINT64_MAX;
-    else
-        *sum = (high << 32) + low;
-}
-
-static ferry_err add_sum(struct store_conn *c, statement which, uint64_t *inout_sum)
-{
-    query_auto q = sq_query_begin(c, which);
-    uint64_t sum;
-    ferry_err err = sq_query_one(&q, read_sum, sizeof(sum), &sum);
-
-    if (err == FERRY_OK)
-        *inout_sum = sum > UINT64_MAX - *inout_sum ? UINT64_MAX : *inout_sum + sum;
-    return err;
-}
-
 ferry_err sq_totals(struct store_conn *c, struct store_totals *ret)
 {
-    struct store_totals t = {0};
-    query_auto q = sq_query_begin(c, STMT_TOTALS_COUNTS);
-    ferry_err err = sq_query_one(&q, read_counts, sizeof(t), &t);
+    query_auto q = sq_query_begin(c, STMT_TOTALS);
 
-    if (err == FERRY_OK)
-        err = add_sum(c, STMT_TOTALS_STORED, &t.uploads_stored_bytes);
-    if (err == FERRY_OK)
-        err = add_sum(c, STMT_TOTALS_DONE, &t.uploads_stored_bytes);
-    if (err == FERRY_OK)
-        err = add_sum(c, STMT_TOTALS_RESOURCES, &t.resource_bytes);
-    if (err == FERRY_OK)
-        *ret = t;
-    return err;
+    return sq_query_one(&q, read_totals, sizeof(*ret), ret);
 }

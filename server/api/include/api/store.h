@@ -231,6 +231,7 @@ struct store_ops {
     ferry_err (*deployment_expanding)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
     /** Deployments whose sweeping is true, oldest first. */
     ferry_err (*deployment_sweeping)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
+    /** As totals: never counted anew. */
     ferry_err (*deployment_counts)(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
 
     /** Inserts, or replaces the row with that id (its read-only fields are ignored).
@@ -269,6 +270,7 @@ struct store_ops {
     /** Removes at most cap download tasks that ended before the time (their number is given), and at most cap
      *  finished or cancelled deployments without tasks that were last changed before it. */
     ferry_err (*download_prune)(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed);
+    /** Kept up to date by every change, never counted anew: one look-up. (The store in memory does count: it is for tests.) */
     ferry_err (*totals)(struct store_conn *c, struct store_totals *ret);
 
     /* --- operators (token_put and token_find stand above) -------------------------------------- */
