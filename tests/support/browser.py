@@ -182,7 +182,8 @@ class Browser:
         wait_for(lambda: self.run(script, self.field(label), text), WAIT_S, f"the choice {text!r} of {label!r}")
 
     def send_file(self, path):
-        self.driver.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(path))
+        (chooser,) = wait_for(lambda: self.driver.find_elements(By.CSS_SELECTOR, "input[type=file]"), WAIT_S, "a place for a file")
+        chooser.send_keys(str(path))
 
     def press(self, *keys):
         ActionChains(self.driver).send_keys(*keys).perform()
