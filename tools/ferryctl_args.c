@@ -59,6 +59,8 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_DISABLE, 0, "disable", NULL, "send nothing until it is enabled"},
     {CTL_O_SKIP, 0, "skip", NULL, "go on with what happens from now on; what was not delivered never is"},
     {CTL_O_NEW_SECRET, 0, "new-secret", NULL, "sign with a new secret; it is shown this once"},
+    {CTL_O_RESULT_CODE, 0, "result-code", "N", "only those that ended with that code"},
+    {CTL_O_RESULT_MSG, 0, "result-msg", "TEXT", "only those that ended with that text"},
     {CTL_O_SORT, 0, "sort", "KEY", "by this, with - in front from the other end: created_at, -created_at; name; seq"},
     {CTL_O_LIMIT, 'n', "limit", "N", "at most so many rows"},
 };
@@ -200,6 +202,7 @@ static bool set_text(struct ctl_options *o, uint64_t flag, const char *value)
         {CTL_O_OBJECT, &o->object}, {CTL_O_ACTION, &o->action},           {CTL_O_SINCE, &o->since},
         {CTL_O_ANCHOR, &o->anchor}, {CTL_O_RESOURCE_ID, &o->resource_id}, {CTL_O_AFTER, &o->after},
         {CTL_O_URL, &o->url},       {CTL_O_KEY, &o->idempotency_key}, {CTL_O_SORT, &o->sort},
+        {CTL_O_RESULT_CODE, &o->result_code}, {CTL_O_RESULT_MSG, &o->result_msg},
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -268,11 +268,17 @@ enum ctl_exit ctl_deployment_resume(struct ctl *ctl)
 
 enum ctl_exit ctl_deployment_retry(struct ctl *ctl)
 {
+    const struct ctl_options *options = ctl->options;
     ferry_autofree char *path = ctl_path("/api/v1/deployments/%s/retry", ctl->words[0]);
     ctl_autojson *answer = NULL;
 
-    if (ctl->options->device_count > 0)
+    if (options->device_count > 0 && (options->state != NULL || options->result_code != NULL || options->result_msg != NULL))
+        return ctl_fail(CTL_USAGE, "say which tasks by --device or by --state, --result-code and --result-msg, not by both");
+    if (options->device_count > 0)
         return steer_devices(ctl, "retry", "queued again");
+    ctl_query(&path, "state", options->state);
+    ctl_query(&path, "result_code", options->result_code);
+    ctl_query(&path, "result_msg", options->result_msg);
     enum ctl_exit status = ctl_api_call(&ctl->api, "POST", path, NULL, &answer);
     if (status == CTL_DONE && ctl->options->json)
         ctl_print_json(answer);

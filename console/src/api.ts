@@ -210,7 +210,7 @@ export async function getTraffic(): Promise<{ up: number; down: number }> {
 }
 
 export const get = <T>(to: string, query?: Query) => call<T>("GET", urlOf(to, query));
-export const post = <T>(to: string, body?: unknown) => call<T>("POST", urlOf(to), body);
+export const post = <T>(to: string, body?: unknown, query?: Query) => call<T>("POST", urlOf(to, query), body);
 export const patch = <T>(to: string, body: unknown) => call<T>("PATCH", urlOf(to), body);
 export const remove = (to: string) => call<void>("DELETE", urlOf(to));
 

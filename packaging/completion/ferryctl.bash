@@ -17,7 +17,7 @@ _ferryctl() {
     ['deploy']='--device --devices-file --tag --all --resource-id --rate --timeout --retries --start --end --force --wait --idempotency-key'
     ['deployment list']='--limit -n --sort --state --since' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
     ['deployment reports']='--limit -n' ['deployment pause']='' ['deployment resume']=''
-    ['deployment cancel']='--device' ['deployment retry']='--device'
+    ['deployment cancel']='--device' ['deployment retry']='--device --state --result-code --result-msg'
     ['upload list']='--limit -n --sort --state --prefix --since' ['upload show']='' ['upload reports']='--limit -n' ['upload get']='--output -o' ['upload rm']=''
     ['quota list']='--limit -n' ['quota show']='' ['quota set']='' ['quota reset']=''
     ['token add']='--role --product --expires --output -o --idempotency-key' ['token list']='--limit -n' ['token rm']=''
@@ -70,6 +70,7 @@ _ferryctl() {
     --state)
       case $name in
         upload*) word='created uploading stored done failed expired cancelled' ;;
+        *retry) word='failed timed_out rejected' ;;
         *list) word='active paused finished cancelled' ;;
         *) word='queued offered downloading done failed timed_out cancelled rejected' ;;
       esac

@@ -282,30 +282,32 @@ static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_m
 
 /* --- the operator's other words --------------------------------------------------------------------------- */
 
-/* What a walk over a deployment's tasks does to each; the engine's pages keep memory bounded. */
-typedef ferry_err task_action(struct engine *e, const struct download_task *task, const struct deployment *d,
-                              uint64_t now_ms);
-
-static ferry_err retry_one(struct engine *e, const struct download_task *task, const struct deployment *d,
-                           uint64_t now_ms)
+static bool is_of_cause(const struct download_task *task, const struct retry_cause *cause)
 {
-    return downloads_retry(e, task, d, now_ms);
+    return (!cause->has_code || task->result_code == cause->code) &&
+           (!cause->has_msg || strcmp(task->result_msg, cause->msg) == 0);
 }
 
-/* Takes the tasks in one state out of it, page by page, until none is left. */
-static ferry_err for_each_in_state(struct engine *e, const struct deployment *d, download_state state,
-                                   task_action *action, uint64_t now_ms, uint64_t *count_all)
+/* Queues the tasks in one state again that ended for the cause, page by page: memory is bounded. */
+static ferry_err retry_in_state(struct engine *e, const struct deployment *d, download_state state,
+                                const struct retry_cause *cause, uint64_t now_ms, uint64_t *count_all)
 {
     struct download_filter filter = {.deployment = &d->id, .state = state};
     struct store_page page = {.after = "", .limit = FERRY_PAGE_MAX};
+    ferry_id last;
     for (;;) {
         size_t count = 0;
         ferry_err err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
-        for (size_t i = 0; err == FERRY_OK && i < count; i++)
-            err = action(e, &e->downloads[i], d, now_ms);
-        *count_all += count;
+        for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+            if (!is_of_cause(&e->downloads[i], cause))
+                continue;
+            err = downloads_retry(e, &e->downloads[i], d, now_ms);
+            ++*count_all;
+        }
         if (err != FERRY_OK || count < FERRY_PAGE_MAX)
             return err;
+        last = e->downloads[count - 1].id;
+        page.after = last.text;
     }
 }
 
@@ -375,9 +377,18 @@ static ferry_err check_retry(struct command *cmd, const struct deployment *d, ui
 static ferry_err on_retry(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
 {
     static const download_state order[] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
+    const struct retry_cause *cause = &cmd->retry;
+    bool known = cause->state == 0;
     ferry_err err = check_retry(cmd, d, now_ms);
-    for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++)
-        err = for_each_in_state(e, d, order[i], retry_one, now_ms, &cmd->count);
+    for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++) {
+        if (cause->state != 0 && cause->state != order[i])
+            continue;
+        known = true;
+        err = retry_in_state(e, d, order[i], cause, now_ms, &cmd->count);
+    }
+    if (err == FERRY_OK && !known)
+        return engine_fail(cmd, FERRY_E_ARG, "only tasks that failed, timed_out or were rejected are tried again, not those that are %s",
+                           download_state_name(cause->state));
     if (err == FERRY_OK && cmd->count > 0)
         err = make_active(e, d, now_ms);
     cmd->deployment = *d;

@@ -337,6 +337,36 @@ static uint64_t count_of(struct fixture *f, const struct deployment *d, download
     return counts.by_state[state];
 }
 
+static uint64_t retried(struct fixture *f, const struct deployment *d, struct retry_cause cause)
+{
+    struct command cmd = {.kind = CMD_DEPLOYMENT_RETRY, .id = d->id, .retry = cause};
+    assert_int_equal(fixture_command(f, &cmd), FERRY_OK);
+    return cmd.count;
+}
+
+static void of_more_than_a_page_only_what_ended_for_the_cause_is_tried_again(void **state)
+{
+    enum { DEVICES = 2 * FERRY_PAGE_MAX + 1 };
+    struct fixture *f = *state;
+    fixture_add_devices(f, 2, DEVICES);
+    struct command make = {.kind = CMD_DEPLOY,
+                           .deploy = {.product = "P", .resource_name = "fw", .all = true, .timeout_s = 60}};
+    assert_int_equal(fixture_command(f, &make), FERRY_OK);
+    const struct deployment *d = &make.deployment;
+    fixture_turns(f, 8);
+    fixture_advance_s(f, 600);
+    fixture_turns(f, 8);
+    uint64_t ended = count_of(f, d, DOWNLOAD_TIMED_OUT);
+    assert_true(ended >= DEVICES);
+    assert_int_equal(retried(f, d, (struct retry_cause){.has_code = true, .code = 77}), 0);
+    assert_int_equal(retried(f, d, (struct retry_cause){.has_msg = true, .msg = "no such text"}), 0);
+    assert_int_equal(retried(f, d, (struct retry_cause){.state = DOWNLOAD_FAILED}), 0);
+    assert_int_equal(count_of(f, d, DOWNLOAD_TIMED_OUT), ended);
+    struct retry_cause expired = {.state = DOWNLOAD_TIMED_OUT, .has_code = true, .code = FERRY_RESULT_EXPIRED};
+    assert_int_equal(retried(f, d, expired), ended);
+    assert_int_equal(count_of(f, d, DOWNLOAD_TIMED_OUT), 0);
+}
+
 static void a_large_deployment_is_cancelled_in_steps_and_offers_nothing_meanwhile(void **state)
 {
     enum { DEVICES = 1500 };
@@ -394,6 +424,7 @@ int main(void)
         PLATFORM_TEST(a_large_deployment_is_resumed_in_steps_and_keeps_its_pace),
         PLATFORM_TEST(what_failed_during_a_pause_is_tried_soon_after_it),
         PLATFORM_TEST(a_deployment_paused_while_it_is_made_ends_at_its_end),
+        PLATFORM_TEST(of_more_than_a_page_only_what_ended_for_the_cause_is_tried_again),
         PLATFORM_TEST(a_large_deployment_is_cancelled_in_steps_and_offers_nothing_meanwhile),
         PLATFORM_TEST(an_order_that_cannot_be_kept_is_refused),
     };

@@ -212,6 +212,13 @@ void api_deployment_resume(struct api_request *r)
 
 void api_deployment_retry(struct api_request *r)
 {
+    struct retry_cause *cause = &r->command.retry;
+
+    cause->state = (download_state)r->query.state;
+    cause->has_code = r->query.has_result_code;
+    cause->code = r->query.result_code;
+    cause->has_msg = r->query.has_result_msg;
+    memcpy(cause->msg, r->query.result_msg, sizeof cause->msg);
     steer(r, CMD_DEPLOYMENT_RETRY, finish_retry);
 }
 

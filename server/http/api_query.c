@@ -193,6 +193,22 @@ static bool read_online(const char *value, struct api_query *query)
     return query->which == DEVICES_ONLINE || strcmp(value, "false") == 0;
 }
 
+static bool read_result_code(const char *value, struct api_query *query)
+{
+    size_t digits = strspn(value + (value[0] == '-' ? 1 : 0), "0123456789");
+    long code = strtol(value, NULL, 10);
+
+    query->has_result_code = true;
+    query->result_code = (int32_t)code;
+    return digits >= 1 && digits <= 10 && value[(value[0] == '-' ? 1 : 0) + digits] == '\0' && code >= INT32_MIN && code <= INT32_MAX;
+}
+
+static bool read_result_msg(const char *value, struct api_query *query)
+{
+    query->has_result_msg = true;
+    return ferry_text_copy(ferry_text_of(value), query->result_msg, sizeof query->result_msg);
+}
+
 static bool read_audit_text(const char *value, char *out, size_t size)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:-./";
@@ -272,6 +288,8 @@ static const struct parameter parameters[] = {
     {API_Q_AFTER, "after", "the id of an event, or 0", read_cursor_seq},
     {API_Q_FOLLOW, "follow", "true or false", read_follow},
     {API_Q_ONLINE, "online", "true or false", read_online},
+    {API_Q_RESULT_CODE, "result_code", "a whole number of 32 bits", read_result_code},
+    {API_Q_RESULT_MSG, "result_msg", "at most 127 bytes", read_result_msg},
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
 

@@ -15,6 +15,7 @@
 
 /** @brief Parameters; a route names those that it takes. */
 enum api_query_flag {
+    API_Q_RESULT_MSG = 1 << 0,
     API_Q_LIMIT = 1 << 1,
     API_Q_CURSOR_ID = 1 << 2,   /**< lists that are ordered by id: the newest first unless it is sorted */
     API_Q_CURSOR_NAME = 1 << 3, /**< lists that are ordered by name */
@@ -44,6 +45,7 @@ enum api_query_flag {
     API_Q_SORT_PRODUCT = 1 << 27,
     API_Q_SORT_SEQ = 1 << 28,
     API_Q_SORT_NUMBER = 1 << 29,
+    API_Q_RESULT_CODE = 1 << 30,
 
     API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SORT_TIME | API_Q_SINCE | API_Q_UNTIL,
     API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_SORT_NAME,
@@ -60,6 +62,9 @@ struct api_query {
     bool ends; /**< of events: follow=false */
     int state; /**< of the kind that the route takes */
     device_choice which; /**< of devices: online */
+    bool has_result_code, has_result_msg;
+    int32_t result_code;
+    char result_msg[FERRY_RESULT_MSG_MAX + 1];
     unsigned event_kinds; /**< 1 << event_kind for each; 0: all */
     struct store_times made; /**< since and until */
     char actor[AUDIT_ACTOR_SIZE];

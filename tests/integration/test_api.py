@@ -930,6 +930,10 @@ def test_deployment_life(api, fleet):
     assert ended.json()["counts"]["cancelled"] == 2
     api.refused(409, "conflict", "POST", f"{path}/cancel")
     assert api("POST", f"{path}/retry").json() == {"retried": 0}, "what was cancelled stays"
+    api.refused(400, "invalid_field", "POST", f"{path}/retry", params={"state": "cancelled"})
+    for code in ("", "-", "1x", "2147483648", "99999999999"):
+        api.refused(400, "invalid_parameter", "POST", f"{path}/retry", params={"result_code": code})
+    api.refused(400, "invalid_parameter", "POST", f"{path}/retry", params={"result_msg": "m" * 128})
     assert states(api, deployment["id"]) == {"d0": "cancelled", "d2": "cancelled"}
 
 

@@ -244,6 +244,10 @@ def test_states_are_those_of_the_api(shell, command, schema):
     assert shell.complete(f"ferryctl {command} --state ") == set(states)
 
 
+def test_only_what_failed_can_be_tried_again(shell):
+    assert shell.complete("ferryctl deployment retry --state ") == {"failed", "timed_out", "rejected"}
+
+
 def test_ferryctl_completes_files(shell):
     assert shell.complete("ferryctl resource add demo p") == {"plain.bin"}
     assert shell.complete("ferryctl upload get ID -o p") == {"plain.bin"}

@@ -87,6 +87,34 @@ def test_after_its_retries_a_device_has_failed_and_an_operator_may_go_on(make_pl
         assert platform.api.download_task(order["id"], credential.device)["state"] == "queued"
 
 
+def test_what_failed_for_one_cause_is_tried_again_by_one_request(platform):
+    causes = {"a": (-4, "disk full"), "b": (-4, "disk full"), "c": (-4, "too old"), "d": (-5, "disk full")}
+    product = platform.new_product()
+    credentials = [platform.new_device(product, name) for name in causes]
+    platform.api.resource_add(product, "fw", b"bytes")
+    order = platform.api.deploy(product, "fw", list(causes))
+    for credential in credentials:
+        code, text = causes[credential.device]
+        with VendorDevice(platform, credential) as device:
+            device.request_download()
+            device.report_download("fw", "downloading", 0)
+            device.wait("report_download_progress_rsp")
+            device.report_download("fw", "fail", code=code, text=text)
+            assert device.wait("report_download_progress_rsp")["result_code"] == 0
+
+    def failed():
+        return {task["device"] for task in platform.api.deployment_tasks(order["id"], state="failed")}
+
+    assert failed() == set(causes)
+    assert platform.api.deployment_retry(order["id"], state="timed_out") == {"retried": 0}
+    assert platform.api.deployment_retry(order["id"], state="failed", result_code=-4, result_msg="disk full") == {"retried": 2}
+    assert failed() == {"c", "d"}
+    assert platform.api.deployment_retry(order["id"], result_code=-5) == {"retried": 1}
+    assert platform.api.deployment_retry(order["id"], result_msg="disk full") == {"retried": 0}
+    assert platform.api.deployment_retry(order["id"]) == {"retried": 1}
+    assert failed() == set()
+
+
 def test_nothing_is_offered_before_the_beginning_and_it_comes_after_a_sudden_death(own_platform):
     credential = own_platform.new_device()
     own_platform.api.resource_add(credential.product, "fw", b"bytes")

@@ -482,7 +482,12 @@ def test_wait_fails_when_a_device_does_not_have_the_file(ctl, device, file):
     (task,) = ctl.rows("deployment", "show", deployment["id"], "--state", "failed")[1:]
     assert task["result_code"] == -4
     assert "-4" in ctl("deployment", "show", deployment["id"]).out
-    assert ctl("deployment", "retry", deployment["id"]).out == "1 queued again\n"
+    retry = "deployment", "retry", deployment["id"]
+    assert ctl(*retry, "--result-code", "-3").out == ctl(*retry, "--state", "timed_out").out == "0 queued again\n"
+    assert ctl(*retry, "--result-msg", "other").out == "0 queued again\n"
+    assert "by both" in ctl(*retry, "--result-code", "-4", "--device", device.device, status=USAGE).err
+    assert "done" in ctl(*retry, "--state", "done", status=REFUSED).err
+    assert ctl(*retry, "--state", "failed", "--result-code", "-4").out == "1 queued again\n"
 
 
 def test_watch_on_a_terminal_draws_a_picture_of_all_and_of_each_at_work(ctl, device, file):

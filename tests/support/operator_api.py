@@ -123,8 +123,8 @@ class OperatorApi:
     def deployment_resume(self, deployment_id):
         return self.call("POST", f"/deployments/{deployment_id}/resume")
 
-    def deployment_retry(self, deployment_id):
-        return self.call("POST", f"/deployments/{deployment_id}/retry")
+    def deployment_retry(self, deployment_id, **cause):
+        return self.call("POST", f"/deployments/{deployment_id}/retry", params=cause)
 
     def download_task(self, deployment_id, device):
         """The one task of that device in the deployment."""

@@ -1,5 +1,5 @@
 // What went wrong in a deployment, by cause, and trying it again.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { all, failedStates, path, post, type Counts, type Task } from "../api";
 import { useOne } from "../list";
 import { Failure, State, useDoing } from "../parts";
@@ -7,7 +7,6 @@ import { linkTo } from "../route";
 import { numberText, t } from "../texts";
 
 const tasksMax = 2000; // of each state are looked at: for more the causes are known by then
-const atOnce = 4; // requests
 const namesShown = 5;
 
 interface Cause {
@@ -34,27 +33,20 @@ async function readFailures(deployment: string) {
   return { causes: causesOf(lists.flatMap((list) => list.items)), whole: lists.every((list) => list.whole) };
 }
 
-async function retryEach(tasks: Task[], done: (count: number) => void): Promise<void> {
-  for (let at = 0; at < tasks.length; at += atOnce) {
-    const some = tasks.slice(at, at + atOnce);
-    await Promise.all(some.map((task) => post(path("deployments", task.deployment, "tasks", task.id, "retry"))));
-    done(at + some.length);
-  }
-}
-
 interface CauseProps {
+  deployment: string;
   cause: Cause;
   mayChange: boolean;
   retried: () => void;
 }
 
-function CauseRow({ cause, mayChange, retried }: CauseProps) {
-  const [count, setCount] = useState(0);
+function CauseRow({ deployment, cause, mayChange, retried }: CauseProps) {
   const doing = useDoing();
   const retry = () =>
     doing.run(async () => {
       try {
-        await retryEach(cause.tasks, setCount);
+        const { state, code, text } = cause;
+        await post(path("deployments", deployment, "retry"), undefined, { state, result_code: code, result_msg: text });
       } finally {
         retried();
       }
@@ -77,7 +69,7 @@ function CauseRow({ cause, mayChange, retried }: CauseProps) {
       <Failure error={doing.error} />
       {mayChange && (
         <button type="button" disabled={doing.busy} onClick={retry}>
-          {doing.busy ? t("retried_of", { done: count, total: cause.tasks.length }) : t("retry_these")}
+          {t("retry_these")}
         </button>
       )}
     </li>
@@ -105,7 +97,13 @@ export function Failures({ deployment, counts, mayChange, retried }: FailuresPro
       {found.value?.whole === false && <p class="note">{t("failures_part", { count: numberText(tasksMax) })}</p>}
       <ul>
         {found.value?.causes.map((cause) => (
-          <CauseRow key={`${cause.state} ${cause.code} ${cause.text}`} cause={cause} mayChange={mayChange} retried={retried} />
+          <CauseRow
+            key={`${cause.state} ${cause.code} ${cause.text}`}
+            deployment={deployment}
+            cause={cause}
+            mayChange={mayChange}
+            retried={retried}
+          />
         ))}
       </ul>
     </section>

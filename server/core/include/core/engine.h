@@ -85,7 +85,7 @@ typedef enum {
     CMD_DEPLOYMENT_CANCEL, /**< id. Cancels every open task. E_NOT_FOUND, E_STATE ended already */
     CMD_DEPLOYMENT_PAUSE,  /**< id: nothing more is offered. deployment out. E_NOT_FOUND, E_STATE */
     CMD_DEPLOYMENT_RESUME, /**< id: it goes on. deployment out. E_NOT_FOUND, E_STATE not paused */
-    CMD_DEPLOYMENT_RETRY,  /**< id: failed, timed_out and rejected tasks are queued again; count out. E_NOT_FOUND */
+    CMD_DEPLOYMENT_RETRY,  /**< id, retry: tasks that ended for that cause are queued again; count out. E_NOT_FOUND, E_ARG */
     CMD_DOWNLOAD_CANCEL,   /**< id: one device's task. E_NOT_FOUND, E_STATE ended already */
     CMD_DOWNLOAD_RETRY,    /**< id: one device's ended task is queued again. E_NOT_FOUND, E_STATE it is open or done */
     CMD_UPLOAD_ACTIVE,     /**< id: bytes are arriving; the task is uploading and does not expire. E_NOT_FOUND, E_STATE cancelled, E_QUOTA
@@ -162,6 +162,14 @@ struct login_attempt {
     uint64_t until_ms; /**< ... no attempt is looked at before */
 };
 
+/** @brief Which tasks of a deployment are tried again; zeros: all that failed, ran out of time or were rejected. */
+struct retry_cause {
+    download_state state; /**< only those that ended so; 0: any of the three */
+    bool has_code, has_msg;
+    int32_t code;                       /**< with has_code: only those with this result code */
+    char msg[FERRY_RESULT_MSG_MAX + 1]; /**< with has_msg: only those with this text, which may be "" */
+};
+
 /**
  * @brief One command with its result. The memory is the caller's from the beginning to done().
  */
@@ -186,6 +194,7 @@ struct command {
     struct resource_upload resource_upload;
     struct quota quota;
     struct deploy_order deploy;
+    struct retry_cause retry;
     struct token token;
     struct user user;
     bool user_scope_given;
