@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct parameter {
-    enum api_query_flag flag;
+    api_query_set flag;
     const char *name;
     const char *allowed; /* completes "It must be ..." */
     bool (*read)(const char *value, struct api_query *query);
@@ -172,7 +172,8 @@ static bool read_event_type(const char *value, struct api_query *query)
 
     for (;; value++) {
         size_t len = strcspn(value, ",");
-        if (!ferry_text_copy((ferry_text){.ptr = value, .len = len}, name, sizeof name) || !event_kind_parse(name, &kind))
+        if (!ferry_text_copy((ferry_text){.ptr = value, .len = len}, name, sizeof name) ||
+            !event_kind_parse(name, &kind))
             return false;
         query->event_kinds |= 1u << kind;
         value += len;
@@ -200,7 +201,8 @@ static bool read_result_code(const char *value, struct api_query *query)
 
     query->has_result_code = true;
     query->result_code = (int32_t)code;
-    return digits >= 1 && digits <= 10 && value[(value[0] == '-' ? 1 : 0) + digits] == '\0' && code >= INT32_MIN && code <= INT32_MAX;
+    return digits >= 1 && digits <= 10 && value[(value[0] == '-' ? 1 : 0) + digits] == '\0' && code >= INT32_MIN &&
+           code <= INT32_MAX;
 }
 
 static bool read_result_msg(const char *value, struct api_query *query)
@@ -254,7 +256,6 @@ static bool read_counts(const char *value, struct api_query *query)
 #define IDENT_RULE "1 to 64 of A-Z a-z 0-9 _ : -"
 #define NAME_RULE "1 to 255 bytes of UTF-8 without control characters"
 
-
 static const struct parameter parameters[] = {
     {API_Q_LIMIT, "limit", "a whole number from 1 to 250", read_limit},
     {API_Q_CURSOR_ID, "cursor", "the \"next\" of the page before", read_cursor_id},
@@ -270,8 +271,8 @@ static const struct parameter parameters[] = {
     {API_Q_NAME_PREFIX, "name_prefix", NAME_RULE, read_name_prefix},
     {API_Q_DEVICE_PREFIX, "name_prefix", IDENT_RULE, read_device_prefix},
     {API_Q_UPLOAD_STATE, "state", "created, uploading, stored, done, failed, expired or cancelled", read_upload_state},
-    {API_Q_DOWNLOAD_STATE, "state",
-     "queued, offered, downloading, done, failed, timed_out, cancelled or rejected", read_download_state},
+    {API_Q_DOWNLOAD_STATE, "state", "queued, offered, downloading, done, failed, timed_out, cancelled or rejected",
+     read_download_state},
     {API_Q_DEPLOYMENT_STATE, "state", "active, finished or cancelled", read_deployment_state},
     {API_Q_COUNTS, "counts", "true or false", read_counts},
     {API_Q_CURSOR_SEQ, "cursor", "the \"next\" of the page before", read_cursor_seq},
@@ -283,7 +284,9 @@ static const struct parameter parameters[] = {
     {API_Q_DESCRIPTION, "description", "at most 1000 bytes of UTF-8 without control characters but the newline",
      read_description},
     {API_Q_UNTIL, "until", API_TIME_RULE, read_until},
-    {API_Q_EVENT_TYPE, "type", "one or more, with commas, of download.changed, upload.changed, deployment.changed, device.changed, device.online, device.offline and resource.changed",
+    {API_Q_EVENT_TYPE, "type",
+     "one or more, with commas, of download.changed, upload.changed, deployment.changed, device.changed, "
+     "device.online, device.offline and resource.changed",
      read_event_type},
     {API_Q_AFTER, "after", "the id of an event, or 0", read_cursor_seq},
     {API_Q_FOLLOW, "follow", "true or false", read_follow},
@@ -293,19 +296,19 @@ static const struct parameter parameters[] = {
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
 
-static const struct parameter *find(const char *name, unsigned known)
+static const struct parameter *find(const char *name, api_query_set known)
 {
     for (size_t i = 0; i < PARAMETER_COUNT; i++) {
-        if ((known & (unsigned)parameters[i].flag) != 0 && strcmp(parameters[i].name, name) == 0)
+        if ((known & parameters[i].flag) != 0 && strcmp(parameters[i].name, name) == 0)
             return &parameters[i];
     }
     return NULL;
 }
 
-static bool check_required(unsigned required, unsigned given, struct api_fault *reterr_fault)
+static bool check_required(api_query_set required, api_query_set given, struct api_fault *reterr_fault)
 {
     for (size_t i = 0; i < PARAMETER_COUNT; i++) {
-        unsigned flag = (unsigned)parameters[i].flag;
+        api_query_set flag = parameters[i].flag;
         if ((required & flag) != 0 && (given & flag) == 0)
             return api_fault_set(reterr_fault, API_MISSING_PARAMETER, parameters[i].name,
                                  "The parameter \"%s\" is required here.", parameters[i].name);
@@ -313,22 +316,23 @@ static bool check_required(unsigned required, unsigned given, struct api_fault *
     return true;
 }
 
-bool api_query_read(const struct api_url *url, unsigned known, unsigned required, struct api_query *query,
+bool api_query_read(const struct api_url *url, api_query_set known, api_query_set required, struct api_query *query,
                     struct api_fault *reterr_fault)
 {
-    unsigned given = 0;
+    api_query_set given = 0;
 
-    *query = (struct api_query){.limit = FERRY_PAGE_DEFAULT, .descending = (known & (API_Q_CURSOR_ID | API_Q_CURSOR_SEQ)) != 0};
+    *query = (struct api_query){.limit = FERRY_PAGE_DEFAULT,
+                                .descending = (known & (API_Q_CURSOR_ID | API_Q_CURSOR_SEQ)) != 0};
     for (size_t i = 0; i < url->param_count; i++) {
         const struct api_url_param *param = &url->params[i];
         const struct parameter *row = find(param->name, known);
         if (row == NULL)
             return api_fault_set(reterr_fault, API_UNKNOWN_PARAMETER, param->name,
                                  "This route does not know the parameter %s", param->name);
-        if ((given & (unsigned)row->flag) != 0)
+        if ((given & row->flag) != 0)
             return api_fault_set(reterr_fault, API_INVALID_PARAMETER, row->name,
                                  "The parameter \"%s\" is given more than once.", row->name);
-        given |= (unsigned)row->flag;
+        given |= row->flag;
         if (!row->read(param->value, query))
             return api_fault_set(reterr_fault, API_INVALID_PARAMETER, row->name, "\"%s\" must be %s.", row->name,
                                  row->allowed);

@@ -13,59 +13,61 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** @brief Parameters; a route names those that it takes. */
-enum api_query_flag {
-    API_Q_RESULT_MSG = 1 << 0,
-    API_Q_LIMIT = 1 << 1,
-    API_Q_CURSOR_ID = 1 << 2,   /**< lists that are ordered by id: the newest first unless it is sorted */
-    API_Q_CURSOR_NAME = 1 << 3, /**< lists that are ordered by name */
-    API_Q_SORT_TIME = 1 << 4, /**< sort: by what a list is ordered, with - from the other end */
-    API_Q_PRODUCT = 1 << 5,
-    API_Q_DEVICE = 1 << 6,
-    API_Q_NAME = 1 << 7,
-    API_Q_NAME_PREFIX = 1 << 8,
-    API_Q_DEVICE_PREFIX = 1 << 9, /**< name_prefix of a device name */
-    API_Q_UPLOAD_STATE = 1 << 10,
-    API_Q_DOWNLOAD_STATE = 1 << 11,
-    API_Q_DEPLOYMENT_STATE = 1 << 12,
-    API_Q_COUNTS = 1 << 13,
-    API_Q_CURSOR_SEQ = 1 << 14, /**< lists that are ordered by number: the newest first unless it is sorted */
-    API_Q_ACTOR = 1 << 15,
-    API_Q_OBJECT = 1 << 16,
-    API_Q_ACTION = 1 << 17,
-    API_Q_SINCE = 1 << 18,
-    API_Q_UNTIL = 1 << 19,
-    API_Q_TAG = 1 << 20,
-    API_Q_DESCRIPTION = 1 << 21,
-    API_Q_EVENT_TYPE = 1 << 22,
-    API_Q_AFTER = 1 << 23, /**< an event: into cursor */
-    API_Q_FOLLOW = 1 << 24,
-    API_Q_ONLINE = 1 << 25,
-    API_Q_SORT_NAME = 1 << 26,
-    API_Q_SORT_PRODUCT = 1 << 27,
-    API_Q_SORT_SEQ = 1 << 28,
-    API_Q_SORT_NUMBER = 1 << 29,
-    API_Q_RESULT_CODE = 1 << 30,
+/** @brief Parameters, as bits; a route names those that it takes. */
+typedef uint64_t api_query_set;
 
-    API_Q_PAGE_BY_ID = API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SORT_TIME | API_Q_SINCE | API_Q_UNTIL,
-    API_Q_PAGE_BY_NAME = API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_SORT_NAME,
-    API_Q_PAGE_BY_NUMBER = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_SORT_NUMBER,
-    API_Q_PAGE_OF_AUDIT = API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_SORT_SEQ | API_Q_ACTOR | API_Q_OBJECT | API_Q_ACTION |
-                          API_Q_SINCE | API_Q_UNTIL,
-};
+#define API_Q_RESULT_MSG (UINT64_C(1) << 0)
+#define API_Q_LIMIT (UINT64_C(1) << 1)
+#define API_Q_CURSOR_ID (UINT64_C(1) << 2)   /**< lists that are ordered by id: the newest first unless it is sorted */
+#define API_Q_CURSOR_NAME (UINT64_C(1) << 3) /**< lists that are ordered by name */
+#define API_Q_SORT_TIME (UINT64_C(1) << 4)   /**< sort: by what a list is ordered, with - from the other end */
+#define API_Q_PRODUCT (UINT64_C(1) << 5)
+#define API_Q_DEVICE (UINT64_C(1) << 6)
+#define API_Q_NAME (UINT64_C(1) << 7)
+#define API_Q_NAME_PREFIX (UINT64_C(1) << 8)
+#define API_Q_DEVICE_PREFIX (UINT64_C(1) << 9) /**< name_prefix of a device name */
+#define API_Q_UPLOAD_STATE (UINT64_C(1) << 10)
+#define API_Q_DOWNLOAD_STATE (UINT64_C(1) << 11)
+#define API_Q_DEPLOYMENT_STATE (UINT64_C(1) << 12)
+#define API_Q_COUNTS (UINT64_C(1) << 13)
+#define API_Q_CURSOR_SEQ \
+    (UINT64_C(1) << 14) /**< lists that are ordered by number: the newest first unless it is sorted */
+#define API_Q_ACTOR (UINT64_C(1) << 15)
+#define API_Q_OBJECT (UINT64_C(1) << 16)
+#define API_Q_ACTION (UINT64_C(1) << 17)
+#define API_Q_SINCE (UINT64_C(1) << 18)
+#define API_Q_UNTIL (UINT64_C(1) << 19)
+#define API_Q_TAG (UINT64_C(1) << 20)
+#define API_Q_DESCRIPTION (UINT64_C(1) << 21)
+#define API_Q_EVENT_TYPE (UINT64_C(1) << 22)
+#define API_Q_AFTER (UINT64_C(1) << 23) /**< an event: into cursor */
+#define API_Q_FOLLOW (UINT64_C(1) << 24)
+#define API_Q_ONLINE (UINT64_C(1) << 25)
+#define API_Q_SORT_NAME (UINT64_C(1) << 26)
+#define API_Q_SORT_PRODUCT (UINT64_C(1) << 27)
+#define API_Q_SORT_SEQ (UINT64_C(1) << 28)
+#define API_Q_SORT_NUMBER (UINT64_C(1) << 29)
+#define API_Q_RESULT_CODE (UINT64_C(1) << 30)
+
+#define API_Q_PAGE_BY_ID (API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SORT_TIME | API_Q_SINCE | API_Q_UNTIL)
+#define API_Q_PAGE_BY_NAME (API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_SORT_NAME)
+#define API_Q_PAGE_BY_NUMBER (API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_SORT_NUMBER)
+#define API_Q_PAGE_OF_AUDIT                                                                                      \
+    (API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_SORT_SEQ | API_Q_ACTOR | API_Q_OBJECT | API_Q_ACTION | API_Q_SINCE | \
+     API_Q_UNTIL)
 
 /** @brief What was given; "" and 0 when it was not. */
 struct api_query {
     uint32_t limit;
     bool descending;
     bool counts;
-    bool ends; /**< of events: follow=false */
-    int state; /**< of the kind that the route takes */
+    bool ends;           /**< of events: follow=false */
+    int state;           /**< of the kind that the route takes */
     device_choice which; /**< of devices: online */
     bool has_result_code, has_result_msg;
     int32_t result_code;
     char result_msg[FERRY_RESULT_MSG_MAX + 1];
-    unsigned event_kinds; /**< 1 << event_kind for each; 0: all */
+    unsigned event_kinds;    /**< 1 << event_kind for each; 0: all */
     struct store_times made; /**< since and until */
     char actor[AUDIT_ACTOR_SIZE];
     char object[AUDIT_OBJECT_SIZE];
@@ -81,11 +83,11 @@ struct api_query {
 
 /**
  * @brief Reads what a route takes.
- * @param[in]  known, required  flags of enum api_query_flag
+ * @param[in]  known, required  API_Q_…
  * @param[out] query            defaults, then what was given; unusable on failure
  * Returns false with a fault when a parameter is unknown, given twice, missing or not allowed.
  */
-bool api_query_read(const struct api_url *url, unsigned known, unsigned required, struct api_query *query,
+bool api_query_read(const struct api_url *url, api_query_set known, api_query_set required, struct api_query *query,
                     struct api_fault *reterr_fault);
 
 /** @brief Is it a number of the audit log or of the event log? */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-static bool read(const char *target, unsigned known, unsigned required, struct api_query *query,
+static bool read(const char *target, api_query_set known, api_query_set required, struct api_query *query,
                  struct api_fault *fault)
 {
     struct api_url url;
@@ -37,11 +37,12 @@ static void every_parameter_is_read(void **state)
     struct api_fault fault;
 
     (void)state;
-    assert_true(read("/x?limit=250&cursor=01arz3ndektsv4rrffq69g5fav&sort=created_at&product=p&device=d:1&name_prefix=%C3%A9"
-                     "&state=timed_out&counts=true&tag=a.1&description=a%0Ab",
-                     API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_DOWNLOAD_STATE |
-                         API_Q_COUNTS | API_Q_TAG | API_Q_DESCRIPTION,
-                     0, &query, &fault));
+    assert_true(
+        read("/x?limit=250&cursor=01arz3ndektsv4rrffq69g5fav&sort=created_at&product=p&device=d:1&name_prefix=%C3%A9"
+             "&state=timed_out&counts=true&tag=a.1&description=a%0Ab",
+             API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_DOWNLOAD_STATE | API_Q_COUNTS |
+                 API_Q_TAG | API_Q_DESCRIPTION,
+             0, &query, &fault));
     assert_int_equal(query.limit, 250);
     assert_string_equal(query.cursor, "01arz3ndektsv4rrffq69g5fav");
     assert_false(query.descending);
@@ -103,7 +104,7 @@ static void values_that_are_not_allowed_are_refused(void **state)
 {
     static const struct {
         const char *target;
-        unsigned known;
+        api_query_set known;
     } bad[] = {
         {"/x?limit=0", API_Q_LIMIT},
         {"/x?limit=251", API_Q_LIMIT},

@@ -6,6 +6,7 @@
 #define HTTP_API_ROUTE_H
 
 #include "api/operators.h"
+#include "api_query.h"
 #include "api_url.h"
 
 #include <stdbool.h>
@@ -48,8 +49,8 @@ struct api_route {
     const char *pattern; /**< "/api/v1/devices/{product}/{device}" */
     api_role role;       /**< the least one that may do this */
     api_scope scope;
-    unsigned query;      /**< the parameters it takes: flags of enum api_query_flag */
-    unsigned query_required;
+    api_query_set query; /**< the parameters it takes */
+    api_query_set query_required;
     size_t body_max;        /**< bytes of its JSON body; 0: it takes none */
     size_t body_values_max; /**< values in it */
     const struct api_stream_ops *stream; /**< for a body that is no JSON; else null */
