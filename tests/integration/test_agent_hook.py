@@ -1,18 +1,16 @@
 """The agent's hook: one run of the user's program for each file, at least once, in order, and never in the way."""
 import hashlib
 import os
-import pathlib
 import signal
 import stat
-import subprocess
 import time
 
 import pytest
 from device_command import DONE, FAILED, SECRET, USAGE, Command, Systemd
 from fake_platform import FakePlatform
 from ferry import PATIENCE, SANITIZED, process_exists, wait_for
+from shim import build_shim
 
-SHIM = pathlib.Path(__file__).parents[1] / "support" / "kill_shim.c"
 FACTS = 'printf "%s|%s|%s|%s|%s\\n" "$FERRY_RESULT" "$FERRY_NAME" "$FERRY_ATTEMPT" "$FERRY_MD5" "$1" >>"$LOG"'
 
 
@@ -319,18 +317,12 @@ def test_one_that_takes_too_long_at_the_end_of_the_agent_is_cut_short(device, fa
     assert device.events(process, "hook")[-1]["ended"] == "stopped"
 
 
-def build_shim(folder):
-    library = folder / "kill_shim.so"
-    subprocess.run(["cc", "-std=gnu11", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-o", library, SHIM], check=True)
-    return library
-
-
 class SuddenEnd:
     """One agent after the other, each killed at its own step, on a device of its own."""
 
     def __init__(self, folder, fake, hook, files):
         self.folder, self.fake, self.hook = folder, fake, hook
-        self.library, self.count = build_shim(folder), folder / "count"
+        self.library, self.count = build_shim(folder, "kill_shim"), folder / "count"
         self.bodies = {f"f{i}": os.urandom(2000 + i) for i in range(files)}
 
     def device(self, name):
