@@ -236,6 +236,18 @@ void assert_download_equal(const struct download_task *got, const struct downloa
     assert_string_equal(got->sha256, resource->sha256);
 }
 
+void expect_devices(struct fixture *f, const struct device_filter *filter, const struct store_page *page, const char *want)
+{
+    struct device out[20];
+    char got[200] = "";
+    size_t count;
+
+    ok(SEE(f, device_list, filter, page, out, &count));
+    for (size_t i = 0; i < count; i++)
+        (void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ", out[i].key.device);
+    assert_string_equal(got, want);
+}
+
 /* --- running ----------------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)

@@ -63,6 +63,9 @@ void assert_deployment_equal(const struct deployment *a, const struct deployment
 void assert_download_equal(const struct download_task *got, const struct download_task *put,
                            const struct resource *resource);
 
+/** @brief want: the names of the devices of a page, each with a space behind it. */
+void expect_devices(struct fixture *f, const struct device_filter *filter, const struct store_page *page, const char *want);
+
 /* A page: the first one, or any. */
 #define PAGE(rows) (&(struct store_page){.after = "", .limit = (rows)})
 #define PAGE_AT(cursor, rows, down) (&(struct store_page){.after = (cursor), .limit = (rows), .descending = (down)})

@@ -2,7 +2,6 @@
 #include "store_suite_internal.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void set_online(struct fixture *f, const char *device, uint64_t online_ms, uint64_t seen_ms)
 {
@@ -72,19 +71,6 @@ static void it_stays_with_other_changes_and_goes_with_the_device(void **state)
     expect_device(f, "d", 0, 0);
 }
 
-static void expect_list(struct fixture *f, const struct device_filter *filter, const struct store_page *page,
-                        const char *want)
-{
-    struct device out[20];
-    char got[200] = "";
-    size_t count;
-
-    ok(SEE(f, device_list, filter, page, out, &count));
-    for (size_t i = 0; i < count; i++)
-        (void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ", out[i].key.device);
-    assert_string_equal(got, want);
-}
-
 static void devices_are_listed_by_being_online(void **state)
 {
     struct fixture *f = *state;
@@ -104,22 +90,22 @@ static void devices_are_listed_by_being_online(void **state)
         if (i % 2 == 0)
             set_online(f, name, 100 - i, 100);
     }
-    expect_list(f, &on, PAGE(20), "d0 d2 d4 e6 e8 ");
-    expect_list(f, &off, PAGE(20), "d1 d3 d5 e7 ");
-    expect_list(f, &on, PAGE(2), "d0 d2 ");
-    expect_list(f, &on, PAGE_AT("d2", 2, false), "d4 e6 ");
-    expect_list(f, &on, PAGE_AT("d3", 2, false), "d4 e6 "); /* the one of the cursor has gone meanwhile */
-    expect_list(f, &off, PAGE_AT("", 2, true), "e7 d5 ");
-    expect_list(f, &off, PAGE_AT("d5", 20, true), "d3 d1 ");
-    expect_list(f, &(struct device_filter){.product = "p", .which = DEVICES_ONLINE, .name_prefix = "e"}, PAGE(20), "e6 e8 ");
-    expect_list(f, &(struct device_filter){.product = "p", .which = DEVICES_ONLINE, .tag = "lab"}, PAGE(20), "d0 d2 ");
-    expect_list(f, &(struct device_filter){.product = "p", .which = DEVICES_OFFLINE, .tag = "lab"}, PAGE(20), "d1 ");
+    expect_devices(f, &on, PAGE(20), "d0 d2 d4 e6 e8 ");
+    expect_devices(f, &off, PAGE(20), "d1 d3 d5 e7 ");
+    expect_devices(f, &on, PAGE(2), "d0 d2 ");
+    expect_devices(f, &on, PAGE_AT("d2", 2, false), "d4 e6 ");
+    expect_devices(f, &on, PAGE_AT("d3", 2, false), "d4 e6 "); /* the one of the cursor has gone meanwhile */
+    expect_devices(f, &off, PAGE_AT("", 2, true), "e7 d5 ");
+    expect_devices(f, &off, PAGE_AT("d5", 20, true), "d3 d1 ");
+    expect_devices(f, &(struct device_filter){.product = "p", .which = DEVICES_ONLINE, .name_prefix = "e"}, PAGE(20), "e6 e8 ");
+    expect_devices(f, &(struct device_filter){.product = "p", .which = DEVICES_ONLINE, .tag = "lab"}, PAGE(20), "d0 d2 ");
+    expect_devices(f, &(struct device_filter){.product = "p", .which = DEVICES_OFFLINE, .tag = "lab"}, PAGE(20), "d1 ");
     set_online(f, "d0", 0, 200);
     set_online(f, "d1", 200, 200);
-    expect_list(f, &on, PAGE(2), "d1 d2 ");
-    expect_list(f, &off, PAGE(2), "d0 d3 ");
-    expect_list(f, &(struct device_filter){.product = "p"}, PAGE(3), "d0 d1 d2 ");
-    expect_list(f, &(struct device_filter){.product = "q", .which = DEVICES_ONLINE}, PAGE(3), "");
+    expect_devices(f, &on, PAGE(2), "d1 d2 ");
+    expect_devices(f, &off, PAGE(2), "d0 d3 ");
+    expect_devices(f, &(struct device_filter){.product = "p"}, PAGE(3), "d0 d1 d2 ");
+    expect_devices(f, &(struct device_filter){.product = "q", .which = DEVICES_ONLINE}, PAGE(3), "");
 }
 
 static const struct CMUnitTest tests[] = {

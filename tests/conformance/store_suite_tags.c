@@ -109,19 +109,6 @@ static void tags_are_undone_with_their_transaction(void **state)
     expect_tags(f, "d", TAGS("a"));
 }
 
-static void expect_list(struct fixture *f, const struct device_filter *filter, const struct store_page *page,
-                        const char *want)
-{
-    struct device out[20];
-    char got[200] = "";
-    size_t count;
-
-    ok(SEE(f, device_list, filter, page, out, &count));
-    for (size_t i = 0; i < count; i++)
-        (void)snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s ", out[i].key.device);
-    assert_string_equal(got, want);
-}
-
 static void devices_are_listed_by_tag(void **state)
 {
     struct fixture *f = *state;
@@ -137,15 +124,15 @@ static void devices_are_listed_by_tag(void **state)
         add_device(f, "p", name);
         set(f, "p", name, i % 2 == 0 ? TAGS("even", "number") : TAGS("number"));
     }
-    expect_list(f, &even, PAGE(20), "d0 d2 d4 e6 e8 ");
-    expect_list(f, &even, PAGE(2), "d0 d2 ");
-    expect_list(f, &even, PAGE_AT("d2", 2, false), "d4 e6 ");
-    expect_list(f, &even, PAGE_AT("", 2, true), "e8 e6 ");
-    expect_list(f, &even, PAGE_AT("d4", 20, true), "d2 d0 ");
-    expect_list(f, &(struct device_filter){.product = "p", .tag = "even", .name_prefix = "e"}, PAGE(20), "e6 e8 ");
-    expect_list(f, &(struct device_filter){.product = "p", .tag = "number"}, PAGE(20), "d0 d1 d2 d3 d4 d5 e6 e7 e8 ");
-    expect_list(f, &(struct device_filter){.product = "p", .tag = "eve"}, PAGE(20), "");
-    expect_list(f, &(struct device_filter){.product = "p"}, PAGE(3), "d0 d1 d2 ");
+    expect_devices(f, &even, PAGE(20), "d0 d2 d4 e6 e8 ");
+    expect_devices(f, &even, PAGE(2), "d0 d2 ");
+    expect_devices(f, &even, PAGE_AT("d2", 2, false), "d4 e6 ");
+    expect_devices(f, &even, PAGE_AT("", 2, true), "e8 e6 ");
+    expect_devices(f, &even, PAGE_AT("d4", 20, true), "d2 d0 ");
+    expect_devices(f, &(struct device_filter){.product = "p", .tag = "even", .name_prefix = "e"}, PAGE(20), "e6 e8 ");
+    expect_devices(f, &(struct device_filter){.product = "p", .tag = "number"}, PAGE(20), "d0 d1 d2 d3 d4 d5 e6 e7 e8 ");
+    expect_devices(f, &(struct device_filter){.product = "p", .tag = "eve"}, PAGE(20), "");
+    expect_devices(f, &(struct device_filter){.product = "p"}, PAGE(3), "d0 d1 d2 ");
 }
 
 static void listed_devices_by_tag_are_whole(void **state)
