@@ -52,9 +52,9 @@ static json_t *show(struct api_request *r, struct store_conn *conn, const void *
     return record_json(row);
 }
 
-static void write_key(const void *row, char out[API_CURSOR_SIZE])
+static void write_key(const void *row, char out[API_POSITION_SIZE])
 {
-    (void)snprintf(out, API_CURSOR_SIZE, "%llu", (unsigned long long)((const struct audit_record *)row)->seq);
+    (void)snprintf(out, API_POSITION_SIZE, "%llu", (unsigned long long)((const struct audit_record *)row)->seq);
 }
 
 static const char *product(const void *row)

@@ -11,7 +11,7 @@ static bool read_place(struct api_request *r, const char **ret_text)
 {
     const char *header = api_header(r, "Last-Event-ID");
 
-    *ret_text = header != NULL ? header : r->query.cursor;
+    *ret_text = header != NULL ? header : r->query.position;
     if (header == NULL || api_query_seq(header))
         return true;
     api_reply_problem(r, API_INVALID_HEADER, "Last-Event-ID must be the id of an event.");

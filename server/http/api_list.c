@@ -20,19 +20,19 @@ struct filling {
     struct store_conn *conn;
     char *rows; /* of one fetch */
     json_t *items;
-    char cursor[API_CURSOR_SIZE]; /* behind the last row that was read */
-    char last[API_CURSOR_SIZE];   /* the last row that is shown */
-    struct store_reach reach;     /* how far it may still look */
-    bool more;                    /* one more could be shown */
-    bool end;                     /* the store has no more rows */
+    char read[API_POSITION_SIZE];  /* the last row that was read */
+    char last[API_POSITION_SIZE];  /* the last row that is shown */
+    struct store_reach reach;      /* how far it may still look */
+    bool more;                     /* one more could be shown */
+    bool end;                      /* the store has no more rows */
 };
 
-static void write_key(const struct api_list *list, const void *row, char out[API_CURSOR_SIZE])
+static void write_key(const struct api_list *list, const void *row, char out[API_POSITION_SIZE])
 {
     if (list->write_key != NULL)
         list->write_key(row, out);
     else
-        (void)snprintf(out, API_CURSOR_SIZE, "%s", list->key(row));
+        (void)snprintf(out, API_POSITION_SIZE, "%s", list->key(row));
 }
 
 static bool shown(struct api_request *r, const struct api_list *list, const void *row)
@@ -58,16 +58,16 @@ static ferry_err fill_some(struct filling *f)
     const struct api_query *query = &f->r->query;
     bool probe = f->list->keep == NULL && f->r->caller.scope[0] == '\0' && json_array_size(f->items) == query->limit;
     struct store_page page = {
-        .after = f->cursor, .limit = probe ? 1 : query->limit, .descending = query->descending, .reach = &f->reach};
+        .after = f->read, .limit = probe ? 1 : query->limit, .descending = query->descending, .reach = &f->reach};
     size_t count = 0;
     ferry_err err = f->list->fetch(f->r, f->conn, &page, f->rows, &count);
 
     for (size_t i = 0; err == FERRY_OK && i < count && !f->more; i++)
         err = take_row(f, f->rows + i * f->list->row_bytes);
     if (err == FERRY_OK && f->reach.stopped)
-        memcpy(f->cursor, f->reach.after, sizeof f->cursor);
+        memcpy(f->read, f->reach.after, sizeof f->read);
     else if (err == FERRY_OK && count > 0)
-        write_key(f->list, f->rows + (count - 1) * f->list->row_bytes, f->cursor);
+        write_key(f->list, f->rows + (count - 1) * f->list->row_bytes, f->read);
     f->end = count < page.limit && !f->reach.stopped;
     return err;
 }
@@ -75,9 +75,12 @@ static ferry_err fill_some(struct filling *f)
 /* Where the next page begins; null: there is none. */
 static json_t *next_of(const struct filling *f)
 {
-    if (f->more)
-        return json_string(f->last);
-    return f->end ? json_null() : json_string(f->cursor);
+    char cursor[API_CURSOR_SIZE];
+
+    if (!f->more && f->end)
+        return json_null();
+    api_cursor_write(f->r->query.list, f->more ? f->last : f->read, cursor);
+    return json_string(cursor);
 }
 
 static ferry_err fill(struct filling *f, json_t *answer)
@@ -113,7 +116,7 @@ void api_list_answer(struct api_request *r, const struct api_list *list)
     json_t *items = json_array();
     json_t *answer = json_pack("{s:o}", "items", items);
     struct filling filling = {.r = r, .list = list, .conn = conn, .items = items, .reach = {.looks = LOOKS_MAX}};
-    (void)snprintf(filling.cursor, sizeof filling.cursor, "%s", r->query.cursor);
+    (void)snprintf(filling.read, sizeof filling.read, "%s", r->query.position);
     ferry_err err = answer != NULL ? fill(&filling, answer) : FERRY_E_NOMEM;
     if (err != FERRY_OK) {
         json_decref(answer);

@@ -7,8 +7,6 @@
 
 #include "api_request.h"
 
-enum { API_CURSOR_SIZE = FERRY_IDENT_MAX + 1 };
-
 /** @brief What differs from list to list. */
 struct api_list {
     size_t row_bytes;
@@ -18,7 +16,7 @@ struct api_list {
     json_t *(*show)(struct api_request *r, struct store_conn *conn, const void *row);
     /** What the page after this row begins with; or write_key, which writes it. */
     const char *(*key)(const void *row);
-    void (*write_key)(const void *row, char out[API_CURSOR_SIZE]);
+    void (*write_key)(const void *row, char out[API_POSITION_SIZE]);
     /** The product that the row belongs to: callers who have not that product do not see it. Null: keep decides. */
     const char *(*product)(const void *row);
     /** Leaves a row out when false; null: shows all. */

@@ -40,15 +40,14 @@ static bool read_cursor_id(const char *value, struct api_query *query)
 {
     ferry_id id;
 
-    if (!ferry_id_parse(value, strlen(value), &id))
-        return false;
-    memcpy(query->cursor, id.text, sizeof id.text);
-    return true;
+    return api_cursor_read(value, &query->cursor_of, query->position) &&
+           ferry_id_parse(query->position, strlen(query->position), &id);
 }
 
 static bool read_cursor_name(const char *value, struct api_query *query)
 {
-    return read_ident(value, query->cursor);
+    return api_cursor_read(value, &query->cursor_of, query->position) &&
+           ferry_ident_valid(ferry_text_of(query->position));
 }
 
 /* The one key that the list has an index for, with or without a minus. */
@@ -158,9 +157,14 @@ bool api_query_seq(const char *text)
 
 static bool read_cursor_seq(const char *value, struct api_query *query)
 {
+    return api_cursor_read(value, &query->cursor_of, query->position) && api_query_seq(query->position);
+}
+
+static bool read_after(const char *value, struct api_query *query)
+{
     if (!api_query_seq(value))
         return false;
-    memcpy(query->cursor, value, strlen(value) + 1);
+    memcpy(query->position, value, strlen(value) + 1);
     return true;
 }
 
@@ -254,12 +258,13 @@ static bool read_counts(const char *value, struct api_query *query)
 }
 
 #define IDENT_RULE "1 to 64 of A-Z a-z 0-9 _ : -"
+#define CURSOR_RULE "the \"next\" of the page before: begin without a cursor"
 #define NAME_RULE "1 to 255 bytes of UTF-8 without control characters"
 
 static const struct parameter parameters[] = {
     {API_Q_LIMIT, "limit", "a whole number from 1 to 250", read_limit},
-    {API_Q_CURSOR_ID, "cursor", "the \"next\" of the page before", read_cursor_id},
-    {API_Q_CURSOR_NAME, "cursor", "the \"next\" of the page before", read_cursor_name},
+    {API_Q_CURSOR_ID, "cursor", CURSOR_RULE, read_cursor_id},
+    {API_Q_CURSOR_NAME, "cursor", CURSOR_RULE, read_cursor_name},
     {API_Q_SORT_TIME, "sort", "created_at or -created_at", read_sort_time},
     {API_Q_SORT_NAME, "sort", "name or -name", read_sort_name},
     {API_Q_SORT_PRODUCT, "sort", "product or -product", read_sort_product},
@@ -275,7 +280,7 @@ static const struct parameter parameters[] = {
      read_download_state},
     {API_Q_DEPLOYMENT_STATE, "state", "active, finished or cancelled", read_deployment_state},
     {API_Q_COUNTS, "counts", "true or false", read_counts},
-    {API_Q_CURSOR_SEQ, "cursor", "the \"next\" of the page before", read_cursor_seq},
+    {API_Q_CURSOR_SEQ, "cursor", CURSOR_RULE, read_cursor_seq},
     {API_Q_ACTOR, "actor", "as the log has it: token/NAME, user/NAME, device/P/D, system or nobody", read_actor},
     {API_Q_OBJECT, "object", "as the log has it, for example device/P/D", read_object},
     {API_Q_ACTION, "action", "what an action begins with, for example device.", read_action},
@@ -288,7 +293,7 @@ static const struct parameter parameters[] = {
      "one or more, with commas, of download.changed, upload.changed, deployment.changed, device.changed, "
      "device.online, device.offline and resource.changed",
      read_event_type},
-    {API_Q_AFTER, "after", "the id of an event, or 0", read_cursor_seq},
+    {API_Q_AFTER, "after", "the id of an event, or 0", read_after},
     {API_Q_FOLLOW, "follow", "true or false", read_follow},
     {API_Q_ONLINE, "online", "true or false", read_online},
     {API_Q_RESULT_CODE, "result_code", "a whole number of 32 bits", read_result_code},
@@ -316,12 +321,28 @@ static bool check_required(api_query_set required, api_query_set given, struct a
     return true;
 }
 
+#define CURSORS (API_Q_CURSOR_ID | API_Q_CURSOR_NAME | API_Q_CURSOR_SEQ)
+/* What is another page of the same list, and how a row is shown. */
+#define SAME_LIST (API_Q_LIMIT | CURSORS | API_Q_COUNTS)
+#define SORTS (API_Q_SORT_TIME | API_Q_SORT_NAME | API_Q_SORT_PRODUCT | API_Q_SORT_SEQ | API_Q_SORT_NUMBER)
+
+/* A cursor says where a page begins in the list that it was made for, and nothing about any other. */
+static bool check_cursor(struct api_query *query, api_query_set given, struct api_fault *reterr_fault)
+{
+    api_list_mark_add(&query->list, "sort", query->descending ? "-" : "");
+    if ((given & CURSORS) == 0 || query->cursor_of.sum == query->list.sum)
+        return true;
+    return api_fault_set(reterr_fault, API_INVALID_PARAMETER, "cursor",
+                         "This \"cursor\" is of a list with another path, filter or sort: begin without a cursor.");
+}
+
 bool api_query_read(const struct api_url *url, api_query_set known, api_query_set required, struct api_query *query,
                     struct api_fault *reterr_fault)
 {
     api_query_set given = 0;
 
     *query = (struct api_query){.limit = FERRY_PAGE_DEFAULT,
+                                .list = api_list_mark(url),
                                 .descending = (known & (API_Q_CURSOR_ID | API_Q_CURSOR_SEQ)) != 0};
     for (size_t i = 0; i < url->param_count; i++) {
         const struct api_url_param *param = &url->params[i];
@@ -336,11 +357,13 @@ bool api_query_read(const struct api_url *url, api_query_set known, api_query_se
         if (!row->read(param->value, query))
             return api_fault_set(reterr_fault, API_INVALID_PARAMETER, row->name, "\"%s\" must be %s.", row->name,
                                  row->allowed);
+        if ((row->flag & (SAME_LIST | SORTS)) == 0)
+            api_list_mark_add(&query->list, row->name, param->value);
     }
-    return check_required(required, given, reterr_fault);
+    return check_required(required, given, reterr_fault) && check_cursor(query, given, reterr_fault);
 }
 
 struct store_page api_query_page(const struct api_query *query)
 {
-    return (struct store_page){.after = query->cursor, .limit = query->limit, .descending = query->descending};
+    return (struct store_page){.after = query->position, .limit = query->limit, .descending = query->descending};
 }

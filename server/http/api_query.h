@@ -7,6 +7,7 @@
 
 #include "api/model.h"
 #include "api/store.h"
+#include "api_cursor.h"
 #include "api_problem.h"
 #include "api_url.h"
 
@@ -40,7 +41,7 @@ typedef uint64_t api_query_set;
 #define API_Q_TAG (UINT64_C(1) << 20)
 #define API_Q_DESCRIPTION (UINT64_C(1) << 21)
 #define API_Q_EVENT_TYPE (UINT64_C(1) << 22)
-#define API_Q_AFTER (UINT64_C(1) << 23) /**< an event: into cursor */
+#define API_Q_AFTER (UINT64_C(1) << 23) /**< an event: into position */
 #define API_Q_FOLLOW (UINT64_C(1) << 24)
 #define API_Q_ONLINE (UINT64_C(1) << 25)
 #define API_Q_SORT_NAME (UINT64_C(1) << 26)
@@ -72,7 +73,9 @@ struct api_query {
     char actor[AUDIT_ACTOR_SIZE];
     char object[AUDIT_OBJECT_SIZE];
     char action[AUDIT_ACTION_SIZE]; /**< what the action begins with */
-    char cursor[FERRY_IDENT_MAX + 1];
+    struct api_list_mark list;      /**< what is asked for: its path, filters and sort */
+    struct api_list_mark cursor_of; /**< what the cursor was made for: the same */
+    char position[API_POSITION_SIZE]; /**< of the cursor, or the event of after */
     char product[FERRY_IDENT_MAX + 1];
     char device[FERRY_IDENT_MAX + 1];
     char tag[DEVICE_TAG_MAX + 1];

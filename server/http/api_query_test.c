@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -25,7 +26,7 @@ static void defaults_depend_on_what_the_list_is_ordered_by(void **state)
     assert_true(read("/x", API_Q_PAGE_BY_NAME, 0, &query, &fault));
     assert_int_equal(query.limit, FERRY_PAGE_DEFAULT);
     assert_false(query.descending);
-    assert_string_equal(query.cursor, "");
+    assert_string_equal(query.position, "");
     assert_null(api_query_text(query.product));
     assert_true(read("/x", API_Q_PAGE_BY_ID, 0, &query, &fault));
     assert_true(query.descending);
@@ -38,13 +39,12 @@ static void every_parameter_is_read(void **state)
 
     (void)state;
     assert_true(
-        read("/x?limit=250&cursor=01arz3ndektsv4rrffq69g5fav&sort=created_at&product=p&device=d:1&name_prefix=%C3%A9"
+        read("/x?limit=250&sort=created_at&product=p&device=d:1&name_prefix=%C3%A9"
              "&state=timed_out&counts=true&tag=a.1&description=a%0Ab",
              API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_DOWNLOAD_STATE | API_Q_COUNTS |
                  API_Q_TAG | API_Q_DESCRIPTION,
              0, &query, &fault));
     assert_int_equal(query.limit, 250);
-    assert_string_equal(query.cursor, "01arz3ndektsv4rrffq69g5fav");
     assert_false(query.descending);
     assert_string_equal(query.product, "p");
     assert_string_equal(query.device, "d:1");
@@ -55,7 +55,7 @@ static void every_parameter_is_read(void **state)
     assert_string_equal(query.description, "a\nb");
 
     struct store_page page = api_query_page(&query);
-    assert_string_equal(page.after, query.cursor);
+    assert_string_equal(page.after, "");
     assert_int_equal(page.limit, 250);
     assert_false(page.descending);
 }
@@ -117,7 +117,7 @@ static void values_that_are_not_allowed_are_refused(void **state)
         {"/x?limit=1&limit=1", API_Q_LIMIT},
         {"/x?cursor=", API_Q_CURSOR_ID},
         {"/x?cursor=abc", API_Q_CURSOR_ID},
-        {"/x?cursor=81arz3ndektsv4rrffq69g5fav", API_Q_CURSOR_ID},
+        {"/x?cursor=01arz3ndektsv4rrffq69g5fav", API_Q_CURSOR_ID},
         {"/x?cursor=a/b", API_Q_CURSOR_NAME},
         {"/x?sort=name", API_Q_SORT_TIME},
         {"/x?sort=", API_Q_SORT_TIME},
@@ -148,6 +148,83 @@ static void values_that_are_not_allowed_are_refused(void **state)
     }
 }
 
+/* Reads target with a cursor for that position in the list that another target asks for. */
+static bool read_at(const char *target, const char *of, const char *position, api_query_set known, struct api_query *query,
+                    struct api_fault *fault)
+{
+    char cursor[API_CURSOR_SIZE], whole[1024];
+    struct api_query list;
+
+    assert_true(read(of, known, 0, &list, fault));
+    api_cursor_write(list.list, position, cursor);
+    (void)snprintf(whole, sizeof whole, "%s%scursor=%s", target, strchr(target, '?') != NULL ? "&" : "?", cursor);
+    return read(whole, known, 0, query, fault);
+}
+
+static void a_cursor_goes_on_in_its_own_list(void **state)
+{
+    static const struct {
+        const char *of, *target;
+        bool good;
+    } rows[] = {
+        {"/x", "/x", true},
+        {"/x", "/x?limit=7", true},
+        {"/x", "/x?counts=true", true},
+        {"/x", "/x?sort=-created_at", true},
+        {"/x", "/x?sort=created_at", false},
+        {"/x?sort=created_at", "/x?limit=1&sort=created_at", true},
+        {"/x?sort=created_at", "/x", false},
+        {"/x?product=p", "/x?product=p", true},
+        {"/x?product=p", "/x?product=q", false},
+        {"/x?product=p", "/x", false},
+        {"/x?product=p&state=done", "/x?state=done&product=p", true},
+        {"/x?product=p&state=done", "/x?product=p&state=failed", false},
+        {"/x?product=p", "/x?device=p", false},
+        {"/x?since=2026-01-02", "/x?until=2026-01-02", false},
+        {"/x/1/reports", "/x/1/reports", true},
+        {"/x/1/reports", "/x/2/reports", false},
+    };
+    const char *id = "01arz3ndektsv4rrffq69g5fav";
+    const api_query_set known = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_UPLOAD_STATE | API_Q_COUNTS;
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(read_at(rows[i].target, rows[i].of, id, known, &query, &fault), rows[i].good);
+        if (rows[i].good) {
+            assert_string_equal(api_query_page(&query).after, id);
+        } else {
+            assert_int_equal(fault.problem, API_INVALID_PARAMETER);
+            assert_string_equal(fault.field, "cursor");
+            assert_non_null(strstr(fault.detail, "begin without a cursor"));
+        }
+    }
+}
+
+static void a_cursor_has_a_position_of_the_kind_of_its_list(void **state)
+{
+    static const struct {
+        api_query_set known;
+        const char *good, *bad;
+    } rows[] = {
+        {API_Q_CURSOR_ID, "01arz3ndektsv4rrffq69g5fav", "81arz3ndektsv4rrffq69g5fav"},
+        {API_Q_CURSOR_NAME, "d:1", "a/b"},
+        {API_Q_CURSOR_SEQ, "12", "-1"},
+        {API_Q_CURSOR_SEQ, "0", "9999999999999999999"},
+    };
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_true(read_at("/x", "/x", rows[i].good, rows[i].known, &query, &fault));
+        assert_string_equal(query.position, rows[i].good);
+        assert_false(read_at("/x", "/x", rows[i].bad, rows[i].known, &query, &fault));
+        assert_int_equal(fault.problem, API_INVALID_PARAMETER);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +234,8 @@ int main(void)
         cmocka_unit_test(unknown_parameters_are_refused_by_name),
         cmocka_unit_test(required_parameters_must_be_there),
         cmocka_unit_test(values_that_are_not_allowed_are_refused),
+        cmocka_unit_test(a_cursor_goes_on_in_its_own_list),
+        cmocka_unit_test(a_cursor_has_a_position_of_the_kind_of_its_list),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,9 +23,9 @@ static json_t *show(struct api_request *r, struct store_conn *conn, const void *
                      (int)report->percent, "result_code", (int)report->result_code, "result_msg", report->result_msg);
 }
 
-static void write_key(const void *row, char out[API_CURSOR_SIZE])
+static void write_key(const void *row, char out[API_POSITION_SIZE])
 {
-    (void)snprintf(out, API_CURSOR_SIZE, "%llu", (unsigned long long)((const struct task_report *)row)->number);
+    (void)snprintf(out, API_POSITION_SIZE, "%llu", (unsigned long long)((const struct task_report *)row)->number);
 }
 
 void api_reports_answer(struct api_request *r, const ferry_id *task)

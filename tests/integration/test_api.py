@@ -422,7 +422,7 @@ def test_a_row_that_goes_does_not_upset_the_pages(api, product):
     for n in range(6):
         api.post("/devices", {"product": product, "name": f"d{n}"})
     page = api.get("/devices", product=product, limit=3)
-    assert api("DELETE", f"/devices/{product}/{page['next']}").status_code == 204
+    assert api("DELETE", f"/devices/{product}/d2").status_code == 204
     rest = walk(api, "/devices", product=product, limit=3, cursor=page["next"])[0]
     assert [row["name"] for row in rest] == ["d3", "d4", "d5"]
 
@@ -463,7 +463,10 @@ def test_every_parameter_is_taken_or_refused_as_described(api, product, path):
                 assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter"), answer.text
                 assert answer.json()["field"] == name
                 refused += 1
-        assert 0 < refused < len(candidates), name
+        if name == "cursor":
+            assert refused == len(candidates), "only what another page gave is one"
+        else:
+            assert 0 < refused < len(candidates), name
         twice = api("GET", url, params=[(k, v) for k, v in base.items() if k != name] + [(name, "a"), (name, "a")])
         assert twice.status_code == 400
     assert api("GET", url, params=base).status_code == (404 if missing_thing else 200)

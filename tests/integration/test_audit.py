@@ -128,8 +128,8 @@ def test_a_new_admin_token_is_recorded(own_platform):
 
 @pytest.mark.parametrize("query, status", [
     ({"since": "2020-01-01"}, 200), ({"since": "2020-01-01T00:00:00Z", "until": "2100-01-01"}, 200),
-    ({"since": "yesterday"}, 400), ({"until": "2020-13-01"}, 400), ({"cursor": "x"}, 400), ({"cursor": "12"}, 200),
-    ({"cursor": "9" * 19}, 400), ({"actor": ""}, 400), ({"action": "a' OR 1=1"}, 400), ({"object": "device/p/d"}, 200),
+    ({"since": "yesterday"}, 400), ({"until": "2020-13-01"}, 400), ({"cursor": "x"}, 400), ({"cursor": "12"}, 400),
+    ({"actor": ""}, 400), ({"action": "a' OR 1=1"}, 400), ({"object": "device/p/d"}, 200),
 ])
 def test_filters_that_make_no_sense_are_refused(platform, query, status):
     answer = platform.api.call("GET", "/audit", ok=False, params=query)

@@ -12,16 +12,16 @@ def world(own_platform):
     return ManyUploads(own_platform)
 
 
-@pytest.fixture
-def api(world):
-    return Client(world.platform, world.platform.token)
+def client(platform):
+    return Client(platform, platform.token)
 
 
 def numbers(rows):
     return [int(row["name"].removeprefix("rare-")) for row in rows]
 
 
-def test_what_few_rows_have_is_found_over_many_by_following_the_cursors(api, world):
+def test_what_few_rows_have_is_found_over_many_by_following_the_cursors(world):
+    api = client(world.platform)
     wanted = [number + first for number in range(0, MANY, RARE) for first in (5, 6)]
     for query, want in [
             ({"name_prefix": "rare"}, wanted), ({"name_prefix": "rare", "state": "failed"}, wanted[1::2]),
@@ -58,3 +58,30 @@ def test_ferryctl_goes_on_behind_empty_pages(world):
     table = ctl("upload", "list", world.mine, "--prefix", "rare")
     assert table.out.count("rare-") == 3 and table.out.count("NAME") == 1, "one head"
     assert ctl.rows("upload", "list", "--prefix", "none") == []
+
+
+def test_a_cursor_goes_on_in_its_own_list_only(platform):
+    api = client(platform)
+    product = platform.new_product()
+    for n in range(3):
+        platform.new_device(product, f"d{n}")
+        platform.api.resource_add(product, f"f {n}", b"bytes")
+    one, two = (platform.api.deploy(product, "f 0", ["d0", "d1", "d2"])["id"] for _ in range(2))
+    for path, query, others in [
+            ("/devices", {"product": product}, [("/devices", {"sort": "-name"}), ("/devices", {"name_prefix": "d"}), ("/products", None)]),
+            ("/resources", {"product": product}, [("/resources", {"sort": "created_at"}), ("/resources", {"product": None}),
+                                                  ("/uploads", {})]),
+            ("/resources", {"product": product, "name_prefix": "f"}, [("/resources", {"name_prefix": "f "}), ("/resources", {"name_prefix": None})]),
+            (f"/deployments/{one}/tasks", {}, [(f"/deployments/{two}/tasks", {}), (f"/deployments/{one}/tasks", {"state": "queued"})])]:
+        cursor = api.get(path, limit=1, **query)["next"]
+        rest = api.get(path, limit=2, cursor=cursor, **query)
+        assert len(rest["items"]) == 2 and rest["next"] is None
+        for other, change in others:
+            mixed = {**query, **change} if change is not None else {}
+            wrong = {"cursor": cursor, **{key: value for key, value in mixed.items() if value is not None}}
+            problem = api.refused(400, "invalid_parameter", "GET", other, params=wrong)
+            assert problem["field"] == "cursor" and "begin without a cursor" in problem["detail"], problem
+    for text in (one, "d0", "1", "x", "%00"):
+        for path in ("/products", "/uploads", "/audit"):
+            problem = api.refused(400, "invalid_parameter", "GET", path, params={"cursor": text})
+            assert "begin without a cursor" in problem["detail"], problem

@@ -157,10 +157,9 @@ def test_lists_of_those_that_are_online_and_of_the_others(platform):
     assert listed(platform, product, online="false", name_prefix="d1") == odds[5:]
     assert listed(platform, product, online="true", tag="lab") == ["d00"]
     assert listed(platform, product, online="false", tag="lab") == ["d01"]
-    page = listed(platform, product, online="true", limit=3)
-    assert page == evens[:3]
-    assert listed(platform, product, online="true", limit=3, cursor=page[-1]) == evens[3:6]
-    assert listed(platform, product, online="false", cursor="d04") == odds[2:]
+    page = platform.api.call("GET", "/devices", params={"product": product, "online": "true", "limit": 3})
+    assert [row["name"] for row in page["items"]] == evens[:3]
+    assert listed(platform, product, online="true", limit=3, cursor=page["next"]) == evens[3:6]
     for client in clients:
         client.close()
 
