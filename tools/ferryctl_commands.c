@@ -47,6 +47,7 @@ const struct ctl_command ctl_commands[] = {
     {"deployment", "show", "ID", 1, 1, LIST | CTL_O_STATE | CTL_O_DEVICE, "a deployment and each device's task",
      ctl_deployment_show},
     {"deployment", "watch", "ID", 1, 1, 0, "show how it goes until it has ended", ctl_deployment_watch},
+    {"deployment", "causes", "ID", 1, 1, 0, "why devices failed, and how many for each cause", ctl_deployment_causes},
     {"deployment", "reports", "ID D", 2, 2, LIST, "what a device reported about its task, the newest first",
      ctl_deployment_reports},
     {"deployment", "cancel", "ID", 1, 1, CTL_O_DEVICE, "cancel what has not ended, or one device's task",

@@ -57,6 +57,7 @@ enum ctl_exit ctl_resource_rm(struct ctl *ctl);
 enum ctl_exit ctl_deploy(struct ctl *ctl);
 enum ctl_exit ctl_deployment_list(struct ctl *ctl);
 enum ctl_exit ctl_deployment_show(struct ctl *ctl);
+enum ctl_exit ctl_deployment_causes(struct ctl *ctl);
 enum ctl_exit ctl_deployment_watch(struct ctl *ctl);
 enum ctl_exit ctl_deployment_reports(struct ctl *ctl);
 enum ctl_exit ctl_deployment_cancel(struct ctl *ctl);

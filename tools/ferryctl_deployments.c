@@ -173,6 +173,41 @@ enum ctl_exit ctl_deployment_show(struct ctl *ctl)
                           COUNT(fields), "no tasks");
 }
 
+static void print_causes(struct ctl *ctl, const json_t *answer)
+{
+    static const struct ctl_field fields[] = {
+        {"TASKS", "count", CTL_KIND_NUMBER},
+        {"STATE", "state", CTL_KIND_TEXT},
+        {"CODE", "result_code", CTL_KIND_NUMBER},
+        {"TEXT", "result_msg", CTL_KIND_TEXT},
+    };
+    json_int_t others = json_integer_value(json_object_get(answer, "others"));
+    struct ctl_listing list;
+    const json_t *cause;
+    size_t i;
+
+    ctl_listing_begin(&list, ctl->options, fields, COUNT(fields));
+    json_array_foreach(json_object_get(answer, "items"), i, cause)
+        ctl_listing_add(&list, cause);
+    ctl_table_flush(&list.table, stdout);
+    ctl_listing_end(&list, "nothing has failed");
+    if (others > 0)
+        (void)printf("and %lld for rarer causes\n", (long long)others);
+}
+
+enum ctl_exit ctl_deployment_causes(struct ctl *ctl)
+{
+    ferry_autofree char *path = ctl_path("/api/v1/deployments/%s/causes", ctl->words[0]);
+    ctl_autojson *answer = NULL;
+    enum ctl_exit status = ctl_api_call(&ctl->api, "GET", path, NULL, &answer);
+
+    if (status == CTL_DONE && ctl->options->json)
+        ctl_print_json(answer);
+    else if (status == CTL_DONE)
+        print_causes(ctl, answer);
+    return status;
+}
+
 /* --- following ---------------------------------------------------------------------------------------- */
 
 enum ctl_exit ctl_deployment_watch(struct ctl *ctl)

@@ -31,7 +31,7 @@ complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy 
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm open close'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add import list show rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add uploads abandon list show describe get rm'
-complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch reports cancel pause resume retry'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch causes reports cancel pause resume retry'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at upload' -a 'list show reports get rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at quota' -a 'list show set reset'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at token' -a 'add list rm'

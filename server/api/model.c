@@ -75,6 +75,11 @@ bool download_state_open(download_state state)
     return state == DOWNLOAD_QUEUED || state == DOWNLOAD_OFFERED || state == DOWNLOAD_DOWNLOADING;
 }
 
+bool download_state_failed(download_state state)
+{
+    return state == DOWNLOAD_FAILED || state == DOWNLOAD_TIMED_OUT || state == DOWNLOAD_REJECTED;
+}
+
 bool device_key_make(const char *product, const char *device, struct device_key *ret_key)
 {
     ferry_text p = ferry_text_of(product);

@@ -173,6 +173,22 @@ void api_deployment_get(struct api_request *r)
         answer_deployment(r, &deployment, false);
 }
 
+enum { CAUSES_MAX = 100 }; /* of one answer: a person reads no more, and a device could make up any number */
+
+void api_deployment_causes(struct api_request *r)
+{
+    struct deployment deployment;
+    struct failure_cause causes[CAUSES_MAX];
+    size_t count;
+    uint64_t all;
+
+    if (!find(r, &deployment))
+        return;
+    ferry_err err = r->shared->store->ops->deployment_causes(api_reader(r), &deployment.id, causes, CAUSES_MAX, &count, &all);
+    if (api_store_ok(r, err, NULL))
+        api_reply_json(r, MHD_HTTP_OK, api_json_causes(causes, count, all));
+}
+
 /* --- steering ----------------------------------------------------------------------------------------- */
 
 static void finish_steer(struct api_request *r)

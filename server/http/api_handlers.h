@@ -72,6 +72,7 @@ void api_resource_upload_remove(struct api_request *r);
 void api_deployment_add(struct api_request *r);
 void api_deployment_list(struct api_request *r);
 void api_deployment_get(struct api_request *r);
+void api_deployment_causes(struct api_request *r);
 void api_deployment_cancel(struct api_request *r);
 void api_deployment_pause(struct api_request *r);
 void api_deployment_resume(struct api_request *r);

@@ -103,6 +103,22 @@ json_t *api_json_deployment(const struct deployment *d, const struct download_co
     return object;
 }
 
+json_t *api_json_causes(const struct failure_cause *causes, size_t count, uint64_t all)
+{
+    json_t *items = json_array();
+    uint64_t others = all;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct failure_cause *c = &causes[i];
+
+        (void)json_array_append_new(items, json_pack("{s:s, s:i, s:s, s:I}", "state", download_state_name(c->state), //
+                                                     "result_code", (int)c->result_code, "result_msg", c->result_msg, //
+                                                     "count", (json_int_t)c->count));
+        others -= c->count;
+    }
+    return json_pack("{s:o, s:I}", "items", items, "others", (json_int_t)others);
+}
+
 json_t *api_json_download(const struct download_task *t)
 {
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:i, s:i, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", //

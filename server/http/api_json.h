@@ -21,6 +21,7 @@ json_t *api_json_resource_upload(const struct resource_upload *u, uint64_t offse
 json_t *api_json_upload(const struct upload_task *t);
 /** @brief counts may be null: then they are left out. */
 json_t *api_json_deployment(const struct deployment *d, const struct download_counts *counts);
+json_t *api_json_causes(const struct failure_cause *causes, size_t count, uint64_t all);
 json_t *api_json_download(const struct download_task *t);
 /** @brief Without its hash. */
 json_t *api_json_token(const struct token *t);

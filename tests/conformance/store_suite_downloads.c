@@ -336,6 +336,105 @@ static void counts_are_by_state_of_one_deployment(void **state)
         assert_int_equal(counts.by_state[s], 0);
 }
 
+static struct download_task failed_of(unsigned n, download_state state, int32_t code, const char *msg)
+{
+    struct download_task t = download_of(n, 1, 1, "p", "d");
+
+    t.state = state;
+    t.result_code = code;
+    (void)snprintf(t.result_msg, sizeof(t.result_msg), "%s", msg);
+    t.ended_ms = 5;
+    return t;
+}
+
+static void expect_causes(struct fixture *f, const struct failure_cause *want, size_t want_count, uint64_t want_all, size_t cap)
+{
+    const ferry_id id = id_of(1);
+    struct failure_cause out[10];
+    size_t count = 77;
+    uint64_t all = 77;
+
+    ok(SEE(f, deployment_causes, &id, out, cap, &count, &all));
+    assert_int_equal(count, want_count);
+    assert_int_equal(all, want_all);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(out[i].state, want[i].state);
+        assert_int_equal(out[i].result_code, want[i].result_code);
+        assert_string_equal(out[i].result_msg, want[i].result_msg);
+        assert_int_equal(out[i].count, want[i].count);
+    }
+}
+
+static void causes_are_those_of_failed_tasks_with_most_first(void **state)
+{
+    static const struct failure_cause want[] = {
+        {DOWNLOAD_TIMED_OUT, -4, "disk full", 2}, {DOWNLOAD_FAILED, -5, "", 1},          {DOWNLOAD_FAILED, -4, "Disk full", 1},
+        {DOWNLOAD_FAILED, -4, "disk full", 1},    {DOWNLOAD_REJECTED, -4, "disk full", 1},
+    };
+    struct fixture *f = *state;
+    const struct download_task tasks[] = {
+        failed_of(101, DOWNLOAD_REJECTED, -4, "disk full"),  failed_of(102, DOWNLOAD_FAILED, -4, "disk full"),
+        failed_of(103, DOWNLOAD_TIMED_OUT, -4, "disk full"), failed_of(104, DOWNLOAD_FAILED, -5, ""),
+        failed_of(105, DOWNLOAD_TIMED_OUT, -4, "disk full"), failed_of(106, DOWNLOAD_CANCELLED, -4, "disk full"),
+        failed_of(107, DOWNLOAD_DONE, 0, ""),                failed_of(108, DOWNLOAD_FAILED, -4, "Disk full"),
+    };
+    const struct download_task other = download_of(201, 2, 2, "p", "d");
+
+    add_deployment(f, 1);
+    add_deployment(f, 2);
+    expect_causes(f, want, 0, 0, 10);
+    for (size_t i = 0; i < sizeof(tasks) / sizeof(tasks[0]); i++)
+        ok(DO(f, download_put, &tasks[i]));
+    ok(DO(f, download_put, &other));
+    expect_causes(f, want, 5, 6, 10);
+    expect_causes(f, want, 5, 6, 5);
+    expect_causes(f, want, 2, 6, 2); /* the others are only counted */
+    struct failure_cause out[1];
+    size_t count = 77;
+    uint64_t all = 77;
+
+    expect(FERRY_E_ARG, SEE(f, deployment_causes, &(ferry_id){""}, out, 1, &count, &all));
+    assert_int_equal(count, 77);
+    assert_int_equal(all, 77);
+}
+
+static void causes_follow_every_change_of_a_task(void **state)
+{
+    static const struct failure_cause want[] = {{DOWNLOAD_FAILED, -4, "old", 1}, {DOWNLOAD_FAILED, -4, "new", 1},
+                                                {DOWNLOAD_TIMED_OUT, -4, "new", 1}};
+    struct fixture *f = *state;
+    struct download_task t = failed_of(101, DOWNLOAD_FAILED, -4, "old");
+    size_t removed = 0;
+
+    add_deployment(f, 1);
+    add_deployment(f, 2);
+    ok(DO(f, download_put, &t));
+    expect_causes(f, &want[0], 1, 1, 10);
+    ok(DO(f, download_put, &t)); /* nothing new */
+    expect_causes(f, &want[0], 1, 1, 10);
+    memcpy(t.result_msg, "new", 4); /* in the same state */
+    ok(DO(f, download_put, &t));
+    expect_causes(f, &want[1], 1, 1, 10);
+    t.state = DOWNLOAD_TIMED_OUT;
+    ok(DO(f, download_put, &t));
+    expect_causes(f, &want[2], 1, 1, 10);
+    t.state = DOWNLOAD_QUEUED;
+    ok(DO(f, download_put, &t));
+    expect_causes(f, want, 0, 0, 10);
+    t.state = DOWNLOAD_FAILED;
+    ok(DO(f, download_put, &t));
+    expect_causes(f, &want[1], 1, 1, 10);
+    t.deployment = id_of(2); /* another identity */
+    ok(DO(f, download_put, &t));
+    expect_causes(f, want, 0, 0, 10);
+    t.deployment = id_of(1);
+    ok(DO(f, download_put, &t));
+    expect_causes(f, &want[1], 1, 1, 10);
+    ok(DO(f, download_prune, 6, 10, &removed));
+    assert_int_equal(removed, 1);
+    expect_causes(f, want, 0, 0, 10);
+}
+
 enum { MIXED = 96 };
 
 /* id n: deployment 1000 + n % 2, product by n % 3, device by n % 4, state 1 + n % 8 */
@@ -531,6 +630,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(named_gives_the_newest_tasks_for_a_name),
     cmocka_unit_test(due_goes_by_the_earlier_of_wake_and_deadline),
     cmocka_unit_test(counts_are_by_state_of_one_deployment),
+    cmocka_unit_test(causes_are_those_of_failed_tasks_with_most_first),
+    cmocka_unit_test(causes_follow_every_change_of_a_task),
     cmocka_unit_test(lists_are_filtered_and_paged_both_ways),
     cmocka_unit_test(prune_removes_what_ended_before_the_time),
     cmocka_unit_test(totals_count_everything),

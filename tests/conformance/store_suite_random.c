@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,8 @@ static void put_download(struct run *r)
     if (r->now.has_download[n] && pick(r, 4) != 0)
         t = r->now.downloads[n];
     t.state = (download_state)(1 + pick(r, 8));
+    t.result_code = -(int32_t)pick(r, 2);
+    (void)snprintf(t.result_msg, sizeof(t.result_msg), "%s", names[pick(r, 2)]);
     t.wake_ms = pick(r, 20);
     t.deadline_ms = pick(r, 20);
     t.updated_ms = pick(r, 100000);
@@ -271,6 +274,52 @@ static uint64_t due_ms(const struct download_task *t)
     return t->wake_ms < t->deadline_ms ? t->wake_ms : t->deadline_ms;
 }
 
+/* How many of the deployment have failed for the cause of this one; 0: it has not. */
+static uint64_t of_same_cause(const struct model *m, const ferry_id *deployment, const struct download_task *t)
+{
+    uint64_t count = 0;
+
+    if (!download_state_failed(t->state) || !ferry_id_equal(&t->deployment, deployment))
+        return 0;
+    for (unsigned i = 0; i < DOWNLOADS; i++) {
+        const struct download_task *other = &m->downloads[i];
+
+        count += m->has_download[i] && ferry_id_equal(&other->deployment, deployment) && other->state == t->state &&
+                 other->result_code == t->result_code && strcmp(other->result_msg, t->result_msg) == 0;
+    }
+    return count;
+}
+
+static void check_causes(struct run *r, const struct model *m, struct store_conn *c)
+{
+    const ferry_id deployment = id_of(FIRST_DEPLOYMENT + pick(r, DEPLOYMENTS));
+    struct failure_cause out[DOWNLOADS];
+    uint64_t all = 77, left = 0, listed = 0;
+    size_t cap = 1 + pick(r, DOWNLOADS), count = 0;
+
+    ok(r->f->store->ops->deployment_causes(c, &deployment, out, cap, &count, &all));
+    for (unsigned i = 0; i < DOWNLOADS; i++) {
+        const struct download_task *t = &m->downloads[i];
+        uint64_t same = m->has_download[i] ? of_same_cause(m, &deployment, t) : 0;
+        size_t at = 0;
+
+        left += same > 0;
+        while (same > 0 && at < count && (out[at].state != t->state || out[at].result_code != t->result_code ||
+                                          strcmp(out[at].result_msg, t->result_msg) != 0))
+            at++;
+        if (same > 0 && at < count)
+            assert_int_equal(out[at].count, same);
+        else if (same > 0)
+            assert_true(count == cap && same <= out[cap - 1].count); /* it was cut off behind greater ones */
+    }
+    for (size_t i = 0; i < count; i++) {
+        listed += out[i].count;
+        assert_true(i == 0 || out[i].count <= out[i - 1].count);
+    }
+    assert_int_equal(all, left);
+    assert_true(count == cap ? listed <= all : listed == all);
+}
+
 static void check_downloads(struct run *r, const struct model *m, struct store_conn *c)
 {
     const struct store_ops *ops = r->f->store->ops;
@@ -374,7 +423,8 @@ static void any_sequence_of_changes_gives_what_the_model_gives(void **state)
                                                      put_download,   put_download, put_download, put_deployment,
                                                      turn_transaction, turn_mark,  prune};
     static void (*const checks[])(struct run *r, const struct model *m, struct store_conn *c) = {
-        check_uploads, check_downloads, check_the_rest};
+        check_uploads, check_downloads, check_the_rest, check_causes};
+    enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
     struct run *r = ferry_calloc(1, sizeof(*r));
 
     assert_non_null(r);
@@ -385,8 +435,8 @@ static void any_sequence_of_changes_gives_what_the_model_gives(void **state)
         changes[pick(r, sizeof(changes) / sizeof(changes[0]))](r);
         if (!r->in_tx)
             r->committed = r->now;
-        checks[step % 3](r, &r->now, r->f->writer);
-        checks[step % 3](r, &r->committed, r->f->reader);
+        checks[step % CHECKS](r, &r->now, r->f->writer);
+        checks[step % CHECKS](r, &r->committed, r->f->reader);
     }
     free(r);
 }

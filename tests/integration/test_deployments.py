@@ -1,5 +1,7 @@
 """Deployments in time: tried again by themselves, begun and ended when the order says, also over a sudden death."""
+import base64
 import datetime
+import sqlite3
 import subprocess
 import time
 
@@ -105,14 +107,54 @@ def test_what_failed_for_one_cause_is_tried_again_by_one_request(platform):
     def failed():
         return {task["device"] for task in platform.api.deployment_tasks(order["id"], state="failed")}
 
+    def cause(count, code, text):
+        return {"state": "failed", "result_code": code, "result_msg": text, "count": count}
+
+    rare = [cause(1, -5, "disk full"), cause(1, -4, "too old")]
     assert failed() == set(causes)
+    assert platform.api.deployment_causes(order["id"]) == {"items": [cause(2, -4, "disk full"), *rare], "others": 0}
     assert platform.api.deployment_retry(order["id"], state="timed_out") == {"retried": 0}
     assert platform.api.deployment_retry(order["id"], state="failed", result_code=-4, result_msg="disk full") == {"retried": 2}
     assert failed() == {"c", "d"}
+    assert platform.api.deployment_causes(order["id"]) == {"items": rare, "others": 0}
     assert platform.api.deployment_retry(order["id"], result_code=-5) == {"retried": 1}
     assert platform.api.deployment_retry(order["id"], result_msg="disk full") == {"retried": 0}
     assert platform.api.deployment_retry(order["id"]) == {"retried": 1}
     assert failed() == set()
+    assert platform.api.deployment_causes(order["id"]) == {"items": [], "others": 0}
+
+
+def deployment_that_failed(platform, count, msg, **options):
+    """A deployment to that many devices, d00000 and so on, all of which have failed, for the causes of an SQL expression."""
+    product = platform.new_product()
+    secret = base64.b64encode(bytes(32)).decode()
+    lines = "name,secret\n" + "".join(f"d{n:05},{secret}\n" for n in range(count))
+    answer = platform.api.call("POST", "/devices/import", params={"product": product}, data=lines,
+                               headers={"Content-Type": "text/csv"})
+    assert answer["added"] == count
+    platform.api.resource_add(product, "fw", b"bytes")
+    order = platform.api.deploy(product, "fw", **options)
+    wait_for(lambda: not platform.api.deployment(order["id"])["expanding"], 10 * PATIENCE, "the tasks are made")
+    platform.stop()
+    database = sqlite3.connect(platform.data / "ferry.db")
+    with database:
+        database.execute("UPDATE deployment SET state = 2")
+        database.execute("UPDATE download SET state = 5, due_ms = NULL, ended_ms = updated_ms, result_code = -4, result_msg = " + msg)
+    database.close()
+    platform.start()
+    return order
+
+
+def test_of_many_causes_the_most_frequent_are_told_and_the_others_counted(own_platform):
+    order = deployment_that_failed(own_platform, 250, "iif(device < 'd00050', 'disk full', 'odd ' || device)")
+    causes = own_platform.api.deployment_causes(order["id"])
+    assert causes["items"][0] == {"state": "failed", "result_code": -4, "result_msg": "disk full", "count": 50}
+    assert [cause["result_msg"] for cause in causes["items"][1:]] == [f"odd d{n:05}" for n in range(50, 149)]
+    assert causes["others"] == 101
+    ctl = Ctl(own_platform)
+    lines = ctl("deployment", "causes", order["id"]).out.splitlines()
+    assert lines[1].split() == ["50", "failed", "-4", "disk", "full"] and lines[-1] == "and 101 for rarer causes"
+    assert ctl.row("deployment", "causes", order["id"]) == causes
 
 
 def test_nothing_is_offered_before_the_beginning_and_it_comes_after_a_sudden_death(own_platform):

@@ -482,6 +482,7 @@ def test_wait_fails_when_a_device_does_not_have_the_file(ctl, device, file):
     (task,) = ctl.rows("deployment", "show", deployment["id"], "--state", "failed")[1:]
     assert task["result_code"] == -4
     assert "-4" in ctl("deployment", "show", deployment["id"]).out
+    assert [row["count"] for row in ctl.row("deployment", "causes", deployment["id"])["items"]] == [1]
     retry = "deployment", "retry", deployment["id"]
     assert ctl(*retry, "--result-code", "-3").out == ctl(*retry, "--state", "timed_out").out == "0 queued again\n"
     assert ctl(*retry, "--result-msg", "other").out == "0 queued again\n"

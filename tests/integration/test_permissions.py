@@ -134,6 +134,7 @@ REQUESTS = {
     ("POST", "/api/v1/deployments"): lambda w: (
         "/deployments", json_body(product=w.mine, resource="r", devices=["d"])),
     ("GET", "/api/v1/deployments/{deployment}"): lambda w: (f"/deployments/{w.deployment()}", {}),
+    ("GET", "/api/v1/deployments/{deployment}/causes"): lambda w: (f"/deployments/{w.deployment()}/causes", {}),
     ("POST", "/api/v1/deployments/{deployment}/cancel"): lambda w: (f"/deployments/{w.deployment()}/cancel", {}),
     ("POST", "/api/v1/deployments/{deployment}/pause"): lambda w: (f"/deployments/{w.deployment()}/pause", {}),
     ("POST", "/api/v1/deployments/{deployment}/resume"): lambda w: (f"/deployments/{w.paused_deployment()}/resume", {}),

@@ -114,6 +114,9 @@ class OperatorApi:
     def deployment_tasks(self, deployment_id, **query):
         return self.list(f"/deployments/{deployment_id}/tasks", **query)
 
+    def deployment_causes(self, deployment_id):
+        return self.call("GET", f"/deployments/{deployment_id}/causes")
+
     def deployment_cancel(self, deployment_id):
         return self.call("POST", f"/deployments/{deployment_id}/cancel")
 

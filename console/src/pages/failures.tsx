@@ -1,36 +1,20 @@
 // What went wrong in a deployment, by cause, and trying it again.
 import { useEffect, useRef } from "preact/hooks";
-import { all, failedStates, path, post, type Counts, type Task } from "../api";
+import { failedStates, get, path, post, type Counts } from "../api";
 import { useOne } from "../list";
 import { Failure, State, useDoing } from "../parts";
-import { linkTo } from "../route";
 import { numberText, t } from "../texts";
-
-const tasksMax = 2000; // of each state are looked at: for more the causes are known by then
-const namesShown = 5;
 
 interface Cause {
   state: string;
-  code: number;
-  text: string;
-  tasks: Task[];
+  result_code: number;
+  result_msg: string;
+  count: number;
 }
 
-function causesOf(tasks: Task[]): Cause[] {
-  const causes = new Map<string, Cause>();
-  for (const task of tasks) {
-    const key = `${task.state} ${task.result_code} ${task.result_msg}`;
-    const cause = causes.get(key) ?? { state: task.state, code: task.result_code, text: task.result_msg, tasks: [] };
-    cause.tasks.push(task);
-    causes.set(key, cause);
-  }
-  return [...causes.values()].sort((a, b) => b.tasks.length - a.tasks.length);
-}
-
-async function readFailures(deployment: string) {
-  const to = path("deployments", deployment, "tasks");
-  const lists = await Promise.all(failedStates.map((state) => all<Task>(to, { state }, tasksMax)));
-  return { causes: causesOf(lists.flatMap((list) => list.items)), whole: lists.every((list) => list.whole) };
+interface Causes {
+  items: Cause[];
+  others: number;
 }
 
 interface CauseProps {
@@ -45,26 +29,17 @@ function CauseRow({ deployment, cause, mayChange, retried }: CauseProps) {
   const retry = () =>
     doing.run(async () => {
       try {
-        const { state, code, text } = cause;
-        await post(path("deployments", deployment, "retry"), undefined, { state, result_code: code, result_msg: text });
+        const { state, result_code, result_msg } = cause;
+        await post(path("deployments", deployment, "retry"), undefined, { state, result_code, result_msg });
       } finally {
         retried();
       }
     });
-  const names = cause.tasks.slice(0, namesShown);
   return (
     <li>
       <div>
-        <State state={cause.state} /> <b>{t("devices_count", { count: numberText(cause.tasks.length) })}</b>{" "}
-        {cause.text || (cause.code ? t("result_code", { code: cause.code }) : t("no_reason"))}
-      </div>
-      <div class="note">
-        {names.map((task) => (
-          <a key={task.id} href={linkTo("devices", task.product, task.device)}>
-            {task.device}
-          </a>
-        ))}
-        {cause.tasks.length > namesShown && " …"}
+        <State state={cause.state} /> <b>{t("devices_count", { count: numberText(cause.count) })}</b>{" "}
+        {cause.result_msg || (cause.result_code ? t("result_code", { code: cause.result_code }) : t("no_reason"))}
       </div>
       <Failure error={doing.error} />
       {mayChange && (
@@ -84,7 +59,7 @@ interface FailuresProps {
 }
 
 export function Failures({ deployment, counts, mayChange, retried }: FailuresProps) {
-  const found = useOne(deployment, () => readFailures(deployment));
+  const found = useOne(deployment, () => get<Causes>(path("deployments", deployment, "causes")));
   const first = useRef(true);
   useEffect(() => {
     if (!first.current) found.refresh(); // in place: what is shown stays until the new causes are there
@@ -94,11 +69,10 @@ export function Failures({ deployment, counts, mayChange, retried }: FailuresPro
     <section class="causes">
       <h2>{t("failures")}</h2>
       <Failure error={found.error} retry={found.refresh} />
-      {found.value?.whole === false && <p class="note">{t("failures_part", { count: numberText(tasksMax) })}</p>}
       <ul>
-        {found.value?.causes.map((cause) => (
+        {found.value?.items.map((cause) => (
           <CauseRow
-            key={`${cause.state} ${cause.code} ${cause.text}`}
+            key={`${cause.state} ${cause.result_code} ${cause.result_msg}`}
             deployment={deployment}
             cause={cause}
             mayChange={mayChange}
@@ -106,6 +80,9 @@ export function Failures({ deployment, counts, mayChange, retried }: FailuresPro
           />
         ))}
       </ul>
+      {found.value !== null && found.value.others > 0 && (
+        <p class="note">{t("failures_others", { count: numberText(found.value.others) })}</p>
+      )}
     </section>
   );
 }

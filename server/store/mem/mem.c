@@ -165,6 +165,7 @@ static const struct store_ops mem_ops = {
     .deployment_expanding = smem_deployment_expanding,
     .deployment_sweeping = smem_deployment_sweeping,
     .deployment_counts = smem_deployment_counts,
+    .deployment_causes = smem_deployment_causes,
     .download_put = smem_download_put,
     .download_get = smem_download_get,
     .download_open = smem_download_open,

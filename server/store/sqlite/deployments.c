@@ -127,3 +127,33 @@ ferry_err sq_deployment_counts(struct store_conn *c, const ferry_id *id, struct 
     *ret = (struct download_counts){{0}}; /* it has no tasks */
     return FERRY_OK;
 }
+
+/* The first column, the same in each row, is how many there are in all. */
+static uint64_t read_cause(struct query *q, struct failure_cause *cause)
+{
+    uint64_t all = sq_query_get_u64(q);
+
+    *cause = (struct failure_cause){.state = (download_state)sq_query_get_int(q, DOWNLOAD_FAILED, DOWNLOAD_REJECTED)};
+    cause->result_code = sq_query_get_i32(q);
+    sq_query_get_text(q, cause->result_msg, sizeof(cause->result_msg));
+    cause->count = sq_query_get_u64(q);
+    return all;
+}
+
+ferry_err sq_deployment_causes(struct store_conn *c, const ferry_id *id, struct failure_cause *out, size_t cap,
+                               size_t *ret_count, uint64_t *ret_all)
+{
+    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_CAUSES);
+    uint64_t all = 0;
+    size_t count = 0;
+
+    sq_query_id(&q, id);
+    sq_query_bound(&q, cap);
+    while (count < cap && sq_query_next(&q))
+        all = read_cause(&q, &out[count++]);
+    if (q.err != FERRY_OK)
+        return q.err;
+    *ret_count = count;
+    *ret_all = all;
+    return FERRY_OK;
+}

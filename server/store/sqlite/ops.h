@@ -62,6 +62,8 @@ ferry_err sq_deployment_list(struct store_conn *c, const struct deployment_filte
 ferry_err sq_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
 ferry_err sq_deployment_sweeping(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
 ferry_err sq_deployment_counts(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
+ferry_err sq_deployment_causes(struct store_conn *c, const ferry_id *id, struct failure_cause *out, size_t cap,
+                               size_t *ret_count, uint64_t *ret_all);
 
 /* downloads.c */
 ferry_err sq_download_put(struct store_conn *c, const struct download_task *t);

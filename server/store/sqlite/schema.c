@@ -36,6 +36,16 @@ enum { APPLICATION_ID = 0x46657279 };
     " stored_high = stored_high + (" STORED_UPLOAD("NEW") " - " STORED_UPLOAD("OLD") ") * (NEW.size >> 32)," \
     " stored_low = stored_low + (" STORED_UPLOAD("NEW") " - " STORED_UPLOAD("OLD") ") * (NEW.size & 4294967295)"
 
+#define FAILED_DOWNLOAD(row) "(" row ".state IN (5, 6, 8))"
+#define ONE_MORE_CAUSE "ON CONFLICT (deployment, state, result_code, result_msg) DO UPDATE SET n = n + 1"
+#define CAUSE_MORE                                                                                         \
+    "INSERT INTO deployment_cause VALUES (NEW.deployment, NEW.state, NEW.result_code, NEW.result_msg, 1) " \
+    ONE_MORE_CAUSE "; "
+#define OLD_CAUSE                                                                                          \
+    "deployment = OLD.deployment AND state = OLD.state AND result_code = OLD.result_code AND result_msg = OLD.result_msg"
+#define CAUSE_LESS                                                                                         \
+    "UPDATE deployment_cause SET n = n - 1 WHERE " OLD_CAUSE "; DELETE FROM deployment_cause WHERE " OLD_CAUSE " AND n = 0; "
+
 #define MORE(column) column " = " column " + excluded." column
 #define COUNT_MOVES(state, column) column " = " column " + (NEW.state = " #state ") - (OLD.state = " #state ")"
 #define COUNT_LESS(state, column) column " = " column " - (OLD.state = " #state ")"
@@ -315,6 +325,21 @@ const char *const sq_schema_steps[] = {
     COUNT_LESS(8, "rejected") " WHERE deployment = OLD.deployment;"
     "  DELETE FROM deployment_count WHERE deployment = OLD.deployment AND queued + offered + downloading + done + failed + timed_out"
     "  + cancelled + rejected = 0; END;",
+
+    /* Failed tasks of a deployment by cause, kept likewise. Each has the row of its cause, however many causes a hostile device
+     * thinks of: they are never more than those tasks, and a change is one step at one key. A common row for the rare ones would
+     * not stay exact: whether a task that goes was counted there or not, its columns do not say. Readers take the first of _by_n.
+     * The result of a task that has failed only changes with the statement that sets its state too. */
+    "CREATE TABLE deployment_cause ("
+    "  deployment BLOB NOT NULL, state INTEGER NOT NULL, result_code INTEGER NOT NULL, result_msg TEXT NOT NULL,"
+    "  n INTEGER NOT NULL, PRIMARY KEY (deployment, state, result_code, result_msg)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX deployment_cause_by_n ON deployment_cause (deployment, n DESC, state, result_code, result_msg);"
+    "INSERT INTO deployment_cause SELECT deployment, state, result_code, result_msg, 1 FROM download"
+    "  WHERE " FAILED_DOWNLOAD("download") " " ONE_MORE_CAUSE ";"
+    "CREATE TRIGGER cause_download_comes AFTER INSERT ON download WHEN " FAILED_DOWNLOAD("NEW") " BEGIN " CAUSE_MORE "END;"
+    "CREATE TRIGGER cause_download_leaves AFTER UPDATE OF state ON download WHEN " FAILED_DOWNLOAD("OLD") " BEGIN " CAUSE_LESS "END;"
+    "CREATE TRIGGER cause_download_fails AFTER UPDATE OF state ON download WHEN " FAILED_DOWNLOAD("NEW") " BEGIN " CAUSE_MORE "END;"
+    "CREATE TRIGGER cause_download_goes AFTER DELETE ON download WHEN " FAILED_DOWNLOAD("OLD") " BEGIN " CAUSE_LESS "END;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -127,6 +127,8 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO deployment VALUES (zeroblob(16), 'p', zeroblob(16), 1, 0, 0, 60, 1, 1, '', 5, 6" deployment ");" \
     "INSERT INTO download VALUES (zeroblob(16), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', 1, 0, 0, '', 0, 1, 2, 3, 4, 5, 0, 2" \
     download ");" \
+    "INSERT INTO download SELECT x'01000000000000000000000000000000', deployment, resource, product, device, name, 5, 0, -4, 'why'," \
+    " 0, 1, 0, 0, 4, 5, 5, NULL" download " FROM download;" \
     "INSERT INTO upload VALUES (zeroblob(16), 'p', 'd', 'log', 9, 'cc', 1, 0, 0, '', 1, 2, 0, 0, 8);" \
     "UPDATE latest SET ms = 5;"
 
@@ -210,6 +212,7 @@ static const char *const rows_of_version[] = {
     [13] = ROWS_OF_12,
     [14] = ROWS_OF_14,
     [15] = ROWS_OF_14,
+    [16] = ROWS_OF_14,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -222,7 +225,9 @@ static void check_rows(struct sqlite_fixture *t)
     struct usage usage;
     struct store_totals totals;
     struct download_counts counts;
-    uint64_t ms;
+    struct failure_cause cause;
+    size_t count;
+    uint64_t ms, all;
 
     ok(t->ops->device_get(t->reader, &(struct device_key){"p", "d"}, &device));
     assert_int_equal(device.secret.len, 3);
@@ -246,6 +251,12 @@ static void check_rows(struct sqlite_fixture *t)
     assert_int_equal(totals.downloads_open, 1);
     ok(t->ops->deployment_counts(t->reader, &download.deployment, &counts));
     assert_int_equal(counts.by_state[download.state], 1);
+    ok(t->ops->deployment_causes(t->reader, &download.deployment, &cause, 1, &count, &all));
+    assert_int_equal(count, 1);
+    assert_int_equal(cause.count, 1);
+    assert_int_equal(cause.result_code, -4);
+    assert_string_equal(cause.result_msg, "why");
+    assert_int_equal(all, 1);
     ok(t->ops->next_due_ms(t->reader, &ms));
     assert_int_equal(ms, 2);
     ok(t->ops->latest_ms(t->reader, &ms));

@@ -120,6 +120,7 @@ static const struct store_ops sqlite_ops = {
     .deployment_expanding = sq_deployment_expanding,
     .deployment_sweeping = sq_deployment_sweeping,
     .deployment_counts = sq_deployment_counts,
+    .deployment_causes = sq_deployment_causes,
     .download_put = sq_download_put,
     .download_get = sq_download_get,
     .download_open = sq_download_open,

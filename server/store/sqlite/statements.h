@@ -183,6 +183,9 @@
                            " WHERE d.sweeping = 1 ORDER BY d.id LIMIT ?")                         \
     X(DEPLOYMENT_COUNTS, "SELECT queued, offered, downloading, done, failed, timed_out, cancelled, rejected" \
                          " FROM deployment_count WHERE deployment = ?")                           \
+    X(DEPLOYMENT_CAUSES, "SELECT (SELECT failed + timed_out + rejected FROM deployment_count WHERE deployment = ?1)," \
+                         " state, result_code, result_msg, n FROM deployment_cause INDEXED BY deployment_cause_by_n" \
+                         " WHERE deployment = ?1 ORDER BY n DESC, state, result_code, result_msg LIMIT ?2") \
     X(DEPLOYMENT_PRUNE, "DELETE FROM deployment WHERE id IN (SELECT id FROM deployment AS d INDEXED BY deployment_ended" \
                         " WHERE state IN (2, 3) AND updated_ms < ?"                               \
                         " AND NOT EXISTS (SELECT 1 FROM download INDEXED BY download_by_deployment" \
@@ -212,7 +215,7 @@
 
 #define DOWNLOAD_STATEMENTS(X)                                                                    \
     X(DOWNLOAD_ADD, "INSERT" DOWNLOAD_VALUES " ON CONFLICT (id) DO NOTHING")                      \
-    X(DOWNLOAD_TOUCH, DOWNLOAD_SET DOWNLOAD_SAME " AND state = ?6 AND ended_ms = ?16 AND due_ms IS ?17") \
+    X(DOWNLOAD_TOUCH, DOWNLOAD_SET DOWNLOAD_SAME " AND state = ?6 AND state <= 4 AND ended_ms = ?16 AND due_ms IS ?17") \
     X(DOWNLOAD_MOVE, DOWNLOAD_SET ", state = ?6, ended_ms = ?16, due_ms = ?17" DOWNLOAD_SAME)     \
     X(DOWNLOAD_REPLACE, "INSERT OR REPLACE" DOWNLOAD_VALUES)                                      \
     X(DOWNLOAD_GET, DOWNLOAD_FROM("") " WHERE t.id = ?")                                          \

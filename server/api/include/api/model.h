@@ -241,6 +241,8 @@ bool download_state_parse(const char *name, download_state *ret_state);
 bool upload_state_open(upload_state state);
 /** @brief queued, offered, downloading. */
 bool download_state_open(download_state state);
+/** @brief failed, timed_out, rejected: what an operator may want to try again. */
+bool download_state_failed(download_state state);
 
 /** @brief Fills a key; false when a part is not a valid identifier. */
 bool device_key_make(const char *product, const char *device, struct device_key *ret_key);

@@ -102,6 +102,14 @@ struct download_counts {
     uint64_t by_state[9];
 };
 
+/** @brief How many tasks of one deployment have failed for one cause. */
+struct failure_cause {
+    download_state state; /**< one of download_state_failed() */
+    int32_t result_code;
+    char result_msg[FERRY_RESULT_MSG_MAX + 1];
+    uint64_t count; /**< at least 1 */
+};
+
 /** @brief Totals for status and metrics. */
 struct store_totals {
     uint64_t products, devices, resources, deployments, deployments_open;
@@ -233,6 +241,10 @@ struct store_ops {
     ferry_err (*deployment_sweeping)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
     /** As totals: never counted anew. */
     ferry_err (*deployment_counts)(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
+    /** The causes that most of its tasks failed for, at most cap (at least 1), most first, then by state, code and text. Kept as
+     *  the counts are. ret_all: tasks that failed, for these causes and others. */
+    ferry_err (*deployment_causes)(struct store_conn *c, const ferry_id *id, struct failure_cause *out, size_t cap,
+                                   size_t *ret_count, uint64_t *ret_all);
 
     /** Inserts, or replaces the row with that id (its read-only fields are ignored).
      *  @retval FERRY_E_NOT_FOUND no such resource */
