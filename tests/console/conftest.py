@@ -1,23 +1,43 @@
 """Fixtures of the console's tests, beside those of all system tests: a browser, and a user in it."""
+import re
+
 import pytest
 
+import browser as browsers
 from operators import add_user
 
-try:
-    import browser as browsers
-except ImportError:  # python3-selenium is not installed: scripts/install-deps test
-    browsers = None
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test leaves what its browser did and saw."""
+    outcome = yield
+    report = outcome.get_result()
+    browser = getattr(item, "funcargs", {}).get("chromium")
+    if report.failed and browser:
+        path = browser.folder / f"{re.sub('[^a-zA-Z0-9-]+', '_', item.name)[:100]}-{report.when}.zip"
+        try:
+            browser.record(keep=path)
+        except (AssertionError, RuntimeError, OSError) as error:  # it is the browser that failed
+            path = error
+        report.sections.append(("what the browser did (docs/console.md says how to look at it)", str(path)))
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory):
-    if browsers is None or not browsers.CHROMIUM or not browsers.DRIVER:
-        pytest.skip("chromium, chromium-driver or python3-selenium is not installed; type: scripts/install-deps test")
+def one_chromium(tmp_path_factory):
+    if not browsers.CHROMIUM:
+        pytest.skip("chromium is not installed; type: scripts/install-deps test")
     if not browsers.console_is_built():
         pytest.skip("this build is without the console (FERRY_CONSOLE=OFF)")
     started = browsers.Browser(tmp_path_factory.mktemp("chromium"))
     yield started
     started.close()
+
+
+@pytest.fixture
+def chromium(one_chromium):
+    """One browser for all tests of this process; of the test that fails there is a recording."""
+    one_chromium.record()
+    return one_chromium
 
 
 def logged_in(chromium, platform):
@@ -45,6 +65,6 @@ def lone_browser(chromium, own_platform):
 def chosen(browser, product):
     """The product, which the browser's pages are about."""
     browser.run("localStorage.setItem('ferry-product', arguments[0])", product)
-    browser.driver.refresh()
+    browser.reload()
     browser.see("Overview", "h1")
     return product

@@ -54,7 +54,7 @@ def test_devices_that_come_change_and_go_do_so_in_the_list(browser, platform, li
     browser.see("disabled", "tbody")
     platform.api.device_remove(live, "sensor-1")
     browser.see("This product has no devices yet")
-    browser.driver.get_log("browser")  # says that the row, asked for anew, was not found
+    browser.forget_errors()  # says that the row, asked for anew, was not found
 
 
 def test_a_new_version_comes_into_the_list(browser, platform, live):
@@ -88,8 +88,8 @@ def test_many_tabs_have_room_for_each_other(browser, platform, live):
 
 def test_pages_left_for_others_keep_no_stream(browser, live):
     for _ in range(8):
-        browser.driver.get("about:blank")
-        browser.driver.get(browser.url + "/#/devices")
+        browser.leave()
+        browser.load("#/devices")
         browser.see("This product has no devices yet")
 
 

@@ -6,9 +6,8 @@ import sqlite3
 import types
 
 import pytest
-from selenium.webdriver.common.keys import Keys
 
-from browser import PHONE
+from browser import PHONE, Keys
 from device_command import DONE, REFUSED, Command
 from fault_proxy import HttpProxy, Rate, Refuse, always
 from ferry import DeviceCredential, VendorDevice, unique_name, wait_for
@@ -61,12 +60,12 @@ def line(browser, platform, product):
     proxy.plan = always(Rate("up", 4 << 20))
     browser.log_in(types.SimpleNamespace(api_url=f"http://127.0.0.1:{proxy.port}"), add_user(platform))
     browser.run("localStorage.setItem('ferry-product', arguments[0])", product)
-    browser.driver.refresh()
+    browser.reload()
     browser.see("Overview", "h1")
     yield proxy
-    browser.driver.get_log("browser")  # it says that the network was gone
+    browser.forget_errors()  # it says that the network was gone
     browser.check()
-    browser.driver.get("about:blank")
+    browser.leave()
     proxy.close()
 
 
@@ -87,7 +86,7 @@ def test_a_large_file_goes_on_after_a_lost_network_and_a_reload(browser, line, p
     before = came(1)
     line.plan = always(Rate("up", 4 << 20))
     wait_for(lambda: came(before + 1), 60, "more bytes")
-    browser.driver.refresh()
+    browser.reload()
     browser.see("Resources", "h1")
     browser.send_file(file)
     browser.see("whole and verified", ".jobs")
@@ -99,17 +98,17 @@ def test_a_large_file_goes_on_after_a_lost_network_and_a_reload(browser, line, p
     assert actions.count("resource_upload.add") == 1, "it was begun once"
 
 
-def test_files_are_dropped_into_the_page(browser, chosen, platform):
+def test_files_are_dropped_into_the_page(browser, chosen, platform, tmp_path):
     browser.open("#/resources", "Resources")
-    browser.run("""
-        const data = new DataTransfer();
-        for (const name of ["a.txt", "b.txt"]) data.items.add(new File(["bytes of " + name], name));
-        const zone = document.querySelector(".drop");
-        for (const kind of ["dragover", "drop"])
-            zone.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: data }));""")
+    files = [tmp_path / name for name in ("a.txt", "b.txt")]
+    for file in files:
+        file.write_text(f"bytes of {file.name}")
+    browser.drop_files(*files)
     wait_for(lambda: len(platform.api.list("/resources", product=chosen)) == 2, what="both files")
     browser.see("a.txt", "tbody")
     browser.see("b.txt", "tbody")
+    sums = {row["name"]: row["sha256"] for row in platform.api.list("/resources", product=chosen)}
+    assert sums == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def test_an_empty_file_is_refused_with_words(browser, chosen, tmp_path):
@@ -118,7 +117,7 @@ def test_an_empty_file_is_refused_with_words(browser, chosen, tmp_path):
     browser.open("#/resources", "Resources")
     browser.send_file(file)
     browser.see("The platform says", ".jobs")
-    browser.driver.get_log("browser")  # it says so too
+    browser.forget_errors()  # it says so too
 
 
 def test_a_version_that_is_in_use_is_not_deleted(browser, chosen, platform):
@@ -131,7 +130,7 @@ def test_a_version_that_is_in_use_is_not_deleted(browser, chosen, platform):
     browser.click("Delete", "button")
     browser.see("something still refers to it", "dialog [role=alert]")
     browser.press(Keys.ESCAPE)
-    browser.driver.get_log("browser")  # it says so too
+    browser.forget_errors()  # it says so too
     browser.click("Delete unused.bin", "button")
     browser.click("Delete", "button")
     browser.see_none("unused.bin", "tbody")
@@ -146,7 +145,7 @@ def test_chosen_devices_get_an_older_version(browser, chosen, platform):
     platform.api.resource_add(chosen, "conf.txt", b"newer")
     browser.open(f"#/resources/{chosen}/conf.txt", f"{chosen} / conf.txt")
     wait_for(lambda: len(browser.run("return [...document.querySelectorAll('tbody tr:not(.spacer)')]")) == 2, what="both versions")
-    browser.run("document.querySelectorAll('tbody tr:not(.spacer)')[1].querySelector('button').click()")
+    browser.at("tbody tr:not(.spacer) >> nth=1 >> button").click()
     browser.click("Chosen devices (0)", "label")
     browser.fill("Name begins with", "sensor")
     wait_for(lambda: "other" not in browser.text("dialog"), what="the devices that fit")
@@ -179,7 +178,7 @@ def test_failures_are_grouped_by_cause_and_tried_again(browser, chosen, platform
     browser.see("Deployment of firmware.bin", "h1")
     browser.see("2 × disk full", ".causes")
     browser.see("1 × bad signature", ".causes")
-    browser.run("""[...document.querySelectorAll(".causes li")].find((e) => e.innerText.includes("disk full")).querySelector("button").click()""")
+    browser.at(".causes li:has-text('disk full') button").click()
     browser.see_none("disk full", ".causes")
     browser.see("bad signature", ".causes")
     states = {task["device"]: task["state"] for task in platform.api.deployment_tasks(deployment)}
@@ -387,7 +386,7 @@ def test_the_page_is_quiet_without_events(browser, chosen):
     browser.see("This product has no devices yet")
     browser.check()
     browser.run("performance.clearResourceTimings()")
-    browser.driver.execute_async_script("setTimeout(arguments[0], 3000)")
+    browser.run("return new Promise((done) => setTimeout(done, 3000))")
     assert browser.run("return performance.getEntriesByType('resource').map((e) => e.name)") == []
 
 
@@ -413,8 +412,8 @@ def test_a_long_list_stays_fluid(chromium, make_platform, many):
     chromium.log_in(platform, add_user(platform))
     chromium.open("#/devices", "Devices")
     chromium.see("d000001", "tbody")
-    seen = chromium.driver.execute_async_script("""
-        const done = arguments[arguments.length - 1], wanted = arguments[0], frames = [];
+    seen = chromium.run("""return new Promise((done) => {
+        const wanted = arguments[0], frames = [];
         let last = performance.now(), rows = 0, end = last + 90000;
         const step = (now) => {
             frames.push(now - last);
@@ -425,7 +424,8 @@ def test_a_long_list_stays_fluid(chromium, make_platform, many):
             if (there === wanted || now > end) done({ there, rows, frames: frames.sort((a, b) => a - b) });
             else requestAnimationFrame(step);
         };
-        requestAnimationFrame(step);""", f"Rows: {many:,}")
+        requestAnimationFrame(step);
+        })""", f"Rows: {many:,}")
     assert seen["there"] == f"Rows: {many:,}"
     assert seen["rows"] < 120
     assert seen["frames"][len(seen["frames"]) * 95 // 100] < 100, "one frame in twenty takes longer than a tenth of a second"

@@ -68,7 +68,7 @@ def settle(browser, hash, heading):
 
 def test_every_page_is_accessible_in_every_look(browser, furnished):
     browser.run("localStorage.setItem('ferry-product', arguments[0])", furnished[0])
-    browser.driver.refresh()
+    browser.reload()
     for hash, heading in pages_of(furnished):
         browser.size(DESKTOP)
         settle(browser, hash, heading)
@@ -86,7 +86,7 @@ def test_every_page_is_accessible_in_every_look(browser, furnished):
 def test_every_dialog_is_accessible_in_every_look(browser, furnished, page, button):
     product, deployment = furnished[:2]
     browser.run("localStorage.setItem('ferry-product', arguments[0])", product)
-    browser.driver.refresh()
+    browser.reload()
     places = {"device": (f"#/devices/{product}/sensor-1", "sensor-1"),
               "deployment": (f"#/deployments/{deployment}", "Deployment of"), "access": ("#/access", "Access"),
               "devices": ("#/devices", "Devices"),
@@ -126,7 +126,7 @@ def test_without_anything_each_page_says_what_to_do_next(chromium, make_platform
     chromium.open("#/uploads", "Uploads")
     chromium.see("ferry upload FILE", ".command")
     empty.api.product_add("demo")
-    chromium.driver.refresh()
+    chromium.reload()
     chromium.open("#/devices", "Devices")
     chromium.see("ferryctl device add demo/sensor-1", ".command")
     empty.api.device_add("demo", "sensor-1")
@@ -149,7 +149,7 @@ def test_the_menu_leads_to_every_page_in_both_languages(browser):
         browser.see(name, "h1")
     assert browser.run("return document.documentElement.lang") == "zh-CN"
     assert browser.accessibility_faults() == []
-    browser.driver.refresh()
+    browser.reload()
     browser.see(CHINESE[-1], "h1")  # it is remembered
     browser.click("English", "button")
     browser.see(PAGES[-1], "h1")
@@ -181,5 +181,5 @@ def test_a_session_that_is_over_asks_to_log_in(chromium, platform):
 def test_logging_out_ends_the_session(browser):
     browser.click("Log out", "button")
     browser.see("Log in", "h1")
-    browser.driver.refresh()
+    browser.reload()
     browser.see("Log in", "h1")

@@ -33,6 +33,6 @@ def test_what_is_rare_is_searched_for_to_the_end(chromium, own_platform):
     chromium.fill("Name begins with", "rare-20")
     wait_for(lambda: chromium.text(".count") == "Rows: 2", 60, "the two newest")
     asked = chromium.run(REQUESTS)
-    chromium.driver.execute_async_script("setTimeout(arguments[0], 1000)")
+    chromium.run("return new Promise((done) => setTimeout(done, 1000))")
     assert chromium.run(REQUESTS) == asked, "at the end nothing more is asked for"
     chromium.check()

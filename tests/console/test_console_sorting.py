@@ -1,6 +1,7 @@
 """The heads of the columns by which lists are sorted: used by mouse and keyboard, and said to who does not see them."""
 import pytest
 
+from browser import Keys
 from ferry import wait_for
 
 pytestmark = pytest.mark.xdist_group("network_changes")  # a browser ends its requests when the machine gets an interface
@@ -15,7 +16,7 @@ def expect(browser, direction, names):
 
 
 def turn(browser):
-    browser.driver.find_element("css selector", "th[aria-sort] button").click()
+    browser.at("th[aria-sort] button").click()
 
 
 def test_lists_are_turned_round_by_the_head_of_their_column(browser, chosen, platform):
@@ -30,7 +31,7 @@ def test_lists_are_turned_round_by_the_head_of_their_column(browser, chosen, pla
     browser.open("#/resources", "Resources")
     expect(browser, "descending", ["file-d3", "file-d2", "file-d1"])
     browser.run("document.querySelector('th button').focus()")
-    browser.press("\ue007")  # Enter
+    browser.press(Keys.ENTER)
     expect(browser, "ascending", ["file-d1", "file-d2", "file-d3"])
     for name in ("d3", "d1"):
         platform.api.deploy(chosen, f"file-{name}", ["d1"])

@@ -31,7 +31,7 @@ def test_reports_come_in_as_the_device_makes_them_and_the_task_is_tried_again(br
     deployment = platform.api.deploy(chosen, "firmware.bin", ["sensor-1"])["id"]
     device.wait("download", 10)
     browser.open(f"#/deployments/{deployment}", "Deployment of firmware.bin")
-    browser.run("document.querySelector('tbody a[href*=tasks]').click()")
+    browser.at("tbody a[href*=tasks]").click()
     browser.see("Task of sensor-1", "h1")
     browser.see("The device has reported nothing yet")
     device.report_download("firmware.bin", "downloading", 42)

@@ -6,101 +6,141 @@
     browser.click("Deliver")
     browser.check()          # nothing was against the page's policy, nothing went to another host
     browser.close()
+
+Playwright drives it, in a process of Node.js beside this one: browser_driver.mjs. What is clicked and typed is clicked and typed by
+the browser's mouse and keyboard, as soon as a user could.
 """
 import contextlib
+import enum
+import itertools
 import json
+import os
+import pathlib
+import re
 import shutil
-import time
+import subprocess
 from urllib.parse import urlsplit
-
-from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.action_chains import ActionChains
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
 from ferry import PATIENCE, build_dir, wait_for
 from operators import PASSWORD
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+CHROMIUM = shutil.which("chromium")
+DRIVER = pathlib.Path(__file__).with_name("browser_driver.mjs")
 DESKTOP, PHONE = (1280, 900), (390, 844)
-WAIT_S = 10 * PATIENCE
+WAIT_S, RUN_S, CLOSE_S = 10 * PATIENCE, 120 * PATIENCE, 30
 
-# Before the page's own script: what is against the policy is remembered, over all pages of a test.
-WATCH_POLICY = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) =>
-  window.violations.push(event.violatedDirective + " " + event.blockedURI + " " + event.sample));
-"""
 # What a page may meet: it asks who is logged in, and for events that this platform may not have.
-EXPECTED_LOG = ("/api/v1/session", "/api/v1/events")
+EXPECTED_ERRORS = ("/api/v1/session", "/api/v1/events")
+
+
+class Keys(enum.Enum):
+    TAB, ENTER, ESCAPE = "Tab", "Enter", "Escape"
+
+
+class BrowserError(AssertionError):
+    """What the driver says when something cannot be done."""
 
 
 def console_is_built():
     return (build_dir() / "server/http/console/dist/index.html").exists()
 
 
+def _modules():
+    return build_dir() / "server/http/console/node_modules"
+
+
 def axe_source():
-    return (build_dir() / "server/http/console/node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+    return (_modules() / "axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
-def _options(folder):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--lang=en-US",
-                     "--no-proxy-server", "--disable-background-networking", f"--user-data-dir={folder}/profile"):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(folder / "downloads"),
-                                              "intl.accept_languages": "en-US"})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return options
+def _node():
+    """The one that the console was built by."""
+    return re.search(r"^FERRY_NODE:FILEPATH=(.+)$", (build_dir() / "CMakeCache.txt").read_text(encoding="utf-8"), re.M)[1]
+
+
+class Element:
+    """Something on the page, looked for anew at each use; each use waits until it is there."""
+
+    def __init__(self, browser, what, **place):
+        self._browser, self._what, self._place = browser, what, place
+
+    def act(self, deed, given=None):
+        try:
+            return self._browser.ask("act", deed=deed, place=self._place, given=given)
+        except BrowserError as error:
+            raise BrowserError(f"{deed} {self._what}: {error}\nthere is: {self._browser.text()[:2000]}") from None
+
+    def wait(self):
+        self.act("wait")
+        return self
+
+    def click(self):
+        self.act("click")
+
+    def is_enabled(self):
+        return self.act("is_enabled")
+
+    def value(self):
+        return self.act("value")
 
 
 class Browser:
     def __init__(self, folder):
         self.folder = folder
-        self.driver = webdriver.Chrome(service=Service(DRIVER), options=_options(folder))
-        self.driver.set_script_timeout(120 * PATIENCE)
-        self.cdp("Page.addScriptToEvaluateOnNewDocument", source=WATCH_POLICY)
         self.url = None
-        self.size(DESKTOP)
-        self.scheme("light")
+        self._held = {}
+        self._numbers = itertools.count()
+        self._log = folder / "driver.log"
+        settings = {"chromium": CHROMIUM, "modules": str(_modules()), "folder": str(folder), "wait_ms": WAIT_S * 1000,
+                    "run_ms": RUN_S * 1000}
+        with open(self._log, "wb") as log:
+            self._driver = subprocess.Popen([_node(), DRIVER, json.dumps(settings)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=log, encoding="utf-8", env={**os.environ, "TMPDIR": str(folder), "FORCE_COLOR": "0"})
 
     def close(self):
-        self.driver.quit()
+        self._driver.stdin.close()
+        try:
+            self._driver.wait(CLOSE_S)
+        finally:
+            self._driver.kill()
 
-    def cdp(self, command, **parameters):
-        return self.driver.execute_cdp_cmd(command, parameters)
+    def ask(self, method, **given):
+        """What the driver does (methods of browser_driver.mjs) and answers."""
+        number = next(self._numbers)
+        with contextlib.suppress(BrokenPipeError):  # what it said last tells why
+            print(json.dumps({"id": number, "method": method, "given": given}), file=self._driver.stdin, flush=True)
+        for line in self._driver.stdout:
+            answer = json.loads(line)
+            if answer["id"] != number:
+                continue  # of a request whose answer was not waited for
+            if "error" in answer:
+                raise BrowserError(answer["error"])
+            return answer["value"]
+        raise RuntimeError(f"the browser's driver has ended: {self._log.read_text(errors='replace')[-4000:]}")
 
     def run(self, script, *arguments):
-        return self.driver.execute_script(script, *arguments)
+        """The body of a function of the page; what it returns, or what the promise becomes that it returns."""
+        return self.ask("run", script=script, given=arguments)
 
     # --- how it looks ---------------------------------------------------------------------------------
 
     def size(self, size):
         width, height = size
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
-                 mobile=size == PHONE)
+        self.ask("look", width=width, height=height, mobile=size == PHONE)
 
     def scheme(self, name):
-        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name},
-                                                         {"name": "prefers-reduced-motion", "value": "reduce"}])
+        self.ask("look", scheme=name)
 
     def screenshot(self, path):
-        self.driver.save_screenshot(str(path))
+        self.ask("screenshot", path=str(path))
 
     # --- where it is ----------------------------------------------------------------------------------
 
     def visit(self, platform):
         """The console as somebody sees it who was never there."""
-        self.driver.get("about:blank")
-        for kind in ("browser", "performance"):
-            self.driver.get_log(kind)  # what was held against the pages before
-        self.cdp("Network.clearBrowserCookies")
         self.url = platform.api_url
-        self.cdp("Storage.clearDataForOrigin", origin=self.url, storageTypes="local_storage")
-        self.driver.get(self.url + "/")
+        self.ask("visit", url=self.url)
+        self._held = {"errors": [], "hosts": [], "violations": []}
 
     def log_in(self, platform, user, password=PASSWORD):
         self.visit(platform)
@@ -114,48 +154,56 @@ class Browser:
         if heading:
             self.see(heading, "h1")
 
+    def leave(self):
+        """For a page that is none of the platform's."""
+        self.ask("goto", url="about:blank")
+
+    def load(self, hash):
+        self.ask("goto", url=f"{self.url}/{hash}")
+
+    def reload(self):
+        self.ask("reload")
+
     @contextlib.contextmanager
     def tab(self, hash="#/"):
         """Another tab with the console, which is seen instead of the one before; closed at the end."""
-        before = self.driver.current_window_handle
-        self.driver.switch_to.new_window("tab")
+        self.ask("add_tab", url=f"{self.url}/{hash}")
         try:
-            self.driver.get(f"{self.url}/{hash}")
             yield
         finally:
-            self.driver.close()
-            self.driver.switch_to.window(before)
+            self.ask("close_tab")
 
     # --- what is on it --------------------------------------------------------------------------------
 
     def text(self, css="body"):
-        return self.run("return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText).join('\\n')", css)
+        return self.ask("text", css=css)
+
+    def _wait_text(self, text, css, wanted):
+        try:
+            self.ask("see", text=text, css=css, wanted=wanted)
+        except BrowserError as error:
+            what = f"the text {text!r}" if wanted else f"the end of the text {text!r}"
+            raise BrowserError(f"{what} in {css}: {error}\nthere is: {self.text()[:2000]}") from None
 
     def see(self, text, css="body"):
-        wait_for(lambda: text in self.text(css), WAIT_S, f"the text {text!r} in {css}; there is: {self.text()[:2000]}")
+        self._wait_text(text, css, True)
 
     def see_none(self, text, css="body"):
-        wait_for(lambda: text not in self.text(css), WAIT_S, f"the end of the text {text!r} in {css}")
+        self._wait_text(text, css, False)
 
     def find(self, text, tag="*", within="body"):
         """The visible control (button, link, summary, label) that is named so, in an open dialog if there is one."""
-        script = """
-            const root = document.querySelector("dialog[open]") ?? document.querySelector(arguments[2]);
-            const nameOf = (e) => e.getAttribute("aria-label") ?? e.innerText.trim();
-            return [...root?.querySelectorAll("button, a, summary, label") ?? []].find((e) =>
-                (e.innerText.trim() === arguments[0] || nameOf(e) === arguments[0]) && e.checkVisibility() &&
-                (arguments[1] === "*" || e.matches(arguments[1]))) ?? null"""
-        return wait_for(lambda: self.run(script, text, tag, within), WAIT_S,
-                        f"something to use that says {text!r}; there is: {self.text()[:2000]}")
+        return self._control(text, tag, within).wait()
+
+    def _control(self, text, tag, within):
+        return Element(self, f"on what says {text!r}", kind="control", text=text, tag=tag, within=within)
+
+    def at(self, css):
+        """The first element that fits."""
+        return Element(self, f"at {css!r}", kind="css", css=css)
 
     def click(self, text, tag="*", within="body"):
-        def clicked():
-            try:
-                self.find(text, tag, within).click()
-                return True
-            except StaleElementReferenceException:  # it was drawn again meanwhile
-                return False
-        wait_for(clicked, WAIT_S, f"a click on {text!r}")
+        self._control(text, tag, within).click()
 
     def refresh(self):
         """By the button; there is none where the platform tells by itself what changes."""
@@ -163,30 +211,27 @@ class Browser:
             .find((e) => e.innerText === "Refresh")?.click()""")
 
     def field(self, label):
-        script = """return [...document.querySelectorAll("label.field")].filter((e) => e.checkVisibility())
-            .find((e) => e.querySelector("span").innerText.trim() === arguments[0])?.querySelector("input, select, textarea") ?? null"""
-        return wait_for(lambda: self.run(script, label), WAIT_S, f"the field {label!r}")
+        return Element(self, f"in the field {label!r}", kind="field", label=label)
 
     def fill(self, label, text):
-        field = self.field(label)
-        if field.get_attribute("value"):  # as people do: what clear() does the page hears too late
-            field.send_keys(Keys.CONTROL + "a" + Keys.NULL + Keys.DELETE)
-        field.send_keys(text)
+        self.field(label).act("type", text)
 
     def choose(self, label, text):
-        script = """const option = [...arguments[0].options].find((o) => o.innerText.trim() === arguments[1]);
-            if (!option) return false;
-            arguments[0].value = option.value;
-            arguments[0].dispatchEvent(new Event("change", { bubbles: true }));
-            return true"""
-        wait_for(lambda: self.run(script, self.field(label), text), WAIT_S, f"the choice {text!r} of {label!r}")
+        self.field(label).act("choose", text)
 
     def send_file(self, path):
-        (chooser,) = wait_for(lambda: self.driver.find_elements(By.CSS_SELECTOR, "input[type=file]"), WAIT_S, "a place for a file")
-        chooser.send_keys(str(path))
+        self.at(".drop button").act("choose_files", [str(path)])
+
+    def drop_files(self, *paths):
+        self.at(".drop").act("drop_files", [str(path) for path in paths])
 
     def press(self, *keys):
-        ActionChains(self.driver).send_keys(*keys).perform()
+        """Keys, and texts to type."""
+        for key in keys:
+            if isinstance(key, Keys):
+                self.ask("press", key=key.value)
+            else:
+                self.ask("type", text=key)
 
     def press_tab_until(self, name, limit=60):
         """Goes there as somebody without a mouse does."""
@@ -204,39 +249,42 @@ class Browser:
 
     # --- what is held against it ----------------------------------------------------------------------
 
+    def _seen(self):
+        for kind, found in self.ask("seen").items():
+            self._held[kind] += found
+        return self._held
+
     def violations(self):
-        return self.run("return window.violations")
+        """Of the page's policy, since the visit began."""
+        return self._seen()["violations"]
+
+    def forget_errors(self):
+        """What the browser's console says about a request that was meant to fail."""
+        self._seen()["errors"] = []
 
     def check(self):
-        assert self.violations() == []
-        wrong = [entry["message"] for entry in self.driver.get_log("browser")
-                 if entry["level"] == "SEVERE" and not any(path in entry["message"] for path in EXPECTED_LOG)]
-        assert wrong == []
-        assert self._other_hosts() == set()
-
-    def _other_hosts(self):
-        mine, hosts = urlsplit(self.url).netloc, set()
-        for entry in self.driver.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] != "Network.requestWillBeSent":
-                continue
-            url = urlsplit(message["params"]["request"]["url"])
-            if url.scheme in ("http", "https", "ws", "wss") and url.netloc != mine:
-                hosts.add(url.netloc)
-        return hosts
+        seen, mine = self._seen(), urlsplit(self.url).netloc
+        faults = [f"against the policy: {words}" for words in seen["violations"]]
+        faults += [f"an error: {words}" for words in seen["errors"] if not any(path in words for path in EXPECTED_ERRORS)]
+        faults += [f"a request to another host: {host}" for host in seen["hosts"] if host != mine]
+        assert faults == [], "\n".join(faults)
 
     def accessibility_faults(self):
         """What axe-core finds, one line each."""
         if not self.run("return typeof axe !== 'undefined'"):
             self.run(axe_source())
-        found = self.driver.execute_async_script("""
-            const done = arguments[arguments.length - 1];
-            axe.run(document, { resultTypes: ["violations"] }).then((result) => done(result.violations), (e) => done([{id: String(e), nodes: []}]))""")
+        found = self.run("""return axe.run(document, { resultTypes: ["violations"] })
+            .then((result) => result.violations, (e) => [{ id: String(e), nodes: [] }])""")
         return [f"{one['id']}: {one.get('help')}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
                 for one in found for node in one["nodes"] or [{"html": ""}]]
 
     def wait_download(self, name, timeout_s=WAIT_S):
         path = self.folder / "downloads" / name
         wait_for(path.exists, timeout_s, f"the file {name}")
-        time.sleep(0.05)
         return path.read_bytes()
+
+    # --- what is left of a failed test ----------------------------------------------------------------
+
+    def record(self, keep=None):
+        """From here on; what was recorded before is forgotten, or kept in a file."""
+        self.ask("record", keep=keep and str(keep))
