@@ -48,6 +48,7 @@ const struct ctl_command ctl_commands[] = {
      ctl_deployment_show},
     {"deployment", "watch", "ID", 1, 1, 0, "show how it goes until it has ended", ctl_deployment_watch},
     {"deployment", "causes", "ID", 1, 1, 0, "why devices failed, and how many for each cause", ctl_deployment_causes},
+    {"deployment", "progress", "ID", 1, 1, LIST, "how many tasks had ended, over time", ctl_deployment_progress},
     {"deployment", "reports", "ID D", 2, 2, LIST, "what a device reported about its task, the newest first",
      ctl_deployment_reports},
     {"deployment", "cancel", "ID", 1, 1, CTL_O_DEVICE, "cancel what has not ended, or one device's task",

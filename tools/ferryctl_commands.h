@@ -59,6 +59,7 @@ enum ctl_exit ctl_deployment_list(struct ctl *ctl);
 enum ctl_exit ctl_deployment_show(struct ctl *ctl);
 enum ctl_exit ctl_deployment_causes(struct ctl *ctl);
 enum ctl_exit ctl_deployment_watch(struct ctl *ctl);
+enum ctl_exit ctl_deployment_progress(struct ctl *ctl);
 enum ctl_exit ctl_deployment_reports(struct ctl *ctl);
 enum ctl_exit ctl_deployment_cancel(struct ctl *ctl);
 enum ctl_exit ctl_deployment_pause(struct ctl *ctl);

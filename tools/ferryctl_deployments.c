@@ -240,6 +240,19 @@ static enum ctl_exit find_task(struct ctl *ctl, const char *device, char **ret_i
     return status;
 }
 
+enum ctl_exit ctl_deployment_progress(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"TIME (UTC)", "time", CTL_KIND_TIME},
+        {"DONE", "done", CTL_KIND_NUMBER},
+        {"FAILED", "failed", CTL_KIND_NUMBER},
+        {"OPEN", "open", CTL_KIND_NUMBER},
+    };
+
+    return ctl_print_list(&ctl->api, ctl_path("/api/v1/deployments/%s/progress", ctl->words[0]), ctl->options, fields,
+                          COUNT(fields), "nothing has ended yet");
+}
+
 enum ctl_exit ctl_deployment_reports(struct ctl *ctl)
 {
     ferry_autofree char *id = NULL;

@@ -16,7 +16,7 @@ _ferryctl() {
     ['resource get']='--output -o' ['resource rm']='--all-versions'
     ['deploy']='--device --devices-file --tag --all --resource-id --rate --timeout --retries --start --end --force --wait --idempotency-key'
     ['deployment list']='--limit -n --sort --state --since' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
-    ['deployment causes']='' ['deployment reports']='--limit -n' ['deployment pause']='' ['deployment resume']=''
+    ['deployment causes']='' ['deployment progress']='--limit -n' ['deployment reports']='--limit -n' ['deployment pause']='' ['deployment resume']=''
     ['deployment cancel']='--device' ['deployment retry']='--device --state --result-code --result-msg'
     ['upload list']='--limit -n --sort --state --prefix --since' ['upload show']='' ['upload reports']='--limit -n' ['upload get']='--output -o' ['upload rm']=''
     ['quota list']='--limit -n' ['quota show']='' ['quota set']='' ['quota reset']=''

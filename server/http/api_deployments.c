@@ -189,6 +189,14 @@ void api_deployment_causes(struct api_request *r)
         api_reply_json(r, MHD_HTTP_OK, api_json_causes(causes, count, all));
 }
 
+void api_deployment_progress(struct api_request *r)
+{
+    struct deployment deployment;
+
+    if (find(r, &deployment))
+        api_progress_answer(r, &deployment);
+}
+
 /* --- steering ----------------------------------------------------------------------------------------- */
 
 static void finish_steer(struct api_request *r)

@@ -54,6 +54,9 @@ void api_resource_add(struct api_request *r);
 void api_resource_list(struct api_request *r);
 void api_resource_get(struct api_request *r);
 void api_resource_content(struct api_request *r);
+/** @brief How a deployment went that the caller may see. */
+void api_progress_answer(struct api_request *r, const struct deployment *d);
+void api_deployment_progress(struct api_request *r);
 /** @brief The reports of a task that the caller may see. */
 void api_reports_answer(struct api_request *r, const ferry_id *task);
 void api_upload_reports(struct api_request *r);

@@ -59,6 +59,8 @@ const struct api_route api_routes[] = {
      .body_values_max = API_DEPLOY_DEVICES_MAX + API_BODY_VALUES_MAX, .run = api_deployment_add},
     {"GET", V1 "/deployments/{deployment}", READ, OF_PRODUCT, .run = api_deployment_get},
     {"GET", V1 "/deployments/{deployment}/causes", READ, OF_PRODUCT, .run = api_deployment_causes},
+    {"GET", V1 "/deployments/{deployment}/progress", READ, OF_PRODUCT, .query = API_Q_LIMIT,
+     .run = api_deployment_progress},
     {"POST", V1 "/deployments/{deployment}/cancel", CHANGE, OF_PRODUCT, .run = api_deployment_cancel},
     {"POST", V1 "/deployments/{deployment}/pause", CHANGE, OF_PRODUCT, .run = api_deployment_pause},
     {"POST", V1 "/deployments/{deployment}/resume", CHANGE, OF_PRODUCT, .run = api_deployment_resume},

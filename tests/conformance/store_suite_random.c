@@ -16,6 +16,7 @@ enum {
     DEPLOYMENTS = 6, /* deployment n delivers resource n */
     STEPS = 6000,
     FIRST_DEPLOYMENT = 500,
+    SPANS = 50, /* of 2 s: all times lie in the first 100 s */
 };
 
 static const char *const products[] = {"p", "q"};
@@ -27,6 +28,9 @@ struct model {
     struct upload_task uploads[UPLOADS];
     struct download_task downloads[DOWNLOADS];
     struct deployment deployments[DEPLOYMENTS];
+    struct {
+        int done, failed;
+    } steps[DEPLOYMENTS][SPANS];
     uint64_t latest_ms;
 };
 
@@ -76,6 +80,32 @@ static void remove_upload(struct run *r)
     r->now.has_upload[n] = false;
 }
 
+static bool is_same(const struct model *m, unsigned n, const struct download_task *t)
+{
+    return m->has_download[n] && device_key_equal(&m->downloads[n].device, &t->device) &&
+           ferry_id_equal(&m->downloads[n].deployment, &t->deployment);
+}
+
+static unsigned deployment_of_task(const struct download_task *t)
+{
+    for (unsigned d = 0;; d++) {
+        const ferry_id id = id_of(FIRST_DEPLOYMENT + d);
+
+        if (ferry_id_equal(&t->deployment, &id))
+            return d;
+    }
+}
+
+static void count_step(struct model *m, unsigned n, const struct download_task *t)
+{
+    const download_state before = is_same(m, n, t) ? m->downloads[n].state : DOWNLOAD_QUEUED;
+    const unsigned d = deployment_of_task(t);
+    const uint64_t span = t->updated_ms / 2000;
+
+    m->steps[d][span].done += (t->state == DOWNLOAD_DONE) - (before == DOWNLOAD_DONE);
+    m->steps[d][span].failed += (t->state > DOWNLOAD_DONE) - (before > DOWNLOAD_DONE);
+}
+
 static void put_download(struct run *r)
 {
     unsigned n = pick(r, DOWNLOADS), d = pick(r, DEPLOYMENTS);
@@ -92,6 +122,7 @@ static void put_download(struct run *r)
     t.updated_ms = pick(r, 100000);
     t.ended_ms = download_state_open(t.state) ? 0 : 1 + pick(r, 20);
     ok(DO(r->f, download_put, &t));
+    count_step(&r->now, n, &t);
     r->now.has_download[n] = true;
     r->now.downloads[n] = t;
     if (t.updated_ms > r->now.latest_ms)
@@ -134,8 +165,10 @@ static void prune(struct run *r)
     assert_int_equal(removed, want);
     for (unsigned i = 0; i < DEPLOYMENTS; i++)
         if (r->now.has_deployment[i] && (r->now.deployments[i].state == DEPLOYMENT_FINISHED || r->now.deployments[i].state == DEPLOYMENT_CANCELLED) &&
-            r->now.deployments[i].updated_ms < before_ms && deployment_is_empty(&r->now, i))
+            r->now.deployments[i].updated_ms < before_ms && deployment_is_empty(&r->now, i)) {
             r->now.has_deployment[i] = false;
+            memset(r->now.steps[i], 0, sizeof(r->now.steps[i]));
+        }
 }
 
 /* --- transactions ------------------------------------------------------------------------------ */
@@ -365,6 +398,28 @@ static void check_downloads(struct run *r, const struct model *m, struct store_c
     assert_memory_equal(&counts, &want_counts, sizeof(counts));
 }
 
+static void check_steps(struct run *r, const struct model *m, struct store_conn *c)
+{
+    const unsigned d = pick(r, DEPLOYMENTS), first = pick(r, SPANS);
+    const ferry_id deployment = id_of(FIRST_DEPLOYMENT + d);
+    const size_t cap = 1 + pick(r, SPANS);
+    struct deployment_step out[SPANS];
+    unsigned span = first;
+    size_t count = 0;
+
+    ok(r->f->store->ops->deployment_steps(c, &deployment, first * 2000, out, cap, &count));
+    assert_true(count <= cap);
+    for (size_t i = 0; i < count; i++, span++) {
+        for (; span < out[i].at_ms / 2000; span++) /* there was nothing */
+            assert_true(m->steps[d][span].done == 0 && m->steps[d][span].failed == 0);
+        assert_int_equal(out[i].at_ms, span * 2000);
+        assert_int_equal(out[i].done, m->steps[d][span].done);
+        assert_int_equal(out[i].failed, m->steps[d][span].failed);
+    }
+    for (; count < cap && span < SPANS; span++)
+        assert_true(m->steps[d][span].done == 0 && m->steps[d][span].failed == 0);
+}
+
 static void check_the_rest(struct run *r, const struct model *m, struct store_conn *c)
 {
     const struct store_ops *ops = r->f->store->ops;
@@ -423,7 +478,7 @@ static void any_sequence_of_changes_gives_what_the_model_gives(void **state)
                                                      put_download,   put_download, put_download, put_deployment,
                                                      turn_transaction, turn_mark,  prune};
     static void (*const checks[])(struct run *r, const struct model *m, struct store_conn *c) = {
-        check_uploads, check_downloads, check_the_rest, check_causes};
+        check_uploads, check_downloads, check_steps, check_the_rest, check_causes};
     enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
     struct run *r = ferry_calloc(1, sizeof(*r));
 

@@ -157,6 +157,40 @@ def test_of_many_causes_the_most_frequent_are_told_and_the_others_counted(own_pl
     assert ctl.row("deployment", "causes", order["id"]) == causes
 
 
+def test_how_a_deployment_went_over_time_is_kept(own_platform):
+    platform = own_platform
+    product = platform.new_product()
+    credentials = [platform.new_device(product, name) for name in ("a", "b", "c")]
+    platform.api.resource_add(product, "fw", b"bytes")
+    order = platform.api.deploy(product, "fw", ["a", "b", "c"])["id"]
+
+    def last(limit=250):
+        points = platform.api.list(f"/deployments/{order}/progress", limit=limit)
+        assert len(points) <= min(limit, 60) and points == sorted(points, key=lambda point: point["time"])
+        return [(point["done"], point["failed"], point["open"]) for point in points[-1:]]
+
+    assert last() == []
+    with VendorDevice(platform, credentials[0]) as device:
+        device.request_download()
+        device.report_download("fw", "done", 100)
+        device.wait("report_download_progress_rsp")
+    assert last() == [(1, 0, 2)]
+    with VendorDevice(platform, credentials[1]) as device:
+        device.request_download()
+        fail_once(device)
+    assert last() == last(limit=1) == [(1, 1, 1)]
+    platform.api.deployment_retry(order)
+    wait_for(lambda: last() == [(1, 0, 2)], what="the task that is tried again")
+    platform.api.call("POST", f"/deployments/{order}/cancel")
+    wait_for(lambda: last() == [(1, 2, 0)], what="the tasks that are cancelled")
+    platform.kill9()
+    platform.start()
+    assert last() == last(limit=1) == [(1, 2, 0)]
+    shown = Ctl(platform)("deployment", "progress", order, "--limit", "1").out
+    assert shown.splitlines()[0].split()[-3:] == ["DONE", "FAILED", "OPEN"]
+    assert shown.splitlines()[-1].split()[-3:] == ["1", "2", "0"]
+
+
 def test_nothing_is_offered_before_the_beginning_and_it_comes_after_a_sudden_death(own_platform):
     credential = own_platform.new_device()
     own_platform.api.resource_add(credential.product, "fw", b"bytes")

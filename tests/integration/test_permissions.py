@@ -142,6 +142,7 @@ REQUESTS = {
     ("GET", "/api/v1/deployments/{deployment}/tasks"): lambda w: (f"/deployments/{w.deployment()}/tasks", {}),
     ("GET", "/api/v1/deployments/{deployment}/tasks/{task}"): lambda w: (
         "/deployments/{}/tasks/{}".format(*w.open_task()), {}),
+    ("GET", "/api/v1/deployments/{deployment}/progress"): lambda w: (f"/deployments/{w.deployment()}/progress", {}),
     ("GET", "/api/v1/deployments/{deployment}/tasks/{task}/reports"): lambda w: (
         "/deployments/{}/tasks/{}/reports".format(*w.open_task()), {}),
     ("POST", "/api/v1/deployments/{deployment}/tasks/{task}/cancel"): lambda w: (
@@ -245,7 +246,7 @@ def test_matrix(world, method, path):
 @pytest.mark.parametrize("path", [path for method, path in OPERATIONS if rule(method, path)[1] == "list"
                                   and path != "/api/v1/events"]) # a stream, see test_events.py
 def test_lists_leave_out_what_belongs_to_others(world, path):
-    world.deployment(), world.upload(), world.token(), world.user()
+    world.deployment(), world.upload(), world.resource_upload(), world.token(), world.user()
     admin = world.callers["admin", "own"]
     seen = json.dumps(admin.get(path, limit=250))
     assert world.mine in seen and world.theirs not in seen

@@ -1,5 +1,6 @@
 #include "conn.h"
 #include "ops.h"
+#include "steps.h"
 
 #include <string.h>
 
@@ -141,7 +142,9 @@ static ferry_err put_download(struct smem_db *db, const struct download_task *t)
     memcpy(row.task.md5, resource->md5, sizeof(row.task.md5));
     memcpy(row.task.sha256, resource->sha256, sizeof(row.task.sha256));
     row.task.size = resource->size;
-    err = smem_put(db, SMEM_DOWNLOADS, &row);
+    err = smem_step_count(db, &row.task);
+    if (err == FERRY_OK)
+        err = smem_put(db, SMEM_DOWNLOADS, &row);
     if (err == FERRY_OK && t->updated_ms > db->latest_ms[SMEM_WORK])
         db->latest_ms[SMEM_WORK] = t->updated_ms;
     return err;

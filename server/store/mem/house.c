@@ -1,6 +1,7 @@
 #include "conn.h"
 #include "ops.h"
 #include "reports.h"
+#include "steps.h"
 
 #include <string.h>
 
@@ -97,7 +98,9 @@ static ferry_err prune_deployments(struct smem_db *db, uint64_t before_ms, size_
 
         if (smem_collect(db, SMEM_WORK, &walk, empty_filter, &since, &empty, sizeof(empty), 1) == 0)
             break;
-        err = smem_remove(db, SMEM_DEPLOYMENTS, &empty);
+        err = smem_steps_clear(db, &empty.id);
+        if (err == FERRY_OK)
+            err = smem_remove(db, SMEM_DEPLOYMENTS, &empty);
         if (err != FERRY_OK)
             return err;
     }

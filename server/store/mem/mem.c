@@ -166,6 +166,7 @@ static const struct store_ops mem_ops = {
     .deployment_sweeping = smem_deployment_sweeping,
     .deployment_counts = smem_deployment_counts,
     .deployment_causes = smem_deployment_causes,
+    .deployment_steps = smem_deployment_steps,
     .download_put = smem_download_put,
     .download_get = smem_download_get,
     .download_open = smem_download_open,

@@ -105,6 +105,10 @@ static const struct smem_index report_indexes[] = {
     [REPORT_BY_TASK] = {{TEXT(struct row_report, task), U64(struct row_report, report.number)}, 2, NULL},
 };
 
+static const struct smem_index step_indexes[] = {
+    [STEP_BY_DEPLOYMENT] = {{TEXT(struct row_step, deployment), U64(struct row_step, step.at_ms)}, 2, NULL},
+};
+
 static const struct smem_index token_indexes[] = {
     [TOKEN_BY_NAME] = {{TEXT(struct token, name)}, 1, NULL},
 };
@@ -213,6 +217,8 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_REPORTS] = {sizeof(struct row_report), {AT(struct row_report, task)},
                       {AT(struct row_report, report.number), AT(struct row_report, report.time_ms)},
                       INDEXES(report_indexes)},
+    [SMEM_STEPS] = {sizeof(struct row_step), {AT(struct row_step, deployment)}, {AT(struct row_step, step.at_ms)},
+                    INDEXES(step_indexes)},
     [SMEM_TOKENS] = {sizeof(struct token), {0}, {AT(struct token, created_ms), AT(struct token, expires_ms),
                      AT(struct token, used_ms)}, INDEXES(token_indexes)},
     [SMEM_USERS] = {sizeof(struct user), {0}, {AT(struct user, created_ms), AT(struct user, changed_ms)},

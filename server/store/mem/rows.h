@@ -36,6 +36,10 @@ struct row_download {
     uint64_t due_ms;           /* 0: not waiting */
 };
 
+struct row_step {
+    struct deployment_step step;
+    ferry_id deployment;
+};
 struct row_session {
     struct session session;
     char key[2 * 32 + 1]; /* its hash in hexadecimal */
@@ -51,6 +55,7 @@ enum { PRODUCT_BY_NAME };
 enum { DEVICE_BY_KEY, DEVICE_BY_JOINED, DEVICE_BY_OLD_SECRET };
 enum { TAG_BY_DEVICE };
 enum { REPORT_BY_TASK };
+enum { STEP_BY_DEPLOYMENT };
 enum { KEPT_BY_KEY, KEPT_BY_NUMBER };
 enum { TOKEN_BY_NAME }; /* few: a token is found by its hash one by one */
 enum { USER_BY_NAME };

@@ -157,3 +157,23 @@ ferry_err sq_deployment_causes(struct store_conn *c, const ferry_id *id, struct 
     *ret_all = all;
     return FERRY_OK;
 }
+
+static void read_step(struct query *q, void *row)
+{
+    struct deployment_step *step = row;
+
+    step->at_ms = sq_query_get_u64(q);
+    step->done = sq_query_get_int(q, INT64_MIN, INT64_MAX);
+    step->failed = sq_query_get_int(q, INT64_MIN, INT64_MAX);
+}
+
+ferry_err sq_deployment_steps(struct store_conn *c, const ferry_id *id, uint64_t from_ms, struct deployment_step *out,
+                              size_t cap, size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_DEPLOYMENT_STEPS);
+
+    sq_query_id(&q, id);
+    sq_query_u64(&q, from_ms);
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_step, sizeof(*out), out, cap, ret_count);
+}

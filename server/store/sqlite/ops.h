@@ -64,6 +64,8 @@ ferry_err sq_deployment_sweeping(struct store_conn *c, struct deployment *out, s
 ferry_err sq_deployment_counts(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
 ferry_err sq_deployment_causes(struct store_conn *c, const ferry_id *id, struct failure_cause *out, size_t cap,
                                size_t *ret_count, uint64_t *ret_all);
+ferry_err sq_deployment_steps(struct store_conn *c, const ferry_id *id, uint64_t from_ms, struct deployment_step *out,
+                              size_t cap, size_t *ret_count);
 
 /* downloads.c */
 ferry_err sq_download_put(struct store_conn *c, const struct download_task *t);

@@ -50,6 +50,11 @@ enum { APPLICATION_ID = 0x46657279 };
 #define COUNT_MOVES(state, column) column " = " column " + (NEW.state = " #state ") - (OLD.state = " #state ")"
 #define COUNT_LESS(state, column) column " = " column " - (OLD.state = " #state ")"
 
+#define SPAN_OF(created, at) \
+    "(" at " - " at " % CASE WHEN " at " < " created " + 600000 THEN 2000 WHEN " at " < " created " + 86400000 THEN 60000" \
+    " ELSE 3600000 END)"
+#define ONE_MORE_STEP " ON CONFLICT (deployment, at_ms) DO UPDATE SET " MORE("done") ", " MORE("failed")
+
 /*
  * Tables are WITHOUT ROWID: rows lie in the order of their key, and a lookup is one descent, not two. Identifiers
  * are 16-byte blobs (id_bytes.h) and begin with the time, so that new rows go to the end of the trees.
@@ -340,6 +345,23 @@ const char *const sq_schema_steps[] = {
     "CREATE TRIGGER cause_download_leaves AFTER UPDATE OF state ON download WHEN " FAILED_DOWNLOAD("OLD") " BEGIN " CAUSE_LESS "END;"
     "CREATE TRIGGER cause_download_fails AFTER UPDATE OF state ON download WHEN " FAILED_DOWNLOAD("NEW") " BEGIN " CAUSE_MORE "END;"
     "CREATE TRIGGER cause_download_goes AFTER DELETE ON download WHEN " FAILED_DOWNLOAD("OLD") " BEGIN " CAUSE_LESS "END;",
+
+    /* How a deployment went over time (deployment_span_ms()): a task that ends, or is tried again, is one look-up and one
+     * small row that the next ones share. An older database's tasks are walked once, without sorting. */
+    "CREATE TABLE deployment_step ("
+    "  deployment BLOB NOT NULL, at_ms INTEGER NOT NULL, done INTEGER NOT NULL, failed INTEGER NOT NULL,"
+    "  PRIMARY KEY (deployment, at_ms)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO deployment_step SELECT deployment, " SPAN_OF("created_ms", "ended_ms") ", state = 4, state > 4"
+    "  FROM download WHERE state >= 4" ONE_MORE_STEP ";"
+    "CREATE TRIGGER step_download_comes AFTER INSERT ON download WHEN NEW.state >= 4 BEGIN"
+    "  INSERT INTO deployment_step VALUES (NEW.deployment, " SPAN_OF("NEW.created_ms", "NEW.updated_ms") ","
+    "  NEW.state = 4, NEW.state > 4)" ONE_MORE_STEP "; END;"
+    "CREATE TRIGGER step_download_moves AFTER UPDATE OF state ON download"
+    "  WHEN (OLD.state = 4) <> (NEW.state = 4) OR (OLD.state > 4) <> (NEW.state > 4) BEGIN"
+    "  INSERT INTO deployment_step VALUES (NEW.deployment, " SPAN_OF("NEW.created_ms", "NEW.updated_ms") ","
+    "  (NEW.state = 4) - (OLD.state = 4), (NEW.state > 4) - (OLD.state > 4))" ONE_MORE_STEP "; END;"
+    "CREATE TRIGGER step_deployment_goes AFTER DELETE ON deployment BEGIN"
+    "  DELETE FROM deployment_step WHERE deployment = OLD.id; END;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

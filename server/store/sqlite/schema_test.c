@@ -213,6 +213,7 @@ static const char *const rows_of_version[] = {
     [14] = ROWS_OF_14,
     [15] = ROWS_OF_14,
     [16] = ROWS_OF_14,
+    [17] = ROWS_OF_14,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -285,6 +286,23 @@ static void rows_of_every_published_version_are_kept(void **state)
     }
 }
 
+/* Spans of 2 s, a minute and an hour, by the age of the task. */
+static void tasks_of_an_older_database_count_in_the_spans_in_which_they_ended(void **state)
+{
+    static const char fill[] =
+        "WITH task(n, state, ended) AS (VALUES (1, 4, 5000), (2, 4, 5999), (3, 5, 5500), (4, 8, 700000), (5, 1, 0), (6, 4, 90000000))"
+        " INSERT INTO download SELECT cast(printf('%016d', n) AS BLOB), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', state, 0, 0, '',"
+        " 0, 0, 0, 0, 1000, 9999, ended, NULL, 0 FROM task";
+
+    ok(sq_schema_migrate(*state, sq_schema_steps, 16));
+    assert_int_equal(sqlite3_exec(*state, fill, NULL, NULL, NULL), SQLITE_OK);
+    ok(sq_schema_migrate(*state, sq_schema_steps, sq_schema_step_count));
+    assert_int_equal(number(*state, "SELECT count(*) FROM deployment_step"), 3);
+    assert_int_equal(number(*state, "SELECT done * 10 + failed FROM deployment_step WHERE at_ms = 4000"), 21);
+    assert_int_equal(number(*state, "SELECT done * 10 + failed FROM deployment_step WHERE at_ms = 660000"), 1);
+    assert_int_equal(number(*state, "SELECT done * 10 + failed FROM deployment_step WHERE at_ms = 90000000"), 10);
+}
+
 static void program_that_is_too_old_says_so(void **state)
 {
     struct sqlite_fixture *t = *state;
@@ -307,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(newer_version_is_refused_and_left_alone, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(database_of_another_program_is_refused, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(rows_of_every_published_version_are_kept, sqlite_fixture_setup, sqlite_fixture_teardown),
+        cmocka_unit_test_setup_teardown(tasks_of_an_older_database_count_in_the_spans_in_which_they_ended, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(program_that_is_too_old_says_so, sqlite_fixture_setup, sqlite_fixture_teardown),
     };
 

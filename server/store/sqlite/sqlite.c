@@ -121,6 +121,7 @@ static const struct store_ops sqlite_ops = {
     .deployment_sweeping = sq_deployment_sweeping,
     .deployment_counts = sq_deployment_counts,
     .deployment_causes = sq_deployment_causes,
+    .deployment_steps = sq_deployment_steps,
     .download_put = sq_download_put,
     .download_get = sq_download_get,
     .download_open = sq_download_open,

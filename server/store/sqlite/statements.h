@@ -186,6 +186,8 @@
     X(DEPLOYMENT_CAUSES, "SELECT (SELECT failed + timed_out + rejected FROM deployment_count WHERE deployment = ?1)," \
                          " state, result_code, result_msg, n FROM deployment_cause INDEXED BY deployment_cause_by_n" \
                          " WHERE deployment = ?1 ORDER BY n DESC, state, result_code, result_msg LIMIT ?2") \
+    X(DEPLOYMENT_STEPS, "SELECT at_ms, done, failed FROM deployment_step WHERE deployment = ? AND at_ms >= ?" \
+                        " ORDER BY at_ms LIMIT ?")                                                \
     X(DEPLOYMENT_PRUNE, "DELETE FROM deployment WHERE id IN (SELECT id FROM deployment AS d INDEXED BY deployment_ended" \
                         " WHERE state IN (2, 3) AND updated_ms < ?"                               \
                         " AND NOT EXISTS (SELECT 1 FROM download INDEXED BY download_by_deployment" \

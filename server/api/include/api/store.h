@@ -110,6 +110,23 @@ struct failure_cause {
     uint64_t count; /**< at least 1 */
 };
 
+/** @brief By how much the numbers of a deployment's tasks that ended well, and that ended otherwise, changed in a span. */
+struct deployment_step {
+    uint64_t at_ms; /**< where the span begins */
+    int64_t done, failed; /**< less than 0 when tasks are tried again */
+};
+
+/**
+ * @brief How long the span is into which a change of a task counts: 2 s in its first ten minutes, a minute in its first
+ *        day, then an hour. So short deployments have a shape, and long ones some thousands of spans at most.
+ */
+static inline uint64_t deployment_span_ms(uint64_t created_ms, uint64_t at_ms)
+{
+    if (at_ms < created_ms + 10 * 60 * 1000)
+        return 2000;
+    return at_ms < created_ms + 24 * 60 * 60 * 1000 ? 60 * 1000 : 60 * 60 * 1000;
+}
+
 /** @brief Totals for status and metrics. */
 struct store_totals {
     uint64_t products, devices, resources, deployments, deployments_open;
@@ -245,6 +262,10 @@ struct store_ops {
      *  the counts are. ret_all: tasks that failed, for these causes and others. */
     ferry_err (*deployment_causes)(struct store_conn *c, const ferry_id *id, struct failure_cause *out, size_t cap,
                                    size_t *ret_count, uint64_t *ret_all);
+    /** The spans in which tasks of the deployment ended or were tried again, from from_ms on, in the order of time. Kept
+     *  by every change; they stay when retention removes the tasks, and go with the deployment. */
+    ferry_err (*deployment_steps)(struct store_conn *c, const ferry_id *id, uint64_t from_ms, struct deployment_step *out,
+                                  size_t cap, size_t *ret_count);
 
     /** Inserts, or replaces the row with that id (its read-only fields are ignored).
      *  @retval FERRY_E_NOT_FOUND no such resource */
