@@ -94,7 +94,7 @@ const struct ctl_command ctl_commands[] = {
     {"webhook", "show", "ID", 1, 1, 0, "one webhook", ctl_webhook_show},
     {"webhook", "change", "ID", 1, 1,
      CTL_O_URL | CTL_O_TYPE | CTL_O_PRODUCT | CTL_O_DEVICE | CTL_O_EVERYTHING | CTL_O_ENABLE | CTL_O_DISABLE |
-         CTL_O_NEW_SECRET | CTL_O_SECRET_FILE | CTL_O_KEY,
+         CTL_O_NEW_SECRET | CTL_O_SECRET_FILE | CTL_O_OVERLAP | CTL_O_KEY,
      "change where it goes, what it is told of, or its secret", ctl_webhook_change},
     {"webhook", "resume", "ID", 1, 1, CTL_O_SKIP, "try again at once, also one that is parked", ctl_webhook_resume},
     {"webhook", "rm", "ID", 1, 1, 0, "remove a webhook", ctl_webhook_rm},

@@ -52,6 +52,7 @@ static enum ctl_exit print(struct ctl *ctl, const json_t *webhook)
         {"  why", "last_error", CTL_KIND_TEXT},
         {"Next attempt (UTC)", "next_attempt_at", CTL_KIND_TIME},
         {"Created (UTC)", "created_at", CTL_KIND_TIME},
+        {"Old secret until (UTC)", "old_secret_until", CTL_KIND_TIME},
         {"Secret", "secret", CTL_KIND_TEXT},
     };
 
@@ -121,7 +122,7 @@ enum ctl_exit ctl_webhook_add(struct ctl *ctl)
 /* A new secret has a request of its own, whose answer shows all of the webhook. */
 static enum ctl_exit change_secret(struct ctl *ctl)
 {
-    ctl_autojson *body = ctl_check(json_object());
+    ctl_autojson *body = ctl_check(json_pack("{s:I}", "overlap_s", (json_int_t)ctl->options->overlap_s));
     enum ctl_exit status = CTL_DONE;
 
     if (ctl->options->secret_file != NULL)
@@ -146,6 +147,8 @@ enum ctl_exit ctl_webhook_change(struct ctl *ctl)
         set_new(body, "disabled", json_boolean(options->disable));
     if (status == CTL_DONE && json_object_size(body) == 0 && !new_secret)
         return ctl_fail(CTL_USAGE, "say what to change: ferryctl webhook change --help");
+    if (options->overlap_s > 0 && !new_secret)
+        return ctl_fail(CTL_USAGE, "--overlap goes with --new-secret or --secret-file");
     if (status == CTL_DONE && json_object_size(body) > 0)
         status = ctl_api_call(&ctl->api, "PATCH", path, body, &webhook);
     if (status != CTL_DONE)

@@ -74,4 +74,5 @@ export interface Webhook {
   next_attempt_at: string | null;
   last_error: string | null;
   last_success_at: string | null;
+  old_secret_until: string | null;
 }

@@ -1,6 +1,6 @@
 // Dialogs that ask for something, and the fields in them.
 import type { ComponentChildren } from "preact";
-import { Command, Dialog, Failure, useDoing } from "./parts";
+import { Command, Dialog, Failure, Select, useDoing } from "./parts";
 import { t } from "./texts";
 
 interface FormDialogProps {
@@ -94,4 +94,16 @@ export function ShownOnce({ title, text, secret, close, children }: ShownOncePro
       </div>
     </Dialog>
   );
+}
+
+const overlaps: [string, "overlap_none" | "overlap_hour" | "overlap_day" | "overlap_week"][] = [
+  ["0", "overlap_none"],
+  ["3600", "overlap_hour"],
+  ["86400", "overlap_day"],
+  ["604800", "overlap_week"],
+];
+
+/** How long an old secret stays good, in seconds. */
+export function Overlap({ value, set }: { value: string; set: (value: string) => void }) {
+  return <Select label={t("overlap")} value={value} options={overlaps.map(([seconds, key]) => [seconds, t(key)])} set={set} />;
 }

@@ -24,7 +24,7 @@ _ferryctl() {
     ['user add']='--role --product --idempotency-key' ['user list']='--limit -n' ['user passwd']='' ['user rm']=''
     ['audit list']='--limit -n --sort --product --actor --object --action --since' ['audit verify']='--anchor'
     ['webhook add']='--type --product --device --secret-file --idempotency-key' ['webhook list']='--limit -n' ['webhook show']=''
-    ['webhook change']='--url --type --product --device --everything --enable --disable --new-secret --secret-file --idempotency-key'
+    ['webhook change']='--url --type --product --device --everything --enable --disable --new-secret --secret-file --overlap --idempotency-key'
     ['webhook resume']='--skip' ['webhook rm']=''
     ['events']='--type --after --follow' ['status']='' ['settings']=''
   )

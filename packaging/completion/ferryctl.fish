@@ -66,7 +66,7 @@ complete -c ferryctl -n '__ferryctl_at device list' -l online -d 'Only devices t
 complete -c ferryctl -n '__ferryctl_at device list' -l offline -d 'Only devices that are not connected'
 complete -c ferryctl -n '__ferryctl_at device tag' -l untag -x -d 'Take this tag away'
 complete -c ferryctl -n '__ferryctl_at product add,open; or __ferryctl_at device add,rotate; or __ferryctl_at resource,token,user,webhook add; or __ferryctl_at webhook change; or __ferryctl_at deploy' -l idempotency-key -x -d 'The same command with this key does nothing new'
-complete -c ferryctl -n '__ferryctl_at device rotate' -l overlap -x -d 'The old secret is good that long besides'
+complete -c ferryctl -n '__ferryctl_at device rotate; or __ferryctl_at webhook change' -l overlap -x -d 'The old secret is good that long besides'
 complete -c ferryctl -n '__ferryctl_at resource add' -l name -x -d 'Name of the resource'
 complete -c ferryctl -n '__ferryctl_at resource add,describe' -l description -x -d 'What it is, in your words'
 complete -c ferryctl -n '__ferryctl_at token,user add' -l role -x -a 'viewer operator admin' -d 'What the holder may do'

@@ -379,6 +379,8 @@ static ferry_err show_webhook(struct engine *e, const struct command *cmd, struc
     audit_json_text(&j, "state", webhook_state_name(w.state));
     audit_json_number(&j, "revision", w.revision);
     audit_json_number(&j, "last_event", w.progress.last_event);
+    if (w.old_secret.len > 0)
+        audit_json_number(&j, "old_secret_until_ms", w.old_until_ms);
     return end(&j);
 }
 

@@ -198,6 +198,7 @@ ferry_err quotas_on_command(struct engine *e, struct command *cmd, uint64_t now_
 
 /* --- webhooks.c --------------------------------------------------------------------------------- */
 ferry_err webhooks_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+ferry_err webhooks_end_old_secrets(struct engine *e, uint64_t now_ms, bool *ret_more);
 
 /* --- answers.c ---------------------------------------------------------------------------------- */
 /** Holds a message to a device until the commit. Drops our extensions when it would be too long for a vendor device. */

@@ -198,6 +198,7 @@ static const struct timer timers[] = {
     {"expire uploads of resources", resource_uploads_expire},
     {"wake downloads", downloads_wake},
     {"end old secrets", registry_end_old_secrets},
+    {"end old secrets of webhooks", webhooks_end_old_secrets},
     {"retention", prune},
     {"retention of the audit log", audit_retain},
     {"retention of events", events_retain},

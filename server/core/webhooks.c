@@ -84,9 +84,35 @@ static ferry_err rotate(struct engine *e, struct command *cmd, uint64_t now_ms)
 
     if (err != FERRY_OK)
         return no_webhook(cmd, err);
+    bool overlaps = cmd->webhook.old_until_ms > 0;
+    w.old_secret = overlaps ? w.secret : (struct sealed){.len = 0};
+    w.old_until_ms = overlaps ? now_ms + cmd->webhook.old_until_ms : 0;
     w.secret = cmd->webhook.secret;
     w.progress.next_attempt_ms = 0;
     return put_changed(e, cmd, &w, now_ms);
+}
+
+static ferry_err end_old_secret(struct engine *e, struct webhook *w)
+{
+    w->old_secret = (struct sealed){.len = 0};
+    w->old_until_ms = 0;
+    return e->store->webhook_put(e->conn, w);
+}
+
+/* Those that deliver look at the time themselves. */
+ferry_err webhooks_end_old_secrets(struct engine *e, uint64_t now_ms, bool *ret_more)
+{
+    enum { AT_ONCE = 8 };
+    struct webhook webhooks[AT_ONCE];
+    size_t count = 0;
+    ferry_err err = e->store->webhook_old_secrets(e->conn, now_ms, webhooks, AT_ONCE, &count);
+
+    *ret_more = count == AT_ONCE;
+    for (size_t i = 0; err == FERRY_OK && i < count; i++)
+        err = end_old_secret(e, &webhooks[i]);
+    if (err == FERRY_OK && count > 0)
+        events_topic(e, ENGINE_TOPIC_WEBHOOKS);
+    return err;
 }
 
 static ferry_err resume(struct engine *e, struct command *cmd, uint64_t now_ms)

@@ -136,6 +136,66 @@ static void parked_one_goes_on_at_its_place_or_skips(void **state)
     assert_int_equal(stored(f).progress.last_event, last_event(f));
 }
 
+static ferry_err rotate(struct fixture *f, uint8_t secret, uint64_t overlap_ms)
+{
+    struct command cmd = order(CMD_WEBHOOK_ROTATE);
+    cmd.webhook.secret = (struct sealed){.len = 1, .bytes = {secret}};
+    cmd.webhook.old_until_ms = overlap_ms;
+    return fixture_command(f, &cmd);
+}
+
+static void assert_secrets(struct fixture *f, uint8_t secret, uint8_t old_secret)
+{
+    struct webhook w = stored(f);
+    assert_int_equal(w.secret.len, 1);
+    assert_int_equal(w.secret.bytes[0], secret);
+    assert_int_equal(w.old_secret.len, old_secret != 0 ? 1 : 0);
+    if (old_secret != 0)
+        assert_int_equal(w.old_secret.bytes[0], old_secret);
+    assert_int_equal(w.old_until_ms != 0, old_secret != 0);
+}
+
+static void old_secret_is_kept_for_its_time_and_no_longer(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(add_hook(f), FERRY_OK);
+    assert_int_equal(rotate(f, 1, 0), FERRY_OK);
+    assert_secrets(f, 1, 0);
+    assert_int_equal(rotate(f, 2, 60000), FERRY_OK);
+    assert_secrets(f, 2, 1);
+    assert_int_equal(note(f, stored(f).revision, WEBHOOK_ACTIVE, 50), FERRY_OK);
+    assert_secrets(f, 2, 1); /* deliveries change nothing about it */
+    fixture_advance_s(f, 59);
+    fixture_turns(f, 2);
+    assert_secrets(f, 2, 1);
+    uint64_t told = engine_topic_generation(f->engine, ENGINE_TOPIC_WEBHOOKS);
+    fixture_advance_s(f, 1);
+    fixture_turns(f, 2);
+    assert_secrets(f, 2, 0);
+    assert_true(engine_topic_generation(f->engine, ENGINE_TOPIC_WEBHOOKS) > told);
+    assert_int_equal(stored(f).progress.last_event, 50);
+}
+
+static void old_secret_ends_after_a_crash_and_with_the_next_one(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(add_hook(f), FERRY_OK);
+    assert_int_equal(rotate(f, 1, 0), FERRY_OK);
+    assert_int_equal(rotate(f, 2, 60000), FERRY_OK);
+    assert_int_equal(rotate(f, 3, 60000), FERRY_OK);
+    assert_secrets(f, 3, 2); /* one before, not two */
+    fixture_crash(f);
+    assert_secrets(f, 3, 2);
+    fixture_advance_s(f, 61);
+    fixture_turns(f, 2);
+    assert_secrets(f, 3, 0);
+    assert_int_equal(rotate(f, 4, 60000), FERRY_OK);
+    assert_int_equal(rotate(f, 5, 0), FERRY_OK); /* at once */
+    assert_secrets(f, 5, 0);
+}
+
 static void audit_log_has_the_url_without_its_query(void **state)
 {
     struct fixture *f = *state;
@@ -183,6 +243,8 @@ int main(void)
         ENGINE_TEST(change_takes_only_what_was_given),
         ENGINE_TEST(deliveries_do_not_undo_what_an_operator_did),
         ENGINE_TEST(parked_one_goes_on_at_its_place_or_skips),
+        ENGINE_TEST(old_secret_is_kept_for_its_time_and_no_longer),
+        ENGINE_TEST(old_secret_ends_after_a_crash_and_with_the_next_one),
         ENGINE_TEST(audit_log_has_the_url_without_its_query),
         ENGINE_TEST(those_who_deliver_are_woken_by_a_change),
     };

@@ -151,10 +151,12 @@ static ferry_err reseal_products(struct pass *pass)
 static ferry_err reseal_webhook(struct pass *pass, struct webhook *w)
 {
     char context[SEAL_CONTEXT_SIZE];
-    bool changed = false;
-    ferry_err err = reseal(pass, seal_context_webhook(&w->id, context), &w->secret, &changed);
+    bool first = false, second = false;
+    ferry_err err = reseal(pass, seal_context_webhook(&w->id, context), &w->secret, &first);
 
-    return err == FERRY_OK && changed ? pass->ops->webhook_put(pass->conn, w) : err;
+    if (err == FERRY_OK)
+        err = reseal(pass, context, &w->old_secret, &second);
+    return err == FERRY_OK && (first || second) ? pass->ops->webhook_put(pass->conn, w) : err;
 }
 
 static ferry_err reseal_webhooks(struct pass *pass)

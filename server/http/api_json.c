@@ -185,11 +185,12 @@ json_t *api_json_webhook(const struct webhook *w)
     char last_event[24];
 
     (void)snprintf(last_event, sizeof last_event, "%llu", (unsigned long long)p->last_event);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", //
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:o}", //
                      "id", w->id.text, "url", w->url, "types", types_json(w->filter.kinds), //
                      "product", text_or_null(w->filter.product), "device", text_or_null(w->filter.device), //
                      "state", webhook_state_name(w->state), "created_at", api_json_time(w->created_ms), //
-                     "updated_at", api_json_time(w->updated_ms), "last_event", last_event, //
+                     "updated_at", api_json_time(w->updated_ms), //
+                     "old_secret_until", api_json_time(w->old_until_ms), "last_event", last_event, //
                      "failures", (int)p->failures, "failing_since", api_json_time(p->failing_ms), //
                      "next_attempt_at", api_json_time(p->next_attempt_ms), //
                      "last_status", p->last_status != 0 ? json_integer(p->last_status) : json_null(), //

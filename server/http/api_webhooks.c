@@ -65,6 +65,7 @@ static json_t *json_with_secret(struct api_request *r)
 struct new_webhook {
     struct webhook webhook;
     char secret[GIVEN_SIZE];
+    uint32_t overlap_s;
 };
 
 static void finish_add(struct api_request *r)
@@ -178,6 +179,7 @@ void api_webhook_rotate(struct api_request *r)
 {
     static const struct api_field fields[] = {
         {"secret", API_FIELD_WEBHOOK_SECRET, offsetof(struct new_webhook, secret), false, 0, 0},
+        {"overlap_s", API_FIELD_UINT, offsetof(struct new_webhook, overlap_s), false, 0, FERRY_SECRET_OVERLAP_MAX_S},
     };
     struct new_webhook given = {.secret = ""};
 
@@ -185,6 +187,7 @@ void api_webhook_rotate(struct api_request *r)
         !api_body_read(r, fields, sizeof fields / sizeof fields[0], &given))
         return;
     bool sealed = seal_secret(r, given.secret);
+    r->command.webhook.old_until_ms = 1000ull * given.overlap_s;
     explicit_bzero(&given, sizeof given);
     if (sealed)
         api_command(r, CMD_WEBHOOK_ROTATE, finish_rotate);

@@ -162,11 +162,29 @@ static ferry_err write_body(struct hook *h, const struct event *event)
     return event != NULL ? c->event_json(&h->post.body, event) : c->cut_json(&h->post.body, h->event);
 }
 
-static ferry_err post(struct hook *h, const struct event *event)
+/* The plain secrets, for one request. */
+struct secrets {
+    uint8_t now[DEVICE_SECRET_MAX], old[DEVICE_SECRET_MAX];
+    size_t now_len, old_len;
+};
+
+static ferry_err open_secrets(const struct hook *h, struct secrets *ret)
 {
     const struct webhooks_config *c = &h->all->config;
     char context[SEAL_CONTEXT_SIZE];
-    uint8_t secret[DEVICE_SECRET_MAX];
+    bool overlaps = engine_now_ms(c->engine) < h->w.old_until_ms;
+    ferry_err err = seal_open(c->seal_keys, seal_context_webhook(&h->w.id, context), &h->w.secret, ret->now, &ret->now_len);
+
+    ret->old_len = 0;
+    if (err == FERRY_OK && overlaps)
+        err = seal_open(c->seal_keys, context, &h->w.old_secret, ret->old, &ret->old_len);
+    return err;
+}
+
+static ferry_err post(struct hook *h, const struct event *event)
+{
+    const struct webhooks_config *c = &h->all->config;
+    struct secrets secrets;
     struct post_order order = {
         .url = h->w.url,
         .ca_file = c->ca_file,
@@ -176,15 +194,17 @@ static ferry_err post(struct hook *h, const struct event *event)
         .event_name = event != NULL ? event_kind_name(event->kind) : "log.cut",
         .event_id = h->event,
         .unix_s = ferry_wall_ms() / 1000,
-        .secret = secret,
     };
     ferry_err err = write_body(h, event);
 
     if (err == FERRY_OK)
-        err = seal_open(c->seal_keys, seal_context_webhook(&h->w.id, context), &h->w.secret, secret, &order.secret_len);
-    if (err == FERRY_OK)
+        err = open_secrets(h, &secrets);
+    if (err == FERRY_OK) {
+        order.key = (struct signature_key){.text = secrets.now, .len = secrets.now_len};
+        order.old_key = (struct signature_key){.text = secrets.old, .len = secrets.old_len};
         err = post_begin(&h->post, h->all->multi, &order, h);
-    explicit_bzero(secret, sizeof secret);
+    }
+    explicit_bzero(&secrets, sizeof secrets);
     return err;
 }
 

@@ -1,6 +1,5 @@
 #include "post.h"
 
-#include "signature.h"
 #include "target.h"
 
 #include <stdarg.h>
@@ -52,14 +51,14 @@ __attribute__((format(printf, 2, 3))) static bool add_header(struct post *p, con
     return longer != NULL;
 }
 
-static bool add_headers(struct post *p, const struct post_order *o, const char *signature)
+static bool add_headers(struct post *p, const struct post_order *o, const char *signatures)
 {
     return add_header(p, "Content-Type: application/json") && add_header(p, "Expect:") &&
            add_header(p, "User-Agent: Ferry/%s", o->version) &&
            add_header(p, "Ferry-Event-Id: %llu", (unsigned long long)o->event_id) &&
            add_header(p, "Ferry-Event: %s", o->event_name) &&
            add_header(p, "Ferry-Timestamp: %llu", (unsigned long long)o->unix_s) &&
-           add_header(p, "Ferry-Signature: %s", signature);
+           add_header(p, "Ferry-Signature: %s", signatures);
 }
 
 #define SET(option, value) (curl_easy_setopt(p->easy, (option), (value)) == CURLE_OK)
@@ -97,8 +96,8 @@ static void forget_attempt(struct post *p, const struct post_order *o)
 
 ferry_err post_begin(struct post *p, CURLM *multi, const struct post_order *order, void *user)
 {
-    char signature[SIGNATURE_SIZE];
-    ferry_err err = signature_make(order->secret, order->secret_len, order->unix_s, &p->body, signature);
+    char signatures[SIGNATURES_SIZE];
+    ferry_err err = signatures_make(&order->key, &order->old_key, order->unix_s, &p->body, signatures);
 
     if (err != FERRY_OK)
         return err;
@@ -108,7 +107,7 @@ ferry_err post_begin(struct post *p, CURLM *multi, const struct post_order *orde
         return FERRY_E_NOMEM;
     forget_attempt(p, order);
     curl_easy_reset(p->easy);
-    if (!add_headers(p, order, signature) || !set_bounds(p, order) || !set_request(p, order, user) ||
+    if (!add_headers(p, order, signatures) || !set_bounds(p, order) || !set_request(p, order, user) ||
         curl_multi_add_handle(multi, p->easy) != CURLM_OK)
         return FERRY_E_NOMEM;
     return FERRY_OK;

@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "core/webhook_rules.h"
 
+#include "signature.h"
+
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,8 +40,7 @@ struct post_order {
     const char *event_name;
     uint64_t event_id;
     uint64_t unix_s; /**< now */
-    const uint8_t *secret;
-    size_t secret_len;
+    struct signature_key key, old_key;
 };
 
 /** @brief Begins to send p->body. user: what curl_easy_getinfo gives for CURLINFO_PRIVATE.

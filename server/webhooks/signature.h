@@ -11,11 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SIGNATURE_SIZE = 3 + 64 + 1 };
+enum { SIGNATURE_SIZE = 3 + 64 + 1, SIGNATURES_SIZE = 2 * SIGNATURE_SIZE };
 
-/** @brief "v1=" and the HMAC-SHA256 of "{time}.{body}" in hexadecimal. The key is the text of the secret.
+/** @brief The text of a secret. len 0: there is none. */
+struct signature_key {
+    const void *text;
+    size_t len;
+};
+
+/** @brief "v1=" and the HMAC-SHA256 of "{time}.{body}" in hexadecimal; behind a comma that of the old key, if there is one.
  *  Errors: FERRY_E_NOMEM, FERRY_E_LIMIT, FERRY_E_IO libcrypto. */
-FERRY_MUST_CHECK ferry_err signature_make(const void *secret, size_t secret_len, uint64_t unix_s,
-                                          const struct ferry_buf *body, char out[SIGNATURE_SIZE]);
+FERRY_MUST_CHECK ferry_err signatures_make(const struct signature_key *key, const struct signature_key *old_key,
+                                           uint64_t unix_s, const struct ferry_buf *body, char out[SIGNATURES_SIZE]);
 
 #endif

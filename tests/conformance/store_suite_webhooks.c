@@ -10,6 +10,8 @@ static struct webhook webhook_of(unsigned n)
         .url = "https://receiver.example:8443/hook?x=1",
         .filter = {.kinds = n, .product = "p", .device = "d"},
         .secret = {.len = 3, .bytes = {1, 2, (uint8_t)n}},
+        .old_secret = {.len = 2, .bytes = {3, (uint8_t)n}},
+        .old_until_ms = 90 + n,
         .state = WEBHOOK_ACTIVE,
         .revision = 10 + n,
         .created_ms = 20 + n,
@@ -33,6 +35,9 @@ static void assert_webhook_equal(const struct webhook *a, const struct webhook *
     assert_string_equal(a->filter.device, b->filter.device);
     assert_int_equal(a->secret.len, b->secret.len);
     assert_memory_equal(a->secret.bytes, b->secret.bytes, a->secret.len);
+    assert_int_equal(a->old_secret.len, b->old_secret.len);
+    assert_memory_equal(a->old_secret.bytes, b->old_secret.bytes, a->old_secret.len);
+    assert_int_equal(a->old_until_ms, b->old_until_ms);
     assert_int_equal(a->state, b->state);
     assert_int_equal(a->revision, b->revision);
     assert_int_equal(a->created_ms, b->created_ms);
@@ -60,7 +65,7 @@ static void every_field_is_kept_and_replaced(void **state)
     put.filter = (struct webhook_filter){.product = "", .device = ""};
     memset(put.url, 'x', WEBHOOK_URL_MAX);
     memset(put.progress.last_error, 'y', WEBHOOK_ERROR_MAX);
-    put.secret.len = SEALED_MAX;
+    put.secret.len = put.old_secret.len = SEALED_MAX;
     ok(DO(f, webhook_put, &put));
     ok(SEE(f, webhook_get, &put.id, &got));
     assert_webhook_equal(&got, &put);
@@ -77,6 +82,12 @@ static void what_no_webhook_can_be_is_refused(void **state)
     expect(FERRY_E_ARG, DO(f, webhook_put, &put));
     put = webhook_of(1);
     put.secret.len = SEALED_MAX + 1;
+    expect(FERRY_E_ARG, DO(f, webhook_put, &put));
+    put = webhook_of(1);
+    put.old_secret.len = SEALED_MAX + 1;
+    expect(FERRY_E_ARG, DO(f, webhook_put, &put));
+    put = webhook_of(1);
+    put.old_until_ms = UINT64_MAX;
     expect(FERRY_E_ARG, DO(f, webhook_put, &put));
     put = webhook_of(1);
     put.progress.last_event = UINT64_MAX;
@@ -125,10 +136,42 @@ static void totals_count_those_that_are_parked(void **state)
     assert_int_equal(totals.webhooks_parked, 1);
 }
 
+static void old_secrets_are_found_when_their_time_is_over(void **state)
+{
+    static const uint64_t until_ms[] = {30, 0, 10, 20};
+    struct fixture *f = *state;
+    struct webhook got[4];
+    size_t count = 9;
+    uint64_t ms = 0;
+
+    ok(SEE(f, webhook_old_secrets, UINT64_MAX, got, 4, &count));
+    assert_int_equal(count, 0);
+    for (unsigned n = 0; n < 4; n++) {
+        struct webhook put = webhook_of(n + 1);
+        put.old_until_ms = until_ms[n];
+        ok(DO(f, webhook_put, &put));
+    }
+    ok(SEE(f, next_due_ms, &ms));
+    assert_int_equal(ms, 10);
+    ok(SEE(f, webhook_old_secrets, 9, got, 4, &count));
+    assert_int_equal(count, 0);
+    ok(SEE(f, webhook_old_secrets, 20, got, 4, &count));
+    assert_int_equal(count, 2);
+    assert_string_equal(got[0].id.text, id_of(3).text);
+    assert_string_equal(got[1].id.text, id_of(4).text);
+    ok(SEE(f, webhook_old_secrets, UINT64_MAX, got, 1, &count));
+    assert_int_equal(count, 1);
+    got[0].old_until_ms = 0;
+    ok(DO(f, webhook_put, &got[0]));
+    ok(SEE(f, next_due_ms, &ms));
+    assert_int_equal(ms, 20);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_field_is_kept_and_replaced),
     cmocka_unit_test(what_no_webhook_can_be_is_refused),
     cmocka_unit_test(they_are_listed_by_id_and_removed),
     cmocka_unit_test(totals_count_those_that_are_parked),
+    cmocka_unit_test(old_secrets_are_found_when_their_time_is_over),
 };
 const struct store_tests store_webhook_tests = STORE_TESTS(tests);

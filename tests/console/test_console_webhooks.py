@@ -84,6 +84,16 @@ def test_a_webhook_is_changed_gets_a_secret_is_disabled_and_removed(browser, pla
     WATCH.know(new, "a webhook's secret")
     assert new != old
     browser.click("Close", "button")
+    assert platform.api.call("GET", f"/webhooks/{hook['id']}")["old_secret_until"], "one day, unless another time is chosen"
+    look(browser, other)
+    browser.see("Old secret good until", "dialog")
+    browser.click("New secret", "button")
+    browser.choose("The old secret stays good for", "no time: it ends at once")
+    browser.click("Make a new secret", "button")
+    browser.see("It is not shown again", "dialog")
+    WATCH.know(browser.text("dialog .secret code").strip(), "a webhook's secret")
+    browser.click("Close", "button")
+    assert platform.api.call("GET", f"/webhooks/{hook['id']}")["old_secret_until"] is None
     look(browser, other)
     browser.click("Disable", "button")
     browser.see("disabled", "tbody")

@@ -495,7 +495,7 @@ JSON_ROUTES = {
     ("POST", "/api/v1/deployments"): {"product": "PRODUCT", "resource": "r", "devices": ["d"]},
     ("POST", "/api/v1/webhooks"): {"url": "http://127.0.0.1:9/nobody", "product": "nobody"},
     ("PATCH", "/api/v1/webhooks/{webhook}"): {"disabled": True},
-    ("POST", "/api/v1/webhooks/{webhook}/secret"): {"secret": "correct horse battery".replace(" ", "-")},
+    ("POST", "/api/v1/webhooks/{webhook}/secret"): {"secret": "correct horse battery".replace(" ", "-"), "overlap_s": 60},
     ("POST", "/api/v1/webhooks/{webhook}/resume"): {"skip": True},
     ("PUT", "/api/v1/quota/{product}"): {"product_bytes": 0, "product_files": 0, "device_bytes": 0, "device_files": 0},
 }

@@ -434,6 +434,77 @@ def test_a_new_url_and_a_new_secret_count_from_the_next_attempt(quick, make_rece
         assert got.headers["Ferry-Signature"] == "v1=" + hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
 
 
+def rotate(platform, hook, **order):
+    changed = Client(platform, platform.token)("POST", f"/webhooks/{hook['id']}/secret", json=order).json()
+    WATCH.know(changed["secret"], "a webhook's secret")
+    return changed
+
+
+def taken_by(secret):
+    """The answer of a receiver that knows this secret, and checks as documented."""
+    names = {}
+    exec(documented("python"), names)  # pylint: disable=exec-used
+    return lambda _handler, got: 200 if names["is_genuine"](secret, got.headers, got.body) else 401
+
+
+def test_after_a_rotation_the_receiver_has_time_to_learn_the_new_secret(quick, receiver):
+    product = quick.new_product()
+    hook = add_hook(quick, receiver, product=product)
+    assert hook["old_secret_until"] is None
+    receiver.answer = taken_by(hook["secret"])
+    before = time.time()
+    changed = rotate(quick, hook, overlap_s=3600)
+    until = datetime.datetime.fromisoformat(changed["old_secret_until"].replace("Z", "+00:00")).timestamp()
+    assert before + 3599 <= until <= time.time() + 3601
+    names = make_events(quick, product, 1)
+    receiver.wait(1)
+    quick.kill9()
+    quick.start()
+    names += make_events(quick, product, 1)
+    receiver.wait(2)
+    assert get_hook(quick, hook)["old_secret_until"] == changed["old_secret_until"]
+    receiver.answer = taken_by(changed["secret"])
+    names += make_events(quick, product, 1)
+    receiver.wait(3)
+    assert [e["device"] for e in receiver.events()] == names and len(receiver.requests) == len(receiver.taken)
+    assert {r.headers["Ferry-Signature"].count("v1=") for r in receiver.requests} == {2}
+    ended = rotate(quick, hook)
+    assert ended["old_secret_until"] is None
+    make_events(quick, product, 1)
+    assert wait_failing(quick, hook)["last_status"] == 401  # both are of the past
+    receiver.answer = taken_by(ended["secret"])
+    receiver.wait(4)
+    assert receiver.requests[-1].headers["Ferry-Signature"].count("v1=") == 1
+
+
+def test_the_old_secret_of_a_webhook_ends_also_while_the_platform_is_down(quick, receiver):
+    from test_identity import rows
+    product = quick.new_product()
+    hook = add_hook(quick, receiver, product=product)
+    changed = rotate(quick, hook, overlap_s=2)
+    quick.kill9()
+    (kept, until_ms), = rows(quick, "SELECT length(old_secret), old_until_ms FROM webhook")
+    assert kept > 0
+    wait_for(lambda: time.time() * 1000 > until_ms, what="the end of its time")
+    quick.start()
+    make_events(quick, product, 1)
+    receiver.wait(1)
+    wait_for(lambda: rows(quick, "SELECT length(old_secret), old_until_ms FROM webhook") == [(0, 0)], what="the end of the old secret")
+    assert get_hook(quick, hook)["old_secret_until"] is None
+    got = receiver.requests[0]
+    text = got.headers["Ferry-Timestamp"].encode() + b"." + got.body
+    assert got.headers["Ferry-Signature"] == "v1=" + hmac.new(changed["secret"].encode(), text, hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize("overlap", [-1, 7776001, "1h", None])
+def test_an_overlap_that_is_none_is_refused(platform, receiver, overlap):
+    hook = add_hook(platform, receiver, product="nobody")
+    api = Client(platform, platform.token)
+    problem = api.refused(400, "invalid_field", "POST", f"/webhooks/{hook['id']}/secret", json={"overlap_s": overlap})
+    assert problem["field"] == "overlap_s"
+    remove(platform, hook)
+
+
 def test_the_secret_is_shown_once_and_lies_nowhere_in_the_open(own_platform, receiver):
     product = own_platform.new_product()
     given = "a-secret-of-our-own-choice"
@@ -459,15 +530,15 @@ def test_a_new_key_of_the_secrets_reaches_them(own_platform, receiver):
     from test_identity import ferryd
     product = own_platform.new_product()
     hook = add_hook(own_platform, receiver, product=product)
+    new = rotate(own_platform, hook, overlap_s=3600)
     own_platform.stop()
     done = ferryd("--data", own_platform.data, "--rotate-secrets-key")
     assert done.returncode == 0, done.stderr
     own_platform.start()
     make_events(own_platform, product, 1)
     receiver.wait(1)
-    got = receiver.requests[0]
-    text = got.headers["Ferry-Timestamp"].encode() + b"." + got.body
-    assert got.headers["Ferry-Signature"] == "v1=" + hmac.new(hook["secret"].encode(), text, hashlib.sha256).hexdigest()
+    for secret in (new["secret"], hook["secret"]):
+        assert taken_by(secret)(None, receiver.requests[0]) == 200
 
 
 # --- bounds ------------------------------------------------------------------------------------------------------------
@@ -559,8 +630,11 @@ def test_ferryctl_makes_shows_changes_resumes_and_removes_them(impatient, receiv
     changed, = ctl.rows("webhook", "change", made["id"], "--enable", "--url", receiver.url + "&more=1", "--new-secret")
     WATCH.know(changed["secret"], "a webhook's secret")
     assert changed["state"] == "active" and changed["url"].endswith("more=1") and changed["secret"].startswith("ferry_hook_")
-    said = ctl("webhook", "change", made["id"], "--new-secret")
-    assert "not shown again" in said.err and "ferry_hook_" in said.out
+    assert changed["old_secret_until"] is None and "Old secret" not in ctl("webhook", "show", made["id"]).out
+    said = ctl("webhook", "change", made["id"], "--new-secret", "--overlap", "1h")
+    assert "not shown again" in said.err and "ferry_hook_" in said.out and "Old secret until (UTC):" in said.out
+    assert "Old secret until (UTC):" in ctl("webhook", "show", made["id"]).out
+    ctl("webhook", "change", made["id"], "--enable", "--overlap", "1h", status=USAGE)
     assert ctl.rows("webhook", "resume", made["id"], "--skip")[0]["failures"] == 0
     ctl("webhook", "rm", made["id"])
     assert ctl.rows("webhook", "list") == []

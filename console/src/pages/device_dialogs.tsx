@@ -1,17 +1,9 @@
 // What is asked to add a device, or to change one.
 import { useState } from "preact/hooks";
 import { patch, path, post, type Device } from "../api";
-import { FormDialog, ShownOnce, TextField, wordsOf } from "../forms";
-import { Select } from "../parts";
+import { FormDialog, Overlap, ShownOnce, TextField, wordsOf } from "../forms";
 import { linkTo } from "../route";
 import { t } from "../texts";
-
-const overlaps: [string, "overlap_none" | "overlap_hour" | "overlap_day" | "overlap_week"][] = [
-  ["0", "overlap_none"],
-  ["3600", "overlap_hour"],
-  ["86400", "overlap_day"],
-  ["604800", "overlap_week"],
-];
 
 type WithSecret = Device & { secret: string };
 
@@ -35,7 +27,7 @@ export function RotateDialog({ device, close, rotated }: RotateProps) {
   return (
     <FormDialog title={t("new_secret")} button={t("make_secret")} act={rotate} close={close}>
       <p>{t("new_secret_what")}</p>
-      <Select label={t("overlap")} value={overlap} options={overlaps.map(([value, key]) => [value, t(key)])} set={setOverlap} />
+      <Overlap value={overlap} set={setOverlap} />
     </FormDialog>
   );
 }

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { patch, path, post, remove } from "../api";
 import type { Webhook } from "../admin";
 import { eventTypes, type EventType } from "../events";
-import { FormDialog, ShownOnce, TextField } from "../forms";
+import { FormDialog, Overlap, ShownOnce, TextField } from "../forms";
 import { useList, type List } from "../list";
 import { Ago, Confirm, Dialog, Empty, Facts, Failure, Heading, Refresh, State, useDoing } from "../parts";
 import { Table, type Column } from "../table";
@@ -86,12 +86,17 @@ function Change({ webhook, list, close }: OneProps) {
 }
 
 function Rotate({ webhook, close }: OneProps) {
+  const [overlap, setOverlap] = useState("86400");
   const [secret, setSecret] = useState("");
-  const rotate = async () => setSecret((await post<{ secret: string }>(path("webhooks", webhook.id, "secret"), {})).secret);
+  const rotate = async () => {
+    const to = path("webhooks", webhook.id, "secret");
+    setSecret((await post<{ secret: string }>(to, { overlap_s: Number(overlap) })).secret);
+  };
   if (secret) return <ShownOnce title={t("new_secret")} text={t("webhook_once")} secret={secret} close={close} />;
   return (
     <FormDialog title={t("new_secret")} button={t("make_secret")} act={rotate} close={close}>
       <p>{t("webhook_secret_what")}</p>
+      <Overlap value={overlap} set={setOverlap} />
     </FormDialog>
   );
 }
@@ -135,6 +140,7 @@ function deliveryFacts(webhook: Webhook): [string, ComponentChildren][] {
     [t("webhook_failing"), webhook.failing_since && timeText(webhook.failing_since)],
     [t("webhook_error"), webhook.last_error],
     [t("webhook_next"), webhook.next_attempt_at && timeText(webhook.next_attempt_at)],
+    [t("old_secret_until"), webhook.old_secret_until && timeText(webhook.old_secret_until)],
   ];
   return all.filter((fact): fact is [string, ComponentChildren] => fact[1] !== null);
 }

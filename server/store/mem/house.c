@@ -23,6 +23,8 @@ ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
     const struct smem_walk downloads = {.table = SMEM_DOWNLOADS, .index = DOWNLOAD_DUE, .probe = &download_probe};
     const struct resource_upload coming_probe = {.expires_ms = 0}, *coming;
     const struct smem_walk comings = {.table = SMEM_RESOURCE_UPLOADS, .index = RESOURCE_UPLOAD_DUE, .probe = &coming_probe};
+    const struct webhook webhook_probe = {.old_until_ms = 0}, *webhook;
+    const struct smem_walk webhooks = {.table = SMEM_WEBHOOKS, .index = WEBHOOK_BY_OLD_SECRET, .probe = &webhook_probe};
     smem_auto_reading reading = smem_read_begin(c);
     uint64_t ms = UINT64_MAX;
 
@@ -38,6 +40,9 @@ ferry_err smem_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
     device = smem_first(reading.db, reading.view, &devices);
     if (device != NULL && device->device.old_until_ms < ms)
         ms = device->device.old_until_ms;
+    webhook = smem_first(reading.db, reading.view, &webhooks);
+    if (webhook != NULL && webhook->old_until_ms < ms)
+        ms = webhook->old_until_ms;
     *ret_ms = ms;
     return FERRY_OK;
 }

@@ -217,6 +217,7 @@ static const struct store_ops mem_ops = {
     .webhook_get = smem_webhook_get,
     .webhook_remove = smem_webhook_remove,
     .webhook_list = smem_webhook_list,
+    .webhook_old_secrets = smem_webhook_old_secrets,
     .quota_put = smem_quota_put,
     .quota_get = smem_quota_get,
     .quota_remove = smem_quota_remove,

@@ -132,6 +132,8 @@ ferry_err smem_webhook_put(struct store_conn *c, const struct webhook *w);
 ferry_err smem_webhook_get(struct store_conn *c, const ferry_id *id, struct webhook *ret);
 ferry_err smem_webhook_remove(struct store_conn *c, const ferry_id *id);
 ferry_err smem_webhook_list(struct store_conn *c, const struct store_page *page, struct webhook *out, size_t *ret_count);
+ferry_err smem_webhook_old_secrets(struct store_conn *c, uint64_t now_ms, struct webhook *out, size_t cap,
+                                   size_t *ret_count);
 
 /* resource_uploads.c */
 ferry_err smem_resource_upload_put(struct store_conn *c, const struct resource_upload *u);

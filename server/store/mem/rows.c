@@ -141,8 +141,16 @@ static const struct smem_index kept_indexes[] = {
     [KEPT_BY_NUMBER] = {{U64(struct row_kept, number)}, 1, NULL},
 };
 
+static bool webhook_has_old_secret(const void *data)
+{
+    const struct webhook *w = data;
+
+    return w->old_until_ms > 0;
+}
+
 static const struct smem_index webhook_indexes[] = {
     [WEBHOOK_BY_ID] = {{TEXT(struct webhook, id)}, 1, NULL},
+    [WEBHOOK_BY_OLD_SECRET] = {{U64(struct webhook, old_until_ms), TEXT(struct webhook, id)}, 2, webhook_has_old_secret},
 };
 
 static const struct smem_index audit_head_indexes[] = {
@@ -253,7 +261,8 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
                      INDEXES(event_indexes)},
     [SMEM_WEBHOOKS] = {sizeof(struct webhook), {AT(struct webhook, id)},
                        {W_AT(revision), W_AT(created_ms), W_AT(updated_ms), W_AT(progress.last_event),
-                        W_AT(progress.failing_ms), W_AT(progress.next_attempt_ms), W_AT(progress.last_success_ms)},
+                        W_AT(progress.failing_ms), W_AT(progress.next_attempt_ms), W_AT(progress.last_success_ms),
+                        W_AT(old_until_ms)},
                        INDEXES(webhook_indexes)},
     [SMEM_RESOURCE_UPLOADS] = {sizeof(struct resource_upload), {RU_AT(id)},
                                {RU_AT(size), RU_AT(created_ms), RU_AT(stored_ms), RU_AT(expires_ms), RU_AT(seen_bytes)},

@@ -3,7 +3,8 @@
 
 ferry_err smem_webhook_put(struct store_conn *c, const struct webhook *w)
 {
-    if (webhook_state_name(w->state) == NULL || w->secret.len > sizeof(w->secret.bytes))
+    if (webhook_state_name(w->state) == NULL || w->secret.len > sizeof(w->secret.bytes) ||
+        w->old_secret.len > sizeof(w->old_secret.bytes))
         return FERRY_E_ARG;
     return smem_change_put(c, SMEM_WEBHOOKS, w);
 }
@@ -34,4 +35,24 @@ ferry_err smem_webhook_list(struct store_conn *c, const struct store_page *page,
     if (err == FERRY_OK)
         *ret_count = smem_collect(reading.db, reading.view, &walk, NULL, NULL, out, sizeof(*out), page->limit);
     return err;
+}
+
+static smem_verdict old_secret_filter(const void *data, const void *arg)
+{
+    const struct webhook *w = data;
+    const uint64_t *now_ms = arg;
+
+    return w->old_until_ms <= *now_ms ? SMEM_TAKE : SMEM_STOP;
+}
+
+ferry_err smem_webhook_old_secrets(struct store_conn *c, uint64_t now_ms, struct webhook *out, size_t cap,
+                                   size_t *ret_count)
+{
+    const struct webhook probe = {.old_until_ms = 0};
+    const struct smem_walk walk = {.table = SMEM_WEBHOOKS, .index = WEBHOOK_BY_OLD_SECRET, .probe = &probe};
+    smem_auto_reading reading = smem_read_begin(c);
+
+    *ret_count =
+        smem_collect(reading.db, reading.view, &walk, old_secret_filter, &now_ms, out, sizeof(*out), cap);
+    return FERRY_OK;
 }

@@ -362,6 +362,11 @@ const char *const sq_schema_steps[] = {
     "  (NEW.state = 4) - (OLD.state = 4), (NEW.state > 4) - (OLD.state > 4))" ONE_MORE_STEP "; END;"
     "CREATE TRIGGER step_deployment_goes AFTER DELETE ON deployment BEGIN"
     "  DELETE FROM deployment_step WHERE deployment = OLD.id; END;",
+
+    /* a webhook's secret of before, for a while */
+    "ALTER TABLE webhook ADD COLUMN old_secret BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE webhook ADD COLUMN old_until_ms INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX webhook_old_secret ON webhook (old_until_ms) WHERE old_until_ms > 0;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

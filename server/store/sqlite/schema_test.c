@@ -140,11 +140,13 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO quota VALUES ('p', 1, 2, 3, 4);" \
     "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');" \
     "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');" \
-    "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');" \
-    "INSERT INTO webhook VALUES (zeroblob(16), 'https://a', 0, '', '', x'01', 1, 1, 2, 2, 9, 0, 0, 0, 0, '', 0);"
+    "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');"
 
-#define ROWS_OF_14 \
-    ROWS_OF_12     \
+/* old: the values of columns that came later */
+#define WEBHOOK_ROW(old) \
+    "INSERT INTO webhook VALUES (zeroblob(16), 'https://a', 0, '', '', x'01', 1, 1, 2, 2, 9, 0, 0, 0, 0, '', 0" old ");"
+
+#define RESOURCE_UPLOAD_ROW \
     "INSERT INTO resource_upload VALUES (zeroblob(16), 'q', 'n', '', 1, '', '', 2, 0, 3, 0);"
 
 /* What a database of each version holds, as the program of that time wrote it. A new step gets a new line. */
@@ -208,12 +210,13 @@ static const char *const rows_of_version[] = {
           "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');"
           "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');"
           "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');",
-    [12] = ROWS_OF_12,
-    [13] = ROWS_OF_12,
-    [14] = ROWS_OF_14,
-    [15] = ROWS_OF_14,
-    [16] = ROWS_OF_14,
-    [17] = ROWS_OF_14,
+    [12] = ROWS_OF_12 WEBHOOK_ROW(""),
+    [13] = ROWS_OF_12 WEBHOOK_ROW(""),
+    [14] = ROWS_OF_12 WEBHOOK_ROW("") RESOURCE_UPLOAD_ROW,
+    [15] = ROWS_OF_12 WEBHOOK_ROW("") RESOURCE_UPLOAD_ROW,
+    [16] = ROWS_OF_12 WEBHOOK_ROW("") RESOURCE_UPLOAD_ROW,
+    [17] = ROWS_OF_12 WEBHOOK_ROW("") RESOURCE_UPLOAD_ROW,
+    [18] = ROWS_OF_12 WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)

@@ -172,6 +172,7 @@ static const struct store_ops sqlite_ops = {
     .webhook_get = sq_webhook_get,
     .webhook_remove = sq_webhook_remove,
     .webhook_list = sq_webhook_list,
+    .webhook_old_secrets = sq_webhook_old_secrets,
     .quota_put = sq_quota_put,
     .quota_get = sq_quota_get,
     .quota_remove = sq_quota_remove,

@@ -324,13 +324,17 @@
 
 #define WEBHOOK_COLUMNS                                                                           \
     "id, url, kinds, product, device, secret, state, revision, created_ms, updated_ms, last_event, failures, failing_ms," \
-    " next_attempt_ms, last_status, last_error, last_success_ms"
+    " next_attempt_ms, last_status, last_error, last_success_ms, old_secret, old_until_ms"
 
 #define WEBHOOK_STATEMENTS(X)                                                                     \
     X(WEBHOOK_PUT, "INSERT OR REPLACE INTO webhook (" WEBHOOK_COLUMNS ")"                         \
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                 \
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")           \
     X(WEBHOOK_GET, "SELECT " WEBHOOK_COLUMNS " FROM webhook WHERE id = ?")                        \
     X(WEBHOOK_REMOVE, "DELETE FROM webhook WHERE id = ?")                                         \
+    X(WEBHOOK_OLD_SECRETS, "SELECT " WEBHOOK_COLUMNS " FROM webhook INDEXED BY webhook_old_secret" \
+                           " WHERE old_until_ms > 0 AND old_until_ms <= ? ORDER BY old_until_ms LIMIT ?") \
+    X(WEBHOOK_NEXT_OLD, "SELECT old_until_ms FROM webhook INDEXED BY webhook_old_secret"          \
+                        " WHERE old_until_ms > 0 ORDER BY old_until_ms LIMIT 1")                  \
     BOTH_WAYS(X, WEBHOOK_LIST, "SELECT " WEBHOOK_COLUMNS " FROM webhook WHERE id > ?1 AND id < ?2", "id")
 
 #define RESOURCE_UPLOAD_COLUMNS                                                                   \

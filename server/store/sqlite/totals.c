@@ -22,6 +22,8 @@ ferry_err sq_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
     if (err == FERRY_OK)
         err = earlier(c, STMT_DEVICE_NEXT_OLD, &ms);
     if (err == FERRY_OK)
+        err = earlier(c, STMT_WEBHOOK_NEXT_OLD, &ms);
+    if (err == FERRY_OK)
         err = earlier(c, STMT_RESOURCE_UPLOAD_NEXT_DUE, &ms);
     if (err == FERRY_OK)
         *ret_ms = ms;

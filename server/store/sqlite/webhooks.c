@@ -2,18 +2,24 @@
 #include "page.h"
 #include "query.h"
 
+static void read_sealed(struct query *q, struct sealed *sealed)
+{
+    size_t len = 0;
+
+    sq_query_get_bytes(q, sealed->bytes, sizeof(sealed->bytes), &len);
+    sealed->len = (uint32_t)len;
+}
+
 static void read_webhook(struct query *q, void *row)
 {
     struct webhook *w = row;
-    size_t len = 0;
 
     sq_query_get_id(q, &w->id);
     sq_query_get_text(q, w->url, sizeof(w->url));
     w->filter.kinds = sq_query_get_u32(q);
     sq_query_get_text(q, w->filter.product, sizeof(w->filter.product));
     sq_query_get_text(q, w->filter.device, sizeof(w->filter.device));
-    sq_query_get_bytes(q, w->secret.bytes, sizeof(w->secret.bytes), &len);
-    w->secret.len = (uint32_t)len;
+    read_sealed(q, &w->secret);
     w->state = (webhook_state)sq_query_get_int(q, WEBHOOK_ACTIVE, WEBHOOK_PARKED);
     w->revision = sq_query_get_u64(q);
     w->created_ms = sq_query_get_u64(q);
@@ -25,6 +31,8 @@ static void read_webhook(struct query *q, void *row)
     w->progress.last_status = sq_query_get_u32(q);
     sq_query_get_text(q, w->progress.last_error, sizeof(w->progress.last_error));
     w->progress.last_success_ms = sq_query_get_u64(q);
+    read_sealed(q, &w->old_secret);
+    w->old_until_ms = sq_query_get_u64(q);
 }
 
 static ferry_err put_webhook(struct store_conn *c, const struct webhook *w)
@@ -48,6 +56,8 @@ static ferry_err put_webhook(struct store_conn *c, const struct webhook *w)
     sq_query_int(&q, w->progress.last_status);
     sq_query_text(&q, w->progress.last_error);
     sq_query_u64(&q, w->progress.last_success_ms);
+    sq_query_bytes(&q, w->old_secret.bytes, w->old_secret.len);
+    sq_query_u64(&q, w->old_until_ms);
     return sq_query_run(&q, NULL);
 }
 
@@ -55,7 +65,8 @@ ferry_err sq_webhook_put(struct store_conn *c, const struct webhook *w)
 {
     ferry_err err;
 
-    if (webhook_state_name(w->state) == NULL || w->secret.len > sizeof(w->secret.bytes))
+    if (webhook_state_name(w->state) == NULL || w->secret.len > sizeof(w->secret.bytes) ||
+        w->old_secret.len > sizeof(w->old_secret.bytes))
         return FERRY_E_ARG;
     err = sq_conn_change_begin(c);
     return err != FERRY_OK ? err : sq_conn_change_end(c, put_webhook(c, w));
@@ -90,4 +101,13 @@ ferry_err sq_webhook_list(struct store_conn *c, const struct store_page *page, s
 
     sq_page_bind_ids(&q, page, &(struct store_times){0});
     return sq_query_many(&q, read_webhook, sizeof(*out), out, page->limit, ret_count);
+}
+
+ferry_err sq_webhook_old_secrets(struct store_conn *c, uint64_t now_ms, struct webhook *out, size_t cap, size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, STMT_WEBHOOK_OLD_SECRETS);
+
+    sq_query_bound(&q, now_ms);
+    sq_query_bound(&q, cap);
+    return sq_query_many(&q, read_webhook, sizeof(*out), out, cap, ret_count);
 }

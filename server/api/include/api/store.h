@@ -294,8 +294,8 @@ struct store_ops {
 
     /* --- house-keeping ------------------------------------------------------------------------ */
 
-    /** The earliest time at which upload_due, download_due or device_old_secrets will give something; UINT64_MAX when
-     *  nothing waits. */
+    /** The earliest time at which upload_due, download_due, device_old_secrets or webhook_old_secrets will give something;
+     *  UINT64_MAX when nothing waits. */
     ferry_err (*next_due_ms)(struct store_conn *c, uint64_t *ret_ms);
     /** Ended tasks with ended_ms before the time, oldest first: for retention. */
     ferry_err (*upload_ended_before)(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,
@@ -392,6 +392,9 @@ struct store_ops {
     ferry_err (*webhook_remove)(struct store_conn *c, const ferry_id *id);
     ferry_err (*webhook_list)(struct store_conn *c, const struct store_page *page, struct webhook *out,
                               size_t *ret_count);
+    /** Webhooks whose old_until_ms (when not 0) is at or before now, earliest first. */
+    ferry_err (*webhook_old_secrets)(struct store_conn *c, uint64_t now_ms, struct webhook *out, size_t cap,
+                                     size_t *ret_count);
 
     /* --- quotas (quota.h) --------------------------------------------------------------------- */
 

@@ -53,6 +53,8 @@ struct webhook {
     char url[WEBHOOK_URL_MAX + 1];
     struct webhook_filter filter;
     struct sealed secret;
+    struct sealed old_secret; /**< the one before: requests are signed with it too, until old_until_ms */
+    uint64_t old_until_ms;    /**< 0: there is none */
     webhook_state state;
     uint64_t revision; /**< 1, and one more with each change by an operator: what was found for another one is void */
     uint64_t created_ms;

@@ -105,7 +105,8 @@ typedef enum {
     CMD_TOUCH,             /**< token.name, or session.hash: it was used now */
     CMD_WEBHOOK_ADD,       /**< webhook with id, url, filter, secret and state. E_STATE too many */
     CMD_WEBHOOK_CHANGE,    /**< webhook.id, and of it what webhook_given names. webhook out. E_NOT_FOUND */
-    CMD_WEBHOOK_ROTATE,    /**< webhook.id, webhook.secret. webhook out. E_NOT_FOUND */
+    CMD_WEBHOOK_ROTATE,    /**< webhook.id, its new webhook.secret; webhook.old_until_ms: how long requests are signed with the
+                                present one besides, in ms. webhook out. E_NOT_FOUND */
     CMD_WEBHOOK_RESUME,    /**< webhook.id: begins anew, also a parked one; webhook_skip: with what happens from now on.
                                 webhook out. E_NOT_FOUND, E_STATE disabled */
     CMD_WEBHOOK_REMOVE,    /**< webhook.id. E_NOT_FOUND */
