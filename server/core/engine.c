@@ -81,6 +81,7 @@ void engine_settings_defaults(struct engine_settings *settings)
         .retention_days = FERRY_RETENTION_DAYS,
         .events_days = FERRY_EVENTS_DAYS,
         .events_max = FERRY_EVENTS_MAX,
+        .statistics_days = FERRY_STATISTICS_DAYS,
         .resource_upload_life_s = FERRY_RESOURCE_UPLOAD_LIFE_S,
         .answers_kept_s = FERRY_ANSWERS_KEPT_S,
         .answers_max = FERRY_ANSWERS_MAX,

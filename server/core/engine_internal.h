@@ -81,6 +81,7 @@ struct engine {
     uint64_t next_audit_cut_ms;
     uint64_t next_event_cut_ms;
     uint64_t next_answer_cut_ms;
+    uint64_t next_statistics_cut_ms;
 
     struct presence_state presence;
     _Atomic uint64_t link_epoch;       /* grows with each change of the link; odd: it is up */
@@ -217,6 +218,9 @@ ferry_err answers_sign(struct engine *e, struct object_url *url, uint64_t now_ms
 /* --- kept_answers.c ----------------------------------------------------------------------------- */
 /** Removes answers that are no longer given again, some in each turn. */
 ferry_err answers_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
+
+/* --- statistics.c ------------------------------------------------------------------------------- */
+ferry_err statistics_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
 
 /* --- measures.c --------------------------------------------------------------------------------- */
 void measures_init(struct engine *e);

@@ -203,6 +203,7 @@ static const struct timer timers[] = {
     {"retention of the audit log", audit_retain},
     {"retention of events", events_retain},
     {"retention of answers", answers_retain},
+    {"retention of statistics", statistics_retain},
     {"presence", presence_tick},
 };
 
@@ -377,6 +378,8 @@ static void plan_next(struct engine *e, ferry_err err, bool more, uint64_t now_m
         due_ms = e->next_event_cut_ms;
     if (due_ms > e->next_answer_cut_ms)
         due_ms = e->next_answer_cut_ms;
+    if (e->settings.statistics_days != 0 && due_ms > e->next_statistics_cut_ms)
+        due_ms = e->next_statistics_cut_ms;
     uint64_t presence_ms = presence_next_ms(e);
     if (due_ms > presence_ms)
         due_ms = presence_ms;

@@ -124,6 +124,7 @@ static const struct ferry_setting table[] = {
     UINT("audit-retention-days", audit_retention_days, "0", 0, 36500, "the audit log is kept that long; 0: for ever"),
     UINT("events-days", events_days, "30", 0, 36500, "events are kept that long; 0: for any time"),
     UINT("events-max", events_max, "1000000", 1, 1u << 30, "... but no more of them than this"),
+    UINT("statistics-days", statistics_days, "400", 0, 36500, "the numbers by the hour are kept that long; 0: for ever"),
     FLAG("no-presence-events", no_presence_events, "that devices come and go is not in the event log"),
     TIME("resource-upload-life", resource_upload_life_s, "7d", 60, 365 * 86400,
          "a resource that is sent in parts is given up when nothing came for that long"),

@@ -50,6 +50,7 @@ struct config {
     uint64_t push_retry_first_s, push_retry_max_s;
     uint64_t deploy_retry_first_s, deploy_retry_max_s;
     uint64_t retention_days, audit_retention_days, events_days, events_max;
+    uint64_t statistics_days;
     uint64_t resource_upload_life_s;
     uint64_t answers_kept_s, answers_max;
     uint64_t session_idle_s, session_life_s;

@@ -206,6 +206,7 @@ static ferry_err start_engine(struct platform *p)
     settings.audit_retention_days = (uint32_t)c->audit_retention_days;
     settings.events_days = (uint32_t)c->events_days;
     settings.events_max = c->events_max;
+    settings.statistics_days = (uint32_t)c->statistics_days;
     settings.no_presence_events = c->no_presence_events;
     settings.resource_upload_life_s = (uint32_t)c->resource_upload_life_s;
     settings.answers_kept_s = (uint32_t)c->answers_kept_s;

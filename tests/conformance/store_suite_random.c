@@ -13,6 +13,7 @@
 enum {
     UPLOADS = 40,
     DOWNLOADS = 40,
+    HOURS = 4,
     DEPLOYMENTS = 6, /* deployment n delivers resource n */
     STEPS = 6000,
     FIRST_DEPLOYMENT = 500,
@@ -31,6 +32,7 @@ struct model {
     struct {
         int done, failed;
     } steps[DEPLOYMENTS][SPANS];
+    struct statistics ended[2][HOURS]; /* of each product */
     uint64_t latest_ms;
 };
 
@@ -52,6 +54,44 @@ static unsigned pick(struct run *r, unsigned below)
 
 /* --- changes ----------------------------------------------------------------------------------- */
 
+static unsigned product_index(const struct device_key *key)
+{
+    return strcmp(key->product, products[1]) == 0;
+}
+
+static void count_end(struct ended_tasks *tasks, bool done, bool cancelled, uint64_t size)
+{
+    tasks->done += done;
+    tasks->cancelled += cancelled;
+    tasks->failed += !done && !cancelled;
+    tasks->bytes += done ? size : 0;
+}
+
+static void count_upload(struct run *r, unsigned n, const struct upload_task *t)
+{
+    const struct upload_task *old = &r->now.uploads[n];
+    bool same = r->now.has_upload[n] && device_key_equal(&old->device, &t->device) && strcmp(old->name, t->name) == 0;
+    bool whole = t->state == UPLOAD_STORED || t->state == UPLOAD_DONE;
+    uint64_t hour = (whole ? t->stored_ms : t->ended_ms) / STATISTICS_HOUR_MS;
+
+    if (!upload_state_open(t->state) && (!same || upload_state_open(old->state)))
+        count_end(&r->now.ended[product_index(&t->device)][hour].uploads, whole, t->state == UPLOAD_CANCELLED, t->size);
+}
+
+static void count_download(struct run *r, unsigned n, const struct download_task *t)
+{
+    const struct download_task *old = &r->now.downloads[n];
+    const struct resource *resource = r->resources;
+    bool same = r->now.has_download[n] && device_key_equal(&old->device, &t->device) &&
+                ferry_id_equal(&old->deployment, &t->deployment);
+
+    while (!ferry_id_equal(&resource->id, &t->resource))
+        resource++;
+    if (!download_state_open(t->state) && (!same || download_state_open(old->state)))
+        count_end(&r->now.ended[product_index(&t->device)][0].downloads, t->state == DOWNLOAD_DONE,
+                  t->state == DOWNLOAD_CANCELLED, resource->size);
+}
+
 static void put_upload(struct run *r)
 {
     unsigned n = pick(r, UPLOADS);
@@ -64,7 +104,9 @@ static void put_upload(struct run *r)
     t.expires_ms = pick(r, 20);
     t.updated_ms = pick(r, 100000);
     t.ended_ms = t.state > UPLOAD_STORED ? 1 + pick(r, 20) : 0;
+    t.stored_ms = pick(r, HOURS) * STATISTICS_HOUR_MS;
     ok(DO(r->f, upload_put, &t));
+    count_upload(r, n, &t);
     r->now.has_upload[n] = true;
     r->now.uploads[n] = t;
     if (t.updated_ms > r->now.latest_ms)
@@ -123,6 +165,7 @@ static void put_download(struct run *r)
     t.ended_ms = download_state_open(t.state) ? 0 : 1 + pick(r, 20);
     ok(DO(r->f, download_put, &t));
     count_step(&r->now, n, &t);
+    count_download(r, n, &t);
     r->now.has_download[n] = true;
     r->now.downloads[n] = t;
     if (t.updated_ms > r->now.latest_ms)
@@ -462,6 +505,34 @@ static void check_the_rest(struct run *r, const struct model *m, struct store_co
     assert_int_equal(count, expanding);
 }
 
+static void add_tasks(struct ended_tasks *sum, const struct ended_tasks *more)
+{
+    sum->done += more->done;
+    sum->failed += more->failed;
+    sum->cancelled += more->cancelled;
+    sum->bytes += more->bytes;
+}
+
+static void check_statistics(struct run *r, const struct model *m, struct store_conn *c)
+{
+    const struct store_ops *ops = r->f->store->ops;
+    const struct statistics_span span = {.first_hour = 0, .hours_each = 1, .count = HOURS};
+    struct statistics all[HOURS] = {{.uploads.done = 0}}, got[HOURS];
+
+    for (unsigned p = 0; p < 2; p++) {
+        memset(got, 0, sizeof(got));
+        ok(ops->statistics(c, products[p], &span, got));
+        assert_memory_equal(got, m->ended[p], sizeof(got));
+        for (unsigned hour = 0; hour < HOURS; hour++) {
+            add_tasks(&all[hour].uploads, &got[hour].uploads);
+            add_tasks(&all[hour].downloads, &got[hour].downloads);
+        }
+    }
+    memset(got, 0, sizeof(got));
+    ok(ops->statistics(c, NULL, &span, got));
+    assert_memory_equal(got, all, sizeof(got));
+}
+
 static void add_resources(struct run *r)
 {
     add_product(r->f, "p");
@@ -478,7 +549,7 @@ static void any_sequence_of_changes_gives_what_the_model_gives(void **state)
                                                      put_download,   put_download, put_download, put_deployment,
                                                      turn_transaction, turn_mark,  prune};
     static void (*const checks[])(struct run *r, const struct model *m, struct store_conn *c) = {
-        check_uploads, check_downloads, check_steps, check_the_rest, check_causes};
+        check_uploads, check_downloads, check_steps, check_the_rest, check_causes, check_statistics};
     enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
     struct run *r = ferry_calloc(1, sizeof(*r));
 

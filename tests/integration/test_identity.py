@@ -74,11 +74,11 @@ def make_it_old(platform, secrets):
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
         kept = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-                if name.startswith(("total_", "count_", "cause_", "step_"))]
+                if name.startswith(("total_", "count_", "cause_", "step_", "upload_ends_", "download_ends_"))]
         for trigger in ("device_tags_go", "upload_reports_go", "download_reports_go", *kept):
             db.execute(f"DROP TRIGGER {trigger}")
         for table in ("device_tag", "event", "report", "kept_answer", "webhook", "resource_upload", "total",
-                      "deployment_count", "deployment_cause", "deployment_step"):
+                      "deployment_count", "deployment_cause", "deployment_step", "ended"):
             db.execute(f"DROP TABLE {table}")
         for index in ("device_old_secret", "device_by_online", "deployment_sweeping", "deployment_expanding", "upload_lost",
                       "upload_lost_by_product"):

@@ -42,6 +42,7 @@
 #define FERRY_EVENTS_DAYS 30          /* events are kept that long (setting) */
 #define FERRY_EVENTS_MAX 1000000       /* ... and so many of them (setting) */
 #define FERRY_WEBHOOKS_MAX 100        /* so many webhooks (setting) */
+#define FERRY_STATISTICS_DAYS 400     /* numbers by the hour are kept that long (setting) */
 #define FERRY_RETENTION_DAYS 90       /* finished tasks are kept that long (setting) */
 #define FERRY_SESSION_IDLE_S 1800     /* a console session that nobody uses ends after this (setting) */
 #define FERRY_SESSION_LIFE_S 43200    /* ... and at this age in any case (setting) */

@@ -1,5 +1,6 @@
 #include "conn.h"
 #include "ops.h"
+#include "statistics.h"
 #include "steps.h"
 
 #include <string.h>
@@ -133,6 +134,7 @@ static ferry_err put_download(struct smem_db *db, const struct download_task *t)
 {
     struct row_download row = {.task = *t, .due_ms = due_ms(t)};
     const struct resource probe = {.id = t->resource}, *resource;
+    const struct row_download *old;
     ferry_err err;
 
     resource = smem_find(db, SMEM_WORK, SMEM_RESOURCES, &probe);
@@ -143,6 +145,9 @@ static ferry_err put_download(struct smem_db *db, const struct download_task *t)
     memcpy(row.task.sha256, resource->sha256, sizeof(row.task.sha256));
     row.task.size = resource->size;
     err = smem_step_count(db, &row.task);
+    old = smem_find(db, SMEM_WORK, SMEM_DOWNLOADS, &row);
+    if (err == FERRY_OK)
+        err = smem_statistics_download(db, old != NULL ? &old->task : NULL, &row.task);
     if (err == FERRY_OK)
         err = smem_put(db, SMEM_DOWNLOADS, &row);
     if (err == FERRY_OK && t->updated_ms > db->latest_ms[SMEM_WORK])

@@ -121,6 +121,11 @@ ferry_err smem_audit_list(struct store_conn *c, const struct audit_filter *f, co
                          struct audit_record *out, size_t *ret_count);
 ferry_err smem_audit_cut(struct store_conn *c, uint64_t seq);
 
+/* statistics.c */
+ferry_err smem_statistics(struct store_conn *c, const char *product, const struct statistics_span *span,
+                          struct statistics *inout);
+ferry_err smem_statistics_prune(struct store_conn *c, uint64_t before_hour, size_t cap, size_t *ret_removed);
+
 /* events.c */
 ferry_err smem_event_append(struct store_conn *c, const struct event *e);
 ferry_err smem_event_bounds(struct store_conn *c, struct event_bounds *ret);

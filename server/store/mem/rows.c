@@ -157,6 +157,12 @@ static const struct smem_index audit_head_indexes[] = {
     {{U64(struct row_audit_head, one)}, 1, NULL},
 };
 
+#define E(member) U64(struct row_ended, member)
+static const struct smem_index ended_indexes[] = {
+    [ENDED_BY_PRODUCT] = {{TEXT(struct row_ended, product), E(hour), E(way)}, 3, NULL},
+    [ENDED_BY_HOUR] = {{E(hour), TEXT(struct row_ended, product), E(way)}, 3, NULL},
+};
+
 #define RU(member) TEXT(struct resource_upload, member)
 static const struct smem_index resource_upload_indexes[] = {
     [RESOURCE_UPLOAD_BY_ID] = {{RU(id)}, 1, NULL},
@@ -267,4 +273,5 @@ const struct smem_table_def smem_rows[SMEM_TABLES] = {
     [SMEM_RESOURCE_UPLOADS] = {sizeof(struct resource_upload), {RU_AT(id)},
                                {RU_AT(size), RU_AT(created_ms), RU_AT(stored_ms), RU_AT(expires_ms), RU_AT(seen_bytes)},
                                INDEXES(resource_upload_indexes)},
+    [SMEM_ENDED] = {sizeof(struct row_ended), {0}, {AT(struct row_ended, hour)}, INDEXES(ended_indexes)},
 };

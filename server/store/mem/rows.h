@@ -40,6 +40,12 @@ struct row_step {
     struct deployment_step step;
     ferry_id deployment;
 };
+struct row_ended {
+    char product[FERRY_IDENT_MAX + 1]; /* "": all of them */
+    uint64_t hour;
+    uint64_t way; /* 1 up, 2 down */
+    struct ended_tasks tasks;
+};
 struct row_session {
     struct session session;
     char key[2 * 32 + 1]; /* its hash in hexadecimal */
@@ -64,6 +70,7 @@ enum { LOCKOUT_BY_NAME, LOCKOUT_BY_TIME };
 enum { AUDIT_BY_SEQ };
 enum { EVENT_BY_ID };
 enum { WEBHOOK_BY_ID, WEBHOOK_BY_OLD_SECRET };
+enum { ENDED_BY_PRODUCT, ENDED_BY_HOUR };
 enum { RESOURCE_UPLOAD_BY_ID, RESOURCE_UPLOAD_BY_PRODUCT, RESOURCE_UPLOAD_DUE };
 enum { RESOURCE_BY_ID, RESOURCE_BY_PRODUCT, RESOURCE_BY_NAME };
 enum { UPLOAD_BY_ID, UPLOAD_BY_PRODUCT, UPLOAD_BY_DEVICE, UPLOAD_BY_NAME, UPLOAD_OPEN, UPLOAD_DUE, UPLOAD_ENDED };

@@ -65,6 +65,7 @@ typedef enum {
     SMEM_KEPT,
     SMEM_WEBHOOKS,
     SMEM_RESOURCE_UPLOADS,
+    SMEM_ENDED,
     SMEM_TABLES
 } smem_table_id;
 

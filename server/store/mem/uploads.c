@@ -1,6 +1,7 @@
 #include "conn.h"
 #include "ops.h"
 #include "reports.h"
+#include "statistics.h"
 
 #include <string.h>
 
@@ -12,8 +13,10 @@ static void note_time(struct smem_db *db, uint64_t updated_ms)
 
 static ferry_err put(struct smem_db *db, const struct upload_task *t)
 {
-    ferry_err err = smem_put(db, SMEM_UPLOADS, t);
+    ferry_err err = smem_statistics_upload(db, smem_find(db, SMEM_WORK, SMEM_UPLOADS, t), t);
 
+    if (err == FERRY_OK)
+        err = smem_put(db, SMEM_UPLOADS, t);
     if (err == FERRY_OK)
         note_time(db, t->updated_ms);
     return err;

@@ -141,6 +141,11 @@ ferry_err sq_resource_upload_list(struct store_conn *c, const char *product, con
 ferry_err sq_resource_upload_due(struct store_conn *c, uint64_t now_ms, struct resource_upload *out, size_t cap,
                             size_t *ret_count);
 
+/* statistics.c */
+ferry_err sq_statistics(struct store_conn *c, const char *product, const struct statistics_span *span,
+                        struct statistics *inout);
+ferry_err sq_statistics_prune(struct store_conn *c, uint64_t before_hour, size_t cap, size_t *ret_removed);
+
 /* quotas.c */
 ferry_err sq_quota_put(struct store_conn *c, const struct quota *q);
 ferry_err sq_quota_get(struct store_conn *c, const char *product, struct quota *ret);

@@ -176,6 +176,13 @@ uint64_t sq_query_get_u64(struct query *q)
     return (uint64_t)sq_query_get_int(q, 0, INT64_MAX);
 }
 
+uint64_t sq_query_get_sum(struct query *q)
+{
+    uint64_t high = sq_query_get_u64(q), low = sq_query_get_u64(q);
+
+    return high > (UINT64_MAX - low) >> 32 ? UINT64_MAX : (high << 32) + low;
+}
+
 int32_t sq_query_get_i32(struct query *q)
 {
     return (int32_t)sq_query_get_int(q, INT32_MIN, INT32_MAX);

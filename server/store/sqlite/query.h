@@ -61,6 +61,9 @@ FERRY_MUST_CHECK ferry_err sq_query_number(struct query *q, uint64_t *ret_number
 /* Reading the next column. What does not fit its type in the model is FERRY_E_CORRUPT. */
 int64_t sq_query_get_int(struct query *q, int64_t min, int64_t max);
 uint64_t sq_query_get_u64(struct query *q);
+/** @brief Two columns: a sum is kept as those of the high and the low halves of its numbers, as it may pass 2^63. What passes
+ *  UINT64_MAX is that. */
+uint64_t sq_query_get_sum(struct query *q);
 int32_t sq_query_get_i32(struct query *q);
 uint32_t sq_query_get_u32(struct query *q);
 bool sq_query_get_bool(struct query *q);

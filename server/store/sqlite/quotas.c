@@ -50,12 +50,9 @@ ferry_err sq_quota_remove(struct store_conn *c, const char *product)
 static void read_usage(struct query *query, void *row)
 {
     struct usage *usage = row;
-    uint64_t high, low;
 
     usage->files = sq_query_get_u64(query);
-    high = sq_query_get_u64(query);
-    low = sq_query_get_u64(query);
-    usage->bytes = high > (UINT64_MAX - low) >> 32 ? UINT64_MAX : (high << 32) + low;
+    usage->bytes = sq_query_get_sum(query);
 }
 
 ferry_err sq_usage_get(struct store_conn *c, const char *product, const char *device, struct usage *ret)

@@ -55,6 +55,28 @@ enum { APPLICATION_ID = 0x46657279 };
     " ELSE 3600000 END)"
 #define ONE_MORE_STEP " ON CONFLICT (deployment, at_ms) DO UPDATE SET " MORE("done") ", " MORE("failed")
 
+/* Tasks that ended, into the numbers of their hour. way: 1 up, 2 down. product: a column, or "''" for all. */
+#define ENDED_MORE                                                                                         \
+    " ON CONFLICT (product, hour, way) DO UPDATE SET " MORE("done") ", " MORE("failed") ", " MORE("cancelled") ", " \
+    MORE("high") ", " MORE("low") "; "
+#define ENDED_UPLOAD(product, row, from)                                                                   \
+    "INSERT INTO ended SELECT " product ", iif(" row ".state <= 4, " row ".stored_ms, " row ".ended_ms) / 3600000, 1, " \
+    row ".state <= 4, " row ".state IN (5, 6), " row ".state = 7, (" row ".state <= 4) * (" row ".size >> 32), " \
+    "(" row ".state <= 4) * (" row ".size & 4294967295) " from ENDED_MORE
+#define ENDED_DOWNLOAD(product, row, from)                                                                 \
+    "INSERT INTO ended SELECT " product ", " row ".ended_ms / 3600000, 2, " row ".state = 4, " row ".state IN (5, 6, 8), " \
+    row ".state = 7, (" row ".state = 4) * (r.size >> 32), (" row ".state = 4) * (r.size & 4294967295) " from ENDED_MORE
+#define UPLOAD_ENDS(name, when)                                                                            \
+    "CREATE TRIGGER upload_ends_" name " AFTER " when " BEGIN " ENDED_UPLOAD("NEW.product", "NEW", "WHERE true") \
+    ENDED_UPLOAD("''", "NEW", "WHERE true") "END;"
+#define DOWNLOAD_ENDS(name, when)                                                                          \
+    "CREATE TRIGGER download_ends_" name " AFTER " when " BEGIN "                                          \
+    ENDED_DOWNLOAD("NEW.product", "NEW", "FROM resource AS r WHERE r.id = NEW.resource")                   \
+    ENDED_DOWNLOAD("''", "NEW", "FROM resource AS r WHERE r.id = NEW.resource") "END;"
+#define UPLOADS_ENDED(product) ENDED_UPLOAD(product, "u", "FROM upload AS u WHERE u.state > 2")
+#define DOWNLOADS_ENDED(product) \
+    ENDED_DOWNLOAD(product, "d", "FROM download AS d CROSS JOIN resource AS r WHERE r.id = d.resource AND d.state > 3")
+
 /*
  * Tables are WITHOUT ROWID: rows lie in the order of their key, and a lookup is one descent, not two. Identifiers
  * are 16-byte blobs (id_bytes.h) and begin with the time, so that new rows go to the end of the trees.
@@ -367,6 +389,19 @@ const char *const sq_schema_steps[] = {
     "ALTER TABLE webhook ADD COLUMN old_secret BLOB NOT NULL DEFAULT x'';"
     "ALTER TABLE webhook ADD COLUMN old_until_ms INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX webhook_old_secret ON webhook (old_until_ms) WHERE old_until_ms > 0;",
+
+    /* What ended, by the hour (api/statistics.h), of each product and (product '') of all: it stays when the tasks go. Rows of an
+     * older database's tasks are added one by one, so that nothing is sorted. */
+    "CREATE TABLE ended ("
+    "  product TEXT NOT NULL, hour INTEGER NOT NULL, way INTEGER NOT NULL, done INTEGER NOT NULL, failed INTEGER NOT NULL,"
+    "  cancelled INTEGER NOT NULL, high INTEGER NOT NULL, low INTEGER NOT NULL, PRIMARY KEY (product, hour, way))"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE INDEX ended_by_hour ON ended (hour);"
+    UPLOADS_ENDED("u.product") UPLOADS_ENDED("''") DOWNLOADS_ENDED("d.product") DOWNLOADS_ENDED("''")
+    UPLOAD_ENDS("at_once", "INSERT ON upload WHEN NEW.state > 2")
+    UPLOAD_ENDS("later", "UPDATE OF state ON upload WHEN NEW.state > 2 AND OLD.state <= 2")
+    DOWNLOAD_ENDS("at_once", "INSERT ON download WHEN NEW.state > 3")
+    DOWNLOAD_ENDS("later", "UPDATE OF state ON download WHEN NEW.state > 3 AND OLD.state <= 3"),
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

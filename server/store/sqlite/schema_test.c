@@ -217,6 +217,7 @@ static const char *const rows_of_version[] = {
     [16] = ROWS_OF_12 WEBHOOK_ROW("") RESOURCE_UPLOAD_ROW,
     [17] = ROWS_OF_12 WEBHOOK_ROW("") RESOURCE_UPLOAD_ROW,
     [18] = ROWS_OF_12 WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
+    [19] = ROWS_OF_12 WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -306,6 +307,39 @@ static void tasks_of_an_older_database_count_in_the_spans_in_which_they_ended(vo
     assert_int_equal(number(*state, "SELECT done * 10 + failed FROM deployment_step WHERE at_ms = 90000000"), 10);
 }
 
+static void what_ended_before_numbers_were_kept_is_counted_once(void **state)
+{
+    static const char ended[] = ROWS_OF_12
+        "INSERT INTO upload VALUES (x'01000000000000000000000000000000', 'p', 'd', 'log', 9, 'cc', 4, 0, 0, '', 1, 2, 3600000,"
+        " 9000000, 8);"
+        "INSERT INTO upload VALUES (x'02000000000000000000000000000000', 'p', 'd', 'log', 9, 'cc', 6, 0, 0, '', 1, 2, 0, 3600001,"
+        " 8);"
+        "INSERT INTO download VALUES (x'02000000000000000000000000000000', zeroblob(16), zeroblob(16), 'p', 'd', 'fw', 4, 0, 0,"
+        " '', 0, 1, 2, 3, 4, 5, 7200000, 2, 1);";
+    static const size_t before = 18;
+    const struct statistics_span span = {.first_hour = 1, .hours_each = 1, .count = 2};
+    struct sqlite_fixture *t = *state;
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
+    ok(sq_schema_migrate(db, sq_schema_steps, before));
+    assert_int_equal(sqlite3_exec(db, ended, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    sqlite_fixture_connect(t);
+    for (size_t i = 0; i < 2; i++) {
+        struct statistics s[2] = {{.uploads.done = 0}};
+
+        ok(t->ops->statistics(t->reader, i == 0 ? "p" : NULL, &span, s));
+        assert_int_equal(s[0].uploads.done, 1);
+        assert_int_equal(s[0].uploads.failed, 1);
+        assert_int_equal(s[0].uploads.bytes, 9);
+        assert_int_equal(s[0].downloads.done, 0);
+        assert_int_equal(s[1].downloads.done, 1);
+        assert_int_equal(s[1].downloads.bytes, 7);
+        assert_int_equal(s[1].uploads.done, 0);
+    }
+}
+
 static void program_that_is_too_old_says_so(void **state)
 {
     struct sqlite_fixture *t = *state;
@@ -329,6 +363,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(database_of_another_program_is_refused, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(rows_of_every_published_version_are_kept, sqlite_fixture_setup, sqlite_fixture_teardown),
         cmocka_unit_test_setup_teardown(tasks_of_an_older_database_count_in_the_spans_in_which_they_ended, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(what_ended_before_numbers_were_kept_is_counted_once, sqlite_fixture_setup,
+                                        sqlite_fixture_teardown),
         cmocka_unit_test_setup_teardown(program_that_is_too_old_says_so, sqlite_fixture_setup, sqlite_fixture_teardown),
     };
 

@@ -253,7 +253,11 @@
     X(TOTALS, "SELECT products, devices, resources, deployments, deployments_open, uploads_open, downloads_open," \
               " stored_high, stored_low, resource_high, resource_low,"                            \
               " (SELECT count(*) FROM webhook), (SELECT count(*) FROM webhook WHERE state = 3)"   \
-              " FROM total WHERE one = 1")
+              " FROM total WHERE one = 1")                                                        \
+    X(STATISTICS, "SELECT hour, way, done, failed, cancelled, high, low FROM ended"               \
+                  " WHERE product = ? AND hour >= ? AND hour < ?")                                \
+    X(STATISTICS_PRUNE, "DELETE FROM ended WHERE (product, hour, way) IN (SELECT product, hour, way FROM ended" \
+                        " INDEXED BY ended_by_hour WHERE hour < ? ORDER BY hour LIMIT ?)")
 
 #define TOKEN_COLUMNS "name, role, hash, created_ms, expires_ms, products, used_ms"
 #define USER_COLUMNS "name, role, products, password, created_ms, changed_ms"

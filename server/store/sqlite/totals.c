@@ -30,14 +30,6 @@ ferry_err sq_next_due_ms(struct store_conn *c, uint64_t *ret_ms)
     return err;
 }
 
-/* A sum is kept as those of the high and the low halves of its numbers: it may pass 2^63. */
-static uint64_t read_sum(struct query *q)
-{
-    uint64_t high = sq_query_get_u64(q), low = sq_query_get_u64(q);
-
-    return high > (UINT64_MAX - low) >> 32 ? UINT64_MAX : (high << 32) + low;
-}
-
 static void read_totals(struct query *q, void *row)
 {
     struct store_totals *t = row;
@@ -49,8 +41,8 @@ static void read_totals(struct query *q, void *row)
     t->deployments_open = sq_query_get_u64(q);
     t->uploads_open = sq_query_get_u64(q);
     t->downloads_open = sq_query_get_u64(q);
-    t->uploads_stored_bytes = read_sum(q);
-    t->resource_bytes = read_sum(q);
+    t->uploads_stored_bytes = sq_query_get_sum(q);
+    t->resource_bytes = sq_query_get_sum(q);
     t->webhooks = sq_query_get_u64(q);
     t->webhooks_parked = sq_query_get_u64(q);
 }

@@ -26,6 +26,7 @@
 #include "api/model.h"
 #include "api/operators.h"
 #include "api/quota.h"
+#include "api/statistics.h"
 #include "api/webhook.h"
 #include "base/error.h"
 
@@ -305,6 +306,12 @@ struct store_ops {
     ferry_err (*download_prune)(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed);
     /** Kept up to date by every change, never counted anew: one look-up. (The store in memory does count: it is for tests.) */
     ferry_err (*totals)(struct store_conn *c, struct store_totals *ret);
+    /** Adds what ended in each time of the span, of a product or (null) of all, to span->count numbers. They are kept by every
+     *  change, and stay when a task or its product goes. @retval FERRY_E_ARG a time of no hours, or none */
+    ferry_err (*statistics)(struct store_conn *c, const char *product, const struct statistics_span *span,
+                            struct statistics *inout);
+    /** Removes, oldest first and at most cap, numbers (of a product, an hour and a direction) of before that hour. */
+    ferry_err (*statistics_prune)(struct store_conn *c, uint64_t before_hour, size_t cap, size_t *ret_removed);
 
     /* --- operators (token_put and token_find stand above) -------------------------------------- */
 

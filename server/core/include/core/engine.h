@@ -37,6 +37,7 @@ struct engine_settings {
     uint32_t audit_retention_days; /**< 0: the audit log is kept for ever */
     uint32_t events_days;     /**< 0: events are not removed for their age */
     uint64_t events_max;      /**< ... but the oldest when there are more than so many; at least 1 */
+    uint32_t statistics_days; /**< 0: the numbers by the hour are kept for ever */
     uint32_t resource_upload_life_s; /**< a resource on its way in is given up when no byte came for that long */
     uint32_t answers_kept_s;  /**< answers to requests with a key are given again for that long */
     uint32_t answers_max;     /**< ... but no more of them than this are kept; at least 1 */
