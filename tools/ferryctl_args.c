@@ -48,6 +48,8 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_OBJECT, 0, "object", "WHAT", "only what was done to this: device/P/D, user/NAME, resource/ID"},
     {CTL_O_ACTION, 0, "action", "TEXT", "only actions that begin so: device., login"},
     {CTL_O_SINCE, 0, "since", "TIME", "only since then, UTC: 2026-01-02 or 2026-01-02T03:04:05Z"},
+    {CTL_O_UNTIL, 0, "until", "TIME", "only before then, UTC: 2026-01-02 or 2026-01-02T03:04:05Z"},
+    {CTL_O_STEP, 0, "step", "STEP", "a row for each hour or each day: hour, day"},
     {CTL_O_ANCHOR, 0, "anchor", "FILE", "the log must still have the record named here; then holds the last one"},
     {CTL_O_TYPE, 0, "type", "TYPE", "only events of that type: download.changed, device.changed; a webhook takes more than one"},
     {CTL_O_AFTER, 0, "after", "ID", "begin behind that event; 0: with the oldest one"},
@@ -202,6 +204,7 @@ static bool set_text(struct ctl_options *o, uint64_t flag, const char *value)
         {CTL_O_OBJECT, &o->object}, {CTL_O_ACTION, &o->action},           {CTL_O_SINCE, &o->since},
         {CTL_O_ANCHOR, &o->anchor}, {CTL_O_RESOURCE_ID, &o->resource_id}, {CTL_O_AFTER, &o->after},
         {CTL_O_URL, &o->url},       {CTL_O_KEY, &o->idempotency_key}, {CTL_O_SORT, &o->sort},
+        {CTL_O_UNTIL, &o->until},   {CTL_O_STEP, &o->step},
         {CTL_O_RESULT_CODE, &o->result_code}, {CTL_O_RESULT_MSG, &o->result_msg},
     };
 

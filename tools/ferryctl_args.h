@@ -25,7 +25,7 @@ struct ctl_options {
     size_t device_count;
     const char *resource_id;
     const char *description; /**< may be "" */
-    const char *role, *actor, *object, *action, *since, *anchor, *after, *url, *sort, *result_code, *result_msg;
+    const char *role, *actor, *object, *action, *since, *until, *step, *anchor, *after, *url, *sort, *result_code, *result_msg;
     const char *idempotency_key; /**< null: one of chance */
     bool everything, enable, disable, skip, new_secret;
     const char **types; /**< of every --type; freed by ctl_args_done() */
@@ -91,6 +91,8 @@ struct ctl_options {
 #define CTL_O_SORT (UINT64_C(1) << 50)
 #define CTL_O_RESULT_CODE (UINT64_C(1) << 51)
 #define CTL_O_RESULT_MSG (UINT64_C(1) << 52)
+#define CTL_O_UNTIL (UINT64_C(1) << 53)
+#define CTL_O_STEP (UINT64_C(1) << 54)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)

@@ -101,6 +101,8 @@ const struct ctl_command ctl_commands[] = {
 
     {"events", NULL, "[P | P/D]", 0, 1, CTL_O_TYPE | CTL_O_AFTER | CTL_O_FOLLOW,
      "what changed, as the log of events holds it; or what changes from now on", ctl_events},
+    {"statistics", NULL, "[P]", 0, 1, CTL_O_SINCE | CTL_O_UNTIL | CTL_O_STEP,
+     "how many transfers ended, how, and their bytes, by the hour or the day", ctl_statistics},
     {"status", NULL, "", 0, 0, 0, "how the platform is", ctl_status},
     {"settings", NULL, "", 0, 0, 0, "what ferryd runs with", ctl_settings},
 };

@@ -72,6 +72,7 @@ enum ctl_exit ctl_upload_reports(struct ctl *ctl);
 enum ctl_exit ctl_upload_get(struct ctl *ctl);
 enum ctl_exit ctl_upload_rm(struct ctl *ctl);
 
+enum ctl_exit ctl_statistics(struct ctl *ctl);
 enum ctl_exit ctl_quota_list(struct ctl *ctl);
 enum ctl_exit ctl_quota_show(struct ctl *ctl);
 enum ctl_exit ctl_quota_set(struct ctl *ctl);

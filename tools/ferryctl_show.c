@@ -285,6 +285,7 @@ enum ctl_exit ctl_listing_run(struct ctl_listing *list, struct ctl_api *api, con
 
 void ctl_listing_end(struct ctl_listing *list, const char *hint)
 {
+    ctl_table_flush(&list->table, stdout);
     ctl_table_done(&list->table);
     if (list->rows == 0 && !list->json && hint != NULL)
         (void)fprintf(stderr, "%s\n", hint);

@@ -26,7 +26,7 @@ _ferryctl() {
     ['webhook add']='--type --product --device --secret-file --idempotency-key' ['webhook list']='--limit -n' ['webhook show']=''
     ['webhook change']='--url --type --product --device --everything --enable --disable --new-secret --secret-file --overlap --idempotency-key'
     ['webhook resume']='--skip' ['webhook rm']=''
-    ['events']='--type --after --follow' ['status']='' ['settings']=''
+    ['events']='--type --after --follow' ['statistics']='--since --until --step' ['status']='' ['settings']=''
   )
   local -a words plain
   local current word option='' name key
@@ -63,6 +63,9 @@ _ferryctl() {
     --type)
       word='download.changed upload.changed deployment.changed device.changed device.online device.offline resource.changed'
       mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+      return ;;
+    --step)
+      mapfile -t COMPREPLY < <(compgen -W 'hour day' -- "$current")
       return ;;
     --role)
       mapfile -t COMPREPLY < <(compgen -W 'viewer operator admin' -- "$current")

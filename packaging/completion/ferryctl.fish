@@ -27,7 +27,7 @@ function __ferryctl_count
 end
 
 complete -c ferryctl -f
-complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit webhook events status settings'
+complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit webhook events statistics status settings'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm open close'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add import list show rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add uploads abandon list show describe get rm'
@@ -76,7 +76,9 @@ complete -c ferryctl -n '__ferryctl_at audit list' -l actor -x -d 'Only what thi
 complete -c ferryctl -n '__ferryctl_at audit list' -l object -x -d 'Only what was done to this'
 complete -c ferryctl -n '__ferryctl_at audit list' -l action -x -d 'Only actions that begin so'
 complete -c ferryctl -n '__ferryctl_at audit,device,resource,deployment,upload list' -l sort -x -a 'created_at -created_at name -name seq -seq' -d 'By this, with - from the other end'
-complete -c ferryctl -n '__ferryctl_at audit,resource,deployment,upload list' -l since -x -d 'Only since then, UTC'
+complete -c ferryctl -n '__ferryctl_at audit,resource,deployment,upload list; or __ferryctl_at statistics' -l since -x -d 'Only since then, UTC'
+complete -c ferryctl -n '__ferryctl_at statistics' -l until -x -d 'Only before then, UTC'
+complete -c ferryctl -n '__ferryctl_at statistics' -l step -x -a 'hour day' -d 'A row for each hour or each day'
 complete -c ferryctl -n '__ferryctl_at events; or __ferryctl_at webhook add,change' -l type -x -a 'download.changed upload.changed deployment.changed device.changed device.online device.offline resource.changed' -d 'Only events of that type'
 complete -c ferryctl -n '__ferryctl_at events' -l after -x -d 'Begin behind that event'
 complete -c ferryctl -n '__ferryctl_at events' -l follow -d 'Go on with what happens'

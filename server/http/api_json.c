@@ -17,6 +17,11 @@ json_t *api_json_time(uint64_t unix_ms)
     return json_string(text);
 }
 
+json_t *api_json_number(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
 json_t *api_json_product(const struct product *p)
 {
     return json_pack("{s:s, s:o, s:b}", "name", p->name, "created_at", api_json_time(p->created_ms), "registration",

@@ -12,6 +12,8 @@
 
 /** @brief RFC 3339, UTC, milliseconds; null for 0. */
 json_t *api_json_time(uint64_t unix_ms);
+/** @brief What passes the greatest number of JSON here is that. */
+json_t *api_json_number(uint64_t value);
 json_t *api_json_product(const struct product *p);
 /** @brief Without the secret. presence_known: what it says of being connected is of now. */
 json_t *api_json_device(const struct device *d, const struct device_tags *tags, bool presence_known);

@@ -251,6 +251,12 @@ static bool read_until(const char *value, struct api_query *query)
     return api_time_read(value, &query->made.until_ms);
 }
 
+static bool read_step(const char *value, struct api_query *query)
+{
+    query->days = strcmp(value, "day") == 0;
+    return query->days || strcmp(value, "hour") == 0;
+}
+
 static bool read_counts(const char *value, struct api_query *query)
 {
     query->counts = strcmp(value, "true") == 0;
@@ -296,6 +302,7 @@ static const struct parameter parameters[] = {
     {API_Q_AFTER, "after", "the id of an event, or 0", read_after},
     {API_Q_FOLLOW, "follow", "true or false", read_follow},
     {API_Q_ONLINE, "online", "true or false", read_online},
+    {API_Q_STEP, "step", "hour or day", read_step},
     {API_Q_RESULT_CODE, "result_code", "a whole number of 32 bits", read_result_code},
     {API_Q_RESULT_MSG, "result_msg", "at most 127 bytes", read_result_msg},
 };

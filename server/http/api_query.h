@@ -49,6 +49,7 @@ typedef uint64_t api_query_set;
 #define API_Q_SORT_SEQ (UINT64_C(1) << 28)
 #define API_Q_SORT_NUMBER (UINT64_C(1) << 29)
 #define API_Q_RESULT_CODE (UINT64_C(1) << 30)
+#define API_Q_STEP (UINT64_C(1) << 31)
 
 #define API_Q_PAGE_BY_ID (API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SORT_TIME | API_Q_SINCE | API_Q_UNTIL)
 #define API_Q_PAGE_BY_NAME (API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_SORT_NAME)
@@ -62,6 +63,7 @@ struct api_query {
     uint32_t limit;
     bool descending;
     bool counts;
+    bool days;           /**< of numbers: step=day */
     bool ends;           /**< of events: follow=false */
     int state;           /**< of the kind that the route takes */
     device_choice which; /**< of devices: online */

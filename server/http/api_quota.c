@@ -1,6 +1,7 @@
 /* Quotas: the limits of products, and what counts against them. */
 #include "api_handlers.h"
 
+#include "api_json.h"
 #include "api_list.h"
 #include "api_match.h"
 #include "api_quota.h"
@@ -9,21 +10,16 @@
 
 #include <string.h>
 
-static json_t *number(uint64_t value)
-{
-    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
-}
-
 static json_t *usage_json(const struct usage *usage)
 {
-    return json_pack("{s:o, s:o}", "bytes", number(usage->bytes), "files", number(usage->files));
+    return json_pack("{s:o, s:o}", "bytes", api_json_number(usage->bytes), "files", api_json_number(usage->files));
 }
 
 static json_t *limits_json(const struct quota_limits *limits)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "product_bytes", number(limits->product_bytes), "product_files",
-                     number(limits->product_files), "device_bytes", number(limits->device_bytes), "device_files",
-                     number(limits->device_files));
+    return json_pack("{s:o, s:o, s:o, s:o}", "product_bytes", api_json_number(limits->product_bytes), "product_files",
+                     api_json_number(limits->product_files), "device_bytes", api_json_number(limits->device_bytes), "device_files",
+                     api_json_number(limits->device_files));
 }
 
 /* The limits that hold, and whether they are the product's own. */

@@ -124,6 +124,8 @@ const struct api_route api_routes[] = {
     {"DELETE", V1 "/quota/{product}", ADMIN, OF_ALL, .run = api_quota_reset},
     {"GET", V1 "/quota/{product}/{device}", READ, OF_PRODUCT, .run = api_quota_device},
 
+    {"GET", V1 "/statistics", READ, A_LIST, .query = API_Q_PRODUCT | API_Q_SINCE | API_Q_UNTIL | API_Q_STEP,
+     .run = api_statistics_get},
     {"GET", V1 "/status", READ, OF_ALL, .run = api_status_get},
     {"GET", V1 "/settings", ADMIN, OF_ALL, .run = api_settings_get},
     {"GET", V1 "/openapi.yaml", OPEN, .run = api_openapi},

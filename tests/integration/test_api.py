@@ -431,7 +431,8 @@ def query_values(parameter):
     """Values that the parameter's schema allows, and values that it does not."""
     schema = DESCRIPTION._resolve(parameter["schema"])  # pylint: disable=protected-access
     candidates = ["", "0", "1", "250", "251", "-1", "1.5", "01", "x", "a b", "é", "true", "false", "asc", "desc", "ASC",
-                  "x" * 64, "x" * 65, "x" * 256, "a\nb", "\u0085", NO_ID, "null", "[]", "2026-01-02", "device.changed", "device.changed,upload.changed", *schema.get("enum", [])]
+                  "x" * 64, "x" * 65, "x" * 256, "a\nb", "\u0085", NO_ID, "null", "[]", "2026-01-02", time.strftime("%Y-%m-%d"),
+                  "device.changed", "device.changed,upload.changed", *schema.get("enum", [])]
     return schema, candidates
 
 
