@@ -135,6 +135,28 @@ export interface Status {
   totals: Record<string, number>;
 }
 
+/** Transfers that ended in some time. */
+export interface Ended {
+  done: number;
+  failed: number;
+  cancelled: number;
+  /** Of those that are done. */
+  bytes: number;
+}
+
+export interface StatisticsItem {
+  since: string;
+  uploads: Ended;
+  downloads: Ended;
+}
+
+export interface Statistics {
+  step: "hour" | "day";
+  since: string;
+  until: string;
+  items: StatisticsItem[];
+}
+
 /** An answer that is not 2xx, or none at all (status 0). */
 export class ApiError extends Error {
   constructor(
@@ -200,13 +222,6 @@ async function call<T>(method: string, url: string, body?: unknown): Promise<T> 
   }
   if (!answer.ok) failed(problemOf(answer.status, text));
   return (text ? JSON.parse(text) : undefined) as T;
-}
-
-/** The bytes of files that devices have sent and fetched since the platform was started, of its metrics. */
-export async function getTraffic(): Promise<{ up: number; down: number }> {
-  const text = await (await fetch("/metrics")).text();
-  const bytes = (way: string) => Number(new RegExp(`^ferry_transfer_bytes_total\\{direction="${way}"\\} (\\d+)`, "m").exec(text)?.[1] ?? 0);
-  return { up: bytes("up"), down: bytes("down") };
 }
 
 export const get = <T>(to: string, query?: Query) => call<T>("GET", urlOf(to, query));

@@ -86,6 +86,11 @@ export function timeText(time: string | null): string {
   return new Date(time).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 }
 
+/** A day of UTC. */
+export function dayText(time: string): string {
+  return new Date(time).toLocaleDateString(document.documentElement.lang, { dateStyle: "medium", timeZone: "UTC" });
+}
+
 /** A time that passes: "90 s", "15 min", "2 h", "30 d". */
 export function secondsText(seconds: number): string {
   const steps: [number, string][] = [[86400, "d"], [3600, "h"], [60, "min"]];

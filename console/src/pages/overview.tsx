@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { all, failuresIn, get, getTraffic, taskStates, type Counts, type Deployment, type Page, type Status, type Upload } from "../api";
+import { all, failuresIn, get, taskStates, type Counts, type Deployment, type Page, type Status, type Upload } from "../api";
 import type { Quota } from "../admin";
 import { Chart, type Bar } from "../chart";
 import { topics } from "../events";
@@ -7,8 +7,9 @@ import { useOne } from "../list";
 import { Failure, Heading, Refresh } from "../parts";
 import { linkTo } from "../route";
 import { useSession } from "../session";
-import { bytesText, numberText, stateText, t, timeText, type Key } from "../texts";
+import { numberText, stateText, t, timeText, type Key } from "../texts";
 import { NoProducts } from "./choice";
+import { StatisticsSection } from "./statistics";
 
 const newest = 50; // deployments that are looked at
 const failedUploads = 5;
@@ -23,21 +24,19 @@ const totals: [string, Key, string][] = [
 
 interface Overview {
   status: Status | null;
-  traffic: { up: number; down: number } | null;
   quotas: Quota[];
   deployments: Deployment[];
   uploads: Upload[];
 }
 
 async function readOverview(ofAll: boolean): Promise<Overview> {
-  const [status, traffic, quotas, deployments, uploads] = await Promise.all([
+  const [status, quotas, deployments, uploads] = await Promise.all([
     ofAll ? get<Status>("/status") : null,
-    ofAll ? getTraffic() : null,
     ofAll ? get<Page<Quota>>("/quota", { limit: 250 }) : null,
     all<Deployment>("/deployments", { counts: true }, newest),
     all<Upload>("/uploads", { state: "failed" }, failedUploads),
   ]);
-  return { status, traffic, quotas: quotas?.items ?? [], deployments: deployments.items, uploads: uploads.items };
+  return { status, quotas: quotas?.items ?? [], deployments: deployments.items, uploads: uploads.items };
 }
 
 function Totals({ status }: { status: Status }) {
@@ -61,27 +60,10 @@ function Totals({ status }: { status: Status }) {
   );
 }
 
-function Traffic({ traffic }: { traffic: { up: number; down: number } }) {
-  return (
-    <section>
-      <h2>{t("traffic")}</h2>
-      <p class="note">{t("traffic_since")}</p>
-      <ul class="tiles small">
-        <li>
-          <b>{bytesText(traffic.down)}</b> {t("traffic_down")}
-        </li>
-        <li>
-          <b>{bytesText(traffic.up)}</b> {t("traffic_up")}
-        </li>
-      </ul>
-    </section>
-  );
-}
-
 function barOf(one: Deployment): Bar {
   const { done = 0, total = 0 } = one.counts ?? {};
   const bad = failuresOf(one) + (one.counts?.cancelled ?? 0);
-  return { label: `${timeText(one.created_at)}: ${one.resource} (${one.product})`, good: done, bad, open: total - done - bad };
+  return { label: `${timeText(one.created_at)}: ${one.resource} (${one.product})`, values: [done, bad, total - done - bad] };
 }
 
 /** Of each deployment, the oldest first. */
@@ -89,8 +71,8 @@ function Success({ deployments }: { deployments: Deployment[] }) {
   const bars = deployments.filter((one) => (one.counts?.total ?? 0) > 0).map(barOf).reverse();
   if (bars.length === 0) return null;
   return (
-    <section>
-      <h2>{t("success")}</h2>
+    <section class="deployments">
+      <h2>{t("deployments_success")}</h2>
       <Chart caption={t("success_of", { count: bars.length })} bars={bars} />
     </section>
   );
@@ -199,7 +181,7 @@ export function OverviewPage() {
       {value?.status?.totals.products === 0 && products.length === 0 ? <NoProducts /> : null}
       {value && <Attention overview={value} />}
       {value?.status && <Totals status={value.status} />}
-      {value?.traffic && <Traffic traffic={value.traffic} />}
+      {value && <StatisticsSection />}
       {value && <Success deployments={value.deployments} />}
       {value && <TasksByState deployments={value.deployments} />}
     </>

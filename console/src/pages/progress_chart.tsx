@@ -14,9 +14,9 @@ interface Point {
 
 function barsOf(points: Point[], deployment: Deployment): Bar[] {
   if (points.length > 0)
-    return points.map(({ time, done, failed, open }) => ({ label: timeText(time), good: done, bad: failed, open }));
+    return points.map(({ time, done, failed, open }) => ({ label: timeText(time), values: [done, failed, open] }));
   const open = deployment.counts?.total ?? 0;
-  return open > 0 ? [{ label: timeText(deployment.created_at), good: 0, bad: 0, open }] : [];
+  return open > 0 ? [{ label: timeText(deployment.created_at), values: [0, 0, open] }] : [];
 }
 
 export function ProgressChart({ deployment }: { deployment: Deployment }) {
