@@ -10,17 +10,22 @@ enum { TICK_MS = 1000, CONNECTIONS_KEPT = 64 };
 
 /* --- the thread ----------------------------------------------------------------------------------------------- */
 
-static void take_ended(struct webhooks *all)
+/* True: some have, and may have more to tell. */
+static bool take_ended(struct webhooks *all)
 {
+    bool any = false;
     int left = 0;
 
     for (CURLMsg *msg; (msg = curl_multi_info_read(all->multi, &left)) != NULL;) {
         char *user = NULL;
         CURLcode code = msg->data.result; /* msg is gone when the handle is taken out */
         if (msg->msg == CURLMSG_DONE && curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &user) == CURLE_OK &&
-            user != NULL)
+            user != NULL) {
             hooks_ended((struct hook *)(void *)user, code);
+            any = true;
+        }
     }
+    return any;
 }
 
 static ferry_err look(struct webhooks *all, bool *ret_more)
@@ -55,7 +60,7 @@ static void *run(void *arg)
             ferry_log(FERRY_LOG_ERROR, "webhooks", "webhooks wait, the store cannot be read: %s", ferry_err_text(err));
         last = err;
         (void)curl_multi_perform(all->multi, &running);
-        take_ended(all);
+        more |= take_ended(all);
         hooks_save(all, false);
         uint64_t wait_ms = atomic_exchange(&all->woken, false) || more ? 0 : hooks_wait_ms(all, TICK_MS);
         (void)curl_multi_poll(all->multi, NULL, 0, (int)wait_ms, NULL);

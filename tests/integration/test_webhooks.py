@@ -291,6 +291,21 @@ def test_a_sudden_end_in_the_middle_loses_nothing(quick, receiver):
     receiver.assert_in_order()
 
 
+def test_a_backlog_is_delivered_without_a_pause_after_each_event(quick, receiver):
+    """One request follows the other: nothing else happens that would wake the thread."""
+    count, product = 300, quick.new_product()
+    hook = add_hook(quick, receiver, product=product)
+    change = Client(quick, quick.token)
+    change("PATCH", f"/webhooks/{hook['id']}", json={"disabled": True})
+    lines = "".join(f"d{number},MDEyMzQ1Njc4OWFiY2RlZg==\n" for number in range(count))
+    answer = quick.api.call("POST", "/devices/import", params={"product": product}, data="name,secret\n" + lines,
+                            headers={"Content-Type": "text/csv"})
+    assert answer["added"] == count
+    change("PATCH", f"/webhooks/{hook['id']}", json={"disabled": False})
+    receiver.wait(count, 30)  # with a pause it was a quarter of a second for each
+    assert [e["device"] for e in receiver.events()] == [f"d{number}" for number in range(count)]
+
+
 def test_what_was_delivered_is_not_delivered_again_after_a_clean_end(quick, receiver):
     product = quick.new_product()
     hook = add_hook(quick, receiver, product=product)
