@@ -55,7 +55,7 @@ const struct ctl_command ctl_commands[] = {
      ctl_deployment_cancel},
     {"deployment", "pause", "ID", 1, 1, 0, "offer nothing more; what runs goes on", ctl_deployment_pause},
     {"deployment", "resume", "ID", 1, 1, 0, "go on where it was paused", ctl_deployment_resume},
-    {"deployment", "retry", "ID", 1, 1, CTL_O_DEVICE | CTL_O_STATE | CTL_O_RESULT_CODE | CTL_O_RESULT_MSG,
+    {"deployment", "retry", "ID", 1, 1, CTL_O_DEVICE | CTL_O_STATE | CTL_O_RESULT_CODE | CTL_O_RESULT_MSG | CTL_O_WAIT,
      "try again what has failed, for one cause, or one device's task",
      ctl_deployment_retry},
 

@@ -322,15 +322,14 @@ enum ctl_exit ctl_deployment_retry(struct ctl *ctl)
 
     if (options->device_count > 0 && (options->state != NULL || options->result_code != NULL || options->result_msg != NULL))
         return ctl_fail(CTL_USAGE, "say which tasks by --device or by --state, --result-code and --result-msg, not by both");
-    if (options->device_count > 0)
-        return steer_devices(ctl, "retry", "queued again");
     ctl_query(&path, "state", options->state);
     ctl_query(&path, "result_code", options->result_code);
     ctl_query(&path, "result_msg", options->result_msg);
-    enum ctl_exit status = ctl_api_call(&ctl->api, "POST", path, NULL, &answer);
-    if (status == CTL_DONE && ctl->options->json)
+    enum ctl_exit status = options->device_count > 0 ? steer_devices(ctl, "retry", "queued again")
+                                                     : ctl_api_call(&ctl->api, "POST", path, NULL, &answer);
+    if (status == CTL_DONE && answer != NULL && options->json)
         ctl_print_json(answer);
-    else if (status == CTL_DONE)
+    else if (status == CTL_DONE && answer != NULL)
         (void)printf("%lld queued again\n", (long long)json_integer_value(json_object_get(answer, "retried")));
-    return status;
+    return status == CTL_DONE && options->wait ? ctl_follow(ctl, ctl->words[0]) : status;
 }

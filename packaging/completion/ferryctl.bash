@@ -17,7 +17,7 @@ _ferryctl() {
     ['deploy']='--device --devices-file --tag --all --resource-id --rate --timeout --retries --start --end --force --wait --idempotency-key'
     ['deployment list']='--limit -n --sort --state --since' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
     ['deployment causes']='' ['deployment progress']='--limit -n' ['deployment reports']='--limit -n' ['deployment pause']='' ['deployment resume']=''
-    ['deployment cancel']='--device' ['deployment retry']='--device --state --result-code --result-msg'
+    ['deployment cancel']='--device' ['deployment retry']='--device --state --result-code --result-msg --wait'
     ['upload list']='--limit -n --sort --state --prefix --since' ['upload show']='' ['upload reports']='--limit -n' ['upload get']='--output -o' ['upload rm']=''
     ['quota list']='--limit -n' ['quota show']='' ['quota set']='' ['quota reset']=''
     ['token add']='--role --product --expires --output -o --idempotency-key' ['token list']='--limit -n' ['token rm']=''

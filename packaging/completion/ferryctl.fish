@@ -95,7 +95,7 @@ complete -c ferryctl -n '__ferryctl_at deploy' -l retries -x -d 'Try a device th
 complete -c ferryctl -n '__ferryctl_at deploy' -l start -x -d 'Begin then'
 complete -c ferryctl -n '__ferryctl_at deploy' -l end -x -d 'Give up then what has not ended'
 complete -c ferryctl -n '__ferryctl_at deploy' -l force -d 'Also what vendor devices cannot handle'
-complete -c ferryctl -n '__ferryctl_at deploy' -l wait -d 'Wait until it has ended'
+complete -c ferryctl -n '__ferryctl_at deploy; or __ferryctl_at deployment retry' -l wait -d 'Wait until it has ended'
 complete -c ferryctl -n '__ferryctl_at webhook change' -l url -x -d 'Send the events there'
 complete -c ferryctl -n '__ferryctl_at webhook change' -l everything -d 'Leave no event out'
 complete -c ferryctl -n '__ferryctl_at webhook change' -l enable -d 'Go on where it was disabled'

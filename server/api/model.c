@@ -80,6 +80,13 @@ bool download_state_failed(download_state state)
     return state == DOWNLOAD_FAILED || state == DOWNLOAD_TIMED_OUT || state == DOWNLOAD_REJECTED;
 }
 
+bool retry_cause_fits(const struct retry_cause *cause, const struct download_task *task)
+{
+    return download_state_failed(task->state) && (cause->state == 0 || task->state == cause->state) &&
+           (!cause->has_code || task->result_code == cause->code) &&
+           (!cause->has_msg || strcmp(task->result_msg, cause->msg) == 0);
+}
+
 bool device_key_make(const char *product, const char *device, struct device_key *ret_key)
 {
     ferry_text p = ferry_text_of(product);

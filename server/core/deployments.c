@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-enum { CANCEL_STEPS_AT_ONCE = 5 }; /* that a command makes itself */
+enum {
+    STEPS_AT_ONCE = 5, /* that a command makes itself */
+    RETRY_PART = ENGINE_EXPAND_MAX / 3, /* tasks of each state that a step of retrying reads, when it looks at all of them */
+};
 
 /* --- settling ------------------------------------------------------------------------------------------ */
 
@@ -40,7 +43,7 @@ ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_
     struct deployment d;
     ferry_err err = e->store->deployment_get(e->conn, id, &d);
     bool going_on = d.state == DEPLOYMENT_ACTIVE || d.state == DEPLOYMENT_PAUSED;
-    if (err != FERRY_OK || !going_on || !d.expand_done)
+    if (err != FERRY_OK || !going_on || !d.expand_done || d.sweep == SWEEP_RETRY)
         return err;
     bool open = false;
     err = has_open_task(e, id, &open);
@@ -91,7 +94,7 @@ ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (err != FERRY_OK || count == 0)
         return err;
     *ret_more = true;
-    return d.sweeping ? FERRY_OK : expand_some(e, &d, now_ms); /* tasks that are made now have their right time already */
+    return d.sweep != SWEEP_NONE ? FERRY_OK : expand_some(e, &d, now_ms); /* tasks that are made now have their right time already */
 }
 
 static ferry_err resume_some(struct engine *e, struct deployment *d, uint64_t now_ms)
@@ -106,25 +109,103 @@ static ferry_err resume_some(struct engine *e, struct deployment *d, uint64_t no
         return err;
     if (count > 0)
         d->sweep_cursor = e->downloads[count - 1].id;
-    d->sweeping = count == ENGINE_EXPAND_MAX;
+    d->sweep = count == ENGINE_EXPAND_MAX ? SWEEP_RESUME : SWEEP_NONE;
     return FERRY_OK;
 }
 
-/* Those that run first: they are to stop. *ret_count is 0 when nothing is open any more. */
-static ferry_err cancel_some(struct engine *e, struct deployment *d, uint64_t now_ms, size_t *ret_count)
+/* Those that run first: they are to stop. */
+static ferry_err cancel_some(struct engine *e, struct deployment *d, uint64_t now_ms)
 {
     static const download_state order[] = {DOWNLOAD_DOWNLOADING, DOWNLOAD_OFFERED, DOWNLOAD_QUEUED};
     struct store_page page = {.after = "", .limit = ENGINE_EXPAND_MAX};
     ferry_err err = FERRY_OK;
-    *ret_count = 0;
-    for (size_t s = 0; err == FERRY_OK && *ret_count == 0 && s < sizeof order / sizeof order[0]; s++) {
+    size_t count = 0;
+    for (size_t s = 0; err == FERRY_OK && count == 0 && s < sizeof order / sizeof order[0]; s++) {
         struct download_filter filter = {.deployment = &d->id, .state = order[s]};
-        err = e->store->download_list(e->conn, &filter, &page, e->downloads, ret_count);
-        for (size_t i = 0; err == FERRY_OK && i < *ret_count; i++)
+        err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
+        for (size_t i = 0; err == FERRY_OK && i < count; i++)
             err = downloads_cancel(e, &e->downloads[i], now_ms);
     }
-    d->sweeping = *ret_count > 0;
-    return err == FERRY_OK && *ret_count > 0 ? engine_revoked(e) : err;
+    d->sweep = count > 0 ? SWEEP_CANCEL : SWEEP_NONE;
+    return err == FERRY_OK && count > 0 ? engine_revoked(e) : err;
+}
+
+/* The next failed tasks behind the cursor, in no order. *ret_last: up to there they are all; "": to the end. */
+static ferry_err read_failed(struct engine *e, const struct deployment *d, ferry_id *ret_last, size_t *ret_count)
+{
+    static const download_state states[] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
+    struct store_page page = {.after = d->sweep_cursor.text, .limit = d->retry.state != 0 ? ENGINE_EXPAND_MAX : RETRY_PART};
+    *ret_count = 0;
+    *ret_last = (ferry_id){""};
+    for (size_t s = 0; s < sizeof states / sizeof states[0]; s++) {
+        struct download_filter filter = {.deployment = &d->id, .state = states[s]};
+        struct download_task *tasks = e->downloads + *ret_count;
+        size_t count = 0;
+        if (d->retry.state != 0 && d->retry.state != states[s])
+            continue;
+        ferry_err err = e->store->download_list(e->conn, &filter, &page, tasks, &count);
+        if (err != FERRY_OK)
+            return err;
+        if (count == page.limit && (ret_last->text[0] == '\0' || strcmp(tasks[count - 1].id.text, ret_last->text) < 0))
+            *ret_last = tasks[count - 1].id;
+        *ret_count += count;
+    }
+    return FERRY_OK;
+}
+
+/* What is tried again has turns of its own at the deployment's rate: behind those of the devices that wait for their first
+ * one it could come days later. */
+static uint64_t take_turn(struct deployment *d)
+{
+    return download_release_ms(d->pace_ms, d->rate_per_min, d->paced++);
+}
+
+/* Over all states with one cursor: a task that fails again meanwhile lies behind it. */
+static ferry_err retry_some(struct engine *e, struct deployment *d, uint64_t now_ms)
+{
+    ferry_id last;
+    size_t count = 0;
+    bool over = d->end_ms != 0 && now_ms >= d->end_ms;
+    ferry_err err = over ? FERRY_OK : read_failed(e, d, &last, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+        const struct download_task *task = &e->downloads[i];
+        bool reached = last.text[0] == '\0' || strcmp(task->id.text, last.text) <= 0;
+        if (reached && task->ended_ms <= d->sweep_ms && retry_cause_fits(&d->retry, task))
+            err = downloads_retry(e, task, d, take_turn(d), now_ms);
+    }
+    if (err != FERRY_OK)
+        return err;
+    if (over || last.text[0] == '\0')
+        d->sweep = SWEEP_NONE;
+    else
+        d->sweep_cursor = last;
+    return FERRY_OK;
+}
+
+typedef ferry_err sweep_step(struct engine *e, struct deployment *d, uint64_t now_ms);
+
+static sweep_step *const sweep_steps[] = {
+    [SWEEP_RESUME] = resume_some,
+    [SWEEP_CANCEL] = cancel_some,
+    [SWEEP_RETRY] = retry_some,
+};
+
+/* One step, or what is left of so many; the row says where it goes on. */
+static ferry_err sweep_some(struct engine *e, struct deployment *d, unsigned steps, uint64_t now_ms)
+{
+    ferry_err err = FERRY_OK;
+    for (unsigned step = 0; err == FERRY_OK && d->sweep != SWEEP_NONE && step < steps; step++)
+        err = sweep_steps[d->sweep](e, d, now_ms);
+    if (err == FERRY_OK)
+        err = e->store->deployment_put(e->conn, d);
+    return err == FERRY_OK && d->sweep == SWEEP_NONE ? deployments_settle(e, &d->id, now_ms) : err;
+}
+
+static void begin_sweep(struct deployment *d, deployment_sweep sweep, uint64_t now_ms)
+{
+    d->sweep = sweep;
+    d->sweep_cursor = (ferry_id){""};
+    d->sweep_ms = now_ms;
 }
 
 ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more)
@@ -136,8 +217,7 @@ ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (err != FERRY_OK || count == 0)
         return err;
     *ret_more = true;
-    err = d.state == DEPLOYMENT_CANCELLED ? cancel_some(e, &d, now_ms, &count) : resume_some(e, &d, now_ms);
-    return err == FERRY_OK ? e->store->deployment_put(e->conn, &d) : err;
+    return sweep_some(e, &d, 1, now_ms);
 }
 
 /* The version that the order names, or the newest one of its name. */
@@ -282,51 +362,29 @@ static ferry_err on_deploy(struct engine *e, struct command *cmd, uint64_t now_m
 
 /* --- the operator's other words --------------------------------------------------------------------------- */
 
-static bool is_of_cause(const struct download_task *task, const struct retry_cause *cause)
+/* Two sweeps of one deployment would need two cursors. */
+static ferry_err check_sweep(struct command *cmd, const struct deployment *d, deployment_sweep sweep)
 {
-    return (!cause->has_code || task->result_code == cause->code) &&
-           (!cause->has_msg || strcmp(task->result_msg, cause->msg) == 0);
+    static const char *const doing[] = {
+        [SWEEP_RESUME] = "resumed", [SWEEP_CANCEL] = "cancelled", [SWEEP_RETRY] = "retried"};
+    if (sweep == SWEEP_NONE || d->sweep != sweep)
+        return FERRY_OK;
+    return engine_fail(cmd, FERRY_E_STATE, "deployment %s is still being %s: try again soon", d->id.text, doing[sweep]);
 }
 
-/* Queues the tasks in one state again that ended for the cause, page by page: memory is bounded. */
-static ferry_err retry_in_state(struct engine *e, const struct deployment *d, download_state state,
-                                const struct retry_cause *cause, uint64_t now_ms, uint64_t *count_all)
-{
-    struct download_filter filter = {.deployment = &d->id, .state = state};
-    struct store_page page = {.after = "", .limit = FERRY_PAGE_MAX};
-    ferry_id last;
-    for (;;) {
-        size_t count = 0;
-        ferry_err err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
-        for (size_t i = 0; err == FERRY_OK && i < count; i++) {
-            if (!is_of_cause(&e->downloads[i], cause))
-                continue;
-            err = downloads_retry(e, &e->downloads[i], d, now_ms);
-            ++*count_all;
-        }
-        if (err != FERRY_OK || count < FERRY_PAGE_MAX)
-            return err;
-        last = e->downloads[count - 1].id;
-        page.after = last.text;
-    }
-}
-
-/* A large one is cancelled in steps: others do not wait for it. Nothing of it is offered any more from now on. */
+/* A large one is cancelled in steps: others do not wait for it. Nothing of it is offered any more from now on, and nothing is
+ * tried again. */
 static ferry_err on_cancel(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
 {
-    size_t count = 0;
     if (d->state != DEPLOYMENT_ACTIVE && d->state != DEPLOYMENT_PAUSED)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s has ended already", d->id.text);
     d->expand_done = true;
-    d->sweeping = true;
-    d->sweep_cursor = (ferry_id){""};
+    begin_sweep(d, SWEEP_CANCEL, now_ms);
     ferry_err err = change_state(e, d, DEPLOYMENT_CANCELLED, now_ms);
-    for (unsigned step = 0; err == FERRY_OK && d->sweeping && step < CANCEL_STEPS_AT_ONCE; step++) {
-        err = cancel_some(e, d, now_ms, &count);
-        cmd->count += count;
-    }
+    if (err == FERRY_OK)
+        err = sweep_some(e, d, STEPS_AT_ONCE, now_ms);
     cmd->deployment = *d;
-    return err == FERRY_OK ? e->store->deployment_put(e->conn, d) : err;
+    return err;
 }
 
 static ferry_err make_active(struct engine *e, struct deployment *d, uint64_t now_ms)
@@ -342,10 +400,11 @@ static ferry_err on_pause(struct engine *e, struct command *cmd, struct deployme
     if (d->state != DEPLOYMENT_ACTIVE)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s is %s: only an active one can be paused", d->id.text,
                            deployment_state_name(d->state));
-    if (d->sweeping)
-        return engine_fail(cmd, FERRY_E_STATE, "deployment %s is still being resumed: try again soon", d->id.text);
+    ferry_err err = check_sweep(cmd, d, SWEEP_RESUME);
+    if (err != FERRY_OK)
+        return err;
     d->paused_ms = now_ms;
-    ferry_err err = change_state(e, d, DEPLOYMENT_PAUSED, now_ms);
+    err = change_state(e, d, DEPLOYMENT_PAUSED, now_ms);
     cmd->deployment = *d;
     return err;
 }
@@ -356,41 +415,62 @@ static ferry_err on_resume(struct engine *e, struct command *cmd, struct deploym
     if (d->state != DEPLOYMENT_PAUSED)
         return engine_fail(cmd, FERRY_E_STATE, "deployment %s is %s, not paused", d->id.text,
                            deployment_state_name(d->state));
+    ferry_err err = check_sweep(cmd, d, SWEEP_RETRY);
+    if (err != FERRY_OK)
+        return err;
     d->shift_ms = now_ms > d->paused_ms ? now_ms - d->paused_ms : 0;
     d->start_ms += d->shift_ms;
-    d->sweeping = true;
-    d->sweep_cursor = (ferry_id){""};
-    ferry_err err = change_state(e, d, DEPLOYMENT_ACTIVE, now_ms);
+    d->pace_ms += d->shift_ms;
+    begin_sweep(d, SWEEP_RESUME, now_ms);
+    err = change_state(e, d, DEPLOYMENT_ACTIVE, now_ms);
     cmd->deployment = *d;
     return err;
 }
 
 static ferry_err check_retry(struct command *cmd, const struct deployment *d, uint64_t now_ms)
 {
-    if (d->state == DEPLOYMENT_CANCELLED && d->sweeping)
-        return engine_fail(cmd, FERRY_E_STATE, "deployment %s is still being cancelled: try again soon", d->id.text);
-    if (d->end_ms == 0 || now_ms < d->end_ms)
-        return FERRY_OK;
+    ferry_err err = check_sweep(cmd, d, SWEEP_CANCEL);
+    if (err != FERRY_OK || d->end_ms == 0 || now_ms < d->end_ms)
+        return err;
     return engine_fail(cmd, FERRY_E_STATE, "the time of deployment %s is over: make another one", d->id.text);
 }
 
+static ferry_err check_retry_all(struct command *cmd, const struct deployment *d, uint64_t now_ms)
+{
+    download_state state = cmd->retry.state;
+    ferry_err err = check_retry(cmd, d, now_ms);
+    if (err == FERRY_OK)
+        err = check_sweep(cmd, d, d->sweep);
+    if (err == FERRY_OK && state != 0 && !download_state_failed(state))
+        return engine_fail(cmd, FERRY_E_ARG, "only tasks that failed, timed_out or were rejected are tried again, not those that are %s",
+                           download_state_name(state));
+    return err;
+}
+
+/* The turns go on behind those of an earlier retry that are still to come. */
+static void begin_turns(struct deployment *d, uint64_t now_ms)
+{
+    uint64_t from_ms = d->state == DEPLOYMENT_PAUSED ? d->paused_ms : now_ms;
+    if (download_release_ms(d->pace_ms, d->rate_per_min, d->paced) >= from_ms)
+        return;
+    d->pace_ms = from_ms;
+    d->paced = 0;
+}
+
+/* In steps; the first ones at once, so that a small one is done when the answer comes. */
 static ferry_err on_retry(struct engine *e, struct command *cmd, struct deployment *d, uint64_t now_ms)
 {
-    static const download_state order[] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
-    const struct retry_cause *cause = &cmd->retry;
-    bool known = cause->state == 0;
-    ferry_err err = check_retry(cmd, d, now_ms);
-    for (size_t i = 0; err == FERRY_OK && i < sizeof order / sizeof order[0]; i++) {
-        if (cause->state != 0 && cause->state != order[i])
-            continue;
-        known = true;
-        err = retry_in_state(e, d, order[i], cause, now_ms, &cmd->count);
-    }
-    if (err == FERRY_OK && !known)
-        return engine_fail(cmd, FERRY_E_ARG, "only tasks that failed, timed_out or were rejected are tried again, not those that are %s",
-                           download_state_name(cause->state));
-    if (err == FERRY_OK && cmd->count > 0)
+    ferry_err err = check_retry_all(cmd, d, now_ms);
+    if (err == FERRY_OK)
+        err = e->store->deployment_failed(e->conn, &d->id, &cmd->retry, &cmd->count);
+    if (err == FERRY_OK && cmd->count > 0) {
+        begin_sweep(d, SWEEP_RETRY, now_ms);
+        d->retry = cmd->retry;
+        begin_turns(d, now_ms);
         err = make_active(e, d, now_ms);
+    }
+    if (err == FERRY_OK && cmd->count > 0)
+        err = sweep_some(e, d, STEPS_AT_ONCE, now_ms);
     cmd->deployment = *d;
     return err;
 }
@@ -410,7 +490,7 @@ static ferry_err on_task(struct engine *e, struct command *cmd, uint64_t now_ms)
     err = retry ? check_retry(cmd, &d, now_ms) : FERRY_OK;
     if (err != FERRY_OK)
         return err;
-    err = retry ? downloads_retry(e, &task, &d, now_ms) : downloads_cancel(e, &task, now_ms);
+    err = retry ? downloads_retry(e, &task, &d, 0, now_ms) : downloads_cancel(e, &task, now_ms);
     if (err == FERRY_E_STATE)
         return engine_fail(cmd, err, "download task %s is %s: it cannot be %s", task.id.text,
                            download_state_name(task.state), retry ? "repeated" : "cancelled");

@@ -57,14 +57,12 @@ static uint64_t pause_ms(uint32_t first_s, uint32_t max_s, uint32_t nth)
 static void set_wake(struct download_task *after, const struct download_event *event, uint64_t now_ms,
                      const struct push_pace *pace)
 {
-    if (event->kind == DOWNLOAD_EV_HOLD || event->kind == DOWNLOAD_EV_RESUME)
+    if (event->kind == DOWNLOAD_EV_HOLD || event->kind == DOWNLOAD_EV_RESUME || event->kind == DOWNLOAD_EV_RETRY)
         return; /* they say it themselves */
     if (!download_state_open(after->state) || event->kind == DOWNLOAD_EV_WAIT)
         after->wake_ms = 0;
     else if (event->kind == DOWNLOAD_EV_RUNNING)
         after->wake_ms = now_ms + 1000ull * pace->max_s; /* silent that long: it may have lost the order */
-    else if (event->kind == DOWNLOAD_EV_RETRY)
-        after->wake_ms = now_ms;
     else
         after->wake_ms = now_ms + pause_ms(pace->first_s, pace->max_s, after->pushes);
 }
@@ -127,9 +125,10 @@ static void resume(struct download_task *after, const struct deployment *d, uint
     after->deadline_ms = deadline_ms(d, release_ms);
 }
 
-static void start_again(struct download_task *after, const struct deployment *d, uint64_t now_ms)
+static void start_again(struct download_task *after, const struct download_event *event, uint64_t now_ms)
 {
-    queue_again(after, d, retry_base_ms(after, d, now_ms));
+    const struct deployment *d = event->deployment;
+    queue_again(after, d, event->release_ms != 0 ? event->release_ms : retry_base_ms(after, d, now_ms));
     after->retries = 0;
     set_result(after, FERRY_RESULT_OK, "");
 }
@@ -147,7 +146,7 @@ static void note_event(struct download_task *after, const struct download_event 
         set_result(after, event->result_code, event->result_msg);
         break;
     case DOWNLOAD_EV_RETRY:
-        start_again(after, event->deployment, now_ms);
+        start_again(after, event, now_ms);
         break;
     case DOWNLOAD_EV_DONE:
         after->percent = 100;
@@ -216,11 +215,11 @@ uint64_t download_release_ms(uint64_t start_ms, uint32_t rate_per_min, uint64_t 
     return rate_per_min == 0 ? start_ms : start_ms + nth * 60000u / rate_per_min;
 }
 
-/* While a deployment resumes or is cancelled, its tasks have their turn one after the other. */
+/* While a deployment is resumed, its tasks have their turn one after the other. */
 bool download_is_held(const struct download_task *task, const struct deployment *deployment)
 {
     bool stopped = deployment->state == DEPLOYMENT_PAUSED || deployment->state == DEPLOYMENT_CANCELLED;
-    bool waits = deployment->sweeping && strcmp(task->id.text, deployment->sweep_cursor.text) > 0;
+    bool waits = deployment->sweep == SWEEP_RESUME && strcmp(task->id.text, deployment->sweep_cursor.text) > 0;
     return task->state == DOWNLOAD_QUEUED && (stopped || waits);
 }
 

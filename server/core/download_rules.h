@@ -32,6 +32,7 @@ struct download_event {
     int32_t percent;        /**< RUNNING */
     int32_t result_code;    /**< FAIL: the device's */
     const char *result_msg; /**< FAIL: may be null */
+    uint64_t release_ms;    /**< RETRY: not offered before; 0: at once */
     const struct deployment *deployment; /**< FAIL, TIME_OUT, RETRY, HOLD, RESUME: the task's */
 };
 

@@ -144,6 +144,11 @@ static void a_retry_starts_from_the_beginning(void **state)
     assert_int_equal(after.wake_ms, NOW);
     assert_int_equal(after.deadline_ms, NOW + 120000);
     assert_int_equal(after.ended_ms, 0);
+    retry.release_ms = NOW + 5000; /* its turn by the deployment's rate */
+    assert_int_equal(download_apply(&t, &retry, NOW, &pace, &after), FERRY_RESULT_OK);
+    assert_int_equal(after.release_ms, NOW + 5000);
+    assert_int_equal(after.wake_ms, NOW + 5000);
+    assert_int_equal(after.deadline_ms, NOW + 125000);
 }
 
 static void a_failure_is_tried_again_as_often_as_the_deployment_says(void **state)
@@ -233,24 +238,26 @@ static void what_is_paused_or_not_yet_resumed_is_held(void **state)
     static const struct {
         download_state task;
         deployment_state deployment;
-        bool sweeping;
+        deployment_sweep sweep;
         const char *cursor;
         bool held;
     } rows[] = {
-        {DOWNLOAD_QUEUED, DEPLOYMENT_PAUSED, false, "", true},
-        {DOWNLOAD_QUEUED, DEPLOYMENT_CANCELLED, true, "", true},
-        {DOWNLOAD_OFFERED, DEPLOYMENT_PAUSED, false, "", false},
-        {DOWNLOAD_DOWNLOADING, DEPLOYMENT_PAUSED, false, "", false},
-        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, false, "", false},
-        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, true, "", true},
-        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, true, "01hf0000000000000000000000", false},
-        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, true, "01he0000000000000000000000", true},
-        {DOWNLOAD_OFFERED, DEPLOYMENT_ACTIVE, true, "", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_PAUSED, SWEEP_NONE, "", true},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_CANCELLED, SWEEP_CANCEL, "", true},
+        {DOWNLOAD_OFFERED, DEPLOYMENT_PAUSED, SWEEP_NONE, "", false},
+        {DOWNLOAD_DOWNLOADING, DEPLOYMENT_PAUSED, SWEEP_NONE, "", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, SWEEP_NONE, "", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, SWEEP_RESUME, "", true},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, SWEEP_RESUME, "01hf0000000000000000000000", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, SWEEP_RESUME, "01he0000000000000000000000", true},
+        {DOWNLOAD_OFFERED, DEPLOYMENT_ACTIVE, SWEEP_RESUME, "", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_ACTIVE, SWEEP_RETRY, "", false},
+        {DOWNLOAD_QUEUED, DEPLOYMENT_PAUSED, SWEEP_RETRY, "", true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct download_task t = task_in(rows[i].task);
-        struct deployment d = {.state = rows[i].deployment, .sweeping = rows[i].sweeping};
+        struct deployment d = {.state = rows[i].deployment, .sweep = rows[i].sweep};
         memcpy(d.sweep_cursor.text, rows[i].cursor, strlen(rows[i].cursor) + 1);
         if (download_is_held(&t, &d) != rows[i].held)
             fail_msg("row %zu", i);

@@ -345,9 +345,10 @@ ferry_err downloads_cancel(struct engine *e, const struct download_task *task, u
     return err == FERRY_OK && answer != FERRY_RESULT_OK ? FERRY_E_STATE : err;
 }
 
-ferry_err downloads_retry(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms)
+ferry_err downloads_retry(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t release_ms,
+                          uint64_t now_ms)
 {
-    struct download_event event = {.kind = DOWNLOAD_EV_RETRY, .deployment = d};
+    struct download_event event = {.kind = DOWNLOAD_EV_RETRY, .release_ms = release_ms, .deployment = d};
     struct download_task after;
     ferry_result answer;
     ferry_err err = apply(e, task, &event, now_ms, &after, &answer);

@@ -128,7 +128,9 @@ ferry_err uploads_cancel_device(struct engine *e, const struct device_key *devic
 ferry_err downloads_on_message(struct engine *e, const struct device_message *m, uint64_t now_ms);
 ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more);
 ferry_err downloads_cancel(struct engine *e, const struct download_task *task, uint64_t now_ms);
-ferry_err downloads_retry(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms);
+/** release_ms 0: at once. */
+ferry_err downloads_retry(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t release_ms,
+                          uint64_t now_ms);
 /** A queued task of a deployment that goes on. */
 ferry_err downloads_resume(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms);
 ferry_err downloads_cancel_device(struct engine *e, const struct device_key *device, uint64_t now_ms);
@@ -138,7 +140,7 @@ ferry_err downloads_offer_next(struct engine *e, const struct device_key *device
 /* --- deployments.c ------------------------------------------------------------------------------ */
 ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
 ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more);
-/** Releases queued tasks of a deployment that was paused, or cancels open ones, some in each turn. */
+/** Releases queued tasks of a deployment that was paused, cancels open ones or queues failed ones again, some in each turn. */
 ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more);
 /** Makes a deployment finished when none of its tasks is open. */
 ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_ms);

@@ -193,7 +193,7 @@ static ferry_err prune(struct engine *e, uint64_t now_ms, bool *ret_more)
 
 static const struct timer timers[] = {
     {"expand deployments", deployments_expand},
-    {"resume and cancel deployments", deployments_sweep},
+    {"resume, cancel and retry deployments", deployments_sweep},
     {"expire uploads", uploads_expire},
     {"expire uploads of resources", resource_uploads_expire},
     {"wake downloads", downloads_wake},

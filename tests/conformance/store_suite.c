@@ -94,6 +94,10 @@ struct deployment deployment_of(unsigned n, const char *product, unsigned resour
         .paused_ms = 500 + n,
         .shift_ms = 700 + n,
         .sweep_cursor = id_of(n + 7),
+        .sweep_ms = 800 + n,
+        .retry = {.state = DOWNLOAD_FAILED, .has_msg = true, .msg = "it's \"full\""},
+        .pace_ms = 250 + n,
+        .paced = n + 3,
     };
 
     (void)snprintf(d.product, sizeof(d.product), "%s", product);
@@ -207,7 +211,15 @@ void assert_deployment_equal(const struct deployment *a, const struct deployment
     assert_int_equal(a->end_ms, b->end_ms);
     assert_int_equal(a->paused_ms, b->paused_ms);
     assert_int_equal(a->shift_ms, b->shift_ms);
-    assert_int_equal(a->sweeping, b->sweeping);
+    assert_int_equal(a->sweep, b->sweep);
+    assert_int_equal(a->sweep_ms, b->sweep_ms);
+    assert_int_equal(a->retry.state, b->retry.state);
+    assert_int_equal(a->retry.has_code, b->retry.has_code);
+    assert_int_equal(a->retry.code, b->retry.code);
+    assert_int_equal(a->retry.has_msg, b->retry.has_msg);
+    assert_string_equal(a->retry.msg, b->retry.msg);
+    assert_int_equal(a->pace_ms, b->pace_ms);
+    assert_int_equal(a->paced, b->paced);
     assert_string_equal(a->sweep_cursor.text, b->sweep_cursor.text);
 }
 

@@ -28,7 +28,10 @@ static void deployment_comes_back_with_its_resources_name(void **state)
     d.expand_done = true;
     d.rate_per_min = d.timeout_s = UINT32_MAX;
     d.expanded = d.created_ms = d.updated_ms = d.start_ms = d.end_ms = d.paused_ms = d.shift_ms = INT64_MAX;
-    d.sweeping = true;
+    d.sweep = SWEEP_RETRY;
+    d.sweep_ms = d.pace_ms = d.paced = INT64_MAX;
+    d.retry = (struct retry_cause){.state = DOWNLOAD_REJECTED, .has_code = true, .code = INT32_MIN, .has_msg = true};
+    memset(d.retry.msg, 'm', FERRY_RESULT_MSG_MAX);
     memset(d.expand_cursor, 'z', FERRY_IDENT_MAX);
     d.state = DEPLOYMENT_FINISHED;
     ok(DO(f, deployment_put, &d));
@@ -83,7 +86,7 @@ static void swept_deployments_are_found_oldest_first(void **state)
         struct deployment d = deployment_of(10 + (i * 5) % 12, "p", 1);
 
         d.state = i % 2 == 0 ? DEPLOYMENT_ACTIVE : DEPLOYMENT_PAUSED;
-        d.sweeping = i % 4 == 1;
+        d.sweep = i % 4 == 1 ? (deployment_sweep)(1 + i / 4) : SWEEP_NONE;
         ok(DO(f, deployment_put, &d));
     }
     ok(SEE(f, deployment_sweeping, out, 10, &count)); /* i = 1, 5, 9 */
@@ -92,7 +95,9 @@ static void swept_deployments_are_found_oldest_first(void **state)
     assert_string_equal(out[1].id.text, id_of(15).text);
     assert_string_equal(out[2].id.text, id_of(19).text);
     assert_int_equal(out[0].state, DEPLOYMENT_PAUSED);
-    out[0].sweeping = false;
+    assert_int_equal(out[0].sweep, SWEEP_CANCEL);
+    assert_int_equal(out[2].sweep, SWEEP_RETRY);
+    out[0].sweep = SWEEP_NONE;
     ok(DO(f, deployment_put, &out[0]));
     ok(SEE(f, deployment_sweeping, out, 1, &count));
     assert_int_equal(count, 1);
@@ -398,6 +403,50 @@ static void causes_are_those_of_failed_tasks_with_most_first(void **state)
     assert_int_equal(all, 77);
 }
 
+static void failed_tasks_are_counted_by_state_code_and_text(void **state)
+{
+    static const struct {
+        struct retry_cause cause;
+        uint64_t count;
+    } rows[] = {
+        {{.state = 0}, 6},
+        {{.state = DOWNLOAD_FAILED}, 3},
+        {{.state = DOWNLOAD_TIMED_OUT}, 2},
+        {{.state = DOWNLOAD_REJECTED}, 1},
+        {{.state = DOWNLOAD_CANCELLED}, 0},
+        {{.has_code = true, .code = -4}, 5},
+        {{.has_code = true, .code = -7}, 0},
+        {{.state = DOWNLOAD_FAILED, .has_code = true, .code = -4}, 2},
+        {{.has_msg = true, .msg = "disk full"}, 4},
+        {{.has_msg = true}, 1},
+        {{.state = DOWNLOAD_FAILED, .has_msg = true, .msg = "disk full"}, 1},
+        {{.has_code = true, .code = -5, .has_msg = true}, 1},
+        {{.state = DOWNLOAD_TIMED_OUT, .has_code = true, .code = -4, .has_msg = true, .msg = "disk full"}, 2},
+        {{.state = DOWNLOAD_TIMED_OUT, .has_code = true, .code = -4, .has_msg = true, .msg = "disk"}, 0},
+    };
+    struct fixture *f = *state;
+    const struct download_task tasks[] = {
+        failed_of(101, DOWNLOAD_REJECTED, -4, "disk full"),  failed_of(102, DOWNLOAD_FAILED, -4, "disk full"),
+        failed_of(103, DOWNLOAD_TIMED_OUT, -4, "disk full"), failed_of(104, DOWNLOAD_FAILED, -5, ""),
+        failed_of(105, DOWNLOAD_TIMED_OUT, -4, "disk full"), failed_of(106, DOWNLOAD_CANCELLED, -4, "disk full"),
+        failed_of(107, DOWNLOAD_FAILED, -4, "too old"),
+    };
+    const ferry_id id = id_of(1), none = id_of(3);
+    uint64_t count = 77;
+
+    add_deployment(f, 1);
+    for (size_t i = 0; i < sizeof(tasks) / sizeof(tasks[0]); i++)
+        ok(DO(f, download_put, &tasks[i]));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        ok(SEE(f, deployment_failed, &id, &rows[i].cause, &count));
+        if (count != rows[i].count)
+            fail_msg("row %zu: %llu", i, (unsigned long long)count);
+        ok(SEE(f, deployment_failed, &none, &rows[i].cause, &count));
+        assert_int_equal(count, 0);
+    }
+    expect(FERRY_E_ARG, SEE(f, deployment_failed, &(ferry_id){""}, &rows[0].cause, &count));
+}
+
 static void causes_follow_every_change_of_a_task(void **state)
 {
     static const struct failure_cause want[] = {{DOWNLOAD_FAILED, -4, "old", 1}, {DOWNLOAD_FAILED, -4, "new", 1},
@@ -631,6 +680,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(due_goes_by_the_earlier_of_wake_and_deadline),
     cmocka_unit_test(counts_are_by_state_of_one_deployment),
     cmocka_unit_test(causes_are_those_of_failed_tasks_with_most_first),
+    cmocka_unit_test(failed_tasks_are_counted_by_state_code_and_text),
     cmocka_unit_test(causes_follow_every_change_of_a_task),
     cmocka_unit_test(lists_are_filtered_and_paged_both_ways),
     cmocka_unit_test(prune_removes_what_ended_before_the_time),

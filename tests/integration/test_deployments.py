@@ -134,7 +134,7 @@ def deployment_that_failed(platform, count, msg, **options):
     assert answer["added"] == count
     platform.api.resource_add(product, "fw", b"bytes")
     order = platform.api.deploy(product, "fw", **options)
-    wait_for(lambda: not platform.api.deployment(order["id"])["expanding"], 10 * PATIENCE, "the tasks are made")
+    wait_for(lambda: not platform.api.deployment(order["id"])["expanding"], 60 * PATIENCE, "the tasks are made")
     platform.stop()
     database = sqlite3.connect(platform.data / "ferry.db")
     with database:
@@ -189,6 +189,54 @@ def test_how_a_deployment_went_over_time_is_kept(own_platform):
     shown = Ctl(platform)("deployment", "progress", order, "--limit", "1").out
     assert shown.splitlines()[0].split()[-3:] == ["DONE", "FAILED", "OPEN"]
     assert shown.splitlines()[-1].split()[-3:] == ["1", "2", "0"]
+
+
+def released(platform, order):
+    return sorted(datetime.datetime.fromisoformat(task["release_at"].replace("Z", "+00:00"))
+                  for task in platform.api.deployment_tasks(order["id"]))
+
+
+def test_a_large_retry_goes_on_after_a_sudden_death_at_its_rate(own_platform):
+    order = deployment_that_failed(own_platform, 4000, "'disk full'", rate_per_min=6000)
+    assert own_platform.api.deployment_retry(order["id"], state="failed", result_msg="disk full") == {"retried": 4000}
+    own_platform.kill9()
+    own_platform.start()
+    wait_for(lambda: own_platform.api.deployment(order["id"])["counts"]["failed"] == 0, 60 * PATIENCE, "all are tried again")
+    assert own_platform.api.deployment(order["id"])["state"] == "active"
+    assert own_platform.api.deployment_causes(order["id"]) == {"items": [], "others": 0}
+    times = released(own_platform, order)
+    assert [time - times[0] for time in times] == [datetime.timedelta(milliseconds=10 * n) for n in range(4000)]
+
+
+def test_a_retry_is_one_thing_at_a_time_and_a_cancel_stops_it(own_platform):
+    order = deployment_that_failed(own_platform, 4000, "'disk full'")
+    assert own_platform.api.deployment_retry(order["id"]) == {"retried": 4000}
+
+    def retried():
+        """Null when it is refused."""
+        try:
+            return own_platform.api.deployment_retry(order["id"])["retried"]
+        except ApiError as error:
+            assert (error.status, error.code) == (409, "conflict") and "try again soon" in error.problem["detail"]
+            return None
+
+    assert retried() in (None, 0), "the first one is under way, or was done by then"
+    own_platform.api.deployment_cancel(order["id"])
+
+    def ended():
+        counts = own_platform.api.deployment(order["id"])["counts"]
+        return counts["cancelled"] + counts["failed"] == counts["total"]
+
+    wait_for(ended, 60 * PATIENCE, "nothing waits any more")
+    deployment, answers = own_platform.api.deployment(order["id"]), []
+    assert deployment["state"] == "cancelled" and deployment["counts"]["failed"] < 4000
+
+    def may_be_retried():
+        answers.append(retried())
+        return answers[-1] is not None
+
+    wait_for(may_be_retried, 60 * PATIENCE, "the end of the cancelling")
+    assert answers[-1] == deployment["counts"]["failed"]
 
 
 def test_nothing_is_offered_before_the_beginning_and_it_comes_after_a_sudden_death(own_platform):

@@ -488,7 +488,10 @@ def test_wait_fails_when_a_device_does_not_have_the_file(ctl, device, file):
     assert ctl(*retry, "--result-msg", "other").out == "0 queued again\n"
     assert "by both" in ctl(*retry, "--result-code", "-4", "--device", device.device, status=USAGE).err
     assert "done" in ctl(*retry, "--state", "done", status=REFUSED).err
-    assert ctl(*retry, "--state", "failed", "--result-code", "-4").out == "1 queued again\n"
+    worker = threading.Thread(target=fetch_when_offered, args=(device, False))
+    worker.start()
+    assert "1 queued again" in ctl(*retry, "--state", "failed", "--result-code", "-4", "--wait").out
+    worker.join()
 
 
 def test_watch_on_a_terminal_draws_a_picture_of_all_and_of_each_at_work(ctl, device, file):

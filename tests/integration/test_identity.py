@@ -86,7 +86,8 @@ def make_it_old(platform, secrets):
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard", "online_ms",
                                           "seen_ms"), "product": ("secret",),
                                "deployment": ("retries", "start_ms", "end_ms", "paused_ms", "shift_ms", "sweeping", "sweep_cursor",
-                                              "target_tag"),
+                                              "target_tag", "sweep_ms", "retry_state", "retry_has_code", "retry_code", "retry_has_msg", "retry_msg",
+                                              "pace_ms", "paced"),
                                "download": ("retries",), "resource": ("description",)}.items():
             for column in columns:
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

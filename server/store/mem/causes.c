@@ -87,3 +87,35 @@ ferry_err smem_deployment_causes(struct store_conn *c, const ferry_id *id, struc
     *ret_all = all;
     return FERRY_OK;
 }
+
+/* arg counts, nothing is taken. */
+struct matching {
+    const struct retry_cause *cause;
+    uint64_t *count;
+};
+
+static smem_verdict count_matching(const void *data, const void *arg)
+{
+    const struct download_task *task = data;
+    const struct matching *matching = arg;
+
+    *matching->count += retry_cause_fits(matching->cause, task);
+    return SMEM_SKIP;
+}
+
+ferry_err smem_deployment_failed(struct store_conn *c, const ferry_id *id, const struct retry_cause *cause, uint64_t *ret_count)
+{
+    struct row_download probe = {.due_ms = 0};
+    const struct smem_walk walk = {
+        .table = SMEM_DOWNLOADS, .index = DOWNLOAD_BY_DEPLOYMENT, .probe = &probe, .same_fields = 1};
+    ferry_err err = smem_set_id(&probe.task.deployment, id);
+    smem_auto_reading reading = smem_read_begin(c);
+    uint64_t count = 0;
+
+    if (err != FERRY_OK)
+        return err;
+    (void)smem_collect(reading.db, reading.view, &walk, count_matching, &(struct matching){.cause = cause, .count = &count}, NULL,
+                       0, 1);
+    *ret_count = count;
+    return FERRY_OK;
+}

@@ -165,6 +165,7 @@ static const struct store_ops mem_ops = {
     .deployment_expanding = smem_deployment_expanding,
     .deployment_sweeping = smem_deployment_sweeping,
     .deployment_counts = smem_deployment_counts,
+    .deployment_failed = smem_deployment_failed,
     .deployment_causes = smem_deployment_causes,
     .deployment_steps = smem_deployment_steps,
     .download_put = smem_download_put,

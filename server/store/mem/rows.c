@@ -42,7 +42,7 @@ static bool deployment_is_swept(const void *data)
 {
     const struct deployment *d = data;
 
-    return d->sweeping;
+    return d->sweep != SWEEP_NONE;
 }
 
 static bool deployment_has_ended(const void *data)

@@ -24,9 +24,17 @@ static void read_deployment(struct query *q, void *row)
     d->end_ms = sq_query_get_u64(q);
     d->paused_ms = sq_query_get_u64(q);
     d->shift_ms = sq_query_get_u64(q);
-    d->sweeping = sq_query_get_bool(q);
+    d->sweep = (deployment_sweep)sq_query_get_int(q, SWEEP_NONE, SWEEP_RETRY);
     sq_query_get_text(q, d->sweep_cursor.text, sizeof(d->sweep_cursor.text));
     sq_query_get_text(q, d->target_tag, sizeof(d->target_tag));
+    d->sweep_ms = sq_query_get_u64(q);
+    d->retry.state = (download_state)sq_query_get_int(q, 0, DOWNLOAD_REJECTED);
+    d->retry.has_code = sq_query_get_bool(q);
+    d->retry.code = sq_query_get_i32(q);
+    d->retry.has_msg = sq_query_get_bool(q);
+    sq_query_get_text(q, d->retry.msg, sizeof(d->retry.msg));
+    d->pace_ms = sq_query_get_u64(q);
+    d->paced = sq_query_get_u64(q);
 }
 
 static ferry_err put_deployment(struct store_conn *c, const struct deployment *d)
@@ -52,9 +60,17 @@ static ferry_err put_deployment(struct store_conn *c, const struct deployment *d
     sq_query_u64(&q, d->end_ms);
     sq_query_u64(&q, d->paused_ms);
     sq_query_u64(&q, d->shift_ms);
-    sq_query_int(&q, d->sweeping);
+    sq_query_int(&q, d->sweep);
     sq_query_text(&q, d->sweep_cursor.text);
     sq_query_text(&q, d->target_tag);
+    sq_query_u64(&q, d->sweep_ms);
+    sq_query_int(&q, d->retry.state);
+    sq_query_int(&q, d->retry.has_code);
+    sq_query_int(&q, d->retry.code);
+    sq_query_int(&q, d->retry.has_msg);
+    sq_query_text(&q, d->retry.msg);
+    sq_query_u64(&q, d->pace_ms);
+    sq_query_u64(&q, d->paced);
     err = sq_query_run(&q, &changes);
     return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such resource */
 }
@@ -176,4 +192,25 @@ ferry_err sq_deployment_steps(struct store_conn *c, const ferry_id *id, uint64_t
     sq_query_u64(&q, from_ms);
     sq_query_bound(&q, cap);
     return sq_query_many(&q, read_step, sizeof(*out), out, cap, ret_count);
+}
+
+ferry_err sq_deployment_failed(struct store_conn *c, const ferry_id *id, const struct retry_cause *cause, uint64_t *ret_count)
+{
+    bool whole = cause->state != 0 && cause->has_code && cause->has_msg;
+    bool any = !cause->has_code && !cause->has_msg;
+    query_auto q = sq_query_begin(c, any ? STMT_DEPLOYMENT_FAILED : whole ? STMT_DEPLOYMENT_CAUSE : STMT_DEPLOYMENT_CAUSES_SUM);
+
+    sq_query_id(&q, id);
+    sq_query_int(&q, cause->state);
+    if (!any && cause->has_code)
+        sq_query_int(&q, cause->code);
+    else if (!any)
+        sq_query_null(&q);
+    if (!any && cause->has_msg)
+        sq_query_text(&q, cause->msg);
+    ferry_err err = sq_query_number(&q, ret_count);
+    if (err != FERRY_E_NOT_FOUND)
+        return err;
+    *ret_count = 0;
+    return FERRY_OK;
 }

@@ -62,6 +62,7 @@ ferry_err sq_deployment_list(struct store_conn *c, const struct deployment_filte
 ferry_err sq_deployment_expanding(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
 ferry_err sq_deployment_sweeping(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
 ferry_err sq_deployment_counts(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
+ferry_err sq_deployment_failed(struct store_conn *c, const ferry_id *id, const struct retry_cause *cause, uint64_t *ret_count);
 ferry_err sq_deployment_causes(struct store_conn *c, const ferry_id *id, struct failure_cause *out, size_t cap,
                                size_t *ret_count, uint64_t *ret_all);
 ferry_err sq_deployment_steps(struct store_conn *c, const ferry_id *id, uint64_t from_ms, struct deployment_step *out,

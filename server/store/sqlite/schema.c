@@ -402,6 +402,19 @@ const char *const sq_schema_steps[] = {
     UPLOAD_ENDS("later", "UPDATE OF state ON upload WHEN NEW.state > 2 AND OLD.state <= 2")
     DOWNLOAD_ENDS("at_once", "INSERT ON download WHEN NEW.state > 3")
     DOWNLOAD_ENDS("later", "UPDATE OF state ON download WHEN NEW.state > 3 AND OLD.state <= 3"),
+
+    /* retrying in steps too: sweeping says what is done (model.h), no longer only that something is */
+    "ALTER TABLE deployment ADD COLUMN sweep_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN retry_state INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN retry_has_code INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN retry_code INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN retry_has_msg INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN retry_msg TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE deployment ADD COLUMN pace_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE deployment ADD COLUMN paced INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE deployment SET sweeping = 2 WHERE sweeping = 1 AND state = 3;"
+    "DROP INDEX deployment_sweeping;"
+    "CREATE INDEX deployment_sweeping ON deployment (id) WHERE sweeping > 0;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

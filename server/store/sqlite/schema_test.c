@@ -113,11 +113,12 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO device_tag VALUES ('p', 'd', 'lab');" \
     ROWS_OF_ALL(", 'words'", ", 2, 5, 7, 0, 0, 0, '', 'lab'", ", 1")
 
-#define ROWS_OF_11 \
+#define ROWS_FROM_11(deployment) \
     "INSERT INTO product VALUES ('p', 1, x'');" \
     "INSERT INTO device VALUES ('p', 'd', x'010203', 0, 2, x'04', 5, 1, 0, 6, 7);" \
     "INSERT INTO device_tag VALUES ('p', 'd', 'lab');" \
-    ROWS_OF_ALL(", 'words'", ", 2, 5, 7, 0, 0, 0, '', 'lab'", ", 1")
+    ROWS_OF_ALL(", 'words'", ", 2, 5, 7, 0, 0, 0, '', 'lab'" deployment, ", 1")
+#define ROWS_OF_11 ROWS_FROM_11("")
 
 /* resource, deployment, download: the values of columns that came later */
 #define ROWS_OF_ALL(resource, deployment, download) \
@@ -132,8 +133,8 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO upload VALUES (zeroblob(16), 'p', 'd', 'log', 9, 'cc', 1, 0, 0, '', 1, 2, 0, 0, 8);" \
     "UPDATE latest SET ms = 5;"
 
-#define ROWS_OF_12 \
-    ROWS_OF_11 \
+#define ROWS_FROM_12(deployment) \
+    ROWS_FROM_11(deployment) \
     "UPDATE token SET products = 'p', used_ms = 4;" \
     "INSERT INTO account VALUES ('ann', 'viewer', 'p', '$argon2id$', 5, 6);" \
     "INSERT INTO audit VALUES (1, 2, 'system', '', 'start', '', '', '', '', zeroblob(32), zeroblob(32));" \
@@ -141,6 +142,8 @@ static void database_of_another_program_is_refused(void **state)
     "INSERT INTO event VALUES (9, 2, 4, 'p', 'd', '', '', '', '', 'enabled', 0, 0, '');" \
     "INSERT INTO report VALUES (zeroblob(16), 1, 2, 1, 3, 0, '');" \
     "INSERT INTO kept_answer VALUES (4, zeroblob(32), zeroblob(32), 2, 201, '/', '{}', '', x'', x'');"
+
+#define ROWS_OF_12 ROWS_FROM_12("")
 
 /* old: the values of columns that came later */
 #define WEBHOOK_ROW(old) \
@@ -218,6 +221,7 @@ static const char *const rows_of_version[] = {
     [17] = ROWS_OF_12 WEBHOOK_ROW("") RESOURCE_UPLOAD_ROW,
     [18] = ROWS_OF_12 WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [19] = ROWS_OF_12 WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
+    [20] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -340,6 +344,17 @@ static void what_ended_before_numbers_were_kept_is_counted_once(void **state)
     }
 }
 
+static void what_was_swept_before_the_kinds_goes_on(void **state)
+{
+    ok(sq_schema_migrate(*state, sq_schema_steps, 19));
+    assert_int_equal(sqlite3_exec(*state, ROWS_OF_12 "INSERT INTO deployment SELECT x'01000000000000000000000000000000', product, resource,"
+                                  " 3, 0, 0, 60, 1, 1, '', 5, 6, 0, 5, 0, 0, 0, 0, '', '' FROM deployment;"
+                                  "UPDATE deployment SET sweeping = 1", NULL, NULL, NULL), SQLITE_OK);
+    ok(sq_schema_migrate(*state, sq_schema_steps, sq_schema_step_count));
+    assert_int_equal(number(*state, "SELECT sweeping FROM deployment WHERE state = 1"), SWEEP_RESUME);
+    assert_int_equal(number(*state, "SELECT sweeping FROM deployment WHERE state = 3"), SWEEP_CANCEL);
+}
+
 static void program_that_is_too_old_says_so(void **state)
 {
     struct sqlite_fixture *t = *state;
@@ -365,6 +380,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tasks_of_an_older_database_count_in_the_spans_in_which_they_ended, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(what_ended_before_numbers_were_kept_is_counted_once, sqlite_fixture_setup,
                                         sqlite_fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_was_swept_before_the_kinds_goes_on, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(program_that_is_too_old_says_so, sqlite_fixture_setup, sqlite_fixture_teardown),
     };
 

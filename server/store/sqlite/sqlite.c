@@ -120,6 +120,7 @@ static const struct store_ops sqlite_ops = {
     .deployment_expanding = sq_deployment_expanding,
     .deployment_sweeping = sq_deployment_sweeping,
     .deployment_counts = sq_deployment_counts,
+    .deployment_failed = sq_deployment_failed,
     .deployment_causes = sq_deployment_causes,
     .deployment_steps = sq_deployment_steps,
     .download_put = sq_download_put,

@@ -154,7 +154,8 @@
 #define DEPLOYMENT_COLUMNS                                                                        \
     "d.id, d.product, d.resource, r.name, d.state, d.target_all, d.rate_per_min, d.timeout_s, d.expanded," \
     " d.expand_done, d.expand_cursor, d.created_ms, d.updated_ms, d.retries, d.start_ms, d.end_ms," \
-    " d.paused_ms, d.shift_ms, d.sweeping, d.sweep_cursor, d.target_tag"
+    " d.paused_ms, d.shift_ms, d.sweeping, d.sweep_cursor, d.target_tag, d.sweep_ms, d.retry_state, d.retry_has_code," \
+    " d.retry_code, d.retry_has_msg, d.retry_msg, d.pace_ms, d.paced"
 #define DEPLOYMENT_JOIN(index)                                                                    \
     DEPLOYMENT_COLUMNS " FROM deployment AS d " index " LEFT JOIN resource AS r ON r.id = d.resource"
 #define DEPLOYMENT_FROM(index) "SELECT " DEPLOYMENT_JOIN(index)
@@ -163,7 +164,7 @@
 
 #define DEPLOYMENT_STATEMENTS(X)                                                                  \
     X(DEPLOYMENT_PUT, "INSERT INTO deployment SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12," \
-                      " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20 FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
+                      " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28 FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
                       " product = excluded.product, resource = excluded.resource, state = excluded.state," \
                       " target_all = excluded.target_all, rate_per_min = excluded.rate_per_min,"  \
                       " timeout_s = excluded.timeout_s, expanded = excluded.expanded,"            \
@@ -172,7 +173,10 @@
                       " retries = excluded.retries, start_ms = excluded.start_ms, end_ms = excluded.end_ms," \
                       " paused_ms = excluded.paused_ms, shift_ms = excluded.shift_ms,"            \
                       " sweeping = excluded.sweeping, sweep_cursor = excluded.sweep_cursor,"     \
-                      " target_tag = excluded.target_tag")                                        \
+                      " target_tag = excluded.target_tag, sweep_ms = excluded.sweep_ms,"          \
+                      " retry_state = excluded.retry_state, retry_has_code = excluded.retry_has_code," \
+                      " retry_code = excluded.retry_code, retry_has_msg = excluded.retry_has_msg," \
+                      " retry_msg = excluded.retry_msg, pace_ms = excluded.pace_ms, paced = excluded.paced") \
     X(DEPLOYMENT_GET, DEPLOYMENT_FROM("") " WHERE d.id = ?")                                      \
     LOOKING_BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_LOOK("") " WHERE d.id > ?1 AND d.id < ?2", "d.id") \
     LOOKING_BOTH_WAYS(X, DEPLOYMENT_LIST_PRODUCT, DEPLOYMENT_LOOK("INDEXED BY deployment_by_product") \
@@ -180,9 +184,16 @@
     X(DEPLOYMENT_EXPANDING, DEPLOYMENT_FROM("INDEXED BY deployment_expanding")                    \
                             " WHERE d.expand_done = 0 AND d.state IN (1, 4) ORDER BY d.id LIMIT ?") \
     X(DEPLOYMENT_SWEEPING, DEPLOYMENT_FROM("INDEXED BY deployment_sweeping")                      \
-                           " WHERE d.sweeping = 1 ORDER BY d.id LIMIT ?")                         \
+                           " WHERE d.sweeping > 0 ORDER BY d.id LIMIT ?")                         \
     X(DEPLOYMENT_COUNTS, "SELECT queued, offered, downloading, done, failed, timed_out, cancelled, rejected" \
                          " FROM deployment_count WHERE deployment = ?")                           \
+    X(DEPLOYMENT_FAILED, "SELECT (?2 IN (0, 5)) * failed + (?2 IN (0, 6)) * timed_out + (?2 IN (0, 8)) * rejected" \
+                         " FROM deployment_count WHERE deployment = ?1")                          \
+    X(DEPLOYMENT_CAUSE, "SELECT n FROM deployment_cause WHERE deployment = ?1 AND state = ?2 AND result_code = ?3" \
+                        " AND result_msg = ?4")                                                   \
+    X(DEPLOYMENT_CAUSES_SUM, "SELECT coalesce(sum(n), 0) FROM deployment_cause WHERE deployment = ?1" \
+                             " AND (?2 = 0 OR state = ?2) AND (?3 IS NULL OR result_code = ?3)"   \
+                             " AND (?4 IS NULL OR result_msg = ?4)")                              \
     X(DEPLOYMENT_CAUSES, "SELECT (SELECT failed + timed_out + rejected FROM deployment_count WHERE deployment = ?1)," \
                          " state, result_code, result_msg, n FROM deployment_cause INDEXED BY deployment_cause_by_n" \
                          " WHERE deployment = ?1 ORDER BY n DESC, state, result_code, result_msg LIMIT ?2") \

@@ -138,6 +138,38 @@ typedef enum {
 #undef X
 } deployment_state;
 
+#define DOWNLOAD_STATE_LIST(X)                                                                    \
+    X(DOWNLOAD_QUEUED, 1, "queued")                                                               \
+    X(DOWNLOAD_OFFERED, 2, "offered")                                                             \
+    X(DOWNLOAD_DOWNLOADING, 3, "downloading")                                                     \
+    X(DOWNLOAD_DONE, 4, "done")                                                                   \
+    X(DOWNLOAD_FAILED, 5, "failed")                                                               \
+    X(DOWNLOAD_TIMED_OUT, 6, "timed_out")                                                         \
+    X(DOWNLOAD_CANCELLED, 7, "cancelled")                                                         \
+    X(DOWNLOAD_REJECTED, 8, "rejected")
+
+typedef enum {
+#define X(name, number, text) name = (number),
+    DOWNLOAD_STATE_LIST(X)
+#undef X
+} download_state;
+
+/** @brief Which tasks of a deployment are tried again; zeros: all of download_state_failed(). */
+struct retry_cause {
+    download_state state; /**< only those that ended so; 0: any of them */
+    bool has_code, has_msg;
+    int32_t code;                       /**< with has_code: only those with this result code */
+    char msg[FERRY_RESULT_MSG_MAX + 1]; /**< with has_msg: only those with this text, which may be "" */
+};
+
+/** @brief What is being done to many tasks of a deployment, some in each step. Numbers are in the database: never reuse one. */
+typedef enum {
+    SWEEP_NONE = 0,
+    SWEEP_RESUME = 1, /**< what waits has its turn again */
+    SWEEP_CANCEL = 2, /**< what is open is cancelled */
+    SWEEP_RETRY = 3,  /**< what failed is queued again */
+} deployment_sweep;
+
 /** @brief An operator's order to deliver one resource to a set of devices. */
 struct deployment {
     ferry_id id;
@@ -154,30 +186,18 @@ struct deployment {
     uint64_t end_ms;           /**< what has not ended by then has run out of time; 0: never */
     uint64_t paused_ms;        /**< when it was paused last */
     uint64_t shift_ms;         /**< resuming: how long it was */
-    bool sweeping;             /**< in steps, active: what waits is released again; cancelled: what is open is cancelled */
-    ferry_id sweep_cursor;     /**< resuming: the last task that was */
+    deployment_sweep sweep;
+    ferry_id sweep_cursor;     /**< resuming, retrying: the last task that was */
+    uint64_t sweep_ms;         /**< retrying: when that was ordered; what ends later stays as it is */
+    struct retry_cause retry;  /**< retrying: of what */
+    uint64_t pace_ms;          /**< turns of devices that are tried again are counted from here ... */
+    uint64_t paced;            /**< ... and so many are taken */
     uint64_t expanded;         /**< download tasks made so far */
     bool expand_done;          /**< every target has its task */
     char expand_cursor[FERRY_IDENT_MAX + 1]; /**< target_all, target_tag: the last device that has its task */
     uint64_t created_ms;
     uint64_t updated_ms;
 };
-
-#define DOWNLOAD_STATE_LIST(X)                                                                    \
-    X(DOWNLOAD_QUEUED, 1, "queued")                                                               \
-    X(DOWNLOAD_OFFERED, 2, "offered")                                                             \
-    X(DOWNLOAD_DOWNLOADING, 3, "downloading")                                                     \
-    X(DOWNLOAD_DONE, 4, "done")                                                                   \
-    X(DOWNLOAD_FAILED, 5, "failed")                                                               \
-    X(DOWNLOAD_TIMED_OUT, 6, "timed_out")                                                         \
-    X(DOWNLOAD_CANCELLED, 7, "cancelled")                                                         \
-    X(DOWNLOAD_REJECTED, 8, "rejected")
-
-typedef enum {
-#define X(name, number, text) name = (number),
-    DOWNLOAD_STATE_LIST(X)
-#undef X
-} download_state;
 
 /** @brief One device's share of a deployment. */
 struct download_task {
@@ -243,6 +263,8 @@ bool upload_state_open(upload_state state);
 bool download_state_open(download_state state);
 /** @brief failed, timed_out, rejected: what an operator may want to try again. */
 bool download_state_failed(download_state state);
+/** @brief The task has failed, and for this cause. */
+bool retry_cause_fits(const struct retry_cause *cause, const struct download_task *task);
 
 /** @brief Fills a key; false when a part is not a valid identifier. */
 bool device_key_make(const char *product, const char *device, struct device_key *ret_key);

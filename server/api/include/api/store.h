@@ -255,10 +255,12 @@ struct store_ops {
                                  const struct store_page *page, struct deployment *out, size_t *ret_count);
     /** Active or paused deployments whose expand_done is false, oldest first. */
     ferry_err (*deployment_expanding)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
-    /** Deployments whose sweeping is true, oldest first. */
+    /** Deployments with a sweep, oldest first. */
     ferry_err (*deployment_sweeping)(struct store_conn *c, struct deployment *out, size_t cap, size_t *ret_count);
     /** As totals: never counted anew. */
     ferry_err (*deployment_counts)(struct store_conn *c, const ferry_id *id, struct download_counts *ret);
+    /** How many of its tasks have failed for the cause: one look-up, unless the cause names a code or a text and not all three. */
+    ferry_err (*deployment_failed)(struct store_conn *c, const ferry_id *id, const struct retry_cause *cause, uint64_t *ret_count);
     /** The causes that most of its tasks failed for, at most cap (at least 1), most first, then by state, code and text. Kept as
      *  the counts are. ret_all: tasks that failed, for these causes and others. */
     ferry_err (*deployment_causes)(struct store_conn *c, const ferry_id *id, struct failure_cause *out, size_t cap,

@@ -86,7 +86,8 @@ typedef enum {
     CMD_DEPLOYMENT_CANCEL, /**< id. Cancels every open task. E_NOT_FOUND, E_STATE ended already */
     CMD_DEPLOYMENT_PAUSE,  /**< id: nothing more is offered. deployment out. E_NOT_FOUND, E_STATE */
     CMD_DEPLOYMENT_RESUME, /**< id: it goes on. deployment out. E_NOT_FOUND, E_STATE not paused */
-    CMD_DEPLOYMENT_RETRY,  /**< id, retry: tasks that ended for that cause are queued again; count out. E_NOT_FOUND, E_ARG */
+    CMD_DEPLOYMENT_RETRY,  /**< id, retry: tasks that ended for that cause are queued again, in steps; count out: how many
+                                there are. E_NOT_FOUND, E_ARG, E_STATE it is being resumed, retried or cancelled */
     CMD_DOWNLOAD_CANCEL,   /**< id: one device's task. E_NOT_FOUND, E_STATE ended already */
     CMD_DOWNLOAD_RETRY,    /**< id: one device's ended task is queued again. E_NOT_FOUND, E_STATE it is open or done */
     CMD_UPLOAD_ACTIVE,     /**< id: bytes are arriving; the task is uploading and does not expire. E_NOT_FOUND, E_STATE cancelled, E_QUOTA
@@ -162,14 +163,6 @@ struct login_attempt {
     bool accepted;     /**< the session exists */
     uint32_t failures; /**< not accepted: so many in a row */
     uint64_t until_ms; /**< ... no attempt is looked at before */
-};
-
-/** @brief Which tasks of a deployment are tried again; zeros: all that failed, ran out of time or were rejected. */
-struct retry_cause {
-    download_state state; /**< only those that ended so; 0: any of the three */
-    bool has_code, has_msg;
-    int32_t code;                       /**< with has_code: only those with this result code */
-    char msg[FERRY_RESULT_MSG_MAX + 1]; /**< with has_msg: only those with this text, which may be "" */
 };
 
 /**
