@@ -4,7 +4,7 @@ import re
 import pytest
 
 import browser as browsers
-from operators import add_user
+from operators import Caller, add_user
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -14,12 +14,13 @@ def pytest_runtest_makereport(item, call):
     report = outcome.get_result()
     browser = getattr(item, "funcargs", {}).get("chromium")
     if report.failed and browser:
-        path = browser.folder / f"{re.sub('[^a-zA-Z0-9-]+', '_', item.name)[:100]}-{report.when}.zip"
+        path = browser.folder / f"{re.sub('[^a-zA-Z0-9-]+', '_', item.name)[:100]}-{report.when}"
         try:
             browser.record(keep=path)
+            words = f"{path}.zip, with the page in {path.name}.png"
         except (AssertionError, RuntimeError, OSError) as error:  # it is the browser that failed
-            path = error
-        report.sections.append(("what the browser did (docs/console.md says how to look at it)", str(path)))
+            words = str(error)
+        report.sections.append(("what the browser did (docs/console.md says how to look at it)", words))
 
 
 @pytest.fixture(scope="session")
@@ -40,24 +41,36 @@ def chromium(one_chromium):
     return one_chromium
 
 
-def logged_in(chromium, platform):
+def cookies_of_admin(platform):
+    caller = Caller(platform)
+    assert caller.log_in(add_user(platform)).status_code == 200
+    return caller.session.cookies.get_dict()
+
+
+@pytest.fixture(scope="session")
+def admin_cookies(platform):
+    """Of one session for many tests: none of them may end it."""
+    return cookies_of_admin(platform)
+
+
+def logged_in(chromium, platform, cookies):
     chromium.size(browsers.DESKTOP)
     chromium.scheme("light")
-    chromium.log_in(platform, add_user(platform))
+    chromium.resume(platform, cookies)
     return chromium
 
 
 @pytest.fixture
-def browser(chromium, platform):
+def browser(chromium, platform, admin_cookies):
     """The console of the shared platform with an admin logged in; afterwards it is held to its policy."""
-    yield logged_in(chromium, platform)
+    yield logged_in(chromium, platform, admin_cookies)
     chromium.check()
 
 
 @pytest.fixture
 def lone_browser(chromium, own_platform):
     """As browser, on a platform where no other test leaves rows: what is added is on the screen."""
-    yield logged_in(chromium, own_platform)
+    yield logged_in(chromium, own_platform, cookies_of_admin(own_platform))
     chromium.check()
 
 

@@ -178,8 +178,10 @@ def test_a_session_that_is_over_asks_to_log_in(chromium, platform):
     chromium.see("Log in", "h1")
 
 
-def test_logging_out_ends_the_session(browser):
-    browser.click("Log out", "button")
-    browser.see("Log in", "h1")
-    browser.reload()
-    browser.see("Log in", "h1")
+def test_logging_out_ends_the_session(chromium, platform):
+    chromium.log_in(platform, add_user(platform))
+    chromium.click("Log out", "button")
+    chromium.see("Log in", "h1")
+    chromium.reload()
+    chromium.see("Log in", "h1")
+    chromium.check()

@@ -136,10 +136,10 @@ class Browser:
 
     # --- where it is ----------------------------------------------------------------------------------
 
-    def visit(self, platform):
-        """The console as somebody sees it who was never there."""
+    def visit(self, platform, cookies=None):
+        """The console as somebody sees it who was never there, or who has nothing but these cookies."""
         self.url = platform.api_url
-        self.ask("visit", url=self.url)
+        self.ask("visit", url=self.url, cookies=cookies or {})
         self._held = {"errors": [], "hosts": [], "violations": []}
 
     def log_in(self, platform, user, password=PASSWORD):
@@ -147,6 +147,11 @@ class Browser:
         self.fill("Name", user)
         self.fill("Password", password)
         self.click("Log in")
+        self.see("Overview", "h1")
+
+    def resume(self, platform, cookies):
+        """The console as somebody sees it who has logged in before."""
+        self.visit(platform, cookies)
         self.see("Overview", "h1")
 
     def open(self, hash, heading=None):
@@ -286,5 +291,5 @@ class Browser:
     # --- what is left of a failed test ----------------------------------------------------------------
 
     def record(self, keep=None):
-        """From here on; what was recorded before is forgotten, or kept in a file."""
+        """From here on; what was recorded before is forgotten, or kept in KEEP.zip, with a picture of the page in KEEP.png."""
         self.ask("record", keep=keep and str(keep))

@@ -83,7 +83,7 @@ async function prepare() {
   mkdirSync(`${settings.folder}/downloads`, { recursive: true });
   await whole.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: `${settings.folder}/downloads` });
   await addTab(context.pages()[0] ?? (await context.waitForEvent("page")));
-  await context.tracing.start({ snapshots: true });
+  await context.tracing.start(); // without snapshots of the page: a third of the time goes into them
 }
 
 // --- what is on the page ------------------------------------------------------------------------------
@@ -140,10 +140,12 @@ const isThere = ([text, css, wanted]) =>
 // --- what can be asked for ----------------------------------------------------------------------------
 
 const methods = {
-  async visit({ url }) {
+  async visit({ url, cookies }) {
     await page().goto("about:blank");
     await context.clearCookies();
     await tabs.at(-1).session.send("Storage.clearDataForOrigin", { origin: url, storageTypes: "all" });
+    const kept = Object.entries(cookies).map(([name, value]) => ({ name, value, url, httpOnly: true, sameSite: "Strict" }));
+    await context.addCookies(kept);
     methods.seen();
     await page().goto(`${url}/`);
   },
@@ -174,10 +176,11 @@ const methods = {
     Object.assign(seen, { errors: [], hosts: new Set(), violations: [] });
     return { errors, hosts: [...hosts], violations };
   },
-  /** From here on; what was recorded before is forgotten, or kept in a file. */
+  /** From here on; what was recorded before is forgotten, or kept with a picture of the page. */
   async record({ keep }) {
-    await context.tracing.stopChunk(keep ? { path: keep } : {});
+    await context.tracing.stopChunk(keep ? { path: `${keep}.zip` } : {});
     await context.tracing.startChunk();
+    if (keep) await page().screenshot({ path: `${keep}.png` });
   },
 };
 
