@@ -54,10 +54,3 @@ def test_a_page_that_nobody_sees_is_hidden(page):
     with page.tab():
         assert page.run("return document.visibilityState") == "visible"
     wait_for(lambda: page.run("return window.was") == ["hidden", "visible"], what="to be hidden and seen again")
-
-
-def test_a_page_that_was_left_is_kept_for_going_back(page):
-    page.run("addEventListener('pageshow', (event) => (window.kept = event.persisted))")
-    page.leave()
-    page.run("history.back()")
-    wait_for(lambda: page.run("return window.kept ?? null"), what="the page as it was left")
