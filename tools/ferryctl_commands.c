@@ -18,6 +18,7 @@ const struct ctl_command ctl_commands[] = {
     {"device", "list", "[P]", 0, 1, LIST | CTL_O_SORT | CTL_O_PREFIX | CTL_O_TAG | CTL_O_ONLINE | CTL_O_OFFLINE,
      "the devices", ctl_device_list},
     {"device", "show", "P/D", 1, 1, 0, "one device", ctl_device_show},
+    {"device", "presence", "P/D", 1, 1, LIST, "when a device came and went, the newest first", ctl_device_presence},
     {"device", "rm", "P/D", 1, 1, 0, "remove a device and cancel its open tasks", ctl_device_rm},
     {"device", "disable", "P/D", 1, 1, 0, "end a device's connections and transfers and let it in no more", ctl_device_disable},
     {"device", "enable", "P/D", 1, 1, 0, "let a disabled device in again", ctl_device_enable},

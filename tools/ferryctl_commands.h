@@ -39,6 +39,7 @@ enum ctl_exit ctl_device_add(struct ctl *ctl);
 enum ctl_exit ctl_device_import(struct ctl *ctl);
 enum ctl_exit ctl_device_list(struct ctl *ctl);
 enum ctl_exit ctl_device_show(struct ctl *ctl);
+enum ctl_exit ctl_device_presence(struct ctl *ctl);
 enum ctl_exit ctl_device_rm(struct ctl *ctl);
 enum ctl_exit ctl_device_disable(struct ctl *ctl);
 enum ctl_exit ctl_device_enable(struct ctl *ctl);

@@ -267,6 +267,22 @@ enum ctl_exit ctl_device_show(struct ctl *ctl)
     return status == CTL_DONE ? show_device(ctl, device) : status;
 }
 
+enum ctl_exit ctl_device_presence(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"TIME (UTC)", "time", CTL_KIND_TIME},
+        {"BEFORE", "before", CTL_KIND_TEXT},
+        {"STATE", "state", CTL_KIND_TEXT},
+        {"REASON", "result_msg", CTL_KIND_TEXT},
+    };
+    struct ctl_device_name name;
+
+    if (!ctl_device_name(ctl->words[0], &name))
+        return CTL_USAGE;
+    return ctl_print_list(&ctl->api, ctl_path("/api/v1/devices/%s/%s/presence", name.product, name.device),
+                          ctl->options, fields, COUNT(fields), "the log of events does not say that it came or went");
+}
+
 enum ctl_exit ctl_device_rm(struct ctl *ctl)
 {
     char *path = device_path(ctl);

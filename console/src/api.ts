@@ -135,6 +135,15 @@ export interface Status {
   totals: Record<string, number>;
 }
 
+/** That a device came or went. */
+export interface Presence {
+  id: string;
+  time: string;
+  before: "online" | "offline";
+  state: "online" | "offline";
+  result_msg: string;
+}
+
 /** Transfers that ended in some time. */
 export interface Ended {
   done: number;

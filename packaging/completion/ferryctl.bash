@@ -6,7 +6,7 @@ _ferryctl() {
   local -A options=(
     ['product add']='--idempotency-key' ['product list']='--limit -n' ['product rm']=''
     ['product open']='--idempotency-key' ['product close']=''
-    ['device add']='--device-info --secret-file --tag --idempotency-key' ['device import']='--output -o' ['device list']='--limit -n --sort --prefix --tag --online --offline' ['device show']=''
+    ['device add']='--device-info --secret-file --tag --idempotency-key' ['device import']='--output -o' ['device list']='--limit -n --sort --prefix --tag --online --offline' ['device show']='' ['device presence']='--limit -n'
     ['device rm']='' ['device disable']='' ['device enable']=''
     ['device tag']='--tag --untag'
     ['device rotate']='--overlap --device-info --secret-file --idempotency-key'

@@ -29,7 +29,7 @@ end
 complete -c ferryctl -f
 complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit webhook events statistics status settings'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm open close'
-complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add import list show rm disable enable tag rotate'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add import list show presence rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add uploads abandon list show describe get rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch causes progress reports cancel pause resume retry'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at upload' -a 'list show reports get rm'
@@ -50,7 +50,7 @@ complete -c ferryctl -l json -d 'Print JSON and nothing else'
 complete -c ferryctl -s h -l help -d 'This text, or that of one command'
 complete -c ferryctl -s V -l version -d 'The version'
 
-complete -c ferryctl -n '__ferryctl_at product,device,resource,deployment,upload,quota,token,user,audit,webhook list; or __ferryctl_at deployment show,progress,reports; or __ferryctl_at upload reports; or __ferryctl_at resource uploads' -s n -l limit -x -d 'At most so many rows'
+complete -c ferryctl -n '__ferryctl_at product,device,resource,deployment,upload,quota,token,user,audit,webhook list; or __ferryctl_at deployment show,progress,reports; or __ferryctl_at upload reports; or __ferryctl_at resource uploads; or __ferryctl_at device presence' -s n -l limit -x -d 'At most so many rows'
 complete -c ferryctl -n '__ferryctl_at device,resource,upload list' -l prefix -x -d 'Only those whose name begins so'
 complete -c ferryctl -n '__ferryctl_at upload list' -l state -x -a 'created uploading stored done failed expired cancelled' -d 'Only those in that state'
 complete -c ferryctl -n '__ferryctl_at deployment list' -l state -x -a 'active paused finished cancelled' -d 'Only those in that state'

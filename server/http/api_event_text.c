@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static json_t *text_or_null(const char *text)
-{
-    return text[0] != '\0' ? json_string(text) : json_null();
-}
-
 static const char *write_id(uint64_t id, char out[24])
 {
     (void)snprintf(out, 24, "%llu", (unsigned long long)id);
@@ -30,15 +25,7 @@ static ferry_err append(struct ferry_buf *out, json_t *value)
 
 ferry_err http_event_json(struct ferry_buf *out, const struct event *e)
 {
-    char id[24];
-
-    return append(out, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:i, s:s}", "id",
-                                 write_id(e->id, id), "type", event_kind_name(e->kind), "time", api_json_time(e->time_ms),
-                                 "time_ms", (json_int_t)e->time_ms, "product", e->product, "device",
-                                 text_or_null(e->device), "task", text_or_null(e->task), "deployment",
-                                 text_or_null(e->deployment), "resource", text_or_null(e->resource), "before",
-                                 text_or_null(e->before), "state", e->state, "percent", (int)e->percent, "result_code",
-                                 (int)e->result_code, "result_msg", e->text));
+    return append(out, api_json_event(e));
 }
 
 ferry_err http_event_cut_json(struct ferry_buf *out, uint64_t id)

@@ -43,6 +43,7 @@ void api_device_import(struct api_request *r);
 void api_import_free(struct api_request *r);
 void api_device_list(struct api_request *r);
 void api_device_get(struct api_request *r);
+void api_device_presence(struct api_request *r);
 void api_device_change(struct api_request *r);
 void api_device_remove(struct api_request *r);
 

@@ -136,6 +136,24 @@ json_t *api_json_download(const struct download_task *t)
                      "deadline_at", api_json_time(t->deadline_ms), "ended_at", api_json_time(t->ended_ms));
 }
 
+static json_t *text_or_null(const char *text)
+{
+    return text[0] != '\0' ? json_string(text) : json_null();
+}
+
+json_t *api_json_event(const struct event *e)
+{
+    char id[24];
+
+    (void)snprintf(id, sizeof id, "%llu", (unsigned long long)e->id);
+    return json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:i, s:i, s:s}", "id", id, "type",
+                     event_kind_name(e->kind), "time", api_json_time(e->time_ms), "time_ms", (json_int_t)e->time_ms,
+                     "product", e->product, "device", text_or_null(e->device), "task", text_or_null(e->task),
+                     "deployment", text_or_null(e->deployment), "resource", text_or_null(e->resource), "before",
+                     text_or_null(e->before), "state", e->state, "percent", (int)e->percent, "result_code",
+                     (int)e->result_code, "result_msg", e->text);
+}
+
 json_t *api_json_scope(const char *scope)
 {
     json_t *list;
@@ -166,11 +184,6 @@ json_t *api_json_user(const struct user *u)
     return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", u->name, "role", u->role, "products",
                      api_json_scope(u->products), "created_at", api_json_time(u->created_ms), "changed_at",
                      api_json_time(u->changed_ms));
-}
-
-static json_t *text_or_null(const char *text)
-{
-    return text[0] != '\0' ? json_string(text) : json_null();
 }
 
 static json_t *types_json(uint32_t kinds)

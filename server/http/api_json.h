@@ -31,6 +31,7 @@ json_t *api_json_token(const struct token *t);
 json_t *api_json_user(const struct user *u);
 /** @brief Without its secret. */
 json_t *api_json_webhook(const struct webhook *w);
+json_t *api_json_event(const struct event *e);
 /** @brief The products as a list, null for all. */
 json_t *api_json_scope(const char *scope);
 

@@ -33,6 +33,8 @@ const struct api_route api_routes[] = {
     {"GET", V1 "/devices/{product}/{device}", READ, OF_PRODUCT, .run = api_device_get},
     {"PATCH", V1 "/devices/{product}/{device}", CHANGE, OF_PRODUCT, JSON_BODY, .run = api_device_change},
     {"DELETE", V1 "/devices/{product}/{device}", CHANGE, OF_PRODUCT, .run = api_device_remove},
+    {"GET", V1 "/devices/{product}/{device}/presence", READ, OF_PRODUCT, .query = API_Q_LIMIT | API_Q_CURSOR_SEQ,
+     .run = api_device_presence},
     {"POST", V1 "/devices/{product}/{device}/secret", CHANGE, OF_PRODUCT, ONCE, JSON_BODY, .run = api_device_rotate},
 
     {"GET", V1 "/resources", READ, A_LIST, .query = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_NAME | API_Q_NAME_PREFIX,

@@ -62,6 +62,23 @@ def test_the_timeline_of_a_device_has_both_ways_and_moves_by_itself(browser, cho
     browser.see("log-1.txt", "h1")
 
 
+def test_the_timeline_of_a_device_shows_when_it_came_and_went(browser, chosen, platform):
+    credential = platform.new_device(chosen, "sensor-1")
+    browser.open(f"#/devices/{chosen}/sensor-1", "sensor-1")
+    browser.see("offline", ".facts")
+
+    def moments():
+        return browser.run("return [...document.querySelectorAll('tbody .online, tbody a')].map((e) => e.innerText)")
+
+    with VendorDevice(platform, credential) as device:
+        browser.see("came online", "tbody")
+        device.upload("log.txt", b"some bytes")
+        browser.see("log.txt", "tbody")
+    browser.see("went offline", "tbody")
+    assert moments() == ["went offline", "log.txt", "came online"]
+    assert browser.accessibility_faults() == []
+
+
 def open_preview(browser, platform, device, name, data):
     device.upload(name, data)
     (upload,) = platform.api.uploads(device.credential.product, "sensor-1")

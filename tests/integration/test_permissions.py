@@ -108,6 +108,7 @@ REQUESTS = {
     ("GET", "/api/v1/devices"): lambda w: ("/devices", {"params": {"product": w.mine}}),
     ("POST", "/api/v1/devices"): lambda w: ("/devices", json_body(product=w.mine, name=unique_name("d"))),
     ("GET", "/api/v1/devices/{product}/{device}"): lambda w: (f"/devices/{w.mine}/d", {}),
+    ("GET", "/api/v1/devices/{product}/{device}/presence"): lambda w: (f"/devices/{w.mine}/d/presence", {}),
     ("PATCH", "/api/v1/devices/{product}/{device}"): lambda w: (f"/devices/{w.mine}/d", json_body(disabled=False)),
     ("DELETE", "/api/v1/devices/{product}/{device}"): lambda w: (f"/devices/{w.mine}/{w.device()}", {}),
     ("POST", "/api/v1/devices/import"): lambda w: (

@@ -1,5 +1,6 @@
 """Which devices are connected, and when each was seen last: with the real broker and its plugin."""
 import datetime
+import json
 import socket
 import struct
 import subprocess
@@ -244,6 +245,30 @@ def test_the_broker_dies_and_all_are_gone(own_platform):
     assert presence_events(own_platform, gone.product) == [("device.online", gone.device), ("device.offline", gone.device)]
     (_, offline) = events_of(own_platform, gone.product, type="device.online,device.offline")
     assert offline["result_msg"] and (offline["before"], offline["state"]) == ("online", "offline")
+
+
+def comings(platform, device, **query):
+    """The page of a device's comings and goings: (type, before), the newest first; and the next."""
+    page = platform.api.call("GET", f"/devices/{device.product}/{device.device}/presence", params=query)
+    return [(e["type"], e["before"]) for e in page["items"]], page["next"]
+
+
+def test_a_device_has_a_list_of_its_comings_and_goings(platform):
+    device, other = platform.new_device(), platform.new_device()
+    assert comings(platform, device) == ([], None)
+    for _ in range(2):
+        for credential in (device, other):
+            with VendorDevice(platform, credential):
+                wait_online(platform, credential)
+            wait_online(platform, credential, False)
+    rows = [("device.offline", "online"), ("device.online", "offline")]
+    assert comings(platform, device) == (rows * 2, None)
+    page, cursor = comings(platform, device, limit=3)
+    assert page == (rows * 2)[:3]
+    assert comings(platform, device, limit=3, cursor=cursor) == ((rows * 2)[3:], None)
+    shown = ferryctl(platform, "--json", "device", "presence", f"{device.product}/{device.device}").stdout
+    assert [json.loads(line)["state"] for line in shown.splitlines()] == ["offline", "online"] * 2
+    assert platform.api.call("GET", f"/devices/{device.product}/nobody/presence", ok=False).status_code == 404
 
 
 def test_webhooks_follow_who_is_connected(own_platform):

@@ -1,5 +1,5 @@
-// What went to and from one device, both ways in one list by time.
-import type { Task, Upload } from "../api";
+// What went to and from one device, and when it came and went itself, in one list by time.
+import type { Presence, Task, Upload } from "../api";
 import { path } from "../api";
 import { useList, type List } from "../list";
 import { Empty, Percent, State } from "../parts";
@@ -8,37 +8,56 @@ import { Table, type Column } from "../table";
 import { bytesText, t, timeText } from "../texts";
 import { resultText } from "./reports";
 
-type Moment = { way: "down"; it: Task } | { way: "up"; it: Upload };
+/** at: by what it is put in its place. */
+type Moment = { at: string } & ({ way: "down"; it: Task } | { way: "up"; it: Upload } | { way: "presence"; it: Presence });
 
 const nothing = "~"; // behind every time: none is known yet
 
-/** Rows of one list that lie before the end of what is known of the other are held back until that is known. */
-function merge(downs: List<Task>, ups: List<Upload>): List<Moment> {
-  const ends = [downs, ups].map((list) => (list.next === null ? "" : (list.rows[list.rows.length - 1]?.created_at ?? nothing)));
-  const known = ends[0]! > ends[1]! ? ends[0]! : ends[1]!;
-  const rows: Moment[] = [
-    ...downs.rows.map((it): Moment => ({ way: "down", it })),
-    ...ups.rows.map((it): Moment => ({ way: "up", it })),
-  ];
-  const shown = rows.filter(({ it }) => it.created_at >= known);
-  shown.sort((a, b) => (a.it.created_at < b.it.created_at ? 1 : a.it.created_at > b.it.created_at ? -1 : 0));
+/** The time down to which a list is known. */
+function endOf({ next, rows }: List<Moment>): string {
+  return next === null ? "" : (rows[rows.length - 1]?.at ?? nothing);
+}
+
+/** Rows of one list that lie before the end of what is known of another are held back until that is known. */
+function merge(lists: List<Moment>[]): List<Moment> {
+  const last = lists.reduce((a, b) => (endOf(a) >= endOf(b) ? a : b));
+  const rows = lists.flatMap((list) => list.rows).filter(({ at }) => at >= endOf(last));
+  rows.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
   return {
-    rows: shown,
-    loading: downs.loading || ups.loading,
-    next: downs.next === null && ups.next === null ? null : `${downs.next} ${ups.next}`,
-    searching: downs.searching || ups.searching,
-    error: downs.error ?? ups.error,
-    fetchMore: () => (ends[0]! >= ends[1]! && downs.next !== null ? downs : ups).fetchMore(),
-    refresh: () => {
-      downs.refresh();
-      ups.refresh();
-    },
+    rows,
+    loading: lists.some((list) => list.loading),
+    next: lists.every((list) => list.next === null) ? null : lists.map((list) => list.next).join(" "),
+    searching: lists.some((list) => list.searching),
+    error: lists.find((list) => list.error)?.error ?? null,
+    fetchMore: () => last.fetchMore(),
+    refresh: () => lists.forEach((list) => list.refresh()),
     put: () => {},
   };
 }
 
-function linkOf({ way, it }: Moment): string {
-  return way === "down" ? linkTo("deployments", it.deployment, "tasks", it.id) : linkTo("uploads", it.id);
+function momentsOf<T>(list: List<T>, momentOf: (row: T) => Moment): List<Moment> {
+  return { ...list, rows: list.rows.map(momentOf), put: () => {} };
+}
+
+function linkOf(one: Moment): string {
+  return one.way === "down" ? linkTo("deployments", one.it.deployment, "tasks", one.it.id) : linkTo("uploads", one.it.id);
+}
+
+function CameOrWent({ it }: { it: Presence }) {
+  const came = it.state === "online";
+  const key = !came ? "went" : it.before === "online" ? "came_back" : "came";
+  return <span class={`online ${came ? "online-yes" : "online-no"}`}>{t(key)}</span>;
+}
+
+function What({ one }: { one: Moment }) {
+  if (one.way === "presence") return <CameOrWent it={one.it} />;
+  return (
+    <>
+      <span aria-hidden="true">{one.way === "down" ? "↓" : "↑"}</span>{" "}
+      <span class="hidden">{t(one.way === "down" ? "to_device" : "from_device")}</span>
+      <a href={linkOf(one)}>{one.it.name}</a>
+    </>
+  );
 }
 
 export function Timeline({ product, device }: { product: string; device: string }) {
@@ -51,23 +70,25 @@ export function Timeline({ product, device }: { product: string; device: string 
     path: "/uploads", query, key: (upload) => upload.id, topic: "upload", keyOf: (happened) => happened.task, concerns: mine,
     one: (id) => path("uploads", id),
   });
+  const comings = useList<Presence>({
+    path: path("devices", product, device, "presence"), query: {}, key: (event) => event.id, topic: "device", concerns: mine,
+  });
   const columns: Column<Moment>[] = [
+    { title: t("what_happened"), show: (one) => <What one={one} /> },
+    { title: t("size"), width: "narrow", wide: true, show: ({ way, it }) => (way === "presence" ? "" : bytesText(it.size)) },
+    { title: t("state"), width: "narrow", show: ({ way, it }) => (way === "presence" ? "" : <State state={it.state} />) },
     {
-      title: t("file"),
-      show: (one) => (
-        <>
-          <span aria-hidden="true">{one.way === "down" ? "↓" : "↑"}</span>{" "}
-          <span class="hidden">{t(one.way === "down" ? "to_device" : "from_device")}</span>
-          <a href={linkOf(one)}>{one.it.name}</a>
-        </>
-      ),
+      title: t("progress"), width: "narrow", wide: true,
+      show: ({ way, it }) => (way === "presence" ? "" : <Percent value={it.percent} label={it.name} />),
     },
-    { title: t("size"), width: "narrow", wide: true, show: ({ it }) => bytesText(it.size) },
-    { title: t("state"), width: "narrow", show: ({ it }) => <State state={it.state} /> },
-    { title: t("progress"), width: "narrow", wide: true, show: ({ it }) => <Percent value={it.percent} label={it.name} /> },
-    { title: t("result"), width: "middle", wide: true, show: ({ it }) => resultText(it) },
-    { title: t("time"), width: "middle", wide: true, show: ({ it }) => timeText(it.created_at) },
+    { title: t("result"), width: "middle", wide: true, show: ({ way, it }) => (way === "presence" ? it.result_msg : resultText(it)) },
+    { title: t("time"), width: "middle", wide: true, show: ({ at }) => timeText(at) },
   ];
+  const list = merge([
+    momentsOf(downs, (it) => ({ way: "down", at: it.created_at, it })),
+    momentsOf(ups, (it) => ({ way: "up", at: it.created_at, it })),
+    momentsOf(comings, (it) => ({ way: "presence", at: it.time, it })),
+  ]);
   const none = (
     <>
       <Empty title={t("no_downloads")} next={t("no_downloads_next")} command={`ferryctl deploy ${product} FILE --device ${device}`} />
@@ -76,7 +97,7 @@ export function Timeline({ product, device }: { product: string; device: string 
   );
   return (
     <Table
-      caption={t("timeline_of", { device })} list={merge(downs, ups)} keyOf={({ way, it }) => way + it.id} columns={columns} empty={none}
+      caption={t("timeline_of", { device })} list={list} keyOf={({ way, it }) => way + it.id} columns={columns} empty={none}
     />
   );
 }

@@ -49,6 +49,22 @@ ferry_err smem_event_list(struct store_conn *c, uint64_t after, struct event *ou
     return FERRY_OK;
 }
 
+ferry_err smem_event_presence(struct store_conn *c, const struct device_key *key, const struct store_page *page,
+                              struct event *out, size_t *ret_count)
+{
+    struct event probe = {.id = 0};
+    struct smem_walk walk = {.table = SMEM_EVENTS, .index = EVENT_PRESENCE, .probe = &probe, .same_fields = 2};
+    ferry_err err = smem_page_number(page, &probe.id, &walk);
+
+    if (err != FERRY_OK)
+        return err;
+    (void)smem_set_text(probe.product, sizeof(probe.product), key->product);
+    (void)smem_set_text(probe.device, sizeof(probe.device), key->device);
+    smem_auto_reading reading = smem_read_begin(c);
+    *ret_count = smem_collect(reading.db, reading.view, &walk, NULL, NULL, out, sizeof(*out), page->limit);
+    return FERRY_OK;
+}
+
 static ferry_err cut(struct smem_db *db, uint64_t id)
 {
     const struct event probe = {.id = 0}, *oldest;

@@ -209,6 +209,7 @@ static const struct store_ops mem_ops = {
     .event_append = smem_event_append,
     .event_bounds = smem_event_bounds,
     .event_list = smem_event_list,
+    .event_presence = smem_event_presence,
     .event_cut = smem_event_cut,
     .resource_upload_put = smem_resource_upload_put,
     .resource_upload_get = smem_resource_upload_get,

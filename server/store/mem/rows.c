@@ -132,8 +132,17 @@ static const struct smem_index audit_indexes[] = {
     [AUDIT_BY_SEQ] = {{U64(struct audit_record, seq)}, 1, NULL},
 };
 
+static bool event_is_of_presence(const void *data)
+{
+    const struct event *e = data;
+
+    return e->kind == EVENT_ONLINE || e->kind == EVENT_OFFLINE;
+}
+
 static const struct smem_index event_indexes[] = {
     [EVENT_BY_ID] = {{U64(struct event, id)}, 1, NULL},
+    [EVENT_PRESENCE] = {{TEXT(struct event, product), TEXT(struct event, device), U64(struct event, id)}, 3,
+                        event_is_of_presence},
 };
 
 static const struct smem_index kept_indexes[] = {

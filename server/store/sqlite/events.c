@@ -1,5 +1,6 @@
 /* The event log. Its newest event is never removed, so that the next number is always one more. */
 #include "ops.h"
+#include "page.h"
 #include "query.h"
 
 ferry_err sq_event_append(struct store_conn *c, const struct event *e)
@@ -73,6 +74,17 @@ ferry_err sq_event_list(struct store_conn *c, uint64_t after, struct event *out,
     sq_query_bound(&q, after);
     sq_query_int(&q, (int64_t)cap);
     return sq_query_many(&q, read_event, sizeof(*out), out, cap, ret_count);
+}
+
+ferry_err sq_event_presence(struct store_conn *c, const struct device_key *key, const struct store_page *page,
+                            struct event *out, size_t *ret_count)
+{
+    query_auto q = sq_query_begin(c, page->descending ? STMT_EVENT_PRESENCE_DESC : STMT_EVENT_PRESENCE);
+
+    sq_page_bind_numbers(&q, page);
+    sq_query_text(&q, key->product);
+    sq_query_text(&q, key->device);
+    return sq_query_many(&q, read_event, sizeof(*out), out, page->limit, ret_count);
 }
 
 static ferry_err cut(struct store_conn *c, uint64_t id)

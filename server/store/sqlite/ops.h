@@ -123,6 +123,8 @@ ferry_err sq_audit_cut(struct store_conn *c, uint64_t seq);
 ferry_err sq_event_append(struct store_conn *c, const struct event *e);
 ferry_err sq_event_bounds(struct store_conn *c, struct event_bounds *ret);
 ferry_err sq_event_list(struct store_conn *c, uint64_t after, struct event *out, size_t cap, size_t *ret_count);
+ferry_err sq_event_presence(struct store_conn *c, const struct device_key *key, const struct store_page *page,
+                            struct event *out, size_t *ret_count);
 ferry_err sq_event_cut(struct store_conn *c, uint64_t id);
 
 /* webhooks.c */

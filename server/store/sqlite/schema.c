@@ -415,6 +415,9 @@ const char *const sq_schema_steps[] = {
     "UPDATE deployment SET sweeping = 2 WHERE sweeping = 1 AND state = 3;"
     "DROP INDEX deployment_sweeping;"
     "CREATE INDEX deployment_sweeping ON deployment (id) WHERE sweeping > 0;",
+
+    /* when a device came and went: of the other events, which are many more, it holds none */
+    "CREATE INDEX event_presence ON event (product, device) WHERE kind IN (6, 7);",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

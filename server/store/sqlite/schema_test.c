@@ -222,6 +222,7 @@ static const char *const rows_of_version[] = {
     [18] = ROWS_OF_12 WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [19] = ROWS_OF_12 WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [20] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
+    [21] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)

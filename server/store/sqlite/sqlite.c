@@ -164,6 +164,7 @@ static const struct store_ops sqlite_ops = {
     .event_append = sq_event_append,
     .event_bounds = sq_event_bounds,
     .event_list = sq_event_list,
+    .event_presence = sq_event_presence,
     .event_cut = sq_event_cut,
     .resource_upload_put = sq_resource_upload_put,
     .resource_upload_get = sq_resource_upload_get,

@@ -325,6 +325,8 @@
     X(EVENT_FIRST, "SELECT id FROM event WHERE id > 0 ORDER BY id LIMIT 1")                       \
     X(EVENT_LAST, "SELECT id FROM event WHERE id > 0 ORDER BY id DESC LIMIT 1")                   \
     X(EVENT_LIST, "SELECT id, " EVENT_COLUMNS " FROM event WHERE id > ? ORDER BY id LIMIT ?")     \
+    BOTH_WAYS(X, EVENT_PRESENCE, "SELECT id, " EVENT_COLUMNS " FROM event INDEXED BY event_presence"  \
+                                 " WHERE kind IN (6, 7) AND product = ?4 AND device = ?5 AND id > ?1 AND id < ?2", "id") \
     X(EVENT_CUT, "DELETE FROM event WHERE id <= ?")
 
 #define KEPT_COLUMNS "key, request, made_ms, status, location, body, secret_name, secret_1, secret_2"

@@ -364,6 +364,10 @@ struct store_ops {
     ferry_err (*event_bounds)(struct store_conn *c, struct event_bounds *ret);
     /** The events behind the id, oldest first, at most cap. @retval FERRY_E_ARG cap not 1 .. FERRY_PAGE_MAX */
     ferry_err (*event_list)(struct store_conn *c, uint64_t after, struct event *out, size_t cap, size_t *ret_count);
+    /** When a device came (EVENT_ONLINE) and went (EVENT_OFFLINE), ordered by id; page->after is one in decimal digits.
+     *  @retval FERRY_E_ARG it is not */
+    ferry_err (*event_presence)(struct store_conn *c, const struct device_key *key, const struct store_page *page,
+                                struct event *out, size_t *ret_count);
     /** Removes the events up to the id. @retval FERRY_E_ARG the last one is among them: it stays */
     ferry_err (*event_cut)(struct store_conn *c, uint64_t id);
 
