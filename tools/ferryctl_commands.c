@@ -5,6 +5,7 @@
 const struct ctl_command ctl_commands[] = {
     {"product", "add", "P", 1, 1, CTL_O_KEY, "register a product", ctl_product_add},
     {"product", "list", "", 0, 0, LIST, "the products", ctl_product_list},
+    {"product", "show", "P", 1, 1, 0, "one product: its devices, and how many of them are connected", ctl_product_show},
     {"product", "rm", "P", 1, 1, 0, "remove a product that has nothing left", ctl_product_rm},
     {"product", "open", "P", 1, 1, CTL_O_KEY, "let its devices register themselves; the secret for it is shown this once",
      ctl_product_open},

@@ -31,6 +31,7 @@ extern const size_t ctl_command_count;
 
 enum ctl_exit ctl_product_add(struct ctl *ctl);
 enum ctl_exit ctl_product_list(struct ctl *ctl);
+enum ctl_exit ctl_product_show(struct ctl *ctl);
 enum ctl_exit ctl_product_rm(struct ctl *ctl);
 enum ctl_exit ctl_product_open(struct ctl *ctl);
 enum ctl_exit ctl_product_close(struct ctl *ctl);

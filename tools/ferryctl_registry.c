@@ -34,11 +34,31 @@ enum ctl_exit ctl_product_list(struct ctl *ctl)
 {
     static const struct ctl_field fields[] = {
         {"PRODUCT", "name", CTL_KIND_TEXT},
+        {"DEVICES", "counts.devices", CTL_KIND_NUMBER},
+        {"ONLINE", "counts.online", CTL_KIND_KNOWN},
         {"CREATED (UTC)", "created_at", CTL_KIND_TIME},
     };
 
     return ctl_print_list(&ctl->api, ctl_path("/api/v1/products"), ctl->options, fields, COUNT(fields),
                           "no products yet: ferryctl product add NAME");
+}
+
+enum ctl_exit ctl_product_show(struct ctl *ctl)
+{
+    static const struct ctl_field fields[] = {
+        {"Product", "name", CTL_KIND_TEXT},
+        {"Devices", "counts.devices", CTL_KIND_NUMBER},
+        {"Online", "counts.online", CTL_KIND_KNOWN},
+        {"Registration", "registration", CTL_KIND_YES},
+        {"Created (UTC)", "created_at", CTL_KIND_TIME},
+    };
+    ferry_autofree char *path = ctl_path("/api/v1/products/%s", ctl->words[0]);
+    ctl_autojson *product = NULL;
+    enum ctl_exit status = ctl_api_call(&ctl->api, "GET", path, NULL, &product);
+
+    if (status == CTL_DONE)
+        ctl_print_object(ctl->options->json, product, fields, COUNT(fields));
+    return status;
 }
 
 /* DELETE and one word about it. */

@@ -17,6 +17,8 @@ export interface Page<T> {
 
 export interface Product {
   name: string;
+  /** online null: it is not known. */
+  counts?: { devices: number; online: number | null };
 }
 
 export interface Device {

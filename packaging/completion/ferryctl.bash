@@ -4,7 +4,7 @@ _ferryctl() {
   local everybody='--api --token-file --data --ca-file --json --help --version -h -V'
   local flags=' --json --help --version -h -V --all --all-versions --force --wait --follow --online --offline --everything --enable --disable --skip --new-secret '
   local -A options=(
-    ['product add']='--idempotency-key' ['product list']='--limit -n' ['product rm']=''
+    ['product add']='--idempotency-key' ['product list']='--limit -n' ['product show']='' ['product rm']=''
     ['product open']='--idempotency-key' ['product close']=''
     ['device add']='--device-info --secret-file --tag --idempotency-key' ['device import']='--output -o' ['device list']='--limit -n --sort --prefix --tag --online --offline' ['device show']='' ['device presence']='--limit -n'
     ['device rm']='' ['device disable']='' ['device enable']=''

@@ -28,7 +28,7 @@ end
 
 complete -c ferryctl -f
 complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit webhook events statistics status settings'
-complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list rm open close'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list show rm open close'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add import list show presence rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add uploads abandon list show describe get rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch causes progress reports cancel pause resume retry'

@@ -60,7 +60,7 @@ static void finish_product_secret(struct api_request *r)
     const struct product *product = &r->command.product;
     char context[SEAL_CONTEXT_SIZE];
 
-    api_reply_json(r, MHD_HTTP_OK, api_secret_show(r, api_json_product(product),
+    api_reply_json(r, MHD_HTTP_OK, api_secret_show(r, api_json_product(product, NULL, false),
                                                    seal_context_product(product->name, context), &product->secret));
 }
 

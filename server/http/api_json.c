@@ -22,10 +22,16 @@ json_t *api_json_number(uint64_t value)
     return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
-json_t *api_json_product(const struct product *p)
+json_t *api_json_product(const struct product *p, const struct device_counts *counts, bool presence_known)
 {
-    return json_pack("{s:s, s:o, s:b}", "name", p->name, "created_at", api_json_time(p->created_ms), "registration",
-                     (int)(p->secret.len > 0));
+    json_t *object = json_pack("{s:s, s:o, s:b}", "name", p->name, "created_at", api_json_time(p->created_ms),
+                               "registration", (int)(p->secret.len > 0));
+
+    if (object != NULL && counts != NULL)
+        (void)json_object_set_new(object, "counts",
+                                  json_pack("{s:o, s:o}", "devices", api_json_number(counts->devices), "online",
+                                            presence_known ? api_json_number(counts->online) : json_null()));
+    return object;
 }
 
 static json_t *tags_json(const struct device_tags *tags)

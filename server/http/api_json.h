@@ -14,7 +14,8 @@
 json_t *api_json_time(uint64_t unix_ms);
 /** @brief What passes the greatest number of JSON here is that. */
 json_t *api_json_number(uint64_t value);
-json_t *api_json_product(const struct product *p);
+/** @brief counts may be null: then they are left out. presence_known: those of the connected ones are of now. */
+json_t *api_json_product(const struct product *p, const struct device_counts *counts, bool presence_known);
 /** @brief Without the secret. presence_known: what it says of being connected is of now. */
 json_t *api_json_device(const struct device *d, const struct device_tags *tags, bool presence_known);
 json_t *api_json_resource(const struct resource *r);

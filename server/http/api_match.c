@@ -57,7 +57,7 @@ static ferry_err show_product(struct api_request *r, const struct store_ops *ops
     ferry_err err = ops->product_get(conn, r->command.product.name, &product);
 
     if (err == FERRY_OK)
-        *ret = (struct thing){.value = api_json_product(&product), .hidden = product.secret};
+        *ret = (struct thing){.value = api_json_product(&product, NULL, false), .hidden = product.secret};
     return err;
 }
 

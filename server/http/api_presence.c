@@ -19,9 +19,9 @@ static json_t *show(struct api_request *r, struct store_conn *conn, const void *
     return api_json_event(row);
 }
 
-static void write_key(const void *row, char out[API_CURSOR_SIZE])
+static void write_key(const void *row, char out[API_POSITION_SIZE])
 {
-    (void)snprintf(out, API_CURSOR_SIZE, "%llu", (unsigned long long)((const struct event *)row)->id);
+    (void)snprintf(out, API_POSITION_SIZE, "%llu", (unsigned long long)((const struct event *)row)->id);
 }
 
 void api_device_presence(struct api_request *r)

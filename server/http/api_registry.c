@@ -15,7 +15,7 @@ static void finish_product_add(struct api_request *r)
 {
     const struct product *product = &r->command.product;
 
-    api_reply_created(r, api_json_product(product), "/products/%s", product->name);
+    api_reply_created(r, api_json_product(product, NULL, false), "/products/%s", product->name);
 }
 
 void api_product_add(struct api_request *r)
@@ -43,9 +43,12 @@ static ferry_err fetch_products(struct api_request *r, struct store_conn *conn, 
 
 static json_t *show_product(struct api_request *r, struct store_conn *conn, const void *row)
 {
-    (void)r;
-    (void)conn;
-    return api_json_product(row);
+    const struct product *product = row;
+    struct device_counts counts;
+
+    if (r->shared->store->ops->device_counts(conn, product->name, &counts) != FERRY_OK)
+        return NULL;
+    return api_json_product(product, &counts, engine_presence_known(r->shared->engine));
 }
 
 static const char *product_key(const void *row)
@@ -69,7 +72,7 @@ void api_product_get(struct api_request *r)
 
     if (conn != NULL &&
         api_store_ok(r, r->shared->store->ops->product_get(conn, api_param(r, "product"), &product), "such product"))
-        api_reply_thing(r, api_json_product(&product), &product.secret);
+        api_reply_thing(r, show_product(r, conn, &product), &product.secret);
 }
 
 void api_product_remove(struct api_request *r)

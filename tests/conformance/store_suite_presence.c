@@ -108,7 +108,50 @@ static void devices_are_listed_by_being_online(void **state)
     expect_devices(f, &(struct device_filter){.product = "q", .which = DEVICES_ONLINE}, PAGE(3), "");
 }
 
+static void expect_counts(struct fixture *f, const char *product, uint64_t devices, uint64_t online)
+{
+    struct device_counts counts = {77, 77};
+
+    ok(DO(f, device_counts, product, &counts));
+    assert_int_equal(counts.devices, devices);
+    assert_int_equal(counts.online, online);
+}
+
+static void devices_of_a_product_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    const struct device_key d = {"p", "d"}, e = {"p", "e"};
+
+    expect_counts(f, "p", 0, 0);
+    add_product(f, "p");
+    add_product(f, "q");
+    add_device(f, "p", "d");
+    add_device(f, "p", "e");
+    add_device(f, "q", "d");
+    expect_counts(f, "p", 2, 0);
+    set_online(f, "d", 5, 6);
+    set_online(f, "d", 7, 8); /* it was online before */
+    expect_counts(f, "p", 2, 1);
+    expect_counts(f, "q", 1, 0);
+    ok(DO(f, device_set_seen, &e, 9));
+    ok(DO(f, begin));
+    set_online(f, "e", 9, 9);
+    ok(DO(f, device_remove, &d));
+    expect_counts(f, "p", 1, 1);
+    DO(f, rollback);
+    expect_counts(f, "p", 2, 1);
+    set_online(f, "d", 0, 9);
+    set_online(f, "d", 0, 9);
+    expect_counts(f, "p", 2, 0);
+    set_online(f, "e", 9, 9);
+    ok(DO(f, device_remove, &e)); /* it goes online */
+    expect_counts(f, "p", 1, 0);
+    ok(DO(f, device_remove, &d));
+    expect_counts(f, "p", 0, 0);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(devices_of_a_product_are_counted),
     cmocka_unit_test(a_device_is_online_until_it_is_not),
     cmocka_unit_test(it_stays_with_other_changes_and_goes_with_the_device),
     cmocka_unit_test(devices_are_listed_by_being_online),

@@ -98,8 +98,10 @@ def test_devices_that_connect_and_leave_do_so_in_the_list_and_on_their_page(brow
     browser.open("#/devices", "Devices")
     browser.see("offline", "tbody")
     browser.see("never", "tbody")
+    browser.see("0 of 1 devices online", ".counts")
     with VendorDevice(platform, credential):
         browser.see("online", "tbody")
+        browser.see("1 of 1 devices online", ".counts")
         assert browser.run("return document.querySelector('tbody time').title") != ""
         browser.open(f"#/devices/{live}/sensor-1", "sensor-1")
         browser.see("online", ".facts")

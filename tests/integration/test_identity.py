@@ -78,7 +78,7 @@ def make_it_old(platform, secrets):
         for trigger in ("device_tags_go", "upload_reports_go", "download_reports_go", *kept):
             db.execute(f"DROP TRIGGER {trigger}")
         for table in ("device_tag", "event", "report", "kept_answer", "webhook", "resource_upload", "total",
-                      "deployment_count", "deployment_cause", "deployment_step", "ended"):
+                      "deployment_count", "deployment_cause", "deployment_step", "ended", "device_count"):
             db.execute(f"DROP TABLE {table}")
         for index in ("device_old_secret", "device_by_online", "deployment_sweeping", "deployment_expanding", "upload_lost",
                       "upload_lost_by_product"):

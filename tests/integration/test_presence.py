@@ -247,6 +247,29 @@ def test_the_broker_dies_and_all_are_gone(own_platform):
     assert offline["result_msg"] and (offline["before"], offline["state"]) == ("online", "offline")
 
 
+def counts(platform, product):
+    counted = platform.api.call("GET", f"/products/{product}")["counts"]
+    (row,) = [row for row in platform.api.list("/products") if row["name"] == product]
+    assert row["counts"] == counted
+    return counted
+
+
+def test_a_product_counts_its_devices_and_those_that_are_connected(own_platform):
+    product, other = own_platform.new_product(), own_platform.new_product()
+    assert counts(own_platform, product) == {"devices": 0, "online": 0}
+    devices = [own_platform.new_device(product) for _ in range(3)]
+    own_platform.new_device(other)
+    with VendorDevice(own_platform, devices[0]), VendorDevice(own_platform, devices[1]):
+        wait_for(lambda: counts(own_platform, product) == {"devices": 3, "online": 2}, WAIT_S, "two devices")
+        assert counts(own_platform, other) == {"devices": 1, "online": 0}
+        rows = ferryctl(own_platform, "product", "list").stdout.splitlines()
+        assert [row.split()[1:3] for row in rows if row.startswith(product)] == [["3", "2"]]
+        assert "Online" in ferryctl(own_platform, "product", "show", product).stdout
+        own_platform.api.device_remove(product, devices[2].device)
+        assert counts(own_platform, product) == {"devices": 2, "online": 2}
+    wait_for(lambda: counts(own_platform, product) == {"devices": 2, "online": 0}, WAIT_S, "the last to go")
+
+
 def comings(platform, device, **query):
     """The page of a device's comings and goings: (type, before), the newest first; and the next."""
     page = platform.api.call("GET", f"/devices/{device.product}/{device.device}/presence", params=query)

@@ -1,13 +1,31 @@
 import { useState } from "preact/hooks";
-import { path, type Device } from "../api";
-import { useList } from "../list";
+import { get, path, type Device, type Product } from "../api";
+import { useList, useOne } from "../list";
 import { Ago, Empty, Heading, Online, Refresh, Search, Select, State } from "../parts";
 import { linkTo } from "../route";
 import { useMayChange, useSession } from "../session";
 import { Table, useSorting, type Column } from "../table";
-import { t, timeText } from "../texts";
+import { numberText, t, timeText } from "../texts";
 import { AddProduct, NoProducts, ProductChoice } from "./choice";
 import { AddDevice } from "./device_dialogs";
+
+/** How many there are, and how many of them are connected. */
+function Counts({ product }: { product: string }) {
+  const { value } = useOne(
+    product,
+    () => get<Product>(path("products", product)),
+    ["device"],
+    (one) => one.product === undefined || one.product === product,
+  );
+  const counts = value?.counts;
+  if (!counts || counts.devices === 0) return null;
+  const devices = numberText(counts.devices);
+  return (
+    <p class="note counts">
+      {counts.online === null ? t("devices_count", { devices }) : t("devices_count_online", { devices, online: numberText(counts.online) })}
+    </p>
+  );
+}
 
 export function DevicesPage() {
   const { product, products, known, readProducts } = useSession();
@@ -68,6 +86,7 @@ export function DevicesPage() {
               options={[["", t("all")], ["true", t("online")], ["false", t("offline")]]}
             />
           </div>
+          <Counts product={product} />
           <Table caption={t("devices")} list={list} keyOf={(one) => one.name} columns={columns} empty={none} />
         </>
       )}

@@ -271,6 +271,36 @@ ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key)
     return smem_change_end(c, err);
 }
 
+/* Counts by walking: arg collects, nothing is taken. */
+struct device_counting {
+    struct device_counts *counts;
+};
+
+static smem_verdict count_device(const void *data, const void *arg)
+{
+    const struct row_device *row = data;
+    const struct device_counting *counting = arg;
+
+    counting->counts->devices++;
+    counting->counts->online += row->device.online_ms > 0;
+    return SMEM_SKIP;
+}
+
+ferry_err smem_device_counts(struct store_conn *c, const char *product, struct device_counts *ret)
+{
+    struct row_device probe = {.joined = ""};
+    struct device_counts counts = {.devices = 0};
+    const struct device_counting counting = {.counts = &counts};
+    const struct smem_walk walk = {.table = SMEM_DEVICES, .index = DEVICE_BY_KEY, .probe = &probe, .same_fields = 1};
+    bool possible = smem_set_text(probe.device.key.product, sizeof(probe.device.key.product), product);
+    smem_auto_reading reading = smem_read_begin(c);
+
+    if (possible)
+        (void)smem_collect(reading.db, reading.view, &walk, count_device, &counting, NULL, 0, 1);
+    *ret = counts;
+    return FERRY_OK;
+}
+
 struct device_wanted {
     const struct device_filter *filter;
     const struct smem_reading *reading;

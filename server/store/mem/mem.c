@@ -143,6 +143,7 @@ static const struct store_ops mem_ops = {
     .device_set_secrets = smem_device_set_secrets,
     .device_old_secrets = smem_device_old_secrets,
     .device_remove = smem_device_remove,
+    .device_counts = smem_device_counts,
     .device_list = smem_device_list,
     .token_put = smem_token_put,
     .token_find = smem_token_find,

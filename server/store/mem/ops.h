@@ -29,6 +29,7 @@ ferry_err smem_device_set_secrets(struct store_conn *c, const struct device *d);
 ferry_err smem_device_old_secrets(struct store_conn *c, uint64_t now_ms, struct device *out, size_t cap,
                                   size_t *ret_count);
 ferry_err smem_device_remove(struct store_conn *c, const struct device_key *key);
+ferry_err smem_device_counts(struct store_conn *c, const char *product, struct device_counts *ret);
 ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                            struct device *out, size_t *ret_count);
 

@@ -325,6 +325,27 @@ ferry_err sq_device_remove(struct store_conn *c, const struct device_key *key)
     return err != FERRY_OK ? err : sq_conn_change_end(c, remove_device(c, key));
 }
 
+static void read_counts(struct query *q, void *row)
+{
+    struct device_counts *counts = row;
+
+    counts->devices = sq_query_get_u64(q);
+    counts->online = sq_query_get_u64(q);
+}
+
+ferry_err sq_device_counts(struct store_conn *c, const char *product, struct device_counts *ret)
+{
+    query_auto q = sq_query_begin(c, STMT_DEVICE_COUNTS);
+    ferry_err err;
+
+    sq_query_text(&q, product);
+    err = sq_query_one(&q, read_counts, sizeof(*ret), ret);
+    if (err != FERRY_E_NOT_FOUND)
+        return err;
+    *ret = (struct device_counts){.devices = 0};
+    return FERRY_OK;
+}
+
 ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                       struct device *out, size_t *ret_count)
 {

@@ -28,6 +28,7 @@ ferry_err sq_device_set_secrets(struct store_conn *c, const struct device *d);
 ferry_err sq_device_old_secrets(struct store_conn *c, uint64_t now_ms, struct device *out, size_t cap,
                                 size_t *ret_count);
 ferry_err sq_device_remove(struct store_conn *c, const struct device_key *key);
+ferry_err sq_device_counts(struct store_conn *c, const char *product, struct device_counts *ret);
 ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                       struct device *out, size_t *ret_count);
 

@@ -418,6 +418,19 @@ const char *const sq_schema_steps[] = {
 
     /* when a device came and went: of the other events, which are many more, it holds none */
     "CREATE INDEX event_presence ON event (product, device) WHERE kind IN (6, 7);",
+
+    /* the devices of each product, and how many of them are connected */
+    "CREATE TABLE device_count ("
+    "  product TEXT NOT NULL PRIMARY KEY, devices INTEGER NOT NULL, online INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO device_count SELECT product, count(*), sum(online_ms > 0) FROM device GROUP BY product;"
+    "CREATE TRIGGER count_device_comes AFTER INSERT ON device BEGIN"
+    "  INSERT INTO device_count VALUES (NEW.product, 1, NEW.online_ms > 0)"
+    "  ON CONFLICT (product) DO UPDATE SET " MORE("devices") ", " MORE("online") "; END;"
+    "CREATE TRIGGER count_device_moves AFTER UPDATE OF online_ms ON device WHEN (OLD.online_ms > 0) <> (NEW.online_ms > 0) BEGIN"
+    "  UPDATE device_count SET online = online + (NEW.online_ms > 0) - (OLD.online_ms > 0) WHERE product = NEW.product; END;"
+    "CREATE TRIGGER count_device_goes AFTER DELETE ON device BEGIN"
+    "  UPDATE device_count SET devices = devices - 1, online = online - (OLD.online_ms > 0) WHERE product = OLD.product;"
+    "  DELETE FROM device_count WHERE product = OLD.product AND devices = 0; END;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

@@ -223,6 +223,7 @@ static const char *const rows_of_version[] = {
     [19] = ROWS_OF_12 WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [20] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [21] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
+    [22] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -235,6 +236,7 @@ static void check_rows(struct sqlite_fixture *t)
     struct usage usage;
     struct store_totals totals;
     struct download_counts counts;
+    struct device_counts devices;
     struct failure_cause cause;
     size_t count;
     uint64_t ms, all;
@@ -259,6 +261,9 @@ static void check_rows(struct sqlite_fixture *t)
     assert_int_equal(totals.resource_bytes, 7);
     assert_int_equal(totals.uploads_open, 1);
     assert_int_equal(totals.downloads_open, 1);
+    ok(t->ops->device_counts(t->reader, "p", &devices));
+    assert_int_equal(devices.devices, 1);
+    assert_int_equal(devices.online, device.online_ms > 0);
     ok(t->ops->deployment_counts(t->reader, &download.deployment, &counts));
     assert_int_equal(counts.by_state[download.state], 1);
     ok(t->ops->deployment_causes(t->reader, &download.deployment, &cause, 1, &count, &all));

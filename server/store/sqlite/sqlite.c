@@ -98,6 +98,7 @@ static const struct store_ops sqlite_ops = {
     .device_set_secrets = sq_device_set_secrets,
     .device_old_secrets = sq_device_old_secrets,
     .device_remove = sq_device_remove,
+    .device_counts = sq_device_counts,
     .device_list = sq_device_list,
     .token_put = sq_token_put,
     .token_find = sq_token_find,

@@ -69,6 +69,7 @@
                                   " AND device_tag.device < ?2 AND name = device_tag.device", "device_tag.device") \
     LOOKING_BOTH_WAYS(X, DEVICE_LIST_ONLINE, LOOK("1", "name") DEVICE_COLUMNS " FROM device INDEXED BY device_by_online" \
                                      " WHERE product = ?4 AND (online_ms > 0) = ?5 AND name >= ?1 AND name < ?2", "name") \
+    X(DEVICE_COUNTS, "SELECT devices, online FROM device_count WHERE product = ?")                \
     X(DEVICE_TAG_ADD, "INSERT INTO device_tag VALUES (?, ?, ?) ON CONFLICT DO NOTHING")           \
     X(DEVICE_TAGS_GET, "SELECT tag FROM device_tag WHERE product = ? AND device = ? ORDER BY tag LIMIT ?") \
     X(DEVICE_TAGS_CLEAR, "DELETE FROM device_tag WHERE product = ? AND device = ?")

@@ -39,6 +39,11 @@ struct product {
     struct sealed secret;  /**< with it, devices of the product may register themselves; none: they may not */
 };
 
+/** @brief The devices of a product. */
+struct device_counts {
+    uint64_t devices, online;
+};
+
 struct device {
     struct device_key key;
     struct sealed secret;

@@ -205,6 +205,8 @@ struct store_ops {
     ferry_err (*device_set_seen)(struct store_conn *c, const struct device_key *key, uint64_t seen_ms);
     /** Removes the device and its tags, not its tasks. */
     ferry_err (*device_remove)(struct store_conn *c, const struct device_key *key);
+    /** As totals: never counted anew. Zeros when there is no such product. */
+    ferry_err (*device_counts)(struct store_conn *c, const char *product, struct device_counts *ret);
     /** Needs filter->product. Ordered by device name. */
     ferry_err (*device_list)(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                              struct device *out, size_t *ret_count);
