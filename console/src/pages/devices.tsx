@@ -22,7 +22,7 @@ function Counts({ product }: { product: string }) {
   const devices = numberText(counts.devices);
   return (
     <p class="note counts">
-      {counts.online === null ? t("devices_count", { devices }) : t("devices_count_online", { devices, online: numberText(counts.online) })}
+      {counts.online === null ? t("devices_in_all", { devices }) : t("devices_count_online", { devices, online: numberText(counts.online) })}
     </p>
   );
 }

@@ -106,12 +106,14 @@ export function StatisticsSection() {
   return (
     <section class="statistics">
       <h2>{t("statistics")}</h2>
-      <Select
-        label={t("statistics_of")}
-        value={step}
-        options={Object.entries(spans).map(([one, { name }]) => [one, t(name)])}
-        set={(chosen) => setStep(chosen as Step)}
-      />
+      <div class="filters">
+        <Select
+          label={t("statistics_of")}
+          value={step}
+          options={Object.entries(spans).map(([one, { name }]) => [one, t(name)])}
+          set={(chosen) => setStep(chosen as Step)}
+        />
+      </div>
       <Failure error={error} retry={refresh} />
       {value && value.step === step && <Charts statistics={value} step={step} />}
     </section>
