@@ -116,7 +116,7 @@ def test_the_manual_page_has_every_command_and_option():
     for line in run("--help").out.splitlines():
         words = line.split()
         if line.startswith("  ") and words[0].islower() and words[0].isalpha():
-            commands.add(words[0] if words[0] in ("deploy", "events", "status", "settings") else " ".join(words[:2]))
+            commands.add(words[0] if words[0] in ("deploy", "events", "settings", "statistics", "status") else " ".join(words[:2]))
     for command in commands:
         options |= {word for word in run(*command.split(), "--help").out.split() if word.startswith("--")}
     assert len(commands) > 20 and len(options) > 15
