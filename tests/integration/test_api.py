@@ -252,7 +252,7 @@ def test_product_life(api):
     answer = api("POST", "/products", json={"name": name})
     assert answer.status_code == 201 and answer.headers["Location"] == f"/api/v1/products/{name}"
     assert answer.json()["name"] == name
-    assert api.get(f"/products/{name}") == answer.json()
+    assert api.get(f"/products/{name}") == {**answer.json(), "counts": {"devices": 0, "online": 0}}
     api.refused(409, "exists", "POST", "/products", json={"name": name})
     assert api("DELETE", f"/products/{name}").status_code == 204
     api.refused(404, "not_found", "DELETE", f"/products/{name}")
