@@ -310,7 +310,8 @@ int store_suite_run(const char *name, store_suite_open *open_store)
                                                &store_tag_tests,         &store_event_tests,
                                                &store_report_tests,      &store_kept_answer_tests,
                                                &store_presence_tests,    &store_webhook_tests,  &store_page_tests,
-                                               &store_resource_upload_tests, &store_statistics_tests};
+                                               &store_sorting_tests,     &store_resource_upload_tests,
+                                               &store_statistics_tests};
     struct CMUnitTest all[TESTS_MAX];
     size_t count = 0;
 

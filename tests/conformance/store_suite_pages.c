@@ -129,7 +129,7 @@ static void fill(struct fixture *f)
 static unsigned read_all(struct fixture *f, const struct list *list, uint32_t looks, bool descending, char keys[][KEY_SIZE],
                          size_t *ret_count)
 {
-    char after[KEY_SIZE] = "";
+    char after[STORE_POSITION_SIZE] = "";
     size_t count, all = 0;
 
     for (unsigned pages = 1;; pages++) {

@@ -81,13 +81,14 @@ def make_it_old(platform, secrets):
                       "deployment_count", "deployment_cause", "deployment_step", "ended", "device_count"):
             db.execute(f"DROP TABLE {table}")
         for index in ("device_old_secret", "device_by_online", "deployment_sweeping", "deployment_expanding", "upload_lost",
-                      "upload_lost_by_product"):
+                      "upload_lost_by_product", "resource_by_size", "device_by_seen", "deployment_by_name", "upload_by_ended",
+                      "download_by_ended"):
             db.execute(f"DROP INDEX {index}")
         for table, columns in {"device": ("old_secret", "old_until_ms", "secret_no", "unheard", "online_ms",
                                           "seen_ms"), "product": ("secret",),
                                "deployment": ("retries", "start_ms", "end_ms", "paused_ms", "shift_ms", "sweeping", "sweep_cursor",
                                               "target_tag", "sweep_ms", "retry_state", "retry_has_code", "retry_code", "retry_has_msg", "retry_msg",
-                                              "pace_ms", "paced"),
+                                              "pace_ms", "paced", "name"),
                                "download": ("retries",), "resource": ("description",)}.items():
             for column in columns:
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

@@ -319,6 +319,18 @@ static smem_verdict device_filter(const void *data, const void *arg)
                : SMEM_SKIP;
 }
 
+static ferry_err begin_sorted(const struct device_filter *f, const struct store_page *page, struct row_device *probe,
+                              struct smem_walk *walk)
+{
+    struct device_key *key = &probe->device.key;
+    const struct smem_place place = {.device = key->device, .number = &probe->device.seen_ms};
+
+    if (page->sort != STORE_BY_SEEN || (f->name_prefix != NULL && strnlen(f->name_prefix, sizeof(key->device)) >= sizeof(key->device)))
+        return FERRY_E_ARG;
+    walk->index = DEVICE_BY_SEEN;
+    return smem_page_value(page, &place, walk);
+}
+
 ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                            struct device *out, size_t *ret_count)
 {
@@ -330,7 +342,10 @@ ferry_err smem_device_list(struct store_conn *c, const struct device_filter *f, 
 
     if (f->product == NULL || !smem_set_text(key->product, sizeof(key->product), f->product))
         return FERRY_E_ARG;
-    err = smem_page_name(page, f->name_prefix, key->device, sizeof(key->device), &walk);
+    if (page->sort == STORE_BY_KEY)
+        err = smem_page_name(page, f->name_prefix, key->device, sizeof(key->device), &walk);
+    else
+        err = begin_sorted(f, page, &probe, &walk);
     if (err != FERRY_OK)
         return err;
     smem_auto_reading reading = smem_read_begin(c);

@@ -147,6 +147,44 @@ ferry_err smem_page_number(const struct store_page *page, uint64_t *field, struc
     return FERRY_OK;
 }
 
+/* Greater than every value, and than every key. */
+static void begin_at_the_end(const struct smem_place *place)
+{
+    if (place->id != NULL)
+        *place->id = (ferry_id){SMEM_LAST};
+    else
+        (void)smem_set_text(place->device, FERRY_IDENT_MAX + 1, SMEM_LAST);
+    if (place->number != NULL)
+        *place->number = UINT64_MAX;
+    else
+        (void)smem_set_text(place->name, FERRY_NAME_MAX + 1, "\xff");
+}
+
+ferry_err smem_page_value(const struct store_page *page, const struct smem_place *place, struct smem_walk *walk)
+{
+    struct store_position at;
+
+    walk->descending = page->descending;
+    walk->after = page->after[0] != '\0';
+    walk->by_value = true;
+    if (!limit_valid(page))
+        return FERRY_E_ARG;
+    if (!walk->after && page->descending)
+        begin_at_the_end(place);
+    if (!walk->after)
+        return FERRY_OK;
+    bool read = store_position_read(page->after, &at);
+    if (read && place->id != NULL)
+        read = ferry_id_parse(at.key, strlen(at.key), place->id);
+    else if (read)
+        read = smem_set_text(place->device, FERRY_IDENT_MAX + 1, at.key);
+    if (read && place->number != NULL)
+        read = store_position_number(&at, place->number);
+    else if (read)
+        read = smem_set_text(place->name, FERRY_NAME_MAX + 1, at.value);
+    return read ? FERRY_OK : FERRY_E_ARG;
+}
+
 bool smem_has_prefix(const char *text, const char *prefix)
 {
     return prefix == NULL || strncmp(text, prefix, strlen(prefix)) == 0;

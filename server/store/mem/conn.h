@@ -59,6 +59,16 @@ FERRY_MUST_CHECK ferry_err smem_page_name(const struct store_page *page, const c
                                           struct smem_walk *walk);
 /** @brief Sets the number from which a page begins. @retval FERRY_E_ARG limit or cursor out of range */
 FERRY_MUST_CHECK ferry_err smem_page_number(const struct store_page *page, uint64_t *field, struct smem_walk *walk);
+/** @brief The fields of a probe from which a page that is sorted by a value begins: the key (an id, or the name of a device), and the
+ *  value (a name, or a number). Two of them. */
+struct smem_place {
+    ferry_id *id;
+    char *device; /* FERRY_IDENT_MAX + 1 */
+    char *name;   /* FERRY_NAME_MAX + 1 */
+    uint64_t *number;
+};
+/** @brief Sets them. @retval FERRY_E_ARG limit or cursor out of range */
+FERRY_MUST_CHECK ferry_err smem_page_value(const struct store_page *page, const struct smem_place *place, struct smem_walk *walk);
 /** @brief True when prefix is null or text begins with it. */
 /** @brief Is the time in the id within them? */
 bool smem_is_of(const struct store_times *made, const ferry_id *id);

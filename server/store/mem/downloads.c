@@ -48,17 +48,29 @@ static smem_verdict deployment_filter(const void *data, const void *arg)
                : SMEM_SKIP;
 }
 
+static ferry_err begin_by_name(const struct deployment_filter *f, const struct store_page *page, struct deployment *probe,
+                               struct smem_walk *walk)
+{
+    const struct smem_place place = {.id = &probe->id, .name = probe->resource_name};
+
+    if (page->sort != STORE_BY_NAME || f->product == NULL)
+        return FERRY_E_ARG;
+    walk->index = DEPLOYMENT_BY_NAME;
+    return smem_page_value(page, &place, walk);
+}
+
 ferry_err smem_deployment_list(struct store_conn *c, const struct deployment_filter *f, const struct store_page *page,
                                struct deployment *out, size_t *ret_count)
 {
     struct deployment probe = {.expanded = 0};
     struct smem_walk walk = {.table = SMEM_DEPLOYMENTS, .index = DEPLOYMENT_BY_ID, .probe = &probe, .reach = page->reach};
-    ferry_err err = smem_page_id(page, &probe.id, &walk);
+    bool sorted = page->sort != STORE_BY_KEY;
+    ferry_err err = sorted ? begin_by_name(f, page, &probe, &walk) : smem_page_id(page, &probe.id, &walk);
 
     if (err != FERRY_OK)
         return err;
     if (f->product != NULL && smem_set_text(probe.product, sizeof(probe.product), f->product)) {
-        walk.index = DEPLOYMENT_BY_PRODUCT;
+        walk.index = sorted ? walk.index : DEPLOYMENT_BY_PRODUCT;
         walk.same_fields = 1;
     }
     smem_auto_reading reading = smem_read_begin(c);
@@ -255,14 +267,32 @@ static ferry_err narrow(const struct download_filter *f, struct download_task *p
     return FERRY_OK;
 }
 
+static ferry_err begin_by_ended(const struct download_filter *f, const struct store_page *page, struct download_task *probe,
+                                struct smem_walk *walk)
+{
+    const struct smem_place place = {.id = &probe->id, .number = &probe->ended_ms};
+    ferry_err err;
+
+    if (page->sort != STORE_BY_ENDED || f->deployment == NULL)
+        return FERRY_E_ARG;
+    walk->index = DOWNLOAD_BY_ENDED;
+    walk->same_fields = 1;
+    err = smem_page_value(page, &place, walk);
+    return err != FERRY_OK ? err : smem_set_id(&probe->deployment, f->deployment);
+}
+
 ferry_err smem_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
                              struct download_task *out, size_t *ret_count)
 {
     struct row_download probe = {.due_ms = 0};
     struct smem_walk walk = {.table = SMEM_DOWNLOADS, .index = DOWNLOAD_BY_ID, .probe = &probe, .reach = page->reach};
-    ferry_err err = smem_page_id(page, &probe.task.id, &walk);
+    ferry_err err;
 
-    if (err == FERRY_OK)
+    if (page->sort != STORE_BY_KEY)
+        err = begin_by_ended(f, page, &probe.task, &walk);
+    else
+        err = smem_page_id(page, &probe.task.id, &walk);
+    if (err == FERRY_OK && page->sort == STORE_BY_KEY)
         err = narrow(f, &probe.task, &walk);
     return err != FERRY_OK ? err : collect(c, &walk, list_filter, f, out, page->limit, ret_count);
 }

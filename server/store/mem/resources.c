@@ -89,19 +89,33 @@ static smem_verdict list_filter(const void *data, const void *arg)
                : SMEM_SKIP;
 }
 
+static ferry_err begin_sorted(const struct resource_filter *f, const struct store_page *page, struct resource *probe,
+                              struct smem_walk *walk)
+{
+    bool by_size = page->sort == STORE_BY_SIZE;
+    const struct smem_place place = {
+        .id = &probe->id, .name = by_size ? NULL : probe->name, .number = by_size ? &probe->size : NULL};
+
+    if (f->product == NULL || (!by_size && page->sort != STORE_BY_NAME))
+        return FERRY_E_ARG;
+    walk->index = by_size ? RESOURCE_BY_SIZE : RESOURCE_BY_NAME;
+    return smem_page_value(page, &place, walk);
+}
+
 ferry_err smem_resource_list(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,
                              struct resource *out, size_t *ret_count)
 {
     struct resource probe = {.size = 0};
     struct smem_walk walk = {.table = SMEM_RESOURCES, .index = RESOURCE_BY_ID, .probe = &probe, .reach = page->reach};
-    ferry_err err = smem_page_id(page, &probe.id, &walk);
+    bool sorted = page->sort != STORE_BY_KEY;
+    ferry_err err = sorted ? begin_sorted(f, page, &probe, &walk) : smem_page_id(page, &probe.id, &walk);
 
     if (err == FERRY_OK && !smem_prefix_valid(f->name_prefix))
         err = FERRY_E_ARG;
     if (err != FERRY_OK)
         return err;
     if (f->product != NULL && smem_set_text(probe.product, sizeof(probe.product), f->product)) {
-        walk.index = RESOURCE_BY_PRODUCT;
+        walk.index = sorted ? walk.index : RESOURCE_BY_PRODUCT;
         walk.same_fields = 1;
     }
     smem_auto_reading reading = smem_read_begin(c);

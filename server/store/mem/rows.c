@@ -94,6 +94,7 @@ static const struct smem_index device_indexes[] = {
     [DEVICE_BY_JOINED] = {{TEXT(struct row_device, joined), D(product)}, 2, NULL},
     [DEVICE_BY_OLD_SECRET] = {{U64(struct row_device, device.old_until_ms), D(product), D(device)}, 3,
                               device_has_old_secret},
+    [DEVICE_BY_SEEN] = {{D(product), U64(struct row_device, device.seen_ms), D(device)}, 3, NULL},
 };
 
 static const struct smem_index tag_indexes[] = {
@@ -184,6 +185,7 @@ static const struct smem_index resource_indexes[] = {
     [RESOURCE_BY_ID] = {{R(id)}, 1, NULL},
     [RESOURCE_BY_PRODUCT] = {{R(product), R(id)}, 2, NULL},
     [RESOURCE_BY_NAME] = {{R(product), R(name), R(id)}, 3, NULL},
+    [RESOURCE_BY_SIZE] = {{R(product), U64(struct resource, size), R(id)}, 3, NULL},
 };
 
 #define U(member) TEXT(struct upload_task, member)
@@ -195,6 +197,7 @@ static const struct smem_index upload_indexes[] = {
     [UPLOAD_OPEN] = {{U(device.product), U(device.device), U(id)}, 3, upload_is_open},
     [UPLOAD_DUE] = {{U64(struct upload_task, expires_ms), U(id)}, 2, upload_is_waiting},
     [UPLOAD_ENDED] = {{U64(struct upload_task, ended_ms), U(id)}, 2, upload_has_ended},
+    [UPLOAD_BY_ENDED] = {{U(device.product), U64(struct upload_task, ended_ms), U(id)}, 3, NULL},
 };
 
 #define P(member) TEXT(struct deployment, member)
@@ -205,6 +208,7 @@ static const struct smem_index deployment_indexes[] = {
     [DEPLOYMENT_EXPANDING] = {{P(id)}, 1, deployment_is_expanding},
     [DEPLOYMENT_SWEEPING] = {{P(id)}, 1, deployment_is_swept},
     [DEPLOYMENT_ENDED] = {{U64(struct deployment, updated_ms), P(id)}, 2, deployment_has_ended},
+    [DEPLOYMENT_BY_NAME] = {{P(product), P(resource_name), P(id)}, 3, NULL},
 };
 
 #define T(member) TEXT(struct row_download, task.member)
@@ -218,6 +222,7 @@ static const struct smem_index download_indexes[] = {
     [DOWNLOAD_OPEN] = {{T(device.product), T(device.device), T(id)}, 3, download_is_open},
     [DOWNLOAD_DUE] = {{U64(struct row_download, due_ms), T(id)}, 2, download_is_waiting},
     [DOWNLOAD_ENDED] = {{U64(struct row_download, task.ended_ms), T(id)}, 2, download_has_ended},
+    [DOWNLOAD_BY_ENDED] = {{T(deployment), U64(struct row_download, task.ended_ms), T(id)}, 3, NULL},
 };
 
 static const struct smem_index quota_indexes[] = {

@@ -173,22 +173,36 @@ static void *walk_begin(const struct smem_tree *tree, const struct smem_walk *wa
     return row;
 }
 
+static void write_field(const struct smem_field *field, const char *data, char *out, size_t size)
+{
+    uint64_t number;
+
+    if (field->kind == SMEM_TEXT) {
+        (void)snprintf(out, size, "%s", data + field->offset);
+        return;
+    }
+    memcpy(&number, data + field->offset, sizeof(number));
+    (void)snprintf(out, size, "%llu", (unsigned long long)number);
+}
+
 /* Counts a row that was looked at; the last one that may be is where the next page begins. */
-static void look(const struct smem_index *index, const char *data, bool full, struct store_reach *reach)
+static void look(const struct smem_index *index, const struct smem_walk *walk, const char *data, bool full,
+                 struct store_reach *reach)
 {
     const struct smem_field *key = &index->fields[index->field_count - 1];
-    uint64_t number;
+    struct store_position at;
 
     reach->looks--;
     reach->stopped = reach->looks == 0 && !full;
     if (!reach->stopped)
         return;
-    if (key->kind == SMEM_TEXT) {
-        (void)snprintf(reach->after, sizeof(reach->after), "%s", data + key->offset);
-        return;
+    write_field(key, data, at.key, sizeof(at.key));
+    if (walk->by_value) {
+        write_field(key - 1, data, at.value, sizeof(at.value));
+        store_position_write(at.key, at.value, reach->after);
+    } else {
+        (void)snprintf(reach->after, sizeof(reach->after), "%s", at.key);
     }
-    memcpy(&number, data + key->offset, sizeof(number));
-    (void)snprintf(reach->after, sizeof(reach->after), "%llu", (unsigned long long)number);
 }
 
 size_t smem_collect(const struct smem_db *db, smem_view view, const struct smem_walk *walk, smem_filter *filter,
@@ -214,7 +228,7 @@ size_t smem_collect(const struct smem_db *db, smem_view view, const struct smem_
         if (verdict == SMEM_TAKE)
             memcpy((char *)out + count++ * out_bytes, data, out_bytes);
         if (walk->reach != NULL)
-            look(tree->index, data, count == cap, reach);
+            look(tree->index, walk, data, count == cap, reach);
     }
     return count;
 }

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-    SMEM_INDEXES_MAX = 9,
+    SMEM_INDEXES_MAX = 10,
     SMEM_CHECKS_MAX = 8,
     SMEM_JOURNAL_MAX = 1 << 22, /* changes in one transaction */
 };
@@ -103,6 +103,7 @@ struct smem_walk {
     unsigned same_fields; /* it ends where the first so many fields differ from probe's */
     bool descending;      /* ascending: begins at probe; descending: before it */
     bool after;           /* ascending: begins behind a row equal to probe */
+    bool by_value;        /* the last two fields of the index are a value, by which the list is sorted, and the key */
     struct store_reach *reach; /* null: as far as it takes; the last field of the index is the cursor */
 };
 

@@ -116,21 +116,33 @@ static smem_verdict list_filter(const void *data, const void *arg)
                : SMEM_SKIP;
 }
 
+static ferry_err begin_sorted(const struct upload_filter *f, const struct store_page *page, struct upload_task *probe,
+                              struct smem_walk *walk)
+{
+    const struct smem_place place = {.id = &probe->id, .number = &probe->ended_ms};
+
+    if (page->sort != STORE_BY_ENDED || f->product == NULL)
+        return FERRY_E_ARG;
+    walk->index = UPLOAD_BY_ENDED;
+    return smem_page_value(page, &place, walk);
+}
+
 ferry_err smem_upload_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
                            struct upload_task *out, size_t *ret_count)
 {
     struct upload_task probe = {.size = 0};
     struct smem_walk walk = {.table = SMEM_UPLOADS, .index = UPLOAD_BY_ID, .probe = &probe, .reach = page->reach};
-    ferry_err err = smem_page_id(page, &probe.id, &walk);
+    bool sorted = page->sort != STORE_BY_KEY;
+    ferry_err err = sorted ? begin_sorted(f, page, &probe, &walk) : smem_page_id(page, &probe.id, &walk);
 
     if (err == FERRY_OK && !smem_prefix_valid(f->name_prefix))
         err = FERRY_E_ARG;
     if (err != FERRY_OK)
         return err;
     if (f->product != NULL && smem_set_text(probe.device.product, sizeof(probe.device.product), f->product)) {
-        walk.index = UPLOAD_BY_PRODUCT;
+        walk.index = sorted ? walk.index : UPLOAD_BY_PRODUCT;
         walk.same_fields = 1;
-        if (f->device != NULL && smem_set_text(probe.device.device, sizeof(probe.device.device), f->device)) {
+        if (!sorted && f->device != NULL && smem_set_text(probe.device.device, sizeof(probe.device.device), f->device)) {
             walk.index = UPLOAD_BY_DEVICE;
             walk.same_fields = 2;
         }

@@ -346,6 +346,23 @@ ferry_err sq_device_counts(struct store_conn *c, const char *product, struct dev
     return FERRY_OK;
 }
 
+static ferry_err devices_by_seen(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
+                                 struct device *out, size_t *ret_count)
+{
+    const struct store_page whole = {.after = "", .limit = page->limit, .reach = page->reach};
+    struct page_names names;
+    struct page_place place;
+    query_auto q = sq_query_begin(c, page->descending ? STMT_DEVICE_BY_SEEN_DESC : STMT_DEVICE_BY_SEEN);
+
+    sq_page_bind_names(&q, &whole, f->name_prefix, &names);
+    sq_query_text(&q, f->product);
+    sq_query_text(&q, f->tag);
+    if (f->which != DEVICES_ALL)
+        sq_query_int(&q, f->which == DEVICES_ONLINE);
+    sq_page_bind_number_and_name(&q, page, &place);
+    return sq_page_read(&q, read_device, sizeof(*out), page, out, ret_count);
+}
+
 ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, const struct store_page *page,
                       struct device *out, size_t *ret_count)
 {
@@ -355,8 +372,10 @@ ferry_err sq_device_list(struct store_conn *c, const struct device_filter *f, co
                                                 : STMT_DEVICE_LIST;
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
-    if (f->product == NULL)
+    if (f->product == NULL || (page->sort != STORE_BY_KEY && page->sort != STORE_BY_SEEN))
         return FERRY_E_ARG;
+    if (page->sort == STORE_BY_SEEN)
+        return devices_by_seen(c, f, page, out, ret_count);
     sq_page_bind_names(&q, page, f->name_prefix, &names);
     sq_query_text(&q, f->product);
     if (f->tag != NULL)

@@ -96,13 +96,21 @@ ferry_err sq_deployment_get(struct store_conn *c, const ferry_id *id, struct dep
 ferry_err sq_deployment_list(struct store_conn *c, const struct deployment_filter *f, const struct store_page *page,
                           struct deployment *out, size_t *ret_count)
 {
-    statement which = f->product != NULL ? STMT_DEPLOYMENT_LIST_PRODUCT : STMT_DEPLOYMENT_LIST;
+    bool by_name = page->sort == STORE_BY_NAME;
+    statement which = by_name              ? STMT_DEPLOYMENT_BY_NAME
+                      : f->product != NULL ? STMT_DEPLOYMENT_LIST_PRODUCT
+                                           : STMT_DEPLOYMENT_LIST;
+    struct page_place place;
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
+    if (page->sort != STORE_BY_KEY && (!by_name || f->product == NULL))
+        return FERRY_E_ARG;
     sq_page_bind_ids(&q, page, &f->made);
     sq_query_text(&q, f->product);
     q.bound = 7; /* lists of deployments have neither device nor name */
     sq_query_int(&q, f->state);
+    if (by_name)
+        sq_page_bind_name_and_id(&q, page, NULL, &place);
     return sq_page_read(&q, read_deployment, sizeof(*out), page, out, ret_count);
 }
 

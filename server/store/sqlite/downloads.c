@@ -71,12 +71,12 @@ static ferry_err write_download(struct store_conn *c, statement which, const str
 static ferry_err put_download(struct store_conn *c, const struct download_task *t)
 {
     static const statement ways[] = {STMT_DOWNLOAD_ADD, STMT_DOWNLOAD_TOUCH, STMT_DOWNLOAD_MOVE,
-                                     STMT_DOWNLOAD_REPLACE};
-    bool looks_new = t->state == DOWNLOAD_QUEUED && t->created_ms == t->updated_ms;
+                                     STMT_DOWNLOAD_END, STMT_DOWNLOAD_REPLACE};
+    bool looks_new = t->state == DOWNLOAD_QUEUED && t->created_ms == t->updated_ms, looks_ended = t->ended_ms != 0;
     ferry_err err = FERRY_OK;
     int changes = 0;
 
-    for (size_t i = looks_new ? 0 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
+    for (size_t i = looks_new ? 0 : looks_ended ? 3 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
         err = write_download(c, ways[i], t, &changes);
     if (err == FERRY_OK && changes == 0)
         return FERRY_E_NOT_FOUND; /* no such resource */
@@ -143,11 +143,24 @@ static void bind_list(struct query *q, const struct download_filter *f, const st
     sq_query_text(q, f->device);
 }
 
-static ferry_err are_few(struct store_conn *c, const struct download_filter *f, const struct store_page *page, bool *ret_few)
+static void bind_rest(struct query *q, const struct download_filter *f)
 {
-    query_auto q = sq_query_begin(c, STMT_DOWNLOADS_OF_DEVICE);
+    q->bound = 7; /* lists of downloads have no name */
+    sq_query_int(q, f->state);
+    if (f->deployment != NULL)
+        sq_query_id(q, f->deployment);
+    else
+        sq_query_null(q);
+}
+
+static ferry_err are_few(struct store_conn *c, statement which, const struct download_filter *f, const struct store_page *page,
+                         bool *ret_few)
+{
+    query_auto q = sq_query_begin(c, which);
 
     bind_list(&q, f, page);
+    if (which == STMT_DOWNLOADS_IN_STATE)
+        bind_rest(&q, f);
     return sq_page_few(&q, page, ret_few);
 }
 
@@ -157,7 +170,7 @@ static ferry_err choose_list(struct store_conn *c, const struct download_filter 
                              statement *ret_which)
 {
     bool few = false;
-    ferry_err err = f->product != NULL && f->device != NULL ? are_few(c, f, page, &few) : FERRY_OK;
+    ferry_err err = f->product != NULL && f->device != NULL ? are_few(c, STMT_DOWNLOADS_OF_DEVICE, f, page, &few) : FERRY_OK;
 
     if (few)
         *ret_which = STMT_DOWNLOAD_LIST_DEVICE;
@@ -168,22 +181,45 @@ static ferry_err choose_list(struct store_conn *c, const struct download_filter 
     return err;
 }
 
+/* The same by the time of the end. */
+static ferry_err choose_by_ended(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
+                                 statement *ret_which)
+{
+    bool of_device = f->product != NULL && f->device != NULL, few = false;
+    ferry_err err = FERRY_OK;
+
+    if (f->deployment == NULL)
+        return FERRY_E_ARG;
+    if (of_device || f->state != 0)
+        err = are_few(c, of_device ? STMT_DOWNLOADS_OF_DEVICE : STMT_DOWNLOADS_IN_STATE, f, page, &few);
+    if (few)
+        *ret_which = of_device ? STMT_DOWNLOAD_BY_ENDED_DEVICE : STMT_DOWNLOAD_BY_ENDED_STATE;
+    else
+        *ret_which = STMT_DOWNLOAD_BY_ENDED;
+    return err;
+}
+
+static ferry_err choose(struct store_conn *c, const struct download_filter *f, const struct store_page *page, statement *ret_which)
+{
+    if (page->sort == STORE_BY_KEY)
+        return choose_list(c, f, page, ret_which);
+    return page->sort == STORE_BY_ENDED ? choose_by_ended(c, f, page, ret_which) : FERRY_E_ARG;
+}
+
 ferry_err sq_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
                         struct download_task *out, size_t *ret_count)
 {
+    struct page_place place;
     statement which = STMT_DOWNLOAD_LIST;
-    ferry_err err = choose_list(c, f, page, &which);
+    ferry_err err = choose(c, f, page, &which);
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
     if (err != FERRY_OK)
         return err;
     bind_list(&q, f, page);
-    q.bound = 7; /* lists of downloads have no name */
-    sq_query_int(&q, f->state);
-    if (f->deployment != NULL)
-        sq_query_id(&q, f->deployment);
-    else
-        sq_query_null(&q);
+    bind_rest(&q, f);
+    if (page->sort != STORE_BY_KEY)
+        sq_page_bind_number_and_id(&q, page, &place);
     return sq_page_read(&q, read_download, sizeof(*out), page, out, ret_count);
 }
 

@@ -69,7 +69,7 @@ void sq_page_bind_ids(struct query *q, const struct store_page *page, const stru
         from = lowest;
     if (made->until_ms != 0)
         below = bound_of_time(made->until_ms);
-    if (page->after[0] != '\0') {
+    if (page->after[0] != '\0' && page->sort == STORE_BY_KEY) {
         if (!ferry_id_parse(page->after, strlen(page->after), &id) || !sq_id_to_bytes(&id, cursor.bytes))
             q->err = FERRY_E_ARG;
         if (!page->descending && is_below(&from, &cursor))
@@ -127,20 +127,91 @@ void sq_page_bind_numbers(struct query *q, const struct store_page *page)
     bind_limit(q, page);
 }
 
-/* The key of the row that the query is at, as a cursor. */
-static void stop_at(struct query *q, struct store_reach *reach)
+static void read_place(struct query *q, const struct store_page *page, struct page_place *place)
+{
+    enum { PLACE_COLUMN = 10 };
+
+    *place = (struct page_place){.first = ""};
+    q->bound = PLACE_COLUMN - 1;
+    if (page->after[0] != '\0' && !store_position_read(page->after, &place->at))
+        q->err = FERRY_E_ARG;
+}
+
+static void bind_place_number(struct query *q, const struct store_page *page, const struct page_place *place)
+{
+    uint64_t number = page->descending ? INT64_MAX : 0;
+
+    if (page->after[0] != '\0' && !store_position_number(&place->at, &number))
+        q->err = FERRY_E_ARG;
+    sq_query_int(q, page->after[0] == '\0' && !page->descending ? -1 : (int64_t)number);
+}
+
+static void bind_place_id(struct query *q, const struct store_page *page, const struct page_place *place)
+{
+    struct id_bound bound = page->descending ? highest : lowest;
+    ferry_id id;
+
+    if (page->after[0] != '\0') {
+        bound.len = ID_BYTES;
+        if (!ferry_id_parse(place->at.key, strlen(place->at.key), &id) || !sq_id_to_bytes(&id, bound.bytes))
+            q->err = FERRY_E_ARG;
+    }
+    bind_blob_copy(q, bound.bytes, bound.len);
+}
+
+void sq_page_bind_name_and_id(struct query *q, const struct store_page *page, const char *prefix, struct page_place *place)
+{
+    read_place(q, page, place);
+    (void)snprintf(place->first, sizeof(place->first), "%.*s%s", FERRY_NAME_MAX, prefix != NULL ? prefix : "",
+                   page->descending ? LAST : "");
+    sq_query_text(q, page->after[0] != '\0' ? place->at.value : place->first);
+    bind_place_id(q, page, place);
+}
+
+void sq_page_bind_number_and_id(struct query *q, const struct store_page *page, struct page_place *place)
+{
+    read_place(q, page, place);
+    bind_place_number(q, page, place);
+    bind_place_id(q, page, place);
+}
+
+void sq_page_bind_number_and_name(struct query *q, const struct store_page *page, struct page_place *place)
+{
+    read_place(q, page, place);
+    bind_place_number(q, page, place);
+    if (page->after[0] == '\0' && page->descending)
+        (void)snprintf(place->at.key, sizeof(place->at.key), LAST);
+    sq_query_text(q, place->at.key);
+}
+
+/* The column as text; ids are bytes there. */
+static void read_key(struct query *q, char *out, size_t size)
 {
     ferry_id id;
 
-    q->column = 1;
-    reach->stopped = true;
     if (sqlite3_column_type(q->stmt, q->column) != SQLITE_BLOB) {
-        sq_query_get_text(q, reach->after, sizeof(reach->after));
+        sq_query_get_text(q, out, size);
         return;
     }
     sq_query_get_id(q, &id);
     if (q->err == FERRY_OK)
-        memcpy(reach->after, id.text, sizeof(id.text));
+        (void)snprintf(out, size, "%s", id.text);
+}
+
+/* The place of the row that the query is at, as a cursor. */
+static void stop_at(struct query *q, const struct store_page *page, struct store_reach *reach)
+{
+    struct store_position at = {.value = ""};
+
+    q->column = 1;
+    reach->stopped = true;
+    read_key(q, at.key, sizeof(at.key));
+    if (page->sort == STORE_BY_KEY) {
+        (void)snprintf(reach->after, sizeof(reach->after), "%s", at.key);
+        return;
+    }
+    sq_query_get_text(q, at.value, sizeof(at.value)); /* a number too */
+    store_position_write(at.key, at.value, reach->after);
 }
 
 ferry_err sq_page_read(struct query *q, query_reader *read, size_t row_bytes, const struct store_page *page, void *rows,
@@ -154,11 +225,11 @@ ferry_err sq_page_read(struct query *q, query_reader *read, size_t row_bytes, co
             unsigned char *row = (unsigned char *)rows + count++ * row_bytes;
 
             memset(row, 0, row_bytes);
-            q->column = 2;
+            q->column = page->sort == STORE_BY_KEY ? 2 : 3;
             read(q, row);
         }
         if (page->reach != NULL && --reach.looks == 0 && count < page->limit)
-            stop_at(q, &reach);
+            stop_at(q, page, &reach);
     }
     if (q->err != FERRY_OK)
         return q->err;

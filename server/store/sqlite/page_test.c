@@ -46,6 +46,27 @@ static const struct upload_filter upload_filters[] = {
     {.product = "q"},
 };
 
+/* By the time of the end: those that are sorted, and those that an index has so. */
+static void check_sorted(struct sqlite_fixture *t, const struct upload_filter *f, bool descending)
+{
+    static struct upload_task uploads[FERRY_PAGE_MAX];
+    static struct download_task downloads[FERRY_PAGE_MAX];
+    const ferry_id deployment = {"00000000000000000000000000"};
+    const struct download_filter failed = {.deployment = &deployment, .state = DOWNLOAD_FAILED};
+    struct store_reach reach = {.looks = LOOKS};
+    const struct store_page page = {
+        .after = "", .limit = FERRY_PAGE_MAX, .descending = descending, .sort = STORE_BY_ENDED, .reach = &reach};
+    size_t count;
+
+    if (f->product == NULL)
+        return;
+    ok(t->ops->upload_list(t->reader, f, &page, uploads, &count));
+    assert_in_range(steps_of(t->reader), 1, LOOKS * STEPS_OF_A_LOOK);
+    reach.looks = LOOKS;
+    ok(t->ops->download_list(t->reader, &failed, &page, downloads, &count));
+    assert_in_range(steps_of(t->reader), 1, LOOKS * STEPS_OF_A_LOOK);
+}
+
 static void check_costs(struct sqlite_fixture *t)
 {
     static struct upload_task uploads[FERRY_PAGE_MAX];
@@ -60,6 +81,7 @@ static void check_costs(struct sqlite_fixture *t)
 
         ok(t->ops->upload_list(t->reader, &upload_filters[i / 2], &page, uploads, &count));
         assert_in_range(steps_of(t->reader), 1, LOOKS * STEPS_OF_A_LOOK);
+        check_sorted(t, &upload_filters[i / 2], i % 2 != 0);
         reach.looks = LOOKS;
         ok(t->ops->download_list(t->reader, &of_device, &page, downloads, &count));
         assert_in_range(steps_of(t->reader), 1, LOOKS * STEPS_OF_A_LOOK);

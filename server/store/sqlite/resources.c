@@ -131,16 +131,31 @@ static ferry_err choose_list(struct store_conn *c, const struct resource_filter 
     return err;
 }
 
+static ferry_err choose(struct store_conn *c, const struct resource_filter *f, const struct store_page *page, statement *ret_which)
+{
+    if (page->sort == STORE_BY_KEY)
+        return choose_list(c, f, page, ret_which);
+    if (f->product == NULL || (page->sort != STORE_BY_NAME && page->sort != STORE_BY_SIZE))
+        return FERRY_E_ARG;
+    *ret_which = page->sort == STORE_BY_NAME ? STMT_RESOURCE_BY_NAME : STMT_RESOURCE_BY_SIZE;
+    return FERRY_OK;
+}
+
 ferry_err sq_resource_list(struct store_conn *c, const struct resource_filter *f, const struct store_page *page,
                         struct resource *out, size_t *ret_count)
 {
     struct page_names names;
+    struct page_place place;
     statement which = STMT_RESOURCE_LIST;
-    ferry_err err = choose_list(c, f, page, &which);
+    ferry_err err = choose(c, f, page, &which);
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
     if (err != FERRY_OK)
         return err;
     bind_list(&q, f, page, &names);
+    if (page->sort == STORE_BY_NAME)
+        sq_page_bind_name_and_id(&q, page, f->name_prefix, &place);
+    else if (page->sort == STORE_BY_SIZE)
+        sq_page_bind_number_and_id(&q, page, &place);
     return sq_page_read(&q, read_resource, sizeof(*out), page, out, ret_count);
 }

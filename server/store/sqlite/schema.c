@@ -431,6 +431,16 @@ const char *const sq_schema_steps[] = {
     "CREATE TRIGGER count_device_goes AFTER DELETE ON device BEGIN"
     "  UPDATE device_count SET devices = devices - 1, online = online - (OLD.online_ms > 0) WHERE product = OLD.product;"
     "  DELETE FROM device_count WHERE product = OLD.product AND devices = 0; END;",
+
+    /* What else lists are sorted by, within what they are looked at by: a product, a deployment. An entry is moved when its task
+     * ends, and not before (END in statements.h): within what has not ended it stands by its id. name is the resource's. */
+    "CREATE INDEX resource_by_size ON resource (product, size, id);"
+    "CREATE INDEX device_by_seen ON device (product, seen_ms, name);"
+    "ALTER TABLE deployment ADD COLUMN name TEXT NOT NULL DEFAULT '';"
+    "UPDATE deployment SET name = coalesce((SELECT r.name FROM resource AS r WHERE r.id = deployment.resource), '');"
+    "CREATE INDEX deployment_by_name ON deployment (product, name, id);"
+    "CREATE INDEX upload_by_ended ON upload (product, ended_ms, id);"
+    "CREATE INDEX download_by_ended ON download (deployment, ended_ms, id);",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);
 

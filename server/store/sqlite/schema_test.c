@@ -224,6 +224,7 @@ static const char *const rows_of_version[] = {
     [20] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [21] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [22] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
+    [23] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -239,6 +240,8 @@ static void check_rows(struct sqlite_fixture *t)
     struct device_counts devices;
     struct failure_cause cause;
     size_t count;
+    struct deployment deployment;
+    size_t found;
     uint64_t ms, all;
 
     ok(t->ops->device_get(t->reader, &(struct device_key){"p", "d"}, &device));
@@ -272,6 +275,10 @@ static void check_rows(struct sqlite_fixture *t)
     assert_int_equal(cause.result_code, -4);
     assert_string_equal(cause.result_msg, "why");
     assert_int_equal(all, 1);
+    ok(t->ops->deployment_list(t->reader, &(struct deployment_filter){.product = "p"},
+                               &(struct store_page){.after = "00000000000000000000000000 fv", .limit = 1, .sort = STORE_BY_NAME},
+                               &deployment, &found)); /* the step gives it the name of its resource */
+    assert_int_equal(found, 1);
     ok(t->ops->next_due_ms(t->reader, &ms));
     assert_int_equal(ms, 2);
     ok(t->ops->latest_ms(t->reader, &ms));

@@ -8,8 +8,11 @@
  * The first two columns of a list with a filter say whether the row fits it and what the page behind the row begins with:
  * who reads counts the rows that do not fit too (sq_page_read), and stops by itself.
  *
+ * Of a list that is sorted by a value, the first three: who fits, the key, the value.
+ *
  * Parameters of lists: ?1 and ?2 are the bounds of the key (ids: both exclusive; names: from, below), ?3 the limit, ?4 the product, ?5 the
- * device (or the tag), ?6 and ?7 the bounds of the name, ?8 the state (0: any), ?9 the deployment. Others are numbered as they come.
+ * device (or the tag), ?6 and ?7 the bounds of the name, ?8 the state (0: any), ?9 the deployment, ?10 and ?11 the value and the key that a sorted
+ * page begins behind. Others are numbered as they come.
  */
 #ifndef STORE_SQLITE_STATEMENTS_H
 #define STORE_SQLITE_STATEMENTS_H
@@ -23,6 +26,11 @@
     X(NAME, sql " ORDER BY " key " ASC")                                                          \
     X(NAME##_DESC, sql " ORDER BY " key " DESC")
 #define LOOK(fits, key) "SELECT " fits ", " key ", "
+/* One that is sorted by a value; sql ends within its WHERE. */
+#define SORTED_BOTH_WAYS(X, NAME, sql, value, key)                                                \
+    X(NAME, sql " AND (" value ", " key ") > (?10, ?11) ORDER BY " value " ASC, " key " ASC")     \
+    X(NAME##_DESC, sql " AND (" value ", " key ") < (?10, ?11) ORDER BY " value " DESC, " key " DESC")
+#define LOOK_SORTED(fits, key, value) "SELECT " fits ", " key ", " value ", "
 /* How many there are; counting ends at the limit. */
 #define COUNT_SOME(from) "SELECT count(*) FROM (SELECT 1" from " LIMIT ?3)"
 
@@ -70,6 +78,11 @@
     LOOKING_BOTH_WAYS(X, DEVICE_LIST_ONLINE, LOOK("1", "name") DEVICE_COLUMNS " FROM device INDEXED BY device_by_online" \
                                      " WHERE product = ?4 AND (online_ms > 0) = ?5 AND name >= ?1 AND name < ?2", "name") \
     X(DEVICE_COUNTS, "SELECT devices, online FROM device_count WHERE product = ?")                \
+    SORTED_BOTH_WAYS(X, DEVICE_BY_SEEN,                                                           \
+                     LOOK_SORTED("name >= ?1 AND name < ?2 AND (?6 IS NULL OR (online_ms > 0) = ?6) AND (?5 IS NULL OR EXISTS" \
+                                 " (SELECT 1 FROM device_tag AS g WHERE g.product = ?4 AND g.device = name AND g.tag = ?5))", \
+                                 "name", "seen_ms")                                               \
+                     DEVICE_COLUMNS " FROM device INDEXED BY device_by_seen WHERE product = ?4", "seen_ms", "name") \
     X(DEVICE_TAG_ADD, "INSERT INTO device_tag VALUES (?, ?, ?) ON CONFLICT DO NOTHING")           \
     X(DEVICE_TAGS_GET, "SELECT tag FROM device_tag WHERE product = ? AND device = ? ORDER BY tag LIMIT ?") \
     X(DEVICE_TAGS_CLEAR, "DELETE FROM device_tag WHERE product = ? AND device = ?")
@@ -82,6 +95,9 @@
 
 #define RESOURCE_LOOK                                                                             \
     LOOK("(?4 IS NULL OR product = ?4) AND name >= ?6 AND name < ?7", "id") RESOURCE_COLUMNS " FROM resource"
+#define RESOURCE_SORTED(value, index)                                                             \
+    LOOK_SORTED("id > ?1 AND id < ?2" NAME_RANGE, "id", value)                                    \
+    RESOURCE_COLUMNS " FROM resource INDEXED BY " index " WHERE product = ?4"
 #define RESOURCE_NAMED                                                                            \
     " FROM resource INDEXED BY resource_by_name WHERE product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE
 
@@ -97,6 +113,8 @@
     LOOKING_BOTH_WAYS(X, RESOURCE_LIST_PRODUCT, RESOURCE_LOOK " INDEXED BY resource_by_product"   \
                                                 " WHERE product = ?4 AND id > ?1 AND id < ?2", "id") \
     LOOKING_BOTH_WAYS(X, RESOURCE_LIST_NAME, RESOURCE_LOOK " WHERE id IN (SELECT id" RESOURCE_NAMED ")", "id") \
+    SORTED_BOTH_WAYS(X, RESOURCE_BY_NAME, RESOURCE_SORTED("name", "resource_by_name") NAME_RANGE, "name", "id") \
+    SORTED_BOTH_WAYS(X, RESOURCE_BY_SIZE, RESOURCE_SORTED("size", "resource_by_size"), "size", "id") \
     X(RESOURCE_NAMED, COUNT_SOME(RESOURCE_NAMED))
 
 #define UPLOAD_COLUMNS                                                                            \
@@ -113,6 +131,12 @@
 #define UPLOAD_LOOK                                                                               \
     LOOK("(?4 IS NULL OR product = ?4) AND (?5 IS NULL OR device = ?5) AND name >= ?6 AND name < ?7" \
          " AND (?8 = 0 OR state = ?8)", "id") UPLOAD_COLUMNS " FROM upload"
+#define UPLOAD_SORTED                                                                             \
+    LOOK_SORTED("product = ?4 AND (?5 IS NULL OR device = ?5) AND (?8 = 0 OR state = ?8) AND id > ?1 AND id < ?2" NAME_RANGE, \
+                "id", "ended_ms") UPLOAD_COLUMNS " FROM upload"
+#define UPLOADS_LOST                                                                              \
+    " FROM upload INDEXED BY upload_lost_by_product"                                              \
+    " WHERE product = ?4 AND state > 4 AND state = ?8 AND id > ?1 AND id < ?2"
 #define UPLOADS_OF_DEVICE                                                                         \
     " FROM upload INDEXED BY upload_by_name WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE
 #define UPLOADS_OPEN                                                                              \
@@ -120,11 +144,13 @@
     " WHERE state IN (1, 2, 3) AND state = ?8 AND id > ?1 AND id < ?2" ANY_PRODUCT
 
 /* A put is the cheapest of these that fits. What an UPDATE does not name, it leaves alone, and with it the
- * indexes: TOUCH (a report) costs a third of MOVE (a new state), both much less than REPLACE (another identity). */
+ * indexes: TOUCH (a report) costs a third of MOVE (a new state), both much less than REPLACE (another identity). END is the one
+ * MOVE that the indexes by the time of the end are for. */
 #define UPLOAD_STATEMENTS(X)                                                                      \
     X(UPLOAD_ADD, "INSERT" UPLOAD_VALUES " ON CONFLICT (id) DO NOTHING")                          \
     X(UPLOAD_TOUCH, UPLOAD_SET UPLOAD_SAME " AND state = ?7 AND ended_ms = ?14")                  \
-    X(UPLOAD_MOVE, UPLOAD_SET ", state = ?7, ended_ms = ?14" UPLOAD_SAME)                         \
+    X(UPLOAD_MOVE, UPLOAD_SET ", state = ?7" UPLOAD_SAME " AND ended_ms = ?14")                   \
+    X(UPLOAD_END, UPLOAD_SET ", state = ?7, ended_ms = ?14" UPLOAD_SAME)                          \
     X(UPLOAD_REPLACE, "INSERT OR REPLACE" UPLOAD_VALUES)                                          \
     X(UPLOAD_GET, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id = ?")                           \
     X(UPLOAD_OPEN, "SELECT " UPLOAD_COLUMNS " FROM upload INDEXED BY upload_open"                 \
@@ -149,6 +175,11 @@
     LOOKING_BOTH_WAYS(X, UPLOAD_LIST_LOST_PRODUCT, UPLOAD_LOOK " INDEXED BY upload_lost_by_product" \
                                                    " WHERE product = ?4 AND state > 4 AND state = ?8" \
                                                    " AND id > ?1 AND id < ?2", "id")              \
+    SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED, UPLOAD_SORTED " INDEXED BY upload_by_ended WHERE product = ?4", "ended_ms", "id") \
+    SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED_DEVICE, UPLOAD_SORTED " WHERE id IN (SELECT id" UPLOADS_OF_DEVICE ")", "ended_ms", "id") \
+    SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED_OPEN, UPLOAD_SORTED " WHERE id IN (SELECT id" UPLOADS_OPEN ")", "ended_ms", "id") \
+    SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED_LOST, UPLOAD_SORTED " WHERE id IN (SELECT id" UPLOADS_LOST ")", "ended_ms", "id") \
+    X(UPLOADS_LOST, COUNT_SOME(UPLOADS_LOST))                                                     \
     X(UPLOADS_OF_DEVICE, COUNT_SOME(UPLOADS_OF_DEVICE))                                   \
     X(UPLOADS_OPEN, COUNT_SOME(UPLOADS_OPEN))
 
@@ -165,7 +196,7 @@
 
 #define DEPLOYMENT_STATEMENTS(X)                                                                  \
     X(DEPLOYMENT_PUT, "INSERT INTO deployment SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12," \
-                      " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28 FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
+                      " ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, name FROM resource WHERE id = ?3 ON CONFLICT (id) DO UPDATE SET"               \
                       " product = excluded.product, resource = excluded.resource, state = excluded.state," \
                       " target_all = excluded.target_all, rate_per_min = excluded.rate_per_min,"  \
                       " timeout_s = excluded.timeout_s, expanded = excluded.expanded,"            \
@@ -177,11 +208,14 @@
                       " target_tag = excluded.target_tag, sweep_ms = excluded.sweep_ms,"          \
                       " retry_state = excluded.retry_state, retry_has_code = excluded.retry_has_code," \
                       " retry_code = excluded.retry_code, retry_has_msg = excluded.retry_has_msg," \
-                      " retry_msg = excluded.retry_msg, pace_ms = excluded.pace_ms, paced = excluded.paced") \
+                      " retry_msg = excluded.retry_msg, pace_ms = excluded.pace_ms, paced = excluded.paced, name = excluded.name") \
     X(DEPLOYMENT_GET, DEPLOYMENT_FROM("") " WHERE d.id = ?")                                      \
     LOOKING_BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_LOOK("") " WHERE d.id > ?1 AND d.id < ?2", "d.id") \
     LOOKING_BOTH_WAYS(X, DEPLOYMENT_LIST_PRODUCT, DEPLOYMENT_LOOK("INDEXED BY deployment_by_product") \
                       " WHERE d.product = ?4 AND d.id > ?1 AND d.id < ?2", "d.id")                \
+    SORTED_BOTH_WAYS(X, DEPLOYMENT_BY_NAME,                                                       \
+                     LOOK_SORTED("d.id > ?1 AND d.id < ?2 AND (?8 = 0 OR d.state = ?8)", "d.id", "d.name") \
+                     DEPLOYMENT_JOIN("INDEXED BY deployment_by_name") " WHERE d.product = ?4", "d.name", "d.id") \
     X(DEPLOYMENT_EXPANDING, DEPLOYMENT_FROM("INDEXED BY deployment_expanding")                    \
                             " WHERE d.expand_done = 0 AND d.state IN (1, 4) ORDER BY d.id LIMIT ?") \
     X(DEPLOYMENT_SWEEPING, DEPLOYMENT_FROM("INDEXED BY deployment_sweeping")                      \
@@ -227,10 +261,17 @@
 #define DOWNLOADS_OF_DEVICE                                                                       \
     " FROM download INDEXED BY download_by_name WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2"
 
+#define DOWNLOADS_IN_STATE                                                                        \
+    " FROM download INDEXED BY download_by_state WHERE deployment = ?9 AND state = ?8 AND id > ?1 AND id < ?2"
+#define DOWNLOAD_SORTED(index)                                                                    \
+    LOOK_SORTED("t.deployment = ?9 AND (?4 IS NULL OR t.product = ?4) AND (?5 IS NULL OR t.device = ?5)" \
+                " AND (?8 = 0 OR t.state = ?8) AND" T_BOUNDS, "t.id", "t.ended_ms") DOWNLOAD_JOIN(index)
+
 #define DOWNLOAD_STATEMENTS(X)                                                                    \
     X(DOWNLOAD_ADD, "INSERT" DOWNLOAD_VALUES " ON CONFLICT (id) DO NOTHING")                      \
     X(DOWNLOAD_TOUCH, DOWNLOAD_SET DOWNLOAD_SAME " AND state = ?6 AND state <= 4 AND ended_ms = ?16 AND due_ms IS ?17") \
-    X(DOWNLOAD_MOVE, DOWNLOAD_SET ", state = ?6, ended_ms = ?16, due_ms = ?17" DOWNLOAD_SAME)     \
+    X(DOWNLOAD_MOVE, DOWNLOAD_SET ", state = ?6, due_ms = ?17" DOWNLOAD_SAME " AND ended_ms = ?16") \
+    X(DOWNLOAD_END, DOWNLOAD_SET ", state = ?6, ended_ms = ?16, due_ms = ?17" DOWNLOAD_SAME)      \
     X(DOWNLOAD_REPLACE, "INSERT OR REPLACE" DOWNLOAD_VALUES)                                      \
     X(DOWNLOAD_GET, DOWNLOAD_FROM("") " WHERE t.id = ?")                                          \
     X(DOWNLOAD_OPEN, DOWNLOAD_FROM("INDEXED BY download_open")                                    \
@@ -250,6 +291,13 @@
                       " WHERE t.deployment = ?9 AND" T_BOUNDS, "t.id")                            \
     LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_STATE, DOWNLOAD_LOOK("INDEXED BY download_by_state")       \
                       " WHERE t.deployment = ?9 AND t.state = ?8 AND" T_BOUNDS, "t.id")           \
+    SORTED_BOTH_WAYS(X, DOWNLOAD_BY_ENDED, DOWNLOAD_SORTED("INDEXED BY download_by_ended") " WHERE t.deployment = ?9", \
+                     "t.ended_ms", "t.id")                                                        \
+    SORTED_BOTH_WAYS(X, DOWNLOAD_BY_ENDED_DEVICE, DOWNLOAD_SORTED("") " WHERE t.id IN (SELECT id" DOWNLOADS_OF_DEVICE ")", \
+                     "t.ended_ms", "t.id")                                                        \
+    SORTED_BOTH_WAYS(X, DOWNLOAD_BY_ENDED_STATE, DOWNLOAD_SORTED("") " WHERE t.id IN (SELECT id" DOWNLOADS_IN_STATE ")", \
+                     "t.ended_ms", "t.id")                                                        \
+    X(DOWNLOADS_IN_STATE, COUNT_SOME(DOWNLOADS_IN_STATE))                                         \
     X(DOWNLOADS_OF_DEVICE, COUNT_SOME(DOWNLOADS_OF_DEVICE))                               \
     X(DOWNLOAD_PRUNE, "DELETE FROM download WHERE id IN (SELECT id FROM download INDEXED BY download_ended" \
                       " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms LIMIT ?)")

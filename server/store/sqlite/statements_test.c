@@ -30,6 +30,10 @@ static bool may_scan(statement which, const char *detail)
         return strcmp(detail, "SCAN d USING INDEX deployment_expanding") == 0;
     if (which == STMT_UPLOAD_LIST_OPEN || which == STMT_UPLOAD_LIST_OPEN + 1 || which == STMT_UPLOADS_OPEN)
         return strcmp(detail, "SCAN upload USING COVERING INDEX upload_open") == 0;
+    if ((which >= STMT_UPLOAD_BY_ENDED_DEVICE && which <= STMT_UPLOAD_BY_ENDED_LOST + 1) ||
+        (which >= STMT_DOWNLOAD_BY_ENDED_DEVICE && which <= STMT_DOWNLOAD_BY_ENDED_STATE + 1)) /* no more rows than a page looks at */
+        return strcmp(detail, "USE TEMP B-TREE FOR ORDER BY") == 0 ||
+               strcmp(detail, "SCAN upload USING COVERING INDEX upload_open") == 0;
     if (which == STMT_SESSION_PRUNE || which == STMT_LOCKOUT_TRIM) /* a few hundred rows at most */
         return true;
     return which == STMT_TOTALS; /* the webhooks, some dozens */

@@ -49,12 +49,13 @@ static ferry_err write_upload(struct store_conn *c, statement which, const struc
 
 static ferry_err put_upload(struct store_conn *c, const struct upload_task *t)
 {
-    static const statement ways[] = {STMT_UPLOAD_ADD, STMT_UPLOAD_TOUCH, STMT_UPLOAD_MOVE, STMT_UPLOAD_REPLACE};
-    bool looks_new = t->state == UPLOAD_CREATED && t->created_ms == t->updated_ms;
+    static const statement ways[] = {STMT_UPLOAD_ADD, STMT_UPLOAD_TOUCH, STMT_UPLOAD_MOVE, STMT_UPLOAD_END,
+                                     STMT_UPLOAD_REPLACE};
+    bool looks_new = t->state == UPLOAD_CREATED && t->created_ms == t->updated_ms, looks_ended = t->ended_ms != 0;
     ferry_err err = FERRY_OK;
     int changes = 0;
 
-    for (size_t i = looks_new ? 0 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
+    for (size_t i = looks_new ? 0 : looks_ended ? 3 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
         err = write_upload(c, ways[i], t, &changes);
     if (err == FERRY_OK)
         sq_conn_note_time(c, t->updated_ms);
@@ -147,7 +148,7 @@ static ferry_err are_few(struct store_conn *c, statement which, const struct upl
     query_auto q = sq_query_begin(c, which);
 
     bind_list(&q, f, page, &names);
-    if (which == STMT_UPLOADS_OPEN)
+    if (which != STMT_UPLOADS_OF_DEVICE)
         sq_query_int(&q, f->state);
     return sq_page_few(&q, page, ret_few);
 }
@@ -175,18 +176,50 @@ static ferry_err choose_list(struct store_conn *c, const struct upload_filter *f
     return err;
 }
 
+/* The same by the time of the end. */
+static ferry_err choose_by_ended(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
+                                 statement *ret_which)
+{
+    statement count = STMT_COUNT, few_of = STMT_UPLOAD_BY_ENDED;
+    bool few = false;
+    ferry_err err = FERRY_OK;
+
+    if (f->product == NULL)
+        return FERRY_E_ARG;
+    if (f->device != NULL)
+        count = STMT_UPLOADS_OF_DEVICE, few_of = STMT_UPLOAD_BY_ENDED_DEVICE;
+    else if (is_open(f->state))
+        count = STMT_UPLOADS_OPEN, few_of = STMT_UPLOAD_BY_ENDED_OPEN;
+    else if (f->state > UPLOAD_DONE)
+        count = STMT_UPLOADS_LOST, few_of = STMT_UPLOAD_BY_ENDED_LOST;
+    if (count != STMT_COUNT)
+        err = are_few(c, count, f, page, &few);
+    *ret_which = few ? few_of : STMT_UPLOAD_BY_ENDED;
+    return err;
+}
+
+static ferry_err choose(struct store_conn *c, const struct upload_filter *f, const struct store_page *page, statement *ret_which)
+{
+    if (page->sort == STORE_BY_KEY)
+        return choose_list(c, f, page, ret_which);
+    return page->sort == STORE_BY_ENDED ? choose_by_ended(c, f, page, ret_which) : FERRY_E_ARG;
+}
+
 ferry_err sq_upload_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
                       struct upload_task *out, size_t *ret_count)
 {
     struct page_names names;
+    struct page_place place;
     statement which = STMT_UPLOAD_LIST;
-    ferry_err err = choose_list(c, f, page, &which);
+    ferry_err err = choose(c, f, page, &which);
     query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
 
     if (err != FERRY_OK)
         return err;
     bind_list(&q, f, page, &names);
     sq_query_int(&q, f->state);
+    if (page->sort != STORE_BY_KEY)
+        sq_page_bind_number_and_id(&q, page, &place);
     return sq_page_read(&q, read_upload, sizeof(*out), page, out, ret_count);
 }
 

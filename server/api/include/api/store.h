@@ -25,6 +25,7 @@
 #include "api/kept_answer.h"
 #include "api/model.h"
 #include "api/operators.h"
+#include "api/position.h"
 #include "api/quota.h"
 #include "api/statistics.h"
 #include "api/webhook.h"
@@ -41,14 +42,26 @@ typedef enum { STORE_WRITER = 1, STORE_READER = 2 } store_mode;
 
 enum { STORE_VALUE_MAX = 1024 }; /**< bytes of a value_put() */
 
+/** @brief By what the rows of a list are ordered: their key (id or name), or a value, and rows of the same value by their key. */
+typedef enum {
+    STORE_BY_KEY,
+    STORE_BY_NAME,  /**< resources by name, deployments by that of their resource; of one product */
+    STORE_BY_SIZE,  /**< resources of one product */
+    STORE_BY_SEEN,  /**< devices by seen_ms */
+    STORE_BY_ENDED, /**< uploads of one product and downloads of one deployment by ended_ms */
+} store_sort;
+
 /**
  * @brief One page of a list. Rows are ordered by id (for names: by name), newest or greatest last,
- * or the other way with descending. after: the last id or name of the page before, "" to begin.
+ * or the other way with descending. after: the last id or name of the page before (position.h when sorted by a value), "" to
+ * begin. Only the lists above can be sorted by a value, and need the filter that stands there: else FERRY_E_ARG; others do not
+ * look at sort.
  */
 struct store_page {
     const char *after;
     uint32_t limit; /**< 1 .. FERRY_PAGE_MAX */
     bool descending;
+    store_sort sort;
     struct store_reach *reach; /**< of lists with a filter; null: read on until the page is full or the list at its end */
 };
 
@@ -59,7 +72,7 @@ struct store_page {
 struct store_reach {
     uint32_t looks; /**< in: at least 1 · out: what is left */
     bool stopped;   /**< out */
-    char after[FERRY_IDENT_MAX + 1]; /**< out, when stopped: for the next page */
+    char after[STORE_POSITION_SIZE]; /**< out, when stopped: for the next page */
 };
 
 /** @brief Made since the one and before the other; 0: any. Of what has an id: by the time in it. */
