@@ -5,15 +5,23 @@ import type { List } from "./list";
 import { Failure } from "./parts";
 import { numberText, t } from "./texts";
 
-/** What a list is sorted by: the parameter "sort", and a head that turns it round. */
+/** What a list is sorted by: the parameter "sort", and heads that choose another or turn it round. */
 export interface Sorting {
   sort: string;
-  turn: () => void;
+  /** May the list be sorted so? */
+  can: (key: string) => boolean;
+  turn: (key: string) => void;
 }
 
-export function useSorting(first: string): Sorting {
-  const [sort, setSort] = useState(first);
-  return { sort, turn: () => setSort(sort.startsWith("-") ? sort.slice(1) : `-${sort}`) };
+const keyOf = (sort: string) => sort.replace(/^-/, "");
+
+/** first: the sort to begin with; every: also by other keys, now. A list of all products has but the first. */
+export function useSorting(first: string, every = true): Sorting {
+  const [chosen, choose] = useState(first);
+  const can = (key: string) => every || keyOf(key) === keyOf(first);
+  const sort = can(chosen) ? chosen : first;
+  const turned = sort.startsWith("-") ? keyOf(sort) : `-${sort}`;
+  return { sort, can, turn: (key) => choose(keyOf(key) === keyOf(sort) ? turned : key) };
 }
 
 export interface Column<T> {
@@ -22,8 +30,9 @@ export interface Column<T> {
   /** How much of the width; "wide" columns are left out on a phone. */
   width?: "number" | "narrow" | "middle" | "actions" | "pair";
   wide?: boolean;
-  /** Of the column by which the list is sorted. */
+  /** Of a column by which the list can be sorted: the key, with - when the last comes first at the first click. */
   sorting?: Sorting | undefined;
+  sort?: string;
 }
 
 interface TableProps<T> {
@@ -78,13 +87,14 @@ function classOf<T>(column: Column<T>): string {
 }
 
 function Head<T>({ column }: { column: Column<T> }) {
-  const { sorting, title } = column;
-  if (!sorting) return <th scope="col" class={classOf(column)}>{title}</th>;
+  const { sorting, sort, title } = column;
+  if (!sorting || !sort || !sorting.can(sort)) return <th scope="col" class={classOf(column)}>{title}</th>;
+  const sorted = keyOf(sorting.sort) === keyOf(sort);
   const falls = sorting.sort.startsWith("-");
   return (
-    <th scope="col" class={classOf(column)} aria-sort={falls ? "descending" : "ascending"}>
-      <button type="button" class="sort" title={t("sort_turn")} onClick={sorting.turn}>
-        {title} <span aria-hidden="true">{falls ? "▼" : "▲"}</span>
+    <th scope="col" class={classOf(column)} aria-sort={sorted ? (falls ? "descending" : "ascending") : undefined}>
+      <button type="button" class="sort" title={t(sorted ? "sort_turn" : "sort_by")} onClick={() => sorting.turn(sort)}>
+        {title} {sorted && <span aria-hidden="true">{falls ? "▼" : "▲"}</span>}
       </button>
     </th>
   );

@@ -22,7 +22,7 @@ function Done({ deployment }: { deployment: Deployment }) {
 export function DeploymentsPage() {
   const [product, setProduct] = useState("");
   const [state, setState] = useState("");
-  const sorting = useSorting("-created_at");
+  const sorting = useSorting("-created_at", product !== "");
   const list = useList<Deployment>({
     path: "/deployments",
     query: { product, state, counts: true, sort: sorting.sort },
@@ -32,11 +32,11 @@ export function DeploymentsPage() {
     one: state ? undefined : (id) => path("deployments", id), // else a row may leave the list
   });
   const columns: Column<Deployment>[] = [
-    { title: t("file"), show: (one) => <a href={linkTo("deployments", one.id)}>{one.resource}</a> },
+    { title: t("file"), sorting, sort: "resource", show: (one) => <a href={linkTo("deployments", one.id)}>{one.resource}</a> },
     { title: t("product"), width: "middle", wide: true, show: (one) => one.product },
     { title: t("state"), width: "narrow", show: (one) => <State state={one.state} /> },
     { title: t("progress"), width: "middle", show: (one) => <Done deployment={one} /> },
-    { title: t("ordered"), sorting, width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+    { title: t("ordered"), sorting, sort: "-created_at", width: "middle", wide: true, show: (one) => timeText(one.created_at) },
   ];
   const none =
     product || state ? (

@@ -42,14 +42,14 @@ export function DevicesPage() {
     topic: "device",
     keyOf: (happened) => happened.device,
     concerns: (happened) => happened.product === product,
-    one: (name) => path("devices", product, name),
+    one: sorting.sort.endsWith("last_seen_at") ? undefined : (name) => path("devices", product, name), // else a row moves
     ready: product !== "",
   });
   const columns: Column<Device>[] = [
-    { title: t("device"), sorting, show: (one) => <a href={linkTo("devices", one.product, one.name)}>{one.name}</a> },
+    { title: t("device"), sorting, sort: "name", show: (one) => <a href={linkTo("devices", one.product, one.name)}>{one.name}</a> },
     { title: t("state"), width: "middle", show: (one) => <State state={one.disabled ? "disabled" : "enabled"} /> },
     { title: t("connection"), width: "middle", show: (one) => <Online device={one} /> },
-    { title: t("last_seen"), wide: true, width: "middle", show: (one) => <Ago time={one.last_seen_at} /> },
+    { title: t("last_seen"), sorting, sort: "-last_seen_at", wide: true, width: "middle", show: (one) => <Ago time={one.last_seen_at} /> },
     { title: t("tags"), wide: true, show: (one) => one.tags.join(" ") },
     { title: t("registered"), wide: true, width: "middle", show: (one) => timeText(one.created_at) },
   ];

@@ -27,10 +27,10 @@ export function ResourcesPage() {
   });
   const actions = useResourceActions(list);
   const columns: Column<Resource>[] = [
-    { title: t("file"), show: (one) => <a href={linkTo("resources", one.product, one.name)}>{one.name}</a> },
-    { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
+    { title: t("file"), sorting, sort: "name", show: (one) => <a href={linkTo("resources", one.product, one.name)}>{one.name}</a> },
+    { title: t("size"), sorting, sort: "-size", width: "narrow", wide: true, show: (one) => bytesText(one.size) },
     { title: t("description"), wide: true, show: (one) => one.description },
-    { title: t("added"), sorting, width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+    { title: t("added"), sorting, sort: "-created_at", width: "middle", wide: true, show: (one) => timeText(one.created_at) },
     { title: t("actions"), width: "actions", show: actions.cell },
   ];
   const none = prefix ? (

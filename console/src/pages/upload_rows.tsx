@@ -32,7 +32,7 @@ export function uploadColumns(
     { title: t("size"), width: "narrow", wide: true, show: (one) => bytesText(one.size) },
     { title: t("state"), width: "narrow", show: (one) => <State state={one.state} /> },
     { title: t("progress"), width: "narrow", wide: true, show: (one) => <Percent value={one.percent} label={one.name} /> },
-    { title: t("sent"), sorting, width: "middle", wide: true, show: (one) => timeText(one.created_at) },
+    { title: t("sent"), sorting, sort: "-created_at", width: "middle", wide: true, show: (one) => timeText(one.created_at) },
     { title: t("actions"), width: "pair", show: actions },
   ];
 }
