@@ -63,7 +63,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_NEW_SECRET, 0, "new-secret", NULL, "sign with a new secret; it is shown this once"},
     {CTL_O_RESULT_CODE, 0, "result-code", "N", "only those that ended with that code"},
     {CTL_O_RESULT_MSG, 0, "result-msg", "TEXT", "only those that ended with that text"},
-    {CTL_O_SORT, 0, "sort", "KEY", "by this, with - in front from the other end: created_at, -created_at; name; seq"},
+    {CTL_O_SORT, 0, "sort", "KEY", "by this, with - in front from the other end: created_at, name, size, resource, last_seen_at, ended_at, seq"},
     {CTL_O_LIMIT, 'n', "limit", "N", "at most so many rows"},
 };
 const size_t ctl_option_count = sizeof ctl_option_infos / sizeof ctl_option_infos[0];

@@ -46,7 +46,7 @@ const struct ctl_command ctl_commands[] = {
          CTL_O_END | CTL_O_FORCE | CTL_O_WAIT | CTL_O_KEY,
      "deliver the newest version of a file to devices", ctl_deploy},
     {"deployment", "list", "[P]", 0, 1, LIST | CTL_O_SORT | CTL_O_STATE | CTL_O_SINCE, "the deployments, the newest first", ctl_deployment_list},
-    {"deployment", "show", "ID", 1, 1, LIST | CTL_O_STATE | CTL_O_DEVICE, "a deployment and each device's task",
+    {"deployment", "show", "ID", 1, 1, LIST | CTL_O_SORT | CTL_O_STATE | CTL_O_DEVICE, "a deployment and each device's task",
      ctl_deployment_show},
     {"deployment", "watch", "ID", 1, 1, 0, "show how it goes until it has ended", ctl_deployment_watch},
     {"deployment", "causes", "ID", 1, 1, 0, "why devices failed, and how many for each cause", ctl_deployment_causes},

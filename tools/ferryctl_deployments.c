@@ -138,13 +138,14 @@ enum ctl_exit ctl_deployment_list(struct ctl *ctl)
     return ctl_print_list(&ctl->api, path, ctl->options, fields, COUNT(fields), "no deployments");
 }
 
-/* The tasks of a deployment that --device and --state ask for. */
+/* The tasks of a deployment that --device and --state ask for, as --sort says. */
 static char *tasks_path(struct ctl *ctl, const char *device)
 {
     char *path = ctl_path("/api/v1/deployments/%s/tasks", ctl->words[0]);
 
     ctl_query(&path, "device", device);
     ctl_query(&path, "state", ctl->options->state);
+    ctl_query(&path, "sort", ctl->options->sort);
     return path;
 }
 

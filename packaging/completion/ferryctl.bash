@@ -15,7 +15,7 @@ _ferryctl() {
     ['resource uploads']='--limit -n' ['resource abandon']=''
     ['resource get']='--output -o' ['resource rm']='--all-versions'
     ['deploy']='--device --devices-file --tag --all --resource-id --rate --timeout --retries --start --end --force --wait --idempotency-key'
-    ['deployment list']='--limit -n --sort --state --since' ['deployment show']='--limit -n --state --device' ['deployment watch']=''
+    ['deployment list']='--limit -n --sort --state --since' ['deployment show']='--limit -n --sort --state --device' ['deployment watch']=''
     ['deployment causes']='' ['deployment progress']='--limit -n' ['deployment reports']='--limit -n' ['deployment pause']='' ['deployment resume']=''
     ['deployment cancel']='--device' ['deployment retry']='--device --state --result-code --result-msg --wait'
     ['upload list']='--limit -n --sort --state --prefix --since' ['upload show']='' ['upload reports']='--limit -n' ['upload get']='--output -o' ['upload rm']=''
@@ -69,6 +69,16 @@ _ferryctl() {
       return ;;
     --role)
       mapfile -t COMPREPLY < <(compgen -W 'viewer operator admin' -- "$current")
+      return ;;
+    --sort)
+      case $name in
+        audit*) word='seq -seq' ;;
+        device*) word='name -name last_seen_at -last_seen_at' ;;
+        resource*) word='created_at -created_at name -name size -size' ;;
+        'deployment list') word='created_at -created_at resource -resource' ;;
+        *) word='created_at -created_at ended_at -ended_at' ;;
+      esac
+      mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
       return ;;
     --state)
       case $name in

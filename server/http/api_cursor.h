@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum {
-    API_POSITION_SIZE = FERRY_IDENT_MAX + 1,
+    API_POSITION_SIZE = STORE_POSITION_SIZE,
     API_CURSOR_SIZE = FERRY_BASE64_SIZE(sizeof(uint64_t) + API_POSITION_SIZE),
 };
 

@@ -66,7 +66,7 @@ static void what_is_no_cursor_is_refused(void **state)
         assert_false(api_cursor_read(texts[i], &list, position));
     assert_true(api_cursor_read("AAAAAAAAAAAxMQ", &list, position));
     memset(long_text, 'B', sizeof long_text - 1);
-    for (size_t len = API_CURSOR_SIZE - 4; len < sizeof long_text; len++) {
+    for (size_t len = API_CURSOR_SIZE - 2; len < sizeof long_text; len++) {
         long_text[len] = '\0';
         assert_false(api_cursor_read(long_text, &list, position));
         long_text[len] = 'B';

@@ -140,6 +140,14 @@ static const char *key(const void *row)
     return ((const struct deployment *)row)->id.text;
 }
 
+static void write_position(const void *row, store_sort sort, char out[API_POSITION_SIZE])
+{
+    const struct deployment *d = row;
+
+    (void)sort;
+    store_position_write(d->id.text, d->resource_name, out);
+}
+
 static const char *product(const void *row)
 {
     return ((const struct deployment *)row)->product;
@@ -148,7 +156,8 @@ static const char *product(const void *row)
 void api_deployment_list(struct api_request *r)
 {
     static const struct api_list list = {
-        .row_bytes = sizeof(struct deployment), .fetch = fetch, .show = show, .key = key, .product = product};
+        .row_bytes = sizeof(struct deployment), .fetch = fetch, .show = show, .key = key, .write_position = write_position,
+        .product = product};
 
     api_list_answer(r, &list);
 }
@@ -272,8 +281,19 @@ static const char *task_key(const void *row)
     return ((const struct download_task *)row)->id.text;
 }
 
-static const struct api_list task_list = {
-    .row_bytes = sizeof(struct download_task), .fetch = fetch_tasks, .show = show_task, .key = task_key};
+static void write_task_position(const void *row, store_sort sort, char out[API_POSITION_SIZE])
+{
+    const struct download_task *task = row;
+
+    (void)sort;
+    store_position_write_number(task->id.text, task->ended_ms, out);
+}
+
+static const struct api_list task_list = {.row_bytes = sizeof(struct download_task),
+                                          .fetch = fetch_tasks,
+                                          .show = show_task,
+                                          .key = task_key,
+                                          .write_position = write_task_position};
 
 void api_download_list(struct api_request *r)
 {

@@ -27,9 +27,13 @@ struct filling {
     bool end;                      /* the store has no more rows */
 };
 
-static void write_key(const struct api_list *list, const void *row, char out[API_POSITION_SIZE])
+static void write_position(const struct filling *f, const void *row, char out[API_POSITION_SIZE])
 {
-    if (list->write_key != NULL)
+    const struct api_list *list = f->list;
+
+    if (f->r->query.sort != STORE_BY_KEY)
+        list->write_position(row, f->r->query.sort, out);
+    else if (list->write_key != NULL)
         list->write_key(row, out);
     else
         (void)snprintf(out, API_POSITION_SIZE, "%s", list->key(row));
@@ -48,7 +52,7 @@ static ferry_err take_row(struct filling *f, const char *row)
         f->more = true;
         return FERRY_OK;
     }
-    write_key(f->list, row, f->last);
+    write_position(f, row, f->last);
     return json_array_append_new(f->items, f->list->show(f->r, f->conn, row)) == 0 ? FERRY_OK : FERRY_E_NOMEM;
 }
 
@@ -57,8 +61,11 @@ static ferry_err fill_some(struct filling *f)
 {
     const struct api_query *query = &f->r->query;
     bool probe = f->list->keep == NULL && f->r->caller.scope[0] == '\0' && json_array_size(f->items) == query->limit;
-    struct store_page page = {
-        .after = f->read, .limit = probe ? 1 : query->limit, .descending = query->descending, .reach = &f->reach};
+    struct store_page page = {.after = f->read,
+                              .limit = probe ? 1 : query->limit,
+                              .descending = query->descending,
+                              .sort = query->sort,
+                              .reach = &f->reach};
     size_t count = 0;
     ferry_err err = f->list->fetch(f->r, f->conn, &page, f->rows, &count);
 
@@ -67,7 +74,7 @@ static ferry_err fill_some(struct filling *f)
     if (err == FERRY_OK && f->reach.stopped)
         memcpy(f->read, f->reach.after, sizeof f->read);
     else if (err == FERRY_OK && count > 0)
-        write_key(f->list, f->rows + (count - 1) * f->list->row_bytes, f->read);
+        write_position(f, f->rows + (count - 1) * f->list->row_bytes, f->read);
     f->end = count < page.limit && !f->reach.stopped;
     return err;
 }
@@ -106,6 +113,12 @@ static void narrow(struct api_request *r, const struct api_list *list)
         (void)snprintf(r->query.product, sizeof r->query.product, "%.*s", FERRY_IDENT_MAX, scope);
 }
 
+/* Of a product that the caller does not see there is nothing, and nothing to be learnt from a cursor. */
+static bool is_hidden(struct api_request *r, const struct api_list *list)
+{
+    return list->product != NULL && r->query.product[0] != '\0' && !api_sees(r, r->query.product);
+}
+
 void api_list_answer(struct api_request *r, const struct api_list *list)
 {
     struct store_conn *conn = api_reader(r);
@@ -113,9 +126,18 @@ void api_list_answer(struct api_request *r, const struct api_list *list)
     if (conn == NULL)
         return;
     narrow(r, list);
+    if (list->product != NULL && r->query.sort != STORE_BY_KEY && r->query.product[0] == '\0') {
+        api_reply_problem(r, API_MISSING_PARAMETER, "This \"sort\" needs \"product\" beside it.");
+        return;
+    }
     json_t *items = json_array();
     json_t *answer = json_pack("{s:o}", "items", items);
-    struct filling filling = {.r = r, .list = list, .conn = conn, .items = items, .reach = {.looks = LOOKS_MAX}};
+    struct filling filling = {.r = r,
+                              .list = list,
+                              .conn = conn,
+                              .items = items,
+                              .reach = {.looks = LOOKS_MAX},
+                              .end = is_hidden(r, list)};
     (void)snprintf(filling.read, sizeof filling.read, "%s", r->query.position);
     ferry_err err = answer != NULL ? fill(&filling, answer) : FERRY_E_NOMEM;
     if (err != FERRY_OK) {

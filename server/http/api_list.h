@@ -17,6 +17,8 @@ struct api_list {
     /** What the page after this row begins with; or write_key, which writes it. */
     const char *(*key)(const void *row);
     void (*write_key)(const void *row, char out[API_POSITION_SIZE]);
+    /** By what else the list can be sorted: what store_position_write() writes of the row. Null: by nothing else. */
+    void (*write_position)(const void *row, store_sort sort, char out[API_POSITION_SIZE]);
     /** The product that the row belongs to: callers who have not that product do not see it. Null: keep decides. */
     const char *(*product)(const void *row);
     /** Leaves a row out when false; null: shows all. */

@@ -36,51 +36,47 @@ static bool read_name_text(const char *value, char *out)
     return ferry_name_valid(ferry_text_of(value)) && ferry_text_copy(ferry_text_of(value), out, FERRY_NAME_MAX + 1);
 }
 
-static bool read_cursor_id(const char *value, struct api_query *query)
+static bool read_cursor(const char *value, struct api_query *query)
 {
-    ferry_id id;
-
-    return api_cursor_read(value, &query->cursor_of, query->position) &&
-           ferry_id_parse(query->position, strlen(query->position), &id);
+    return api_cursor_read(value, &query->cursor_of, query->position);
 }
 
-static bool read_cursor_name(const char *value, struct api_query *query)
-{
-    return api_cursor_read(value, &query->cursor_of, query->position) &&
-           ferry_ident_valid(ferry_text_of(query->position));
-}
+enum { KEYS_MAX = 3 };
+struct sort_key {
+    const char *name;
+    store_sort sort;
+};
 
-/* The one key that the list has an index for, with or without a minus. */
-static bool read_sort(const char *value, const char *key, struct api_query *query)
+/* One of the keys that the list has an index for, with or without a minus. */
+static bool read_sort(const char *value, const struct sort_key keys[KEYS_MAX], struct api_query *query)
 {
     query->descending = value[0] == '-';
-    return strcmp(value + (query->descending ? 1 : 0), key) == 0;
+    for (int i = 0; i < KEYS_MAX; i++) {
+        if (keys[i].name != NULL && strcmp(value + (query->descending ? 1 : 0), keys[i].name) == 0) {
+            query->sort = keys[i].sort;
+            return true;
+        }
+    }
+    return false;
 }
 
-static bool read_sort_time(const char *value, struct api_query *query)
-{
-    return read_sort(value, "created_at", query);
-}
+#define SORT(name, ...)                                                \
+    static bool name(const char *value, struct api_query *query)       \
+    {                                                                  \
+        static const struct sort_key keys[KEYS_MAX] = {__VA_ARGS__};   \
+                                                                       \
+        return read_sort(value, keys, query);                          \
+    }
 
-static bool read_sort_name(const char *value, struct api_query *query)
-{
-    return read_sort(value, "name", query);
-}
-
-static bool read_sort_product(const char *value, struct api_query *query)
-{
-    return read_sort(value, "product", query);
-}
-
-static bool read_sort_seq(const char *value, struct api_query *query)
-{
-    return read_sort(value, "seq", query);
-}
-
-static bool read_sort_number(const char *value, struct api_query *query)
-{
-    return read_sort(value, "number", query);
-}
+SORT(read_sort_time, {"created_at", STORE_BY_KEY})
+SORT(read_sort_name, {"name", STORE_BY_KEY})
+SORT(read_sort_product, {"product", STORE_BY_KEY})
+SORT(read_sort_seq, {"seq", STORE_BY_KEY})
+SORT(read_sort_number, {"number", STORE_BY_KEY})
+SORT(read_sort_resources, {"created_at", STORE_BY_KEY}, {"name", STORE_BY_NAME}, {"size", STORE_BY_SIZE})
+SORT(read_sort_devices, {"name", STORE_BY_KEY}, {"last_seen_at", STORE_BY_SEEN})
+SORT(read_sort_deployments, {"created_at", STORE_BY_KEY}, {"resource", STORE_BY_NAME})
+SORT(read_sort_tasks, {"created_at", STORE_BY_KEY}, {"ended_at", STORE_BY_ENDED})
 
 static bool read_product(const char *value, struct api_query *query)
 {
@@ -153,11 +149,6 @@ bool api_query_seq(const char *text)
     size_t len = strlen(text);
 
     return len >= 1 && len <= 18 && strspn(text, "0123456789") == len;
-}
-
-static bool read_cursor_seq(const char *value, struct api_query *query)
-{
-    return api_cursor_read(value, &query->cursor_of, query->position) && api_query_seq(query->position);
 }
 
 static bool read_after(const char *value, struct api_query *query)
@@ -269,13 +260,17 @@ static bool read_counts(const char *value, struct api_query *query)
 
 static const struct parameter parameters[] = {
     {API_Q_LIMIT, "limit", "a whole number from 1 to 250", read_limit},
-    {API_Q_CURSOR_ID, "cursor", CURSOR_RULE, read_cursor_id},
-    {API_Q_CURSOR_NAME, "cursor", CURSOR_RULE, read_cursor_name},
+    {API_Q_CURSOR_ID, "cursor", CURSOR_RULE, read_cursor},
+    {API_Q_CURSOR_NAME, "cursor", CURSOR_RULE, read_cursor},
     {API_Q_SORT_TIME, "sort", "created_at or -created_at", read_sort_time},
     {API_Q_SORT_NAME, "sort", "name or -name", read_sort_name},
     {API_Q_SORT_PRODUCT, "sort", "product or -product", read_sort_product},
     {API_Q_SORT_SEQ, "sort", "seq or -seq", read_sort_seq},
     {API_Q_SORT_NUMBER, "sort", "number or -number", read_sort_number},
+    {API_Q_SORT_RESOURCES, "sort", "created_at, -created_at, name, -name, size or -size", read_sort_resources},
+    {API_Q_SORT_DEVICES, "sort", "name, -name, last_seen_at or -last_seen_at", read_sort_devices},
+    {API_Q_SORT_DEPLOYMENTS, "sort", "created_at, -created_at, resource or -resource", read_sort_deployments},
+    {API_Q_SORT_TASKS, "sort", "created_at, -created_at, ended_at or -ended_at", read_sort_tasks},
     {API_Q_PRODUCT, "product", IDENT_RULE, read_product},
     {API_Q_DEVICE, "device", IDENT_RULE, read_device},
     {API_Q_NAME, "name", NAME_RULE, read_name},
@@ -286,7 +281,7 @@ static const struct parameter parameters[] = {
      read_download_state},
     {API_Q_DEPLOYMENT_STATE, "state", "active, finished or cancelled", read_deployment_state},
     {API_Q_COUNTS, "counts", "true or false", read_counts},
-    {API_Q_CURSOR_SEQ, "cursor", CURSOR_RULE, read_cursor_seq},
+    {API_Q_CURSOR_SEQ, "cursor", CURSOR_RULE, read_cursor},
     {API_Q_ACTOR, "actor", "as the log has it: token/NAME, user/NAME, device/P/D, system or nobody", read_actor},
     {API_Q_OBJECT, "object", "as the log has it, for example device/P/D", read_object},
     {API_Q_ACTION, "action", "what an action begins with, for example device.", read_action},
@@ -329,15 +324,40 @@ static bool check_required(api_query_set required, api_query_set given, struct a
 }
 
 #define CURSORS (API_Q_CURSOR_ID | API_Q_CURSOR_NAME | API_Q_CURSOR_SEQ)
-/* What is another page of the same list, and how a row is shown. */
-#define SAME_LIST (API_Q_LIMIT | CURSORS | API_Q_COUNTS)
-#define SORTS (API_Q_SORT_TIME | API_Q_SORT_NAME | API_Q_SORT_PRODUCT | API_Q_SORT_SEQ | API_Q_SORT_NUMBER)
+#define SORTS                                                                                                     \
+    (API_Q_SORT_TIME | API_Q_SORT_NAME | API_Q_SORT_PRODUCT | API_Q_SORT_SEQ | API_Q_SORT_NUMBER | API_Q_SORT_RESOURCES | \
+     API_Q_SORT_DEVICES | API_Q_SORT_DEPLOYMENTS | API_Q_SORT_TASKS)
+/* Not part of what makes a list another one: its pages, how a row is shown, and its order, which is added by itself. */
+#define SAME_LIST (API_Q_LIMIT | CURSORS | API_Q_COUNTS | SORTS)
+
+static bool key_fits(const char *key, api_query_set given)
+{
+    ferry_id id;
+
+    if ((given & API_Q_CURSOR_ID) != 0)
+        return ferry_id_parse(key, strlen(key), &id);
+    return (given & API_Q_CURSOR_NAME) != 0 ? ferry_ident_valid(ferry_text_of(key)) : api_query_seq(key);
+}
+
+static bool position_fits(const struct api_query *query, api_query_set given)
+{
+    struct store_position at;
+    uint64_t number;
+
+    if (query->sort == STORE_BY_KEY)
+        return key_fits(query->position, given);
+    if (!store_position_read(query->position, &at) || !key_fits(at.key, given))
+        return false;
+    return query->sort == STORE_BY_NAME ? ferry_name_valid(ferry_text_of(at.value)) : store_position_number(&at, &number);
+}
 
 /* A cursor says where a page begins in the list that it was made for, and nothing about any other. */
 static bool check_cursor(struct api_query *query, api_query_set given, struct api_fault *reterr_fault)
 {
-    api_list_mark_add(&query->list, "sort", query->descending ? "-" : "");
-    if ((given & CURSORS) == 0 || query->cursor_of.sum == query->list.sum)
+    const char order[] = {(char)('0' + query->sort), query->descending ? '-' : '+', '\0'};
+
+    api_list_mark_add(&query->list, "sort", order);
+    if ((given & CURSORS) == 0 || (query->cursor_of.sum == query->list.sum && position_fits(query, given)))
         return true;
     return api_fault_set(reterr_fault, API_INVALID_PARAMETER, "cursor",
                          "This \"cursor\" is of a list with another path, filter or sort: begin without a cursor.");
@@ -364,7 +384,7 @@ bool api_query_read(const struct api_url *url, api_query_set known, api_query_se
         if (!row->read(param->value, query))
             return api_fault_set(reterr_fault, API_INVALID_PARAMETER, row->name, "\"%s\" must be %s.", row->name,
                                  row->allowed);
-        if ((row->flag & (SAME_LIST | SORTS)) == 0)
+        if ((row->flag & SAME_LIST) == 0)
             api_list_mark_add(&query->list, row->name, param->value);
     }
     return check_required(required, given, reterr_fault) && check_cursor(query, given, reterr_fault);
@@ -372,5 +392,5 @@ bool api_query_read(const struct api_url *url, api_query_set known, api_query_se
 
 struct store_page api_query_page(const struct api_query *query)
 {
-    return (struct store_page){.after = query->position, .limit = query->limit, .descending = query->descending};
+    return (struct store_page){.after = query->position, .limit = query->limit, .descending = query->descending, .sort = query->sort};
 }

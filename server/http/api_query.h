@@ -50,8 +50,12 @@ typedef uint64_t api_query_set;
 #define API_Q_SORT_NUMBER (UINT64_C(1) << 29)
 #define API_Q_RESULT_CODE (UINT64_C(1) << 30)
 #define API_Q_STEP (UINT64_C(1) << 31)
+#define API_Q_SORT_RESOURCES (UINT64_C(1) << 32)
+#define API_Q_SORT_DEVICES (UINT64_C(1) << 33)
+#define API_Q_SORT_DEPLOYMENTS (UINT64_C(1) << 34)
+#define API_Q_SORT_TASKS (UINT64_C(1) << 35)
 
-#define API_Q_PAGE_BY_ID (API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SORT_TIME | API_Q_SINCE | API_Q_UNTIL)
+#define API_Q_PAGE_BY_ID (API_Q_LIMIT | API_Q_CURSOR_ID | API_Q_SINCE | API_Q_UNTIL)
 #define API_Q_PAGE_BY_NAME (API_Q_LIMIT | API_Q_CURSOR_NAME | API_Q_SORT_NAME)
 #define API_Q_PAGE_BY_NUMBER (API_Q_LIMIT | API_Q_CURSOR_SEQ | API_Q_SORT_NUMBER)
 #define API_Q_PAGE_OF_AUDIT                                                                                      \
@@ -62,6 +66,7 @@ typedef uint64_t api_query_set;
 struct api_query {
     uint32_t limit;
     bool descending;
+    store_sort sort;
     bool counts;
     bool days;           /**< of numbers: step=day */
     bool ends;           /**< of events: follow=false */

@@ -41,7 +41,7 @@ static void every_parameter_is_read(void **state)
     assert_true(
         read("/x?limit=250&sort=created_at&product=p&device=d:1&name_prefix=%C3%A9"
              "&state=timed_out&counts=true&tag=a.1&description=a%0Ab",
-             API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_DOWNLOAD_STATE | API_Q_COUNTS |
+             API_Q_PAGE_BY_ID | API_Q_SORT_TIME | API_Q_PRODUCT | API_Q_DEVICE | API_Q_NAME_PREFIX | API_Q_DOWNLOAD_STATE | API_Q_COUNTS |
                  API_Q_TAG | API_Q_DESCRIPTION,
              0, &query, &fault));
     assert_int_equal(query.limit, 250);
@@ -185,7 +185,8 @@ static void a_cursor_goes_on_in_its_own_list(void **state)
         {"/x/1/reports", "/x/2/reports", false},
     };
     const char *id = "01arz3ndektsv4rrffq69g5fav";
-    const api_query_set known = API_Q_PAGE_BY_ID | API_Q_PRODUCT | API_Q_DEVICE | API_Q_UPLOAD_STATE | API_Q_COUNTS;
+    const api_query_set known =
+        API_Q_PAGE_BY_ID | API_Q_SORT_TIME | API_Q_PRODUCT | API_Q_DEVICE | API_Q_UPLOAD_STATE | API_Q_COUNTS;
     struct api_query query;
     struct api_fault fault;
 
@@ -225,6 +226,72 @@ static void a_cursor_has_a_position_of_the_kind_of_its_list(void **state)
     }
 }
 
+static void lists_are_sorted_by_the_keys_that_they_know(void **state)
+{
+    static const struct {
+        const char *target;
+        api_query_set known;
+        bool good, descending;
+        store_sort sort;
+    } rows[] = {
+        {"/x?sort=created_at", API_Q_SORT_RESOURCES, true, false, STORE_BY_KEY},
+        {"/x?sort=-name", API_Q_SORT_RESOURCES, true, true, STORE_BY_NAME},
+        {"/x?sort=size", API_Q_SORT_RESOURCES, true, false, STORE_BY_SIZE},
+        {"/x?sort=ended_at", API_Q_SORT_RESOURCES, false, false, STORE_BY_KEY},
+        {"/x?sort=name", API_Q_SORT_DEVICES, true, false, STORE_BY_KEY},
+        {"/x?sort=-last_seen_at", API_Q_SORT_DEVICES, true, true, STORE_BY_SEEN},
+        {"/x?sort=created_at", API_Q_SORT_DEVICES, false, false, STORE_BY_KEY},
+        {"/x?sort=resource", API_Q_SORT_DEPLOYMENTS, true, false, STORE_BY_NAME},
+        {"/x?sort=name", API_Q_SORT_DEPLOYMENTS, false, false, STORE_BY_KEY},
+        {"/x?sort=-ended_at", API_Q_SORT_TASKS, true, true, STORE_BY_ENDED},
+        {"/x?sort=updated_at", API_Q_SORT_TASKS, false, false, STORE_BY_KEY},
+    };
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(read(rows[i].target, rows[i].known, 0, &query, &fault), rows[i].good);
+        if (!rows[i].good)
+            continue;
+        assert_int_equal(api_query_page(&query).sort, rows[i].sort);
+        assert_int_equal(query.descending, rows[i].descending);
+    }
+}
+
+static void a_cursor_has_a_value_where_the_list_is_sorted_by_one(void **state)
+{
+#define ID "01arz3ndektsv4rrffq69g5fav"
+    static const struct {
+        const char *target, *position;
+        api_query_set known;
+        bool good;
+    } rows[] = {
+        {"/x?sort=name", ID " a name \xc3\xa9", API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, true},
+        {"/x?sort=name", ID " a\nb", API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, false},
+        {"/x?sort=name", ID, API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, false},
+        {"/x?sort=-size", ID " 0", API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, true},
+        {"/x?sort=-size", ID " -1", API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, false},
+        {"/x?sort=-size", "x 0", API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, false},
+        {"/x?sort=created_at", ID " 0", API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, false},
+        {"/x?sort=last_seen_at", "d-1 1700000000000", API_Q_SORT_DEVICES | API_Q_CURSOR_NAME, true},
+        {"/x?sort=last_seen_at", "d/1 1700000000000", API_Q_SORT_DEVICES | API_Q_CURSOR_NAME, false},
+    };
+    struct api_query query;
+    struct api_fault fault;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(read_at(rows[i].target, rows[i].target, rows[i].position, rows[i].known, &query, &fault), rows[i].good);
+        if (rows[i].good)
+            assert_string_equal(query.position, rows[i].position);
+        else
+            assert_string_equal(fault.field, "cursor");
+    }
+    assert_true(read_at("/x?sort=name", "/x?sort=name", ID " 0", API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, &query, &fault));
+    assert_false(read_at("/x?sort=size", "/x?sort=name", ID " 0", API_Q_SORT_RESOURCES | API_Q_CURSOR_ID, &query, &fault));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +302,8 @@ int main(void)
         cmocka_unit_test(required_parameters_must_be_there),
         cmocka_unit_test(values_that_are_not_allowed_are_refused),
         cmocka_unit_test(a_cursor_goes_on_in_its_own_list),
+        cmocka_unit_test(lists_are_sorted_by_the_keys_that_they_know),
+        cmocka_unit_test(a_cursor_has_a_value_where_the_list_is_sorted_by_one),
         cmocka_unit_test(a_cursor_has_a_position_of_the_kind_of_its_list),
     };
 

@@ -154,10 +154,19 @@ static const char *device_row_key(const void *row)
     return ((const struct device *)row)->key.device;
 }
 
+static void write_device_position(const void *row, store_sort sort, char out[API_POSITION_SIZE])
+{
+    const struct device *device = row;
+
+    (void)sort;
+    store_position_write_number(device->key.device, device->seen_ms, out);
+}
+
 void api_device_list(struct api_request *r)
 {
     static const struct api_list list = {
-        .row_bytes = sizeof(struct device), .fetch = fetch_devices, .show = show_device, .key = device_row_key};
+        .row_bytes = sizeof(struct device), .fetch = fetch_devices, .show = show_device, .key = device_row_key,
+        .write_position = write_device_position};
     struct store_conn *conn = api_reader(r);
     struct product product;
 

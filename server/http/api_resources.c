@@ -100,6 +100,16 @@ static const char *key(const void *row)
     return ((const struct resource *)row)->id.text;
 }
 
+static void write_position(const void *row, store_sort sort, char out[API_POSITION_SIZE])
+{
+    const struct resource *resource = row;
+
+    if (sort == STORE_BY_SIZE)
+        store_position_write_number(resource->id.text, resource->size, out);
+    else
+        store_position_write(resource->id.text, resource->name, out);
+}
+
 static const char *product(const void *row)
 {
     return ((const struct resource *)row)->product;
@@ -114,7 +124,8 @@ static bool has_name(struct api_request *r, const void *row)
 void api_resource_list(struct api_request *r)
 {
     static const struct api_list list = {
-        .row_bytes = sizeof(struct resource), .fetch = fetch, .show = show, .key = key, .product = product, .keep = has_name};
+        .row_bytes = sizeof(struct resource), .fetch = fetch, .show = show, .key = key,
+        .write_position = write_position, .product = product, .keep = has_name};
 
     if (r->query.name[0] != '\0' && r->query.name_prefix[0] != '\0')
         api_reply_problem(r, API_INVALID_PARAMETER, "Give either \"name\" or \"name_prefix\".");

@@ -33,6 +33,14 @@ static const char *key(const void *row)
     return ((const struct upload_task *)row)->id.text;
 }
 
+static void write_position(const void *row, store_sort sort, char out[API_POSITION_SIZE])
+{
+    const struct upload_task *task = row;
+
+    (void)sort;
+    store_position_write_number(task->id.text, task->ended_ms, out);
+}
+
 static const char *product(const void *row)
 {
     return ((const struct upload_task *)row)->device.product;
@@ -41,7 +49,8 @@ static const char *product(const void *row)
 void api_upload_list(struct api_request *r)
 {
     static const struct api_list list = {
-        .row_bytes = sizeof(struct upload_task), .fetch = fetch, .show = show, .key = key, .product = product};
+        .row_bytes = sizeof(struct upload_task), .fetch = fetch, .show = show, .key = key, .write_position = write_position,
+        .product = product};
 
     if (r->query.device[0] != '\0' && r->query.product[0] == '\0')
         api_reply_problem(r, API_MISSING_PARAMETER, "\"device\" needs \"product\" beside it.");

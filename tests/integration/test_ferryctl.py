@@ -309,7 +309,9 @@ def test_lists_are_sorted_both_ways(ctl, product):
         assert [row["name"] for row in ctl.rows(*words, "--sort", by)] == names
         assert [row["name"] for row in ctl.rows(*words, "--sort", f"-{by}")] == names[::-1]
         assert [row["name"] for row in ctl.rows(*words, f"--sort=-{by}", "--limit", "1")] == names[:1:-1]
-        assert f'"sort" must be {by} or -{by}' in ctl(*words, "--sort", "size", status=REFUSED).err
+        assert f'"sort" must be {by}, -{by}, ' in ctl(*words, "--sort", "seq", status=REFUSED).err
+    assert [row["name"] for row in ctl.rows("resource", "list", product, "--sort", "-name", "--limit", "2")] == names[:0:-1]
+    assert "needs \"product\"" in ctl("resource", "list", "--sort", "size", status=REFUSED).err
     seqs = [row["seq"] for row in ctl.rows("audit", "list", "--sort", "seq", "--limit", "5")]
     assert seqs == sorted(seqs) and len(seqs) == 5
     assert ctl.rows("upload", "list", product, "--sort", "created_at") == []
