@@ -487,8 +487,8 @@ def test_an_agent_survives_a_broker_that_goes_and_comes_back(device, fake):
     fake.stop_broker()
     time.sleep(2)
     fake.messages.clear()
+    fake.offer("one", b"1" * 1000)  # before the agent can ask
     fake.start_broker()
-    fake.offer("one", b"1" * 1000)
     wait_for(lambda: (device.inbox / "one").exists(), timeout_s=30, what="the file after the outage")
     process.send_signal(signal.SIGTERM)
     done = device.end(process)
