@@ -3,8 +3,8 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/system.h"
+#include "driver.h"
 #include "error_map.h"
-#include "query.h"
 #include "schema.h"
 
 #include <errno.h>
@@ -21,14 +21,12 @@ enum {
     WAL_KEEP_BYTES = 64 * 1024 * 1024, /* a WAL that a long reader let grow is cut to this afterwards */
 };
 
-FERRY_DEFINE_CLEANUP(struct store_conn *, sq_conn_free)
+FERRY_DEFINE_CLEANUP(struct sqlite_conn *, sq_conn_free)
 
-ferry_err sq_conn_error(struct store_conn *c, int code)
+ferry_err sq_conn_error(struct sqlite_conn *c, int code)
 {
     return sq_error_map(code, sqlite3_system_errno(c->db));
 }
-
-/* --- opening ---------------------------------------------------------------------------------- */
 
 /* Makes the file with the right mode. Only when it is not there: closing a second descriptor of a file would
  * take away the locks that SQLite holds on it in this process. */
@@ -50,12 +48,12 @@ static ferry_err make_file(const char *path)
     return ferry_dir_sync(folder);
 }
 
-static ferry_err run(struct store_conn *c, const char *sql)
+static ferry_err run(struct sqlite_conn *c, const char *sql)
 {
     return sq_conn_error(c, sqlite3_exec(c->db, sql, NULL, NULL, NULL));
 }
 
-static ferry_err run_number(struct store_conn *c, const char *pragma, long number)
+static ferry_err run_number(struct sqlite_conn *c, const char *pragma, long number)
 {
     char sql[80];
 
@@ -74,7 +72,7 @@ static int note_answer(void *arg, int columns, char **values, char **names)
 }
 
 /* The answer of this pragma is the mode that was reached, not an error. */
-static ferry_err set_wal(struct store_conn *c)
+static ferry_err set_wal(struct sqlite_conn *c)
 {
     char answer[16] = "";
     ferry_err err = sq_conn_error(c, sqlite3_exec(c->db, "PRAGMA journal_mode = WAL", note_answer, answer, NULL));
@@ -85,7 +83,7 @@ static ferry_err set_wal(struct store_conn *c)
 }
 
 /* A file from before the writer's first commit counts as none. */
-static ferry_err set_up_reader(struct store_conn *c)
+static ferry_err set_up_reader(struct sqlite_conn *c)
 {
     size_t version;
     ferry_err err = sq_schema_version(c->db, sq_schema_step_count, &version);
@@ -99,14 +97,7 @@ static ferry_err set_up_reader(struct store_conn *c)
     return version < sq_schema_step_count ? FERRY_E_STATE : FERRY_OK;
 }
 
-static ferry_err read_latest(struct store_conn *c, uint64_t *ret_ms)
-{
-    query_auto q = sq_query_begin(c, STMT_LATEST_GET);
-
-    return sq_query_number(&q, ret_ms);
-}
-
-static ferry_err set_up_writer(struct store_conn *c)
+static ferry_err set_up_writer(struct sqlite_conn *c)
 {
     static const struct {
         const char *pragma;
@@ -132,13 +123,13 @@ static ferry_err set_up_writer(struct store_conn *c)
     if (err == FERRY_OK)
         err = sq_schema_migrate(c->db, sq_schema_steps, sq_schema_step_count);
     if (err == FERRY_OK)
-        err = read_latest(c, &c->latest_disk);
+        err = sql_conn_set_up(&c->base);
     return err;
 }
 
-static ferry_err open_file(struct store_conn *c, const char *path, uint32_t busy_ms)
+static ferry_err open_file(struct sqlite_conn *c, const char *path, uint32_t busy_ms)
 {
-    int flags = c->mode == STORE_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    int flags = c->base.mode == STORE_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     int code = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (c->db == NULL)
@@ -151,15 +142,16 @@ static ferry_err open_file(struct store_conn *c, const char *path, uint32_t busy
 }
 
 ferry_err sq_conn_new(struct sqlite_store *store, const char *path, uint32_t busy_ms, store_mode mode,
-                   struct store_conn **ret_conn)
+                      struct sqlite_conn **ret_conn)
 {
-    ferry_cleanup(sq_conn_free) struct store_conn *c = ferry_calloc(1, sizeof(*c));
+    ferry_cleanup(sq_conn_free) struct sqlite_conn *c = ferry_calloc(1, sizeof(*c));
     ferry_err err = FERRY_OK;
 
     if (c == NULL)
         return FERRY_E_NOMEM;
+    c->base.driver = &sq_driver;
     c->store = store;
-    c->mode = mode;
+    c->base.mode = mode;
     if (mode == STORE_WRITER)
         err = make_file(path);
     if (err == FERRY_OK)
@@ -171,158 +163,16 @@ ferry_err sq_conn_new(struct sqlite_store *store, const char *path, uint32_t bus
     return err;
 }
 
-void sq_conn_free(struct store_conn *c)
+void sq_conn_free(struct sqlite_conn *c)
 {
     if (c == NULL)
         return;
-    if (c->in_tx)
-        sq_conn_rollback(c);
+    if (c->base.in_tx)
+        sql_conn_rollback(&c->base);
     for (int i = 0; i < STMT_COUNT; i++)
         (void)sqlite3_finalize(c->stmts[i]);
+    for (int i = 0; i < TX_STEPS; i++)
+        (void)sqlite3_finalize(c->tx[i]);
     (void)sqlite3_close(c->db); /* fails only with statements left */
     free(c);
-}
-
-/* --- transactions ----------------------------------------------------------------------------- */
-
-static ferry_err run_statement(struct store_conn *c, statement which)
-{
-    query_auto q = sq_query_begin(c, which);
-
-    return sq_query_run(&q, NULL);
-}
-
-ferry_err sq_conn_begin(struct store_conn *c)
-{
-    ferry_err err;
-
-    if (c->mode != STORE_WRITER)
-        return FERRY_E_READONLY;
-    if (c->in_tx)
-        return FERRY_E_STATE;
-    err = run_statement(c, STMT_TX_BEGIN);
-    if (err != FERRY_OK)
-        return err;
-    c->in_tx = true;
-    c->marked = false;
-    c->last_err = FERRY_OK;
-    c->latest_ms = c->latest_disk;
-    return FERRY_OK;
-}
-
-static ferry_err write_latest(struct store_conn *c)
-{
-    query_auto q = sq_query_begin(c, STMT_LATEST_PUT);
-
-    sq_query_u64(&q, c->latest_ms);
-    return sq_query_run(&q, NULL);
-}
-
-ferry_err sq_conn_commit(struct store_conn *c)
-{
-    ferry_err err = FERRY_OK;
-
-    if (!c->in_tx)
-        return FERRY_E_STATE;
-    c->marked = false;
-    if (c->latest_ms > c->latest_disk)
-        err = write_latest(c);
-    if (err == FERRY_OK)
-        err = run_statement(c, STMT_TX_COMMIT);
-    if (err != FERRY_OK) {
-        sq_conn_rollback(c);
-        return err;
-    }
-    c->latest_disk = c->latest_ms;
-    c->in_tx = false;
-    return FERRY_OK;
-}
-
-void sq_conn_rollback(struct store_conn *c)
-{
-    /* SQLite has rolled back by itself after some errors (disk full, read errors) */
-    if (c->in_tx && sqlite3_get_autocommit(c->db) == 0)
-        (void)run_statement(c, STMT_TX_ROLLBACK); /* whatever it says, the transaction is over */
-    c->in_tx = false;
-    c->latest_ms = c->latest_disk;
-    /* Copied into the database, the WAL's space serves again, so that on a full disk known tasks can still change
-     * and rows can be removed. When this fails too (the database would have to grow), space must come from outside. */
-    if (c->last_err == FERRY_E_FULL)
-        (void)sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    c->last_err = FERRY_OK;
-}
-
-ferry_err sq_conn_savepoint(struct store_conn *c)
-{
-    ferry_err err;
-
-    if (!c->in_tx || c->marked)
-        return FERRY_E_STATE;
-    err = run_statement(c, STMT_MARK_SET);
-    if (err != FERRY_OK)
-        return err;
-    c->marked = true;
-    c->latest_mark = c->latest_ms;
-    return FERRY_OK;
-}
-
-ferry_err sq_conn_release(struct store_conn *c)
-{
-    ferry_err err;
-
-    if (!c->in_tx || !c->marked)
-        return FERRY_E_STATE;
-    err = run_statement(c, STMT_MARK_RELEASE);
-    if (err == FERRY_OK)
-        c->marked = false;
-    return err;
-}
-
-ferry_err sq_conn_rewind(struct store_conn *c)
-{
-    ferry_err err;
-
-    if (!c->in_tx || !c->marked)
-        return FERRY_E_STATE;
-    err = run_statement(c, STMT_MARK_REWIND);
-    if (err == FERRY_OK)
-        c->latest_ms = c->latest_mark;
-    return err == FERRY_OK ? sq_conn_release(c) : err;
-}
-
-ferry_err sq_conn_change_begin(struct store_conn *c)
-{
-    ferry_err err;
-
-    if (c->in_tx)
-        return FERRY_OK;
-    err = sq_conn_begin(c);
-    c->own_tx = err == FERRY_OK;
-    return err;
-}
-
-ferry_err sq_conn_change_end(struct store_conn *c, ferry_err err)
-{
-    if (!c->own_tx)
-        return err;
-    c->own_tx = false;
-    if (err == FERRY_OK)
-        return sq_conn_commit(c);
-    sq_conn_rollback(c);
-    return err;
-}
-
-void sq_conn_note_time(struct store_conn *c, uint64_t updated_ms)
-{
-    if (updated_ms > c->latest_ms)
-        c->latest_ms = updated_ms;
-}
-
-ferry_err sq_conn_latest_ms(struct store_conn *c, uint64_t *ret_ms)
-{
-    if (c->in_tx) {
-        *ret_ms = c->latest_ms;
-        return FERRY_OK;
-    }
-    return read_latest(c, ret_ms);
 }

@@ -21,7 +21,7 @@ static void limit_pages(struct sqlite_fixture *t, int pages)
     char sql[64];
 
     (void)snprintf(sql, sizeof(sql), "PRAGMA max_page_count = %d", pages);
-    assert_int_equal(sqlite3_exec(t->writer->db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(sqlite_fixture_db(t->writer), sql, NULL, NULL, NULL), SQLITE_OK);
 }
 
 static void statement_without_space_fails_and_the_next_transaction_works(void **state)
@@ -60,8 +60,8 @@ static void transaction_that_sqlite_gave_up_is_never_half_committed(void **state
         err = t->ops->upload_put(t->writer, &upload);
     }
     expect(FERRY_E_FULL, err);
-    if (sqlite3_get_autocommit(t->writer->db) == 0) /* SQLite undid only the statement; force the other case */
-        assert_int_equal(sqlite3_exec(t->writer->db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    if (sqlite3_get_autocommit(sqlite_fixture_db(t->writer)) == 0) /* SQLite undid only the statement; force the other case */
+        assert_int_equal(sqlite3_exec(sqlite_fixture_db(t->writer), "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     expect(FERRY_E_FULL, t->ops->upload_put(t->writer, &last)); /* a careless caller goes on */
     expect(FERRY_E_FULL, t->ops->rewind(t->writer));
     expect(FERRY_E_FULL, t->ops->commit(t->writer));

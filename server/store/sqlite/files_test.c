@@ -40,11 +40,11 @@ static void every_commit_is_synchronised(void **state)
     sqlite3_stmt *stmt = NULL;
 
     sqlite_fixture_connect(t);
-    assert_int_equal(sqlite3_prepare_v2(t->writer->db, "PRAGMA synchronous", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(sqlite_fixture_db(t->writer), "PRAGMA synchronous", -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     assert_int_equal(sqlite3_column_int(stmt, 0), 2);
     (void)sqlite3_finalize(stmt);
-    assert_int_equal(sqlite3_prepare_v2(t->writer->db, "PRAGMA journal_mode", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(sqlite_fixture_db(t->writer), "PRAGMA journal_mode", -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     assert_string_equal(sqlite3_column_text(stmt, 0), "wal");
     (void)sqlite3_finalize(stmt);

@@ -6,8 +6,9 @@
 
 enum { FEW = 2000, MANY = 20000, LOOKS = 500, STEPS_OF_A_LOOK = 100 };
 
-static uint64_t steps_of(struct store_conn *c)
+static uint64_t steps_of(struct store_conn *base)
 {
+    struct sqlite_conn *c = (struct sqlite_conn *)base;
     uint64_t steps = 0;
 
     for (int i = 0; i < STMT_COUNT; i++)

@@ -104,6 +104,11 @@ ferry_err test_put_batch(struct sqlite_fixture *t, unsigned first, unsigned coun
     return err;
 }
 
+sqlite3 *sqlite_fixture_db(struct store_conn *c)
+{
+    return ((struct sqlite_conn *)c)->db;
+}
+
 void test_expect_intact(struct sqlite_fixture *t, unsigned count)
 {
     struct upload_task got;
@@ -115,7 +120,7 @@ void test_expect_intact(struct sqlite_fixture *t, unsigned count)
         ok(t->ops->upload_get(t->reader, &id, &got));
         assert_int_equal(got.size, n + 1);
     }
-    assert_int_equal(sqlite3_prepare_v2(t->reader->db, "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(sqlite_fixture_db(t->reader), "PRAGMA integrity_check", -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     assert_string_equal(sqlite3_column_text(stmt, 0), "ok");
     (void)sqlite3_finalize(stmt);

@@ -32,6 +32,9 @@ int sqlite_fixture_teardown(void **state);
 void sqlite_fixture_connect(struct sqlite_fixture *t);
 void sqlite_fixture_disconnect(struct sqlite_fixture *t);
 
+/** @brief The handle of a connection. */
+sqlite3 *sqlite_fixture_db(struct store_conn *c);
+
 /** @brief What happens to a file of the database: "", "-wal" or "-shm". */
 void sqlite_fixture_file(const struct sqlite_fixture *t, const char *suffix, char path[128]);
 

@@ -1,5 +1,5 @@
 #include "schema.h"
-#include "statements.h"
+#include "store/sql/statements.h"
 
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -59,8 +59,8 @@ static void every_statement_can_be_prepared(void **state)
     for (int i = 0; i < STMT_COUNT; i++) {
         sqlite3_stmt *stmt = NULL;
 
-        if (sqlite3_prepare_v2(*state, sq_statement_sql((statement)i), -1, &stmt, NULL) != SQLITE_OK)
-            fail_msg("%s: %s", sq_statement_name((statement)i), sqlite3_errmsg(*state));
+        if (sqlite3_prepare_v2(*state, sql_statement_sql((statement)i), -1, &stmt, NULL) != SQLITE_OK)
+            fail_msg("%s: %s", sql_statement_name((statement)i), sqlite3_errmsg(*state));
         (void)sqlite3_finalize(stmt);
     }
 }
@@ -70,13 +70,13 @@ static void check_plan(sqlite3 *db, statement which)
     char sql[4096];
     sqlite3_stmt *stmt = NULL;
 
-    (void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", sq_statement_sql(which));
+    (void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", sql_statement_sql(which));
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
     while (sqlite3_step(stmt) == SQLITE_ROW) {
         const char *detail = (const char *)sqlite3_column_text(stmt, 3);
 
         if (is_slow(detail) && !may_scan(which, detail))
-            fail_msg("%s: %s", sq_statement_name(which), detail);
+            fail_msg("%s: %s", sql_statement_name(which), detail);
     }
     (void)sqlite3_finalize(stmt);
 }

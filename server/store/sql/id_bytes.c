@@ -12,7 +12,7 @@ static const uint8_t digit_values[256] = {
     ['r'] = 25, ['s'] = 26, ['t'] = 27, ['v'] = 28, ['w'] = 29, ['x'] = 30, ['y'] = 31, ['z'] = 32,
 };
 
-bool sq_id_to_bytes(const ferry_id *id, uint8_t out[ID_BYTES])
+bool sql_id_to_bytes(const ferry_id *id, uint8_t out[ID_BYTES])
 {
     uint8_t bytes[ID_BYTES];
     uint32_t bits = 0;
@@ -37,7 +37,7 @@ bool sq_id_to_bytes(const ferry_id *id, uint8_t out[ID_BYTES])
     return true;
 }
 
-ferry_id sq_id_from_bytes(const uint8_t bytes[ID_BYTES])
+ferry_id sql_id_from_bytes(const uint8_t bytes[ID_BYTES])
 {
     uint64_t ms = 0;
 

@@ -21,19 +21,13 @@ static void bind_limit(struct query *q, const struct store_page *page)
 
     if (page->limit < 1 || page->limit > FERRY_PAGE_MAX || most == 1)
         q->err = FERRY_E_ARG;
-    sq_query_int(q, most > page->limit ? most : page->limit);
-}
-
-static void bind_blob_copy(struct query *q, const uint8_t *bytes, int len)
-{
-    if (q->err == FERRY_OK && sqlite3_bind_blob(q->stmt, ++q->bound, bytes, len, SQLITE_TRANSIENT) != SQLITE_OK)
-        q->err = FERRY_E_NOMEM;
+    sql_query_int(q, most > page->limit ? most : page->limit);
 }
 
 /* Bytes that ids are compared with; fewer than an id has are below all that begin with them. */
 struct id_bound {
     uint8_t bytes[ID_BYTES + 1];
-    int len;
+    size_t len;
 };
 
 static const struct id_bound lowest = {.len = 0}, highest = {.len = ID_BYTES + 1,
@@ -42,7 +36,7 @@ static const struct id_bound lowest = {.len = 0}, highest = {.len = ID_BYTES + 1
 
 static bool is_below(const struct id_bound *a, const struct id_bound *b)
 {
-    int order = memcmp(a->bytes, b->bytes, (size_t)(a->len < b->len ? a->len : b->len));
+    int order = memcmp(a->bytes, b->bytes, a->len < b->len ? a->len : b->len);
 
     return order < 0 || (order == 0 && a->len < b->len);
 }
@@ -60,7 +54,7 @@ static struct id_bound bound_of_time(uint64_t ms)
     return bound;
 }
 
-void sq_page_bind_ids(struct query *q, const struct store_page *page, const struct store_times *made)
+void sql_page_bind_ids(struct query *q, const struct store_page *page, const struct store_times *made)
 {
     struct id_bound from = bound_of_time(made->since_ms), below = highest, cursor = {.len = ID_BYTES};
     ferry_id id;
@@ -70,15 +64,15 @@ void sq_page_bind_ids(struct query *q, const struct store_page *page, const stru
     if (made->until_ms != 0)
         below = bound_of_time(made->until_ms);
     if (page->after[0] != '\0' && page->sort == STORE_BY_KEY) {
-        if (!ferry_id_parse(page->after, strlen(page->after), &id) || !sq_id_to_bytes(&id, cursor.bytes))
+        if (!ferry_id_parse(page->after, strlen(page->after), &id) || !sql_id_to_bytes(&id, cursor.bytes))
             q->err = FERRY_E_ARG;
         if (!page->descending && is_below(&from, &cursor))
             from = cursor;
         if (page->descending && is_below(&cursor, &below))
             below = cursor;
     }
-    bind_blob_copy(q, from.bytes, from.len);
-    bind_blob_copy(q, below.bytes, below.len);
+    sql_query_bytes_copy(q, from.bytes, from.len);
+    sql_query_bytes_copy(q, below.bytes, below.len);
     bind_limit(q, page);
 }
 
@@ -92,14 +86,14 @@ static void prefix_bounds(struct query *q, const char *prefix, struct page_names
     (void)snprintf(names->below, sizeof(names->below), "%.*s" LAST, FERRY_NAME_MAX, prefix);
 }
 
-void sq_page_bind_prefix(struct query *q, const char *prefix, struct page_names *names)
+void sql_page_bind_prefix(struct query *q, const char *prefix, struct page_names *names)
 {
     prefix_bounds(q, prefix, names);
-    sq_query_text(q, names->from);
-    sq_query_text(q, names->below);
+    sql_query_text(q, names->from);
+    sql_query_text(q, names->below);
 }
 
-void sq_page_bind_names(struct query *q, const struct store_page *page, const char *prefix, struct page_names *names)
+void sql_page_bind_names(struct query *q, const struct store_page *page, const char *prefix, struct page_names *names)
 {
     prefix_bounds(q, prefix, names);
     if (strnlen(page->after, FERRY_IDENT_MAX + 1) > FERRY_IDENT_MAX ||
@@ -109,12 +103,12 @@ void sq_page_bind_names(struct query *q, const struct store_page *page, const ch
         (void)snprintf(names->below, sizeof(names->below), "%s", page->after);
     else if (!page->descending && strcmp(page->after, names->from) >= 0)
         (void)snprintf(names->from, sizeof(names->from), "%s" FIRST, page->after);
-    sq_query_text(q, names->from);
-    sq_query_text(q, names->below);
+    sql_query_text(q, names->from);
+    sql_query_text(q, names->below);
     bind_limit(q, page);
 }
 
-void sq_page_bind_numbers(struct query *q, const struct store_page *page)
+void sql_page_bind_numbers(struct query *q, const struct store_page *page)
 {
     char *end = NULL;
     uint64_t after = strtoull(page->after, &end, 10);
@@ -122,8 +116,8 @@ void sq_page_bind_numbers(struct query *q, const struct store_page *page)
 
     if (*end != '\0' || page->after[0] == '-' || after > INT64_MAX)
         q->err = FERRY_E_ARG;
-    sq_query_int(q, first || page->descending ? 0 : (int64_t)after);
-    sq_query_int(q, first || !page->descending ? INT64_MAX : (int64_t)after);
+    sql_query_int(q, first || page->descending ? 0 : (int64_t)after);
+    sql_query_int(q, first || !page->descending ? INT64_MAX : (int64_t)after);
     bind_limit(q, page);
 }
 
@@ -143,7 +137,7 @@ static void bind_place_number(struct query *q, const struct store_page *page, co
 
     if (page->after[0] != '\0' && !store_position_number(&place->at, &number))
         q->err = FERRY_E_ARG;
-    sq_query_int(q, page->after[0] == '\0' && !page->descending ? -1 : (int64_t)number);
+    sql_query_int(q, page->after[0] == '\0' && !page->descending ? -1 : (int64_t)number);
 }
 
 static void bind_place_id(struct query *q, const struct store_page *page, const struct page_place *place)
@@ -153,35 +147,35 @@ static void bind_place_id(struct query *q, const struct store_page *page, const 
 
     if (page->after[0] != '\0') {
         bound.len = ID_BYTES;
-        if (!ferry_id_parse(place->at.key, strlen(place->at.key), &id) || !sq_id_to_bytes(&id, bound.bytes))
+        if (!ferry_id_parse(place->at.key, strlen(place->at.key), &id) || !sql_id_to_bytes(&id, bound.bytes))
             q->err = FERRY_E_ARG;
     }
-    bind_blob_copy(q, bound.bytes, bound.len);
+    sql_query_bytes_copy(q, bound.bytes, bound.len);
 }
 
-void sq_page_bind_name_and_id(struct query *q, const struct store_page *page, const char *prefix, struct page_place *place)
+void sql_page_bind_name_and_id(struct query *q, const struct store_page *page, const char *prefix, struct page_place *place)
 {
     read_place(q, page, place);
     (void)snprintf(place->first, sizeof(place->first), "%.*s%s", FERRY_NAME_MAX, prefix != NULL ? prefix : "",
                    page->descending ? LAST : "");
-    sq_query_text(q, page->after[0] != '\0' ? place->at.value : place->first);
+    sql_query_text(q, page->after[0] != '\0' ? place->at.value : place->first);
     bind_place_id(q, page, place);
 }
 
-void sq_page_bind_number_and_id(struct query *q, const struct store_page *page, struct page_place *place)
+void sql_page_bind_number_and_id(struct query *q, const struct store_page *page, struct page_place *place)
 {
     read_place(q, page, place);
     bind_place_number(q, page, place);
     bind_place_id(q, page, place);
 }
 
-void sq_page_bind_number_and_name(struct query *q, const struct store_page *page, struct page_place *place)
+void sql_page_bind_number_and_name(struct query *q, const struct store_page *page, struct page_place *place)
 {
     read_place(q, page, place);
     bind_place_number(q, page, place);
     if (page->after[0] == '\0' && page->descending)
         (void)snprintf(place->at.key, sizeof(place->at.key), LAST);
-    sq_query_text(q, place->at.key);
+    sql_query_text(q, place->at.key);
 }
 
 /* The column as text; ids are bytes there. */
@@ -189,11 +183,11 @@ static void read_key(struct query *q, char *out, size_t size)
 {
     ferry_id id;
 
-    if (sqlite3_column_type(q->stmt, q->column) != SQLITE_BLOB) {
-        sq_query_get_text(q, out, size);
+    if (!sql_query_is_bytes(q)) {
+        sql_query_get_text(q, out, size);
         return;
     }
-    sq_query_get_id(q, &id);
+    sql_query_get_id(q, &id);
     if (q->err == FERRY_OK)
         (void)snprintf(out, size, "%s", id.text);
 }
@@ -210,18 +204,18 @@ static void stop_at(struct query *q, const struct store_page *page, struct store
         (void)snprintf(reach->after, sizeof(reach->after), "%s", at.key);
         return;
     }
-    sq_query_get_text(q, at.value, sizeof(at.value)); /* a number too */
+    sql_query_get_text(q, at.value, sizeof(at.value)); /* a number too */
     store_position_write(at.key, at.value, reach->after);
 }
 
-ferry_err sq_page_read(struct query *q, query_reader *read, size_t row_bytes, const struct store_page *page, void *rows,
+ferry_err sql_page_read(struct query *q, query_reader *read, size_t row_bytes, const struct store_page *page, void *rows,
                        size_t *ret_count)
 {
     struct store_reach reach = page->reach != NULL ? *page->reach : (struct store_reach){.looks = UINT32_MAX};
     size_t count = 0;
 
-    for (reach.stopped = false; count < page->limit && !reach.stopped && sq_query_next(q);) {
-        if (sq_query_get_bool(q)) {
+    for (reach.stopped = false; count < page->limit && !reach.stopped && sql_query_next(q);) {
+        if (sql_query_get_bool(q)) {
             unsigned char *row = (unsigned char *)rows + count++ * row_bytes;
 
             memset(row, 0, row_bytes);
@@ -239,10 +233,10 @@ ferry_err sq_page_read(struct query *q, query_reader *read, size_t row_bytes, co
     return FERRY_OK;
 }
 
-ferry_err sq_page_few(struct query *q, const struct store_page *page, bool *ret_few)
+ferry_err sql_page_few(struct query *q, const struct store_page *page, bool *ret_few)
 {
     uint64_t count = 0;
-    ferry_err err = sq_query_number(q, &count);
+    ferry_err err = sql_query_number(q, &count);
 
     if (err == FERRY_OK)
         *ret_few = page->reach == NULL || count <= page->reach->looks;

@@ -1,6 +1,6 @@
-#include "ops.h"
 #include "page.h"
-#include "query.h"
+#include "store/sql/ops.h"
+#include "store/sql/query.h"
 
 #include <string.h>
 
@@ -8,43 +8,43 @@ static void read_upload(struct query *q, void *row)
 {
     struct upload_task *t = row;
 
-    sq_query_get_id(q, &t->id);
-    sq_query_get_text(q, t->device.product, sizeof(t->device.product));
-    sq_query_get_text(q, t->device.device, sizeof(t->device.device));
-    sq_query_get_text(q, t->name, sizeof(t->name));
-    t->size = sq_query_get_u64(q);
-    sq_query_get_text(q, t->md5, sizeof(t->md5));
-    t->state = (upload_state)sq_query_get_int(q, UPLOAD_CREATED, UPLOAD_CANCELLED);
-    t->percent = sq_query_get_i32(q);
-    t->result_code = sq_query_get_i32(q);
-    sq_query_get_text(q, t->result_msg, sizeof(t->result_msg));
-    t->created_ms = sq_query_get_u64(q);
-    t->updated_ms = sq_query_get_u64(q);
-    t->stored_ms = sq_query_get_u64(q);
-    t->ended_ms = sq_query_get_u64(q);
-    t->expires_ms = sq_query_get_u64(q);
+    sql_query_get_id(q, &t->id);
+    sql_query_get_text(q, t->device.product, sizeof(t->device.product));
+    sql_query_get_text(q, t->device.device, sizeof(t->device.device));
+    sql_query_get_text(q, t->name, sizeof(t->name));
+    t->size = sql_query_get_u64(q);
+    sql_query_get_text(q, t->md5, sizeof(t->md5));
+    t->state = (upload_state)sql_query_get_int(q, UPLOAD_CREATED, UPLOAD_CANCELLED);
+    t->percent = sql_query_get_i32(q);
+    t->result_code = sql_query_get_i32(q);
+    sql_query_get_text(q, t->result_msg, sizeof(t->result_msg));
+    t->created_ms = sql_query_get_u64(q);
+    t->updated_ms = sql_query_get_u64(q);
+    t->stored_ms = sql_query_get_u64(q);
+    t->ended_ms = sql_query_get_u64(q);
+    t->expires_ms = sql_query_get_u64(q);
 }
 
 static ferry_err write_upload(struct store_conn *c, statement which, const struct upload_task *t, int *ret_changes)
 {
-    query_auto q = sq_query_begin(c, which);
+    query_auto q = sql_query_begin(c, which);
 
-    sq_query_id(&q, &t->id);
-    sq_query_text(&q, t->device.product);
-    sq_query_text(&q, t->device.device);
-    sq_query_text(&q, t->name);
-    sq_query_u64(&q, t->size);
-    sq_query_text(&q, t->md5);
-    sq_query_int(&q, t->state);
-    sq_query_int(&q, t->percent);
-    sq_query_int(&q, t->result_code);
-    sq_query_text(&q, t->result_msg);
-    sq_query_u64(&q, t->created_ms);
-    sq_query_u64(&q, t->updated_ms);
-    sq_query_u64(&q, t->stored_ms);
-    sq_query_u64(&q, t->ended_ms);
-    sq_query_u64(&q, t->expires_ms);
-    return sq_query_run(&q, ret_changes);
+    sql_query_id(&q, &t->id);
+    sql_query_text(&q, t->device.product);
+    sql_query_text(&q, t->device.device);
+    sql_query_text(&q, t->name);
+    sql_query_u64(&q, t->size);
+    sql_query_text(&q, t->md5);
+    sql_query_int(&q, t->state);
+    sql_query_int(&q, t->percent);
+    sql_query_int(&q, t->result_code);
+    sql_query_text(&q, t->result_msg);
+    sql_query_u64(&q, t->created_ms);
+    sql_query_u64(&q, t->updated_ms);
+    sql_query_u64(&q, t->stored_ms);
+    sql_query_u64(&q, t->ended_ms);
+    sql_query_u64(&q, t->expires_ms);
+    return sql_query_run(&q, ret_changes);
 }
 
 static ferry_err put_upload(struct store_conn *c, const struct upload_task *t)
@@ -58,99 +58,99 @@ static ferry_err put_upload(struct store_conn *c, const struct upload_task *t)
     for (size_t i = looks_new ? 0 : looks_ended ? 3 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
         err = write_upload(c, ways[i], t, &changes);
     if (err == FERRY_OK)
-        sq_conn_note_time(c, t->updated_ms);
+        sql_conn_note_time(c, t->updated_ms);
     return err;
 }
 
-ferry_err sq_upload_put(struct store_conn *c, const struct upload_task *t)
+ferry_err sql_upload_put(struct store_conn *c, const struct upload_task *t)
 {
     ferry_err err;
 
     if (upload_state_name(t->state) == NULL)
         return FERRY_E_ARG;
-    err = sq_conn_change_begin(c);
-    return err != FERRY_OK ? err : sq_conn_change_end(c, put_upload(c, t));
+    err = sql_conn_change_begin(c);
+    return err != FERRY_OK ? err : sql_conn_change_end(c, put_upload(c, t));
 }
 
-ferry_err sq_upload_get(struct store_conn *c, const ferry_id *id, struct upload_task *ret)
+ferry_err sql_upload_get(struct store_conn *c, const ferry_id *id, struct upload_task *ret)
 {
-    query_auto q = sq_query_begin(c, STMT_UPLOAD_GET);
+    query_auto q = sql_query_begin(c, STMT_UPLOAD_GET);
 
-    sq_query_id(&q, id);
-    return sq_query_one(&q, read_upload, sizeof(*ret), ret);
+    sql_query_id(&q, id);
+    return sql_query_one(&q, read_upload, sizeof(*ret), ret);
 }
 
 static ferry_err many(struct query *q, struct upload_task *out, size_t cap, size_t *ret_count)
 {
-    sq_query_bound(q, cap);
-    return sq_query_many(q, read_upload, sizeof(*out), out, cap, ret_count);
+    sql_query_bound(q, cap);
+    return sql_query_many(q, read_upload, sizeof(*out), out, cap, ret_count);
 }
 
-ferry_err sq_upload_open(struct store_conn *c, const struct device_key *device, struct upload_task *out, size_t cap,
+ferry_err sql_upload_open(struct store_conn *c, const struct device_key *device, struct upload_task *out, size_t cap,
                       size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_UPLOAD_OPEN);
+    query_auto q = sql_query_begin(c, STMT_UPLOAD_OPEN);
 
-    sq_query_text(&q, device->device);
-    sq_query_text(&q, device->product);
+    sql_query_text(&q, device->device);
+    sql_query_text(&q, device->product);
     return many(&q, out, cap, ret_count);
 }
 
-ferry_err sq_upload_named(struct store_conn *c, const struct device_key *device, const char *name,
+ferry_err sql_upload_named(struct store_conn *c, const struct device_key *device, const char *name,
                           struct upload_task *out, size_t cap, size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_UPLOAD_NAMED);
+    query_auto q = sql_query_begin(c, STMT_UPLOAD_NAMED);
 
-    sq_query_text(&q, device->device);
-    sq_query_text(&q, device->product);
-    sq_query_text(&q, name);
+    sql_query_text(&q, device->device);
+    sql_query_text(&q, device->product);
+    sql_query_text(&q, name);
     return many(&q, out, cap, ret_count);
 }
 
-ferry_err sq_upload_due(struct store_conn *c, uint64_t now_ms, struct upload_task *out, size_t cap, size_t *ret_count)
+ferry_err sql_upload_due(struct store_conn *c, uint64_t now_ms, struct upload_task *out, size_t cap, size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_UPLOAD_DUE);
+    query_auto q = sql_query_begin(c, STMT_UPLOAD_DUE);
 
-    sq_query_bound(&q, now_ms);
+    sql_query_bound(&q, now_ms);
     return many(&q, out, cap, ret_count);
 }
 
 static ferry_err remove_upload(struct store_conn *c, const ferry_id *id)
 {
-    query_auto q = sq_query_begin(c, STMT_UPLOAD_REMOVE);
+    query_auto q = sql_query_begin(c, STMT_UPLOAD_REMOVE);
     int changes = 0;
     ferry_err err;
 
-    sq_query_id(&q, id);
-    err = sq_query_run(&q, &changes);
+    sql_query_id(&q, id);
+    err = sql_query_run(&q, &changes);
     return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
 }
 
-ferry_err sq_upload_remove(struct store_conn *c, const ferry_id *id)
+ferry_err sql_upload_remove(struct store_conn *c, const ferry_id *id)
 {
-    ferry_err err = sq_conn_change_begin(c);
+    ferry_err err = sql_conn_change_begin(c);
 
-    return err != FERRY_OK ? err : sq_conn_change_end(c, remove_upload(c, id));
+    return err != FERRY_OK ? err : sql_conn_change_end(c, remove_upload(c, id));
 }
 
 static void bind_list(struct query *q, const struct upload_filter *f, const struct store_page *page, struct page_names *names)
 {
-    sq_page_bind_ids(q, page, &f->made);
-    sq_query_text(q, f->product);
-    sq_query_text(q, f->device);
-    sq_page_bind_prefix(q, f->name_prefix, names);
+    sql_page_bind_ids(q, page, &f->made);
+    sql_query_text(q, f->product);
+    sql_query_text(q, f->device);
+    sql_page_bind_prefix(q, f->name_prefix, names);
 }
 
 static ferry_err are_few(struct store_conn *c, statement which, const struct upload_filter *f,
                          const struct store_page *page, bool *ret_few)
 {
     struct page_names names;
-    query_auto q = sq_query_begin(c, which);
+    query_auto q = sql_query_begin(c, which);
 
     bind_list(&q, f, page, &names);
     if (which != STMT_UPLOADS_OF_DEVICE)
-        sq_query_int(&q, f->state);
-    return sq_page_few(&q, page, ret_few);
+        sql_query_int(&q, f->state);
+    return sql_page_few(&q, page, ret_few);
 }
 
 static bool is_open(upload_state state)
@@ -205,29 +205,29 @@ static ferry_err choose(struct store_conn *c, const struct upload_filter *f, con
     return page->sort == STORE_BY_ENDED ? choose_by_ended(c, f, page, ret_which) : FERRY_E_ARG;
 }
 
-ferry_err sq_upload_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
+ferry_err sql_upload_list(struct store_conn *c, const struct upload_filter *f, const struct store_page *page,
                       struct upload_task *out, size_t *ret_count)
 {
     struct page_names names;
     struct page_place place;
     statement which = STMT_UPLOAD_LIST;
     ferry_err err = choose(c, f, page, &which);
-    query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
+    query_auto q = sql_query_begin(c, page->descending ? which + 1 : which);
 
     if (err != FERRY_OK)
         return err;
     bind_list(&q, f, page, &names);
-    sq_query_int(&q, f->state);
+    sql_query_int(&q, f->state);
     if (page->sort != STORE_BY_KEY)
-        sq_page_bind_number_and_id(&q, page, &place);
-    return sq_page_read(&q, read_upload, sizeof(*out), page, out, ret_count);
+        sql_page_bind_number_and_id(&q, page, &place);
+    return sql_page_read(&q, read_upload, sizeof(*out), page, out, ret_count);
 }
 
-ferry_err sq_upload_ended_before(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,
+ferry_err sql_upload_ended_before(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,
                               size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_UPLOAD_ENDED);
+    query_auto q = sql_query_begin(c, STMT_UPLOAD_ENDED);
 
-    sq_query_bound(&q, ms);
+    sql_query_bound(&q, ms);
     return many(&q, out, cap, ret_count);
 }

@@ -2,24 +2,24 @@
  * @file page.h
  * @brief The bounds of one page of a list.
  */
-#ifndef STORE_SQLITE_PAGE_H
-#define STORE_SQLITE_PAGE_H
+#ifndef STORE_SQL_PAGE_H
+#define STORE_SQL_PAGE_H
 
 #include "id_bytes.h"
-#include "query.h"
+#include "store/sql/query.h"
 
 /** @brief ?1, ?2 and ?3 of a list by id; of one that is sorted by a value, the cursor is not in it. @retval in q->err: FERRY_E_ARG limit or after outside its range */
-void sq_page_bind_ids(struct query *q, const struct store_page *page, const struct store_times *made);
+void sql_page_bind_ids(struct query *q, const struct store_page *page, const struct store_times *made);
 /** @brief The same of a list by number. The cursor's digits were checked by the caller; what is no number is refused
  *  here too. */
-void sq_page_bind_numbers(struct query *q, const struct store_page *page);
+void sql_page_bind_numbers(struct query *q, const struct store_page *page);
 /** @brief ?1, ?2 and ?3 of a list by name; prefix (may be null) is part of the bounds. Texts live in the struct. */
 struct page_names {
     char from[FERRY_NAME_MAX + 2], below[FERRY_NAME_MAX + 2];
 };
-void sq_page_bind_names(struct query *q, const struct store_page *page, const char *prefix, struct page_names *names);
+void sql_page_bind_names(struct query *q, const struct store_page *page, const char *prefix, struct page_names *names);
 /** @brief ?6 and ?7 (the next two): the names that begin with prefix (null: all). */
-void sq_page_bind_prefix(struct query *q, const char *prefix, struct page_names *names);
+void sql_page_bind_prefix(struct query *q, const char *prefix, struct page_names *names);
 
 /** @brief ?10 and ?11 of a list that is sorted by a value: behind which value, and which id or name of the rows that have it, the page
  *  begins. prefix (may be null): what the names that are sorted begin with. Texts live in the struct. @retval in q->err: FERRY_E_ARG */
@@ -27,16 +27,16 @@ struct page_place {
     struct store_position at;
     char first[FERRY_NAME_MAX + 2];
 };
-void sq_page_bind_name_and_id(struct query *q, const struct store_page *page, const char *prefix, struct page_place *place);
-void sq_page_bind_number_and_id(struct query *q, const struct store_page *page, struct page_place *place);
-void sq_page_bind_number_and_name(struct query *q, const struct store_page *page, struct page_place *place);
+void sql_page_bind_name_and_id(struct query *q, const struct store_page *page, const char *prefix, struct page_place *place);
+void sql_page_bind_number_and_id(struct query *q, const struct store_page *page, struct page_place *place);
+void sql_page_bind_number_and_name(struct query *q, const struct store_page *page, struct page_place *place);
 
 /**
  * @brief The rows of a list with a filter (LOOK in statements.h) that fit, as far as page->reach allows.
  */
-FERRY_MUST_CHECK ferry_err sq_page_read(struct query *q, query_reader *read, size_t row_bytes,
+FERRY_MUST_CHECK ferry_err sql_page_read(struct query *q, query_reader *read, size_t row_bytes,
                                         const struct store_page *page, void *rows, size_t *ret_count);
 /** @brief Runs COUNT_SOME: are there no more rows than the page may look at? Those can be sorted. */
-FERRY_MUST_CHECK ferry_err sq_page_few(struct query *q, const struct store_page *page, bool *ret_few);
+FERRY_MUST_CHECK ferry_err sql_page_few(struct query *q, const struct store_page *page, bool *ret_few);
 
 #endif

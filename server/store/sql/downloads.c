@@ -1,32 +1,32 @@
-#include "ops.h"
 #include "page.h"
-#include "query.h"
+#include "store/sql/ops.h"
+#include "store/sql/query.h"
 
 static void read_download(struct query *q, void *row)
 {
     struct download_task *t = row;
 
-    sq_query_get_id(q, &t->id);
-    sq_query_get_id(q, &t->deployment);
-    sq_query_get_id(q, &t->resource);
-    sq_query_get_text(q, t->device.product, sizeof(t->device.product));
-    sq_query_get_text(q, t->device.device, sizeof(t->device.device));
-    t->state = (download_state)sq_query_get_int(q, DOWNLOAD_QUEUED, DOWNLOAD_REJECTED);
-    t->percent = sq_query_get_i32(q);
-    t->result_code = sq_query_get_i32(q);
-    sq_query_get_text(q, t->result_msg, sizeof(t->result_msg));
-    t->pushes = sq_query_get_u32(q);
-    t->release_ms = sq_query_get_u64(q);
-    t->wake_ms = sq_query_get_u64(q);
-    t->deadline_ms = sq_query_get_u64(q);
-    t->created_ms = sq_query_get_u64(q);
-    t->updated_ms = sq_query_get_u64(q);
-    t->ended_ms = sq_query_get_u64(q);
-    t->retries = sq_query_get_u32(q);
-    sq_query_get_text(q, t->name, sizeof(t->name));
-    t->size = sq_query_get_u64(q);
-    sq_query_get_text(q, t->md5, sizeof(t->md5));
-    sq_query_get_text(q, t->sha256, sizeof(t->sha256));
+    sql_query_get_id(q, &t->id);
+    sql_query_get_id(q, &t->deployment);
+    sql_query_get_id(q, &t->resource);
+    sql_query_get_text(q, t->device.product, sizeof(t->device.product));
+    sql_query_get_text(q, t->device.device, sizeof(t->device.device));
+    t->state = (download_state)sql_query_get_int(q, DOWNLOAD_QUEUED, DOWNLOAD_REJECTED);
+    t->percent = sql_query_get_i32(q);
+    t->result_code = sql_query_get_i32(q);
+    sql_query_get_text(q, t->result_msg, sizeof(t->result_msg));
+    t->pushes = sql_query_get_u32(q);
+    t->release_ms = sql_query_get_u64(q);
+    t->wake_ms = sql_query_get_u64(q);
+    t->deadline_ms = sql_query_get_u64(q);
+    t->created_ms = sql_query_get_u64(q);
+    t->updated_ms = sql_query_get_u64(q);
+    t->ended_ms = sql_query_get_u64(q);
+    t->retries = sql_query_get_u32(q);
+    sql_query_get_text(q, t->name, sizeof(t->name));
+    t->size = sql_query_get_u64(q);
+    sql_query_get_text(q, t->md5, sizeof(t->md5));
+    sql_query_get_text(q, t->sha256, sizeof(t->sha256));
 }
 
 /* When the task must be looked at; 0: never. */
@@ -42,30 +42,30 @@ static uint64_t due_ms(const struct download_task *t)
 static ferry_err write_download(struct store_conn *c, statement which, const struct download_task *t,
                                 int *ret_changes)
 {
-    query_auto q = sq_query_begin(c, which);
+    query_auto q = sql_query_begin(c, which);
 
-    sq_query_id(&q, &t->id);
-    sq_query_id(&q, &t->deployment);
-    sq_query_id(&q, &t->resource);
-    sq_query_text(&q, t->device.product);
-    sq_query_text(&q, t->device.device);
-    sq_query_int(&q, t->state);
-    sq_query_int(&q, t->percent);
-    sq_query_int(&q, t->result_code);
-    sq_query_text(&q, t->result_msg);
-    sq_query_int(&q, t->pushes);
-    sq_query_u64(&q, t->release_ms);
-    sq_query_u64(&q, t->wake_ms);
-    sq_query_u64(&q, t->deadline_ms);
-    sq_query_u64(&q, t->created_ms);
-    sq_query_u64(&q, t->updated_ms);
-    sq_query_u64(&q, t->ended_ms);
+    sql_query_id(&q, &t->id);
+    sql_query_id(&q, &t->deployment);
+    sql_query_id(&q, &t->resource);
+    sql_query_text(&q, t->device.product);
+    sql_query_text(&q, t->device.device);
+    sql_query_int(&q, t->state);
+    sql_query_int(&q, t->percent);
+    sql_query_int(&q, t->result_code);
+    sql_query_text(&q, t->result_msg);
+    sql_query_int(&q, t->pushes);
+    sql_query_u64(&q, t->release_ms);
+    sql_query_u64(&q, t->wake_ms);
+    sql_query_u64(&q, t->deadline_ms);
+    sql_query_u64(&q, t->created_ms);
+    sql_query_u64(&q, t->updated_ms);
+    sql_query_u64(&q, t->ended_ms);
     if (due_ms(t) != 0)
-        sq_query_u64(&q, due_ms(t));
+        sql_query_u64(&q, due_ms(t));
     else
-        sq_query_null(&q);
-    sq_query_int(&q, t->retries);
-    return sq_query_run(&q, ret_changes);
+        sql_query_null(&q);
+    sql_query_int(&q, t->retries);
+    return sql_query_run(&q, ret_changes);
 }
 
 static ferry_err put_download(struct store_conn *c, const struct download_task *t)
@@ -81,87 +81,87 @@ static ferry_err put_download(struct store_conn *c, const struct download_task *
     if (err == FERRY_OK && changes == 0)
         return FERRY_E_NOT_FOUND; /* no such resource */
     if (err == FERRY_OK)
-        sq_conn_note_time(c, t->updated_ms);
+        sql_conn_note_time(c, t->updated_ms);
     return err;
 }
 
-ferry_err sq_download_put(struct store_conn *c, const struct download_task *t)
+ferry_err sql_download_put(struct store_conn *c, const struct download_task *t)
 {
     ferry_err err;
 
     if (download_state_name(t->state) == NULL)
         return FERRY_E_ARG;
-    err = sq_conn_change_begin(c);
-    return err != FERRY_OK ? err : sq_conn_change_end(c, put_download(c, t));
+    err = sql_conn_change_begin(c);
+    return err != FERRY_OK ? err : sql_conn_change_end(c, put_download(c, t));
 }
 
-ferry_err sq_download_get(struct store_conn *c, const ferry_id *id, struct download_task *ret)
+ferry_err sql_download_get(struct store_conn *c, const ferry_id *id, struct download_task *ret)
 {
-    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_GET);
+    query_auto q = sql_query_begin(c, STMT_DOWNLOAD_GET);
 
-    sq_query_id(&q, id);
-    return sq_query_one(&q, read_download, sizeof(*ret), ret);
+    sql_query_id(&q, id);
+    return sql_query_one(&q, read_download, sizeof(*ret), ret);
 }
 
-ferry_err sq_download_open(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
+ferry_err sql_download_open(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
                         size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_OPEN);
+    query_auto q = sql_query_begin(c, STMT_DOWNLOAD_OPEN);
 
-    sq_query_text(&q, device->device);
-    sq_query_text(&q, device->product);
-    sq_query_bound(&q, cap);
-    return sq_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
+    sql_query_text(&q, device->device);
+    sql_query_text(&q, device->product);
+    sql_query_bound(&q, cap);
+    return sql_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
 }
 
-ferry_err sq_download_named(struct store_conn *c, const struct device_key *device, const char *name,
+ferry_err sql_download_named(struct store_conn *c, const struct device_key *device, const char *name,
                             struct download_task *out, size_t cap, size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_NAMED);
+    query_auto q = sql_query_begin(c, STMT_DOWNLOAD_NAMED);
 
-    sq_query_text(&q, device->device);
-    sq_query_text(&q, device->product);
-    sq_query_text(&q, name);
-    sq_query_bound(&q, cap);
-    return sq_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
+    sql_query_text(&q, device->device);
+    sql_query_text(&q, device->product);
+    sql_query_text(&q, name);
+    sql_query_bound(&q, cap);
+    return sql_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
 }
 
-ferry_err sq_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
+ferry_err sql_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
                        size_t *ret_count)
 {
-    query_auto q = sq_query_begin(c, STMT_DOWNLOAD_DUE);
+    query_auto q = sql_query_begin(c, STMT_DOWNLOAD_DUE);
 
-    sq_query_bound(&q, now_ms);
-    sq_query_bound(&q, cap);
-    return sq_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
+    sql_query_bound(&q, now_ms);
+    sql_query_bound(&q, cap);
+    return sql_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
 }
 
 static void bind_list(struct query *q, const struct download_filter *f, const struct store_page *page)
 {
-    sq_page_bind_ids(q, page, &f->made);
-    sq_query_text(q, f->product);
-    sq_query_text(q, f->device);
+    sql_page_bind_ids(q, page, &f->made);
+    sql_query_text(q, f->product);
+    sql_query_text(q, f->device);
 }
 
 static void bind_rest(struct query *q, const struct download_filter *f)
 {
     q->bound = 7; /* lists of downloads have no name */
-    sq_query_int(q, f->state);
+    sql_query_int(q, f->state);
     if (f->deployment != NULL)
-        sq_query_id(q, f->deployment);
+        sql_query_id(q, f->deployment);
     else
-        sq_query_null(q);
+        sql_query_null(q);
 }
 
 static ferry_err are_few(struct store_conn *c, statement which, const struct download_filter *f, const struct store_page *page,
                          bool *ret_few)
 {
-    query_auto q = sq_query_begin(c, which);
+    query_auto q = sql_query_begin(c, which);
 
     bind_list(&q, f, page);
     if (which == STMT_DOWNLOADS_IN_STATE)
         bind_rest(&q, f);
-    return sq_page_few(&q, page, ret_few);
+    return sql_page_few(&q, page, ret_few);
 }
 
 /* The statement with the narrowest index that the filter allows. Those of a device are sorted: they are few as a rule,
@@ -206,32 +206,32 @@ static ferry_err choose(struct store_conn *c, const struct download_filter *f, c
     return page->sort == STORE_BY_ENDED ? choose_by_ended(c, f, page, ret_which) : FERRY_E_ARG;
 }
 
-ferry_err sq_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
+ferry_err sql_download_list(struct store_conn *c, const struct download_filter *f, const struct store_page *page,
                         struct download_task *out, size_t *ret_count)
 {
     struct page_place place;
     statement which = STMT_DOWNLOAD_LIST;
     ferry_err err = choose(c, f, page, &which);
-    query_auto q = sq_query_begin(c, page->descending ? which + 1 : which);
+    query_auto q = sql_query_begin(c, page->descending ? which + 1 : which);
 
     if (err != FERRY_OK)
         return err;
     bind_list(&q, f, page);
     bind_rest(&q, f);
     if (page->sort != STORE_BY_KEY)
-        sq_page_bind_number_and_id(&q, page, &place);
-    return sq_page_read(&q, read_download, sizeof(*out), page, out, ret_count);
+        sql_page_bind_number_and_id(&q, page, &place);
+    return sql_page_read(&q, read_download, sizeof(*out), page, out, ret_count);
 }
 
 static ferry_err prune(struct store_conn *c, statement which, uint64_t before_ms, size_t cap, size_t *ret_removed)
 {
-    query_auto q = sq_query_begin(c, which);
+    query_auto q = sql_query_begin(c, which);
     int changes = 0;
     ferry_err err;
 
-    sq_query_bound(&q, before_ms);
-    sq_query_bound(&q, cap);
-    err = sq_query_run(&q, &changes);
+    sql_query_bound(&q, before_ms);
+    sql_query_bound(&q, cap);
+    err = sql_query_run(&q, &changes);
     if (err == FERRY_OK)
         *ret_removed = (size_t)changes;
     return err;
@@ -245,13 +245,13 @@ static ferry_err prune_both(struct store_conn *c, uint64_t before_ms, size_t cap
     return err != FERRY_OK ? err : prune(c, STMT_DEPLOYMENT_PRUNE, before_ms, cap, &deployments);
 }
 
-ferry_err sq_download_prune(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed)
+ferry_err sql_download_prune(struct store_conn *c, uint64_t ended_before_ms, size_t cap, size_t *ret_removed)
 {
     size_t removed = 0;
-    ferry_err err = sq_conn_change_begin(c);
+    ferry_err err = sql_conn_change_begin(c);
 
     if (err == FERRY_OK)
-        err = sq_conn_change_end(c, prune_both(c, ended_before_ms, cap, &removed));
+        err = sql_conn_change_end(c, prune_both(c, ended_before_ms, cap, &removed));
     if (err == FERRY_OK)
         *ret_removed = removed;
     return err;

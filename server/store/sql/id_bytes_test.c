@@ -25,8 +25,8 @@ static void every_id_comes_back_from_its_bytes(void **state)
         uint8_t bytes[ID_BYTES];
         ferry_id back;
 
-        assert_true(sq_id_to_bytes(&id, bytes));
-        back = sq_id_from_bytes(bytes);
+        assert_true(sql_id_to_bytes(&id, bytes));
+        back = sql_id_from_bytes(bytes);
         assert_memory_equal(&back, &id, sizeof(id));
     }
 }
@@ -38,7 +38,7 @@ static void bytes_have_the_order_of_the_texts(void **state)
         const ferry_id a = some_id(n), b = some_id(n + 1);
         uint8_t x[ID_BYTES], y[ID_BYTES];
 
-        assert_true(sq_id_to_bytes(&a, x) && sq_id_to_bytes(&b, y));
+        assert_true(sql_id_to_bytes(&a, x) && sql_id_to_bytes(&b, y));
         assert_int_equal(strcmp(a.text, b.text) < 0, memcmp(x, y, sizeof(x)) < 0);
     }
 }
@@ -57,13 +57,13 @@ static void what_is_no_id_is_refused(void **state)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         memset(&id, 0, sizeof(id));
         memcpy(id.text, wrong[i], strlen(wrong[i]));
-        assert_false(sq_id_to_bytes(&id, bytes));
+        assert_false(sql_id_to_bytes(&id, bytes));
     }
     id = zero;
-    assert_true(sq_id_to_bytes(&id, bytes));
+    assert_true(sql_id_to_bytes(&id, bytes));
     bytes[0] = 42;
     id.text[FERRY_ID_LEN] = '0';
-    assert_false(sq_id_to_bytes(&id, bytes));
+    assert_false(sql_id_to_bytes(&id, bytes));
     assert_int_equal(bytes[0], 42);
 }
 

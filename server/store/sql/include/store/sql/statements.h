@@ -6,7 +6,7 @@
  * depends on is gone or cannot serve it; statements_test checks the plans.
  *
  * The first two columns of a list with a filter say whether the row fits it and what the page behind the row begins with:
- * who reads counts the rows that do not fit too (sq_page_read), and stops by itself.
+ * who reads counts the rows that do not fit too (sql_page_read), and stops by itself.
  *
  * Of a list that is sorted by a value, the first three: who fits, the key, the value.
  *
@@ -14,8 +14,8 @@
  * device (or the tag), ?6 and ?7 the bounds of the name, ?8 the state (0: any), ?9 the deployment, ?10 and ?11 the value and the key that a sorted
  * page begins behind. Others are numbered as they come.
  */
-#ifndef STORE_SQLITE_STATEMENTS_H
-#define STORE_SQLITE_STATEMENTS_H
+#ifndef STORE_SQL_STATEMENTS_H
+#define STORE_SQL_STATEMENTS_H
 
 /* A list in both directions: NAME and NAME_DESC = NAME + 1. */
 #define BOTH_WAYS(X, NAME, sql, key)                                                              \
@@ -425,14 +425,6 @@
     X(RESOURCE_UPLOAD_NEXT_DUE, "SELECT expires_ms FROM resource_upload INDEXED BY resource_upload_due" \
                                 " WHERE expires_ms > 0 ORDER BY expires_ms LIMIT 1")
 
-#define TRANSACTION_STATEMENTS(X)                                                                 \
-    X(TX_BEGIN, "BEGIN IMMEDIATE")                                                                \
-    X(TX_COMMIT, "COMMIT")                                                                        \
-    X(TX_ROLLBACK, "ROLLBACK")                                                                    \
-    X(MARK_SET, "SAVEPOINT mark")                                                                 \
-    X(MARK_RELEASE, "RELEASE mark")                                                               \
-    X(MARK_REWIND, "ROLLBACK TO mark")
-
 #define QUOTA_STATEMENTS(X)                                                                       \
     X(QUOTA_PUT, "INSERT OR REPLACE INTO quota SELECT name, ?2, ?3, ?4, ?5 FROM product WHERE name = ?1") \
     X(QUOTA_GET, "SELECT product, product_bytes, product_files, device_bytes, device_files FROM quota" \
@@ -441,7 +433,6 @@
     X(USAGE_GET, "SELECT files, high, low FROM usage WHERE product = ? AND device = ?")
 
 #define STATEMENT_LIST(X)                                                                         \
-    TRANSACTION_STATEMENTS(X)                                                                     \
     ACCOUNT_STATEMENTS(X)                                                                         \
     RESOURCE_STATEMENTS(X)                                                                        \
     UPLOAD_STATEMENTS(X)                                                                          \
@@ -465,8 +456,8 @@ typedef enum {
 } statement;
 
 /** @brief The text of a statement. */
-const char *sq_statement_sql(statement which);
+const char *sql_statement_sql(statement which);
 /** @brief Its name, "UPLOAD_PUT", for messages. */
-const char *sq_statement_name(statement which);
+const char *sql_statement_name(statement which);
 
 #endif

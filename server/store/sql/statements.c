@@ -1,4 +1,4 @@
-#include "statements.h"
+#include "store/sql/statements.h"
 
 #include "api/model.h"
 
@@ -8,7 +8,7 @@ _Static_assert(DEPLOYMENT_ACTIVE == 1 && DEPLOYMENT_FINISHED == 2 && DEPLOYMENT_
                "numbers");
 _Static_assert(DOWNLOAD_QUEUED == 1 && DOWNLOAD_OFFERED == 2 && DOWNLOAD_DOWNLOADING == 3, "numbers");
 
-const char *sq_statement_sql(statement which)
+const char *sql_statement_sql(statement which)
 {
     static const char *const texts[] = {
 #define X(name, sql) [STMT_##name] = sql,
@@ -19,7 +19,7 @@ const char *sq_statement_sql(statement which)
     return texts[which];
 }
 
-const char *sq_statement_name(statement which)
+const char *sql_statement_name(statement which)
 {
     static const char *const names[] = {
 #define X(name, sql) [STMT_##name] = #name,

@@ -1,0 +1,71 @@
+/* Quotas, and what counts against them: triggers of the schema keep that. */
+#include "store/sql/ops.h"
+#include "store/sql/query.h"
+
+ferry_err sql_quota_put(struct store_conn *c, const struct quota *q)
+{
+    query_auto query = sql_query_begin(c, STMT_QUOTA_PUT);
+    int changes = 0;
+    ferry_err err;
+
+    sql_query_text(&query, q->product);
+    sql_query_u64(&query, q->limits.product_bytes);
+    sql_query_u64(&query, q->limits.product_files);
+    sql_query_u64(&query, q->limits.device_bytes);
+    sql_query_u64(&query, q->limits.device_files);
+    err = sql_query_run(&query, &changes);
+    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
+}
+
+static void read_quota(struct query *query, void *row)
+{
+    struct quota *q = row;
+
+    sql_query_get_text(query, q->product, sizeof(q->product));
+    q->limits.product_bytes = sql_query_get_u64(query);
+    q->limits.product_files = sql_query_get_u64(query);
+    q->limits.device_bytes = sql_query_get_u64(query);
+    q->limits.device_files = sql_query_get_u64(query);
+}
+
+ferry_err sql_quota_get(struct store_conn *c, const char *product, struct quota *ret)
+{
+    query_auto query = sql_query_begin(c, STMT_QUOTA_GET);
+
+    sql_query_text(&query, product);
+    return sql_query_one(&query, read_quota, sizeof(*ret), ret);
+}
+
+ferry_err sql_quota_remove(struct store_conn *c, const char *product)
+{
+    query_auto query = sql_query_begin(c, STMT_QUOTA_REMOVE);
+    int changes = 0;
+    ferry_err err;
+
+    sql_query_text(&query, product);
+    err = sql_query_run(&query, &changes);
+    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
+}
+
+static void read_usage(struct query *query, void *row)
+{
+    struct usage *usage = row;
+
+    usage->files = sql_query_get_u64(query);
+    usage->bytes = sql_query_get_sum(query);
+}
+
+ferry_err sql_usage_get(struct store_conn *c, const char *product, const char *device, struct usage *ret)
+{
+    query_auto query = sql_query_begin(c, STMT_USAGE_GET);
+    struct usage usage = {.bytes = 0};
+    ferry_err err;
+
+    sql_query_text(&query, product);
+    sql_query_text(&query, device != NULL ? device : "");
+    err = sql_query_one(&query, read_usage, sizeof(usage), &usage);
+    if (err != FERRY_OK && err != FERRY_E_NOT_FOUND)
+        return err;
+    *ret = usage;
+    return FERRY_OK;
+}
