@@ -88,11 +88,13 @@ static void read_product(struct query *q, void *row)
 static ferry_err add_product(struct store_conn *c, const struct product *p)
 {
     query_auto q = sql_query_begin(c, STMT_PRODUCT_ADD);
+    ferry_err err;
 
     sql_query_text(&q, p->name);
     sql_query_u64(&q, p->created_ms);
     bind_sealed(&q, &p->secret);
-    return sql_query_run(&q, NULL);
+    err = sql_query_run_one(&q);
+    return err == FERRY_E_NOT_FOUND ? FERRY_E_EXISTS : err;
 }
 
 ferry_err sql_product_add(struct store_conn *c, const struct product *p)
@@ -186,7 +188,7 @@ static void bind_key(struct query *q, const struct device_key *key)
     sql_query_text(q, key->device);
 }
 
-static ferry_err add_device(struct store_conn *c, const struct device *d)
+static ferry_err insert_device(struct store_conn *c, const struct device *d)
 {
     query_auto q = sql_query_begin(c, STMT_DEVICE_ADD);
 
@@ -198,7 +200,16 @@ static ferry_err add_device(struct store_conn *c, const struct device *d)
     sql_query_u64(&q, d->old_until_ms);
     sql_query_int(&q, d->secret_no);
     sql_query_int(&q, d->unheard);
-    return sql_query_run_one(&q); /* nothing is inserted when there is no such product */
+    return sql_query_run_one(&q);
+}
+
+/* Nothing is inserted when it is there, nor when there is no such product. */
+static ferry_err add_device(struct store_conn *c, const struct device *d)
+{
+    struct device found;
+    ferry_err err = insert_device(c, d);
+
+    return err == FERRY_E_NOT_FOUND && sql_device_get(c, &d->key, &found) == FERRY_OK ? FERRY_E_EXISTS : err;
 }
 
 ferry_err sql_device_add(struct store_conn *c, const struct device *d)

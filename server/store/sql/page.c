@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Above every byte of UTF-8 text. */
-#define LAST "\xff"
+/* The greatest character, as often as a name has room for it, and once more: above every name that begins with what is before it, and
+ * itself a text that databases take (a byte of 255 is none to those that look). */
+#define LAST_4 "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf"
+#define LAST_16 LAST_4 LAST_4 LAST_4 LAST_4
+#define LAST LAST_16 LAST_16 LAST_16 LAST_16
+_Static_assert(sizeof(LAST) - 1 > FERRY_NAME_MAX && sizeof(LAST) - 1 <= PAGE_LAST_MAX, "above every name");
 /* Below every byte of a name: what comes after "abc" is from "abc\x01" on. */
 #define FIRST "\x01"
 
@@ -173,9 +177,8 @@ void sql_page_bind_number_and_name(struct query *q, const struct store_page *pag
 {
     read_place(q, page, place);
     bind_place_number(q, page, place);
-    if (page->after[0] == '\0' && page->descending)
-        (void)snprintf(place->at.key, sizeof(place->at.key), LAST);
-    sql_query_text(q, place->at.key);
+    (void)snprintf(place->first, sizeof(place->first), "%s", page->descending ? LAST : "");
+    sql_query_text(q, page->after[0] != '\0' ? place->at.key : place->first);
 }
 
 /* The column as text; ids are bytes there. */
@@ -208,26 +211,56 @@ static void stop_at(struct query *q, const struct store_page *page, struct store
     store_position_write(at.key, at.value, reach->after);
 }
 
+/* Where lists end in the database: ?12 and ?13. */
+static void bind_ends(struct query *q, const struct store_page *page)
+{
+    enum { LOOKS_PARAMETER = 12 };
+
+    if (!q->c->driver->numbers_looks)
+        return;
+    q->bound = LOOKS_PARAMETER - 1;
+    if (page->reach != NULL)
+        sql_query_int(q, page->reach->looks);
+    else
+        sql_query_null(q);
+    sql_query_int(q, page->limit);
+}
+
+/* Whether the row fits, and how many rows were looked at up to it. */
+static bool look(struct query *q, uint32_t *inout_looked)
+{
+    int64_t mark = sql_query_get_int(q, -(int64_t)UINT32_MAX, UINT32_MAX);
+
+    if (q->c->driver->numbers_looks)
+        *inout_looked = (uint32_t)(mark < 0 ? -mark : mark);
+    else
+        *inout_looked += 1;
+    return mark > 0;
+}
+
 ferry_err sql_page_read(struct query *q, query_reader *read, size_t row_bytes, const struct store_page *page, void *rows,
-                       size_t *ret_count)
+                        size_t *ret_count)
 {
     struct store_reach reach = page->reach != NULL ? *page->reach : (struct store_reach){.looks = UINT32_MAX};
+    uint32_t looked = 0;
     size_t count = 0;
 
+    bind_ends(q, page);
     for (reach.stopped = false; count < page->limit && !reach.stopped && sql_query_next(q);) {
-        if (sql_query_get_bool(q)) {
+        if (look(q, &looked)) {
             unsigned char *row = (unsigned char *)rows + count++ * row_bytes;
 
             memset(row, 0, row_bytes);
             q->column = page->sort == STORE_BY_KEY ? 2 : 3;
             read(q, row);
         }
-        if (page->reach != NULL && --reach.looks == 0 && count < page->limit)
+        if (page->reach != NULL && looked >= reach.looks && count < page->limit)
             stop_at(q, page, &reach);
     }
     if (q->err != FERRY_OK)
         return q->err;
     *ret_count = count;
+    reach.looks -= looked;
     if (page->reach != NULL)
         *page->reach = reach;
     return FERRY_OK;

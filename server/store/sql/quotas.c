@@ -2,19 +2,23 @@
 #include "store/sql/ops.h"
 #include "store/sql/query.h"
 
-ferry_err sql_quota_put(struct store_conn *c, const struct quota *q)
+static ferry_err put_quota(struct store_conn *c, const struct quota *q)
 {
     query_auto query = sql_query_begin(c, STMT_QUOTA_PUT);
-    int changes = 0;
-    ferry_err err;
 
     sql_query_text(&query, q->product);
     sql_query_u64(&query, q->limits.product_bytes);
     sql_query_u64(&query, q->limits.product_files);
     sql_query_u64(&query, q->limits.device_bytes);
     sql_query_u64(&query, q->limits.device_files);
-    err = sql_query_run(&query, &changes);
-    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
+    return sql_query_run_one(&query);
+}
+
+ferry_err sql_quota_put(struct store_conn *c, const struct quota *q)
+{
+    ferry_err err = sql_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sql_conn_change_end(c, put_quota(c, q));
 }
 
 static void read_quota(struct query *query, void *row)
@@ -36,15 +40,19 @@ ferry_err sql_quota_get(struct store_conn *c, const char *product, struct quota 
     return sql_query_one(&query, read_quota, sizeof(*ret), ret);
 }
 
-ferry_err sql_quota_remove(struct store_conn *c, const char *product)
+static ferry_err remove_quota(struct store_conn *c, const char *product)
 {
     query_auto query = sql_query_begin(c, STMT_QUOTA_REMOVE);
-    int changes = 0;
-    ferry_err err;
 
     sql_query_text(&query, product);
-    err = sql_query_run(&query, &changes);
-    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err;
+    return sql_query_run_one(&query);
+}
+
+ferry_err sql_quota_remove(struct store_conn *c, const char *product)
+{
+    ferry_err err = sql_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sql_conn_change_end(c, remove_quota(c, product));
 }
 
 static void read_usage(struct query *query, void *row)

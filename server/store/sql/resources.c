@@ -16,11 +16,9 @@ static void read_resource(struct query *q, void *row)
     sql_query_get_text(q, r->description, sizeof(r->description));
 }
 
-static ferry_err add_resource(struct store_conn *c, const struct resource *r)
+static ferry_err insert_resource(struct store_conn *c, const struct resource *r)
 {
     query_auto q = sql_query_begin(c, STMT_RESOURCE_ADD);
-    int changes = 0;
-    ferry_err err;
 
     sql_query_id(&q, &r->id);
     sql_query_text(&q, r->product);
@@ -30,8 +28,16 @@ static ferry_err add_resource(struct store_conn *c, const struct resource *r)
     sql_query_text(&q, r->sha256);
     sql_query_u64(&q, r->created_ms);
     sql_query_text(&q, r->description);
-    err = sql_query_run(&q, &changes);
-    return err == FERRY_OK && changes == 0 ? FERRY_E_NOT_FOUND : err; /* no such product */
+    return sql_query_run_one(&q);
+}
+
+/* Nothing is inserted when the id is taken, nor when there is no such product. */
+static ferry_err add_resource(struct store_conn *c, const struct resource *r)
+{
+    struct resource found;
+    ferry_err err = insert_resource(c, r);
+
+    return err == FERRY_E_NOT_FOUND && sql_resource_get(c, &r->id, &found) == FERRY_OK ? FERRY_E_EXISTS : err;
 }
 
 ferry_err sql_resource_add(struct store_conn *c, const struct resource *r)

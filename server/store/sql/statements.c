@@ -8,17 +8,6 @@ _Static_assert(DEPLOYMENT_ACTIVE == 1 && DEPLOYMENT_FINISHED == 2 && DEPLOYMENT_
                "numbers");
 _Static_assert(DOWNLOAD_QUEUED == 1 && DOWNLOAD_OFFERED == 2 && DOWNLOAD_DOWNLOADING == 3, "numbers");
 
-const char *sql_statement_sql(statement which)
-{
-    static const char *const texts[] = {
-#define X(name, sql) [STMT_##name] = sql,
-        STATEMENT_LIST(X)
-#undef X
-    };
-
-    return texts[which];
-}
-
 const char *sql_statement_name(statement which)
 {
     static const char *const names[] = {

@@ -37,7 +37,7 @@ ferry_err sql_statistics(struct store_conn *c, const char *product, const struct
     return q.err;
 }
 
-ferry_err sql_statistics_prune(struct store_conn *c, uint64_t before_hour, size_t cap, size_t *ret_removed)
+static ferry_err prune(struct store_conn *c, uint64_t before_hour, size_t cap, size_t *ret_removed)
 {
     query_auto q = sql_query_begin(c, STMT_STATISTICS_PRUNE);
     int removed = 0;
@@ -49,4 +49,11 @@ ferry_err sql_statistics_prune(struct store_conn *c, uint64_t before_hour, size_
     if (err == FERRY_OK)
         *ret_removed = (size_t)removed;
     return err;
+}
+
+ferry_err sql_statistics_prune(struct store_conn *c, uint64_t before_hour, size_t cap, size_t *ret_removed)
+{
+    ferry_err err = sql_conn_change_begin(c);
+
+    return err != FERRY_OK ? err : sql_conn_change_end(c, prune(c, before_hour, cap, ret_removed));
 }

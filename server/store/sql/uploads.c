@@ -47,7 +47,8 @@ static ferry_err write_upload(struct store_conn *c, statement which, const struc
     return sql_query_run(&q, ret_changes);
 }
 
-static ferry_err put_upload(struct store_conn *c, const struct upload_task *t)
+/* Where the statements of a database cost little: the cheapest of them that fits. */
+static ferry_err put_cheaply(struct store_conn *c, const struct upload_task *t)
 {
     static const statement ways[] = {STMT_UPLOAD_ADD, STMT_UPLOAD_TOUCH, STMT_UPLOAD_MOVE, STMT_UPLOAD_END,
                                      STMT_UPLOAD_REPLACE};
@@ -57,6 +58,13 @@ static ferry_err put_upload(struct store_conn *c, const struct upload_task *t)
 
     for (size_t i = looks_new ? 0 : looks_ended ? 3 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
         err = write_upload(c, ways[i], t, &changes);
+    return err;
+}
+
+static ferry_err put_upload(struct store_conn *c, const struct upload_task *t)
+{
+    ferry_err err = c->driver->puts_at_once ? write_upload(c, STMT_UPLOAD_REPLACE, t, NULL) : put_cheaply(c, t);
+
     if (err == FERRY_OK)
         sql_conn_note_time(c, t->updated_ms);
     return err;

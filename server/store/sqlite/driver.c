@@ -1,6 +1,7 @@
 #include "driver.h"
 
 #include "conn.h"
+#include "dialect.h"
 #include "store/sql/query.h"
 
 enum { TX_ROLLBACK = TX_STEPS - 1 };
@@ -37,7 +38,7 @@ static void begin(struct query *q)
     ferry_err err = ended_early(c);
 
     if (err == FERRY_OK)
-        err = prepare(c, sql_statement_sql(q->which), &c->stmts[q->which]);
+        err = prepare(c, sq_statements[q->which], &c->stmts[q->which]);
     if (err != FERRY_OK)
         sql_query_fail(q, err);
     q->driver = c->stmts[q->which];

@@ -26,6 +26,12 @@ typedef enum {
 } sql_tx_step;
 
 struct sql_driver {
+    /** The whole result comes at once, so lists with a filter end in the database: their first column is the number of the row among those
+     *  that were looked at, below zero when it does not fit, and the parameters for that are bound (see statements.h). Else it is 1 or 0. */
+    bool numbers_looks;
+    /** A statement is a message: a task is put by one, whose result nobody looks at. */
+    bool puts_at_once;
+
     /** q->c and q->which are set: makes the statement ready, with nothing bound. q->driver is the driver's to keep what it needs. The
      *  same statement is not begun again before its end; different ones may be open side by side. */
     void (*begin)(struct query *q);

@@ -1,0 +1,32 @@
+/**
+ * @file dialect.h
+ * @brief The statements of store/sql/statements.h in SQLite's words.
+ *
+ * INDEXED BY makes preparing fail when the index that a query depends on is gone or cannot serve it. Rows are made as they are
+ * read, so a list needs no end: who reads it stops.
+ */
+#ifndef STORE_SQLITE_DIALECT_H
+#define STORE_SQLITE_DIALECT_H
+
+#include "store/sql/statements.h"
+
+#define INDEXED(index) " INDEXED BY " index
+#define JOIN_FROM_LEFT " CROSS JOIN "
+
+#define LOOK(fits, key) "SELECT CAST(" fits " AS INTEGER), " key ", "
+#define LOOK_SORTED(fits, key, value) LOOK(fits, key) value ", "
+#define LOOK_ON(sql, order, back) sql " ORDER BY " order
+
+#define PUT "INSERT OR REPLACE"
+#define PUT_OVER(key, columns) ""
+
+#define LATEST_GET_TEXT "SELECT ms FROM latest WHERE one = 1"
+#define LATEST_PUT_TEXT "UPDATE latest SET ms = ? WHERE one = 1"
+#define CAUSES_TEXT                                                                               \
+    "SELECT (SELECT failed + timed_out + rejected FROM deployment_count WHERE deployment = ?1)," \
+    " state, result_code, result_msg, n FROM deployment_cause INDEXED BY deployment_cause_by_n"   \
+    " WHERE deployment = ?1 ORDER BY n DESC, state, result_code, result_msg LIMIT ?2"
+
+extern const char *const sq_statements[STMT_COUNT];
+
+#endif
