@@ -248,10 +248,12 @@ def test_the_broker_dies_and_all_are_gone(own_platform):
 
 
 def counts(platform, product):
-    counted = platform.api.call("GET", f"/products/{product}")["counts"]
-    (row,) = [row for row in platform.api.list("/products") if row["name"] == product]
-    assert row["counts"] == counted
-    return counted
+    """As the product and its row in the list say alike: devices may come and go between the two questions."""
+    def both():
+        counted = platform.api.call("GET", f"/products/{product}")["counts"]
+        (row,) = [row for row in platform.api.list("/products") if row["name"] == product]
+        return counted if row["counts"] == counted else None
+    return wait_for(both, WAIT_S, "the same numbers twice")
 
 
 def test_a_product_counts_its_devices_and_those_that_are_connected(own_platform):
