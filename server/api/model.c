@@ -104,6 +104,12 @@ bool device_key_equal(const struct device_key *a, const struct device_key *b)
     return strcmp(a->product, b->product) == 0 && strcmp(a->device, b->device) == 0;
 }
 
+int device_key_compare(const struct device_key *a, const struct device_key *b)
+{
+    int order = strcmp(a->product, b->product);
+    return order != 0 ? order : strcmp(a->device, b->device);
+}
+
 /* text is valid UTF-8 */
 static bool has_control(const char *text)
 {

@@ -534,7 +534,7 @@ ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more)
     struct audit_record last;
 
     *ret_more = false;
-    if (keep_ms == 0 || now_ms < keep_ms || now_ms < e->next_audit_cut_ms)
+    if (keep_ms == 0 || now_ms < keep_ms || now_ms < e->next.audit_cut_ms)
         return FERRY_OK;
     ferry_err err = e->store->audit_head(e->conn, &head);
     if (err == FERRY_OK)
@@ -548,6 +548,6 @@ ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (err == FERRY_OK && last.seq != 0)
         err = e->store->audit_cut(e->conn, last.seq);
     if (!*ret_more)
-        e->next_audit_cut_ms = now_ms + CUT_EVERY_MS; /* after a failure too: damaged logs are for people */
+        e->next.audit_cut_ms = now_ms + CUT_EVERY_MS; /* after a failure too: damaged logs are for people */
     return err;
 }

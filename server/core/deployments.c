@@ -52,6 +52,18 @@ ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_
     return change_state(e, &d, DEPLOYMENT_FINISHED, now_ms);
 }
 
+ferry_err deployments_settle_later(struct engine *e, const ferry_id *id, uint64_t now_ms)
+{
+    for (size_t i = 0; i < e->settling_count; i++) {
+        if (ferry_id_equal(&e->settling[i], id))
+            return FERRY_OK;
+    }
+    if (e->settling_count == ENGINE_SETTLING_MAX)
+        return deployments_settle(e, id, now_ms);
+    e->settling[e->settling_count++] = *id;
+    return FERRY_OK;
+}
+
 /* --- creating and expanding ------------------------------------------------------------------------------ */
 
 static ferry_err add_task(struct engine *e, struct deployment *d, const struct device_key *device, uint64_t now_ms)

@@ -19,6 +19,22 @@ static struct push_pace pace_of(const struct engine *e)
                               .retry_max_s = e->settings.deploy_retry_max_s};
 }
 
+static ferry_err find_current(struct engine *e, const struct device_key *device, const struct download_task *changed,
+                              uint64_t now_ms, const struct download_task **ret_current);
+static ferry_err push(struct engine *e, const struct download_task *task, uint64_t now_ms);
+
+/* What the device gets once the task is as changed: found before that is written, so that a store far away is asked once. */
+static ferry_err find_next(struct engine *e, const struct download_task *changed, uint64_t now_ms, struct download_task *ret_next,
+                           bool *ret_found)
+{
+    const struct download_task *current = NULL;
+    ferry_err err = find_current(e, &changed->device, changed, now_ms, &current);
+    *ret_found = err == FERRY_OK && current != NULL && !download_running(current);
+    if (*ret_found)
+        *ret_next = *current;
+    return err;
+}
+
 /* Stores the task as it becomes; when it ends, the deployment may be finished. A device that has none running any more gets
  * its next one. */
 static ferry_err save(struct engine *e, const struct download_task *before, const struct download_task *after,
@@ -26,18 +42,20 @@ static ferry_err save(struct engine *e, const struct download_task *before, cons
 {
     if (memcmp(before, after, sizeof *before) == 0)
         return FERRY_OK;
-    ferry_err err = e->store->download_put(e->conn, after);
+    bool ended = download_state_open(before->state) && !download_state_open(after->state);
+    bool gives_way = ended || (download_running(before) && !download_running(after));
+    struct download_task next;
+    bool found = false;
+    ferry_err err = gives_way ? find_next(e, after, now_ms, &next, &found) : FERRY_OK;
+    if (err == FERRY_OK)
+        err = e->store->download_put(e->conn, after);
     if (err == FERRY_OK)
         err = events_download(e, before, after, now_ms);
     if (err == FERRY_OK && after->state == DOWNLOAD_DONE && before->state != DOWNLOAD_DONE)
         err = engine_count(e, ENGINE_STAT(downloads_done_total));
-    bool ended = download_state_open(before->state) && !download_state_open(after->state);
-    bool gives_way = ended || (download_running(before) && !download_running(after));
     if (err == FERRY_OK && ended)
-        err = deployments_settle(e, &after->deployment, now_ms);
-    if (err == FERRY_OK && gives_way)
-        err = downloads_offer_next(e, &after->device, now_ms);
-    return err;
+        err = deployments_settle_later(e, &after->deployment, now_ms);
+    return err == FERRY_OK && found ? push(e, &next, now_ms) : err;
 }
 
 static ferry_err apply(struct engine *e, const struct download_task *task, const struct download_event *event,
@@ -92,12 +110,28 @@ static ferry_err is_held(struct engine *e, const struct download_task *task, boo
     return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
 }
 
+/* The list as it will be once the task is as changed (may be null). */
+static size_t change_list(struct download_task *list, size_t count, const struct download_task *changed)
+{
+    for (size_t i = 0; changed != NULL && i < count; i++) {
+        if (!ferry_id_equal(&list[i].id, &changed->id))
+            continue;
+        list[i] = *changed;
+        if (!download_state_open(changed->state))
+            memmove(&list[i], &list[i + 1], (--count - i) * sizeof *list);
+        return count;
+    }
+    return count;
+}
+
 /* Of the device's open tasks, oldest first, in scratch: those of paused deployments are passed over. */
-static ferry_err find_current(struct engine *e, const struct device_key *device, uint64_t now_ms,
-                              const struct download_task **ret_current)
+static ferry_err find_current(struct engine *e, const struct device_key *device, const struct download_task *changed,
+                              uint64_t now_ms, const struct download_task **ret_current)
 {
     size_t count = 0;
     ferry_err err = e->store->download_open(e->conn, device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
+    if (err == FERRY_OK)
+        count = change_list(e->open_downloads, count, changed);
     while (err == FERRY_OK) {
         const struct download_task *current = download_current(e->open_downloads, count, now_ms);
         bool held = false;
@@ -125,7 +159,7 @@ static ferry_err push(struct engine *e, const struct download_task *task, uint64
 ferry_err downloads_offer_next(struct engine *e, const struct device_key *device, uint64_t now_ms)
 {
     const struct download_task *current = NULL;
-    ferry_err err = find_current(e, device, now_ms, &current);
+    ferry_err err = find_current(e, device, NULL, now_ms, &current);
     if (err != FERRY_OK || current == NULL || download_running(current))
         return err;
     struct download_task task = *current;
@@ -137,7 +171,7 @@ ferry_err downloads_offer_next(struct engine *e, const struct device_key *device
 static ferry_err on_ask(struct engine *e, const struct device_message *m, uint64_t now_ms)
 {
     const struct download_task *current = NULL;
-    ferry_err err = find_current(e, &m->device, now_ms, &current);
+    ferry_err err = find_current(e, &m->device, NULL, now_ms, &current);
     if (err != FERRY_OK)
         return err;
     if (current == NULL) {
@@ -311,7 +345,7 @@ static ferry_err wake(struct engine *e, const struct download_task *task, uint64
         return apply(e, task, &event, now_ms, &after, &ignored);
 
     const struct download_task *current = NULL;
-    err = find_current(e, &task->device, now_ms, &current);
+    err = find_current(e, &task->device, NULL, now_ms, &current);
     if (err != FERRY_OK)
         return err;
     if (current != NULL && ferry_id_equal(&current->id, &task->id))

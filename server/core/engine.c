@@ -139,6 +139,8 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
     if (err == FERRY_OK)
         err = start_time(e);
     if (err == FERRY_OK)
+        err = share_init(e);
+    if (err == FERRY_OK)
         err = recovery_run(e);
     if (err == FERRY_OK)
         err = presence_load(e);
@@ -191,6 +193,7 @@ void engine_free(struct engine *e)
         return;
     engine_stop(e);
     give_back_inbox(e);
+    share_done(e);
     e->store->disconnect(e->conn);
     inbox_done(&e->inbox);
     effects_done(&e->effects);

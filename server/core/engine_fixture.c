@@ -1,6 +1,7 @@
 #include "engine_fixture.h"
 
 #include "clock/manual.h"
+#include "many_fixture.h"
 #include "mqtt/mem_bus.h"
 #include "objects/mem.h"
 #include "store/mem.h"
@@ -22,9 +23,10 @@ static void open_bus_and_engine(struct fixture *f)
     assert_int_equal(f->parts.bus->ops->start(f->parts.bus, &listener), FERRY_OK);
 }
 
-void fixture_open(struct fixture *f)
+static void open_fixture(struct fixture *f, bool many)
 {
     memset(f, 0, sizeof *f);
+    f->many = many;
     engine_settings_defaults(&f->settings);
     struct objects_mem_config objects = {.public_url = "http://127.0.0.1:8080", .capacity_bytes = 1u << 20};
     assert_int_equal(store_mem_open(&f->parts.store), FERRY_OK);
@@ -32,9 +34,17 @@ void fixture_open(struct fixture *f)
     assert_int_equal(clock_manual_new(FIXTURE_START_MS, 1, &f->parts.clock), FERRY_OK);
     f->real_store_ops = f->parts.store->ops;
     f->store_ops = *f->real_store_ops;
+    if (many)
+        many_install(&f->store_ops, f->real_store_ops);
     f->parts.store->ops = &f->store_ops;
     open_bus_and_engine(f);
     assert_int_equal(f->store_ops.connect(f->parts.store, STORE_READER, &f->reader), FERRY_OK);
+}
+
+void fixture_open(struct fixture *f)
+{
+    const char *kind = getenv("FERRY_FIXTURE");
+    open_fixture(f, kind != NULL && strcmp(kind, "many") == 0);
 }
 
 static void close_bus_and_engine(struct fixture *f)
@@ -59,6 +69,16 @@ int fixture_setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     fixture_open(f);
+    fixture_add_device(f, "D1");
+    *state = f;
+    return 0;
+}
+
+int fixture_setup_many(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    open_fixture(f, true);
     fixture_add_device(f, "D1");
     *state = f;
     return 0;

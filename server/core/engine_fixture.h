@@ -21,6 +21,7 @@ struct fixture {
     struct store_ops store_ops; /* a copy: tests replace slots to inject faults */
     const struct store_ops *real_store_ops;
     struct store_conn *reader;
+    bool many; /* the store serves several processes */
 };
 
 /* What a device says: an upload of "hello", and how one of its transfers is doing. */
@@ -38,6 +39,9 @@ struct answer {
 
 /** @brief For cmocka: *state is a struct fixture with the device D1, until the teardown. */
 int fixture_setup(void **state);
+/** @brief The same on a store that serves several processes (many_fixture.h). With FERRY_FIXTURE=many in the environment every fixture is
+ *  like this: what one process does is the same then. */
+int fixture_setup_many(void **state);
 int fixture_teardown(void **state);
 
 void fixture_open(struct fixture *f);

@@ -28,6 +28,7 @@ enum {
     ENGINE_NAMED_MAX = 64, /* newest tasks of one name among which a report's MD5 is looked for */
     ENGINE_DUE_MAX = 256,      /* timers handled in one turn */
     ENGINE_EXPAND_MAX = FERRY_PAGE_MAX, /* download tasks that one turn makes for deployments to all */
+    ENGINE_SETTLING_MAX = 64,  /* deployments whose end a turn looks for at its end; of more at once */
     ENGINE_WATCHERS_MAX = 4,
     ENGINE_STATS_COUNT = sizeof(struct engine_stats) / sizeof(uint64_t),
 };
@@ -56,11 +57,31 @@ struct presence_state {
     uint64_t next_seq, next_part;
     uint64_t ask_ms;    /* while not in step: when the list is asked for again */
     uint64_t go_on_ms;  /* while in step: when the plugin is told what came last */
-    uint64_t alive_ms;  /* when it is noted next that the platform was there */
     uint64_t retry_ms;  /* nothing is written before: it could not be */
     size_t writing;     /* entries in the transaction that is open */
     uint64_t writing_ms;
     bool writing_changes; /* one of them came or went */
+};
+
+/** @brief What lets several processes work on one store; nothing of it when there is one. */
+struct share {
+    struct device_key *scope;  /* batch_max of them */
+    struct inbox_item *others; /* likewise */
+    struct command *inputs;    /* likewise: the commands as they came */
+    bool listening;
+};
+
+/** @brief The items of a batch that one transaction runs. */
+struct part {
+    size_t from, to;
+    bool of_devices; /* each item concerns one device alone */
+    bool timers;     /* they are due, and run after the items */
+};
+
+/** @brief When work is done next of which the store knows nothing: as it was when the last transaction was committed. */
+struct next_times {
+    uint64_t prune_ms, audit_cut_ms, event_cut_ms, answer_cut_ms, statistics_cut_ms;
+    uint64_t alive_ms; /* that the platform was there */
 };
 
 struct engine {
@@ -77,11 +98,11 @@ struct engine {
     pthread_mutex_t time_lock; /* guards time */
     struct timekeeper time;
     uint64_t next_due_ms;
-    uint64_t next_prune_ms;
-    uint64_t next_audit_cut_ms;
-    uint64_t next_event_cut_ms;
-    uint64_t next_answer_cut_ms;
-    uint64_t next_statistics_cut_ms;
+    struct next_times next;
+
+    struct share share;
+    ferry_id settling[ENGINE_SETTLING_MAX];
+    size_t settling_count;
 
     struct presence_state presence;
     _Atomic uint64_t link_epoch;       /* grows with each change of the link; odd: it is up */
@@ -144,6 +165,8 @@ ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more);
 ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more);
 /** Makes a deployment finished when none of its tasks is open. */
 ferry_err deployments_settle(struct engine *e, const ferry_id *id, uint64_t now_ms);
+/** The same at the end of the transaction: once, however many of its tasks end. */
+ferry_err deployments_settle_later(struct engine *e, const ferry_id *id, uint64_t now_ms);
 
 /* --- registry.c --------------------------------------------------------------------------------- */
 ferry_err registry_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
@@ -226,8 +249,8 @@ ferry_err statistics_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
 
 /* --- measures.c --------------------------------------------------------------------------------- */
 void measures_init(struct engine *e);
-/** The first count items of the batch are done, and their answers are out. */
-void measures_batch(struct engine *e, size_t count);
+/** The part's items are done, and their answers are out. */
+void measures_batch(struct engine *e, const struct part *part);
 /** The counter of messages like this one, for effects_publish(). */
 size_t measures_answer(const ferry_msg *msg);
 
@@ -254,6 +277,42 @@ void presence_committed(struct engine *e, bool written);
 ferry_err presence_load(struct engine *e);
 /** At a clean end: nothing waits any more. */
 void presence_note_end(struct engine *e);
+
+/* --- turn.c ------------------------------------------------------------------------------------- */
+typedef ferry_err turn_work(struct engine *e, void *arg, uint64_t now_ms);
+/** A step of a transaction, undone alone when it fails; ret_failed: what it said. The return value is an error of the whole
+ *  transaction. */
+ferry_err turn_step(struct engine *e, turn_work *run, void *arg, uint64_t now_ms, ferry_err *ret_failed);
+
+/* --- timers.c ----------------------------------------------------------------------------------- */
+struct timers_outcome {
+    bool more; /* they have something to do at once */
+    bool mine; /* all of them ran: no other process was at those that one does for all */
+};
+ferry_err timers_run(struct engine *e, uint64_t now_ms, struct timers_outcome *out);
+/** After a turn, which ended with err: when the timers must run next. */
+void timers_plan(struct engine *e, ferry_err err, const struct timers_outcome *out, uint64_t now_ms);
+
+/* --- share.c ------------------------------------------------------------------------------------ */
+/** Do other processes change the store too? */
+bool share_is_many(const struct engine *e);
+ferry_err share_init(struct engine *e);
+/** After a failed init too. */
+void share_done(struct engine *e);
+/** Puts the items that concern one device alone before the others; of count items the first so many. 0 when nobody else changes the
+ *  store: then one transaction runs all. */
+size_t share_split(struct engine *e, size_t count);
+/** Before the first try: remembers the commands, of which some give their answer where the input was. */
+void share_keep_inputs(struct engine *e, const struct part *part);
+/** Before each further try. */
+void share_restore_inputs(struct engine *e, const struct part *part);
+/** Keeps others off what the part may touch. */
+ferry_err share_claim(struct engine *e, const struct part *part);
+typedef ferry_err part_item(struct engine *e, struct inbox_item item, uint64_t now_ms);
+/** Lets the store fetch ahead what the items will read. */
+ferry_err share_rehearse(struct engine *e, const struct part *part, part_item *run, uint64_t now_ms);
+/** Before the commit: what the others must know. */
+ferry_err share_tell(struct engine *e);
 
 /* --- recovery.c --------------------------------------------------------------------------------- */
 /** After a start, outside any transaction: makes up for a sudden end. */

@@ -160,7 +160,7 @@ ferry_err events_retain(struct engine *e, uint64_t now_ms, bool *ret_more)
     struct event_bounds bounds;
     uint64_t id = 0;
     *ret_more = false;
-    if (now_ms < e->next_event_cut_ms)
+    if (now_ms < e->next.event_cut_ms)
         return FERRY_OK;
     ferry_err err = e->store->event_bounds(e->conn, &bounds);
     if (err == FERRY_OK && bounds.last != 0)
@@ -172,7 +172,7 @@ ferry_err events_retain(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (err == FERRY_OK && id != 0)
         err = e->store->event_cut(e->conn, id);
     if (!*ret_more)
-        e->next_event_cut_ms = now_ms + CUT_EVERY_MS;
+        e->next.event_cut_ms = now_ms + CUT_EVERY_MS;
     return err;
 }
 

@@ -23,12 +23,12 @@ void measures_init(struct engine *e)
         ferry_histogram_init(&e->histograms[i], rows[i].bounds, rows[i].count);
 }
 
-void measures_batch(struct engine *e, size_t count)
+void measures_batch(struct engine *e, const struct part *part)
 {
     uint64_t now_us = ferry_mono_us();
-    if (count > 0)
-        ferry_histogram_add(&e->histograms[ENGINE_BATCH], count);
-    for (size_t i = 0; i < count; i++)
+    if (part->to > part->from)
+        ferry_histogram_add(&e->histograms[ENGINE_BATCH], part->to - part->from);
+    for (size_t i = part->from; i < part->to; i++)
         if (e->batch[i].message != NULL)
             ferry_histogram_add(&e->histograms[ENGINE_ROUND_TRIP], now_us - e->batch[i].message->arrived_us);
 }

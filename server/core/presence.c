@@ -211,7 +211,7 @@ static bool is_known(struct engine *e)
 
 static ferry_err note_alive(struct engine *e, uint64_t now_ms)
 {
-    e->presence.alive_ms = now_ms + ALIVE_EVERY_MS;
+    e->next.alive_ms = now_ms + ALIVE_EVERY_MS;
     return e->store->value_put(e->conn, ALIVE_KEY, &now_ms, sizeof now_ms);
 }
 
@@ -242,7 +242,7 @@ ferry_err presence_tick(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (is_asking(e))
         go_on(e, now_ms);
     ferry_err err = now_ms >= p->retry_ms ? write_due(e, WRITE_MAX, now_ms, now_ms) : FERRY_OK;
-    if (err == FERRY_OK && is_known(e) && now_ms >= p->alive_ms)
+    if (err == FERRY_OK && is_known(e) && now_ms >= e->next.alive_ms)
         err = note_alive(e, now_ms);
     *ret_more = p->writing == WRITE_MAX;
     return err;
@@ -259,7 +259,7 @@ uint64_t presence_next_ms(struct engine *e)
         return 0;
     if (is_asking(e) && word_ms < next_ms)
         next_ms = word_ms;
-    return is_known(e) && p->alive_ms < next_ms ? p->alive_ms : next_ms;
+    return is_known(e) && e->next.alive_ms < next_ms ? e->next.alive_ms : next_ms;
 }
 
 void presence_committed(struct engine *e, bool written)

@@ -8,11 +8,7 @@
 
 #define PROBE_KEY "engine.probe"
 
-enum {
-    PRUNE_EVERY_MS = 60 * 1000,
-    PRUNE_MAX = 128,              /* rows removed in one turn */
-    RETRY_AFTER_FAILURE_MS = 1000, /* timers, when the last transaction failed */
-};
+enum { TRIES_MAX = 8 }; /* of a transaction that others, or a lost connection, undo */
 
 static void count_now(struct engine *e, size_t stat)
 {
@@ -112,10 +108,8 @@ static ferry_err handle_item(struct engine *e, struct inbox_item item, uint64_t 
 {
     if (item.message != NULL)
         return handle_message(e, item.message, now_ms);
-    if (item.report != NULL) {
-        presence_take(e, item.report, now_ms);
-        return FERRY_OK;
-    }
+    if (item.report != NULL)
+        return FERRY_OK; /* taken in already */
     item.command->detail[0] = '\0';
     item.command->count = 0;
     return handle_command(e, item.command, now_ms);
@@ -123,10 +117,7 @@ static ferry_err handle_item(struct engine *e, struct inbox_item item, uint64_t 
 
 /* --- one step of a batch, undone alone when it fails -------------------------------------------------------- */
 
-typedef ferry_err step(struct engine *e, void *arg, uint64_t now_ms);
-
-/* *ret_failed: what the step said. The return value is an error of the whole transaction. */
-static ferry_err run_step(struct engine *e, step *run, void *arg, uint64_t now_ms, ferry_err *ret_failed)
+ferry_err turn_step(struct engine *e, turn_work *run, void *arg, uint64_t now_ms, ferry_err *ret_failed)
 {
     struct effects_mark mark = effects_mark(&e->effects);
     ferry_err err = e->store->savepoint(e->conn);
@@ -148,7 +139,7 @@ static ferry_err run_item(struct engine *e, size_t i, uint64_t now_ms)
 {
     struct inbox_item item = e->batch[i];
     ferry_err failed = FERRY_OK;
-    ferry_err err = run_step(e, item_step, &item, now_ms, &failed);
+    ferry_err err = turn_step(e, item_step, &item, now_ms, &failed);
     if (err != FERRY_OK)
         return err;
     if (item.command != NULL)
@@ -163,73 +154,24 @@ static ferry_err run_item(struct engine *e, size_t i, uint64_t now_ms)
     return refuse_message(e, item.message, FERRY_RESULT_INTERNAL);
 }
 
-/* --- timers -------------------------------------------------------------------------------------------------- */
+/* --- deployments of which tasks have ended ---------------------------------------------------------------------- */
 
-struct timer {
-    const char *name;
-    ferry_err (*run)(struct engine *e, uint64_t now_ms, bool *ret_more);
-};
-
-static ferry_err prune(struct engine *e, uint64_t now_ms, bool *ret_more)
+static ferry_err settle_step(struct engine *e, void *arg, uint64_t now_ms)
 {
-    *ret_more = false;
-    uint64_t keep_ms = e->settings.retention_days * 24ull * 3600 * 1000;
-    if (keep_ms == 0 || now_ms < keep_ms || now_ms < e->next_prune_ms)
-        return FERRY_OK;
-    size_t count = 0, removed = 0;
-    ferry_err err = e->store->upload_ended_before(e->conn, now_ms - keep_ms, e->uploads, PRUNE_MAX, &count);
-    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
-        err = e->store->upload_remove(e->conn, &e->uploads[i].id);
-        if (err == FERRY_OK)
-            err = effects_remove_object(&e->effects, &e->uploads[i].id);
-    }
-    if (err == FERRY_OK)
-        err = e->store->download_prune(e->conn, now_ms - keep_ms, PRUNE_MAX, &removed);
-    *ret_more = count == PRUNE_MAX || removed == PRUNE_MAX;
-    if (err == FERRY_OK && !*ret_more)
-        e->next_prune_ms = now_ms + PRUNE_EVERY_MS;
-    return err;
+    return deployments_settle(e, arg, now_ms);
 }
 
-static const struct timer timers[] = {
-    {"expand deployments", deployments_expand},
-    {"resume, cancel and retry deployments", deployments_sweep},
-    {"expire uploads", uploads_expire},
-    {"expire uploads of resources", resource_uploads_expire},
-    {"wake downloads", downloads_wake},
-    {"end old secrets", registry_end_old_secrets},
-    {"end old secrets of webhooks", webhooks_end_old_secrets},
-    {"retention", prune},
-    {"retention of the audit log", audit_retain},
-    {"retention of events", events_retain},
-    {"retention of answers", answers_retain},
-    {"retention of statistics", statistics_retain},
-    {"presence", presence_tick},
-};
-
-struct timer_call {
-    const struct timer *timer;
-    bool more;
-};
-
-static ferry_err timer_step(struct engine *e, void *arg, uint64_t now_ms)
+static ferry_err settle(struct engine *e, uint64_t now_ms)
 {
-    struct timer_call *call = arg;
-    return call->timer->run(e, now_ms, &call->more);
-}
-
-static ferry_err run_timers(struct engine *e, uint64_t now_ms, bool *ret_more)
-{
-    *ret_more = false;
-    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
-        struct timer_call call = {.timer = &timers[i]};
+    for (size_t i = 0; i < e->settling_count; i++) {
         ferry_err failed = FERRY_OK;
-        ferry_err err = run_step(e, timer_step, &call, now_ms, &failed);
+        ferry_err err = turn_step(e, settle_step, &e->settling[i], now_ms, &failed);
         if (err != FERRY_OK)
             return err;
-        if (failed != FERRY_OK)
-            ferry_log(FERRY_LOG_ERROR, "engine", "timer \"%s\" undone: %s", timers[i].name, ferry_err_text(failed));
-        *ret_more |= failed == FERRY_OK && call.more;
+        if (failed == FERRY_E_CORRUPT)
+            ferry_log(FERRY_LOG_ERROR, "engine", "deployment %s cannot be finished: %s", e->settling[i].text, ferry_err_text(failed));
+        else if (failed != FERRY_OK && failed != FERRY_E_NOT_FOUND)
+            return failed; /* nobody would look at it again */
     }
     return FERRY_OK;
 }
@@ -283,9 +225,9 @@ static void let_out_effects(struct engine *e)
     effects_reset(&e->effects);
 }
 
-static void finish_items(struct engine *e, size_t count)
+static void finish_items(struct engine *e, const struct part *part)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = part->from; i < part->to; i++) {
         struct command *cmd = e->batch[i].command;
         free(e->batch[i].message);
         free(e->batch[i].report);
@@ -299,13 +241,13 @@ static void finish_items(struct engine *e, size_t count)
 }
 
 /* Nothing of the batch happened: everybody is told so. */
-static void fail_batch(struct engine *e, size_t count, ferry_err err)
+static void fail_part(struct engine *e, const struct part *part, ferry_err err)
 {
     effects_reset(&e->effects);
     count_now(e, ENGINE_STAT(batches_failed_total));
     if (atomic_exchange(&e->health, (int)err) != (int)err)
         ferry_log(FERRY_LOG_ERROR, "engine", "the store cannot take changes: %s", ferry_err_text(err));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = part->from; i < part->to; i++) {
         if (e->batch[i].command != NULL) {
             e->batch[i].command->result = err;
             e->batch[i].command->detail[0] = '\0';
@@ -319,14 +261,16 @@ static void fail_batch(struct engine *e, size_t count, ferry_err err)
 
 /* --- the turn ------------------------------------------------------------------------------------------------------ */
 
-static ferry_err run_batch(struct engine *e, size_t count, bool timers_due, uint64_t now_ms, bool *ret_more)
+static ferry_err run_part(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
-    ferry_err err = FERRY_OK;
-    for (size_t i = 0; err == FERRY_OK && i < count; i++)
+    ferry_err err = share_rehearse(e, part, handle_item, now_ms);
+    for (size_t i = part->from; err == FERRY_OK && i < part->to; i++)
         err = run_item(e, i, now_ms);
-    if (err == FERRY_OK && timers_due)
-        err = run_timers(e, now_ms, ret_more);
-    return err;
+    if (err == FERRY_OK && part->timers)
+        err = timers_run(e, now_ms, out);
+    if (err == FERRY_OK)
+        err = settle(e, now_ms);
+    return err == FERRY_OK ? share_tell(e) : err;
 }
 
 static ferry_err commit(struct engine *e)
@@ -338,76 +282,83 @@ static ferry_err commit(struct engine *e)
     return err;
 }
 
-static ferry_err transact(struct engine *e, size_t count, bool timers_due, uint64_t now_ms, bool *ret_more)
+static ferry_err transact(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
     ferry_err err = e->store->begin(e->conn);
     if (err != FERRY_OK)
         return err;
-    if (atomic_load(&e->health) != FERRY_OK) /* a transaction that writes nothing would prove nothing */
+    err = share_claim(e, part);
+    if (err == FERRY_OK && atomic_load(&e->health) != FERRY_OK) /* a transaction that writes nothing would prove nothing */
         err = e->store->value_put(e->conn, PROBE_KEY, &now_ms, sizeof now_ms);
     if (err == FERRY_OK)
-        err = run_batch(e, count, timers_due, now_ms, ret_more);
+        err = run_part(e, part, now_ms, out);
     if (err == FERRY_OK)
         return commit(e);
     e->store->rollback(e->conn);
     return err;
 }
 
-/* Is there a deployment on which a timer works in steps? */
-static bool in_steps(struct engine *e)
+/* They change nothing but memory: once, however often the transaction is run. */
+static void take_reports(struct engine *e, const struct part *part, uint64_t now_ms)
 {
-    struct deployment d;
-    size_t expanding = 0, sweeping = 0;
-    return (e->store->deployment_expanding(e->conn, &d, 1, &expanding) == FERRY_OK && expanding > 0) ||
-           (e->store->deployment_sweeping(e->conn, &d, 1, &sweeping) == FERRY_OK && sweeping > 0);
+    for (size_t i = part->from; i < part->to; i++) {
+        if (e->batch[i].report != NULL)
+            presence_take(e, e->batch[i].report, now_ms);
+    }
 }
 
-/* When the timers must run next: asked of the store, so that no copy in memory can disagree with it. */
-static void plan_next(struct engine *e, ferry_err err, bool more, uint64_t now_ms)
+static ferry_err transact_until_done(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
-    uint64_t due_ms = UINT64_MAX;
-    if (err != FERRY_OK || e->store->next_due_ms(e->conn, &due_ms) != FERRY_OK) {
-        e->next_due_ms = now_ms + RETRY_AFTER_FAILURE_MS;
-        return;
+    ferry_err err = FERRY_E_AGAIN;
+    struct next_times next = e->next;
+    take_reports(e, part, now_ms);
+    share_keep_inputs(e, part);
+    for (unsigned tries = 0; err == FERRY_E_AGAIN && tries < TRIES_MAX; tries++) {
+        effects_reset(&e->effects);
+        e->settling_count = 0;
+        *out = (struct timers_outcome){.mine = true};
+        err = transact(e, part, now_ms, out);
+        if (err != FERRY_OK)
+            e->next = next;
+        if (err == FERRY_E_AGAIN)
+            share_restore_inputs(e, part);
     }
-    if (e->settings.retention_days != 0 && due_ms > e->next_prune_ms)
-        due_ms = e->next_prune_ms;
-    if (e->settings.audit_retention_days != 0 && due_ms > e->next_audit_cut_ms)
-        due_ms = e->next_audit_cut_ms;
-    if (due_ms > e->next_event_cut_ms)
-        due_ms = e->next_event_cut_ms;
-    if (due_ms > e->next_answer_cut_ms)
-        due_ms = e->next_answer_cut_ms;
-    if (e->settings.statistics_days != 0 && due_ms > e->next_statistics_cut_ms)
-        due_ms = e->next_statistics_cut_ms;
-    uint64_t presence_ms = presence_next_ms(e);
-    if (due_ms > presence_ms)
-        due_ms = presence_ms;
-    e->next_due_ms = more || in_steps(e) ? now_ms : due_ms;
+    return err == FERRY_E_AGAIN ? FERRY_E_BUSY : err;
+}
+
+static ferry_err turn_part(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
+{
+    ferry_err err = transact_until_done(e, part, now_ms, out);
+    presence_committed(e, err == FERRY_OK);
+    if (err != FERRY_OK) {
+        fail_part(e, part, err);
+    } else {
+        count_now(e, ENGINE_STAT(batches_total));
+        events_committed(e);
+        if (atomic_exchange(&e->health, FERRY_OK) != FERRY_OK)
+            ferry_log(FERRY_LOG_INFO, "engine", "the store takes changes again");
+    }
+    let_out_effects(e);
+    if (err == FERRY_OK)
+        measures_batch(e, part);
+    finish_items(e, part);
+    return err;
 }
 
 void engine_turn(struct engine *e, uint64_t *ret_again_ms)
 {
     uint64_t now_ms = engine_now_ms(e);
     size_t count = inbox_take(&e->inbox, e->batch, e->settings.batch_max);
-    bool timers_due = now_ms >= e->next_due_ms;
-    if (count > 0 || timers_due) {
-        bool more = false;
-        ferry_err err = transact(e, count, timers_due, now_ms, &more);
-        presence_committed(e, err == FERRY_OK);
-        if (err != FERRY_OK) {
-            fail_batch(e, count, err);
-        } else {
-            count_now(e, ENGINE_STAT(batches_total));
-            events_committed(e);
-            if (atomic_exchange(&e->health, FERRY_OK) != FERRY_OK)
-                ferry_log(FERRY_LOG_INFO, "engine", "the store takes changes again");
-        }
-        let_out_effects(e);
-        if (err == FERRY_OK)
-            measures_batch(e, count);
-        finish_items(e, count);
-        plan_next(e, err, more, now_ms);
-    }
+    size_t of_devices = share_split(e, count);
+    struct part devices = {.to = of_devices, .of_devices = true};
+    struct part others = {.from = of_devices, .to = count, .timers = now_ms >= e->next_due_ms};
+    struct timers_outcome out = {.mine = true};
+    ferry_err err = FERRY_OK;
+    if (of_devices > 0)
+        err = turn_part(e, &devices, now_ms, &out);
+    if (of_devices < count || others.timers)
+        err = turn_part(e, &others, now_ms, &out);
+    if (count > 0 || others.timers)
+        timers_plan(e, err, &out, now_ms);
     *ret_again_ms = e->next_due_ms;
 }

@@ -90,6 +90,7 @@ api_problem api_problem_of(ferry_err err)
     case FERRY_E_FULL:
         return API_STORAGE_FULL;
     case FERRY_E_BUSY:
+    case FERRY_E_AGAIN:
     case FERRY_E_LIMIT:
     case FERRY_E_NOMEM:
     case FERRY_E_TIMEOUT:

@@ -30,6 +30,7 @@ object_refusal object_refusal_of_upload(ferry_err err)
     case FERRY_E_FULL:
         return REFUSED_FULL;
     case FERRY_E_BUSY:
+    case FERRY_E_AGAIN:
         return REFUSED_BUSY;
     case FERRY_E_QUOTA:
         return REFUSED_QUOTA;

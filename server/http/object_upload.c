@@ -223,6 +223,7 @@ static ferry_err upload_new(struct object_request *r, bool resume, struct object
     atomic_init(&u->refs, 1);
     u->plane = r->plane;
     u->key = r->target.key;
+    u->stored.device.key = u->active.device.key = r->target.device;
     u->size = r->target.size;
     u->resumable = resume;
     ferry_err err = ferry_hex_decode(r->target.md5, FERRY_MD5_HEX, u->md5, sizeof u->md5);

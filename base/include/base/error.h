@@ -32,7 +32,8 @@
     X(FERRY_E_UNSUPPORTED, 20, "not supported")                                                   \
     X(FERRY_E_VERSION, 21, "made by a newer version of the program")                              \
     X(FERRY_E_QUOTA, 22, "the quota is used up")                                                  \
-    X(FERRY_E_STALE, 23, "it has changed meanwhile")
+    X(FERRY_E_STALE, 23, "it has changed meanwhile")                                              \
+    X(FERRY_E_AGAIN, 24, "nothing was done, and it is to be tried again")
 
 typedef enum {
 #define X(name, number, text) name = (number),

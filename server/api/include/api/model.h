@@ -274,6 +274,8 @@ bool retry_cause_fits(const struct retry_cause *cause, const struct download_tas
 /** @brief Fills a key; false when a part is not a valid identifier. */
 bool device_key_make(const char *product, const char *device, struct device_key *ret_key);
 bool device_key_equal(const struct device_key *a, const struct device_key *b);
+/** @brief By product, then by device, as strcmp() says. */
+int device_key_compare(const struct device_key *a, const struct device_key *b);
 
 /** @brief At most RESOURCE_DESCRIPTION_MAX bytes of UTF-8 without control characters but the newline. */
 bool resource_description_valid(const char *text);

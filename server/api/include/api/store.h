@@ -10,10 +10,15 @@
  * Implementations: store/sqlite.h (default), store/mem.h (tests, simulation); PostgreSQL comes with many
  * machines. One conformance suite runs against each (tests/conformance/store_suite).
  *
+ * Several processes may work on one store, if it can tell them apart (the slots at the end of the table are not null).
+ *
  * Errors of every call that touches data, besides those named at the slot:
  *   FERRY_E_FULL no space · FERRY_E_READONLY · FERRY_E_BUSY locked by somebody else for too long ·
  *   FERRY_E_CORRUPT the file is damaged · FERRY_E_IO anything else · FERRY_E_NOMEM
  *   FERRY_E_READONLY also: a change over a reader
+ *   FERRY_E_NETWORK it is on another machine, and cannot be reached now
+ *   FERRY_E_AGAIN  in a transaction: it was undone because of another process's, or because the connection was lost. Nothing of
+ *                  it has happened; it may be begun again at once
  *   FERRY_E_ARG an id or a cursor that is none, a number above 2^63-1, a state or a limit outside its range
  * Outputs are written only on FERRY_OK (of an array: ret_count). Inputs are copied. "get", "remove" and
  * "set" give FERRY_E_NOT_FOUND. "Oldest" and "newest" go by id.
@@ -140,6 +145,28 @@ static inline uint64_t deployment_span_ms(uint64_t created_ms, uint64_t at_ms)
         return 2000;
     return at_ms < created_ms + 24 * 60 * 60 * 1000 ? 60 * 1000 : 60 * 60 * 1000;
 }
+
+/** @brief What a transaction is going to change, for a store that other processes change too. */
+struct store_scope {
+    const struct device_key *devices; /**< the tasks of these, and what the store keeps with them; each once, in the order
+                                           of device_key_compare() */
+    size_t device_count;
+    bool everything;                  /**< whatever it likes; the devices are not looked at */
+};
+
+/** @brief Work that one process at a time does for all. */
+typedef enum {
+    STORE_DUTY_TIMERS = 1,   /**< what falls due: taken for one transaction */
+    STORE_DUTY_WEBHOOKS = 2, /**< deliveries: taken for a connection, and kept by asking again */
+} store_duty;
+enum { STORE_DUTY_KEPT_MS = 5000 }; /**< a connection that did not ask again for that long may lose its duty */
+
+/** @brief Who is told what other processes have committed. Bits of news mean what the tellers mean by them. */
+struct store_listener {
+    /** On a thread of the store; must not block. After a time without a connection: with all bits. */
+    void (*heard)(void *arg, uint32_t news);
+    void *arg;
+};
 
 /** @brief Totals for status and metrics. */
 struct store_totals {
@@ -435,6 +462,29 @@ struct store_ops {
     /** What counts for a device, or (null) for the whole product; zeros when there is no such thing. Kept up to date by
      *  every change, never counted anew: one look-up. */
     ferry_err (*usage_get)(struct store_conn *c, const char *product, const char *device, struct usage *ret);
+
+    /* --- many processes: all null in a store that one process has for itself ------------------- */
+
+    /**
+     * In a transaction, before anything is read: waits until no other process changes what is in the scope, and keeps others
+     * from it until the transaction ends. Once in a transaction. What the transaction reads afterwards is of now.
+     * @retval FERRY_E_BUSY not within the time that the store waits for others
+     */
+    ferry_err (*claim)(struct store_conn *c, const struct store_scope *scope);
+    /** Takes a duty unless another process has it; never waits. In a transaction: to its end. Outside: for as long as the
+     *  connection stands, and it is asked for again within STORE_DUTY_KEPT_MS each time. */
+    ferry_err (*take_duty)(struct store_conn *c, store_duty duty, bool *ret_mine);
+    /**
+     * Saves round trips: what a transaction will read is found out by running it without effect. The first call begins the
+     * rehearsal; until a call gives false, changes and savepoints do nothing, and a read whose answer is not here gives
+     * FERRY_E_AGAIN. Each further call fetches at once what was asked for. *ret_again: run once more; else run in earnest.
+     */
+    ferry_err (*rehearse)(struct store_conn *c, bool *ret_again);
+    /** Tells the other processes, when the transaction is committed. */
+    ferry_err (*tell)(struct store_conn *c, uint32_t news);
+    /** Begins to listen, before the first turn; null ends it: when that returns, no call runs or will run.
+     *  @retval FERRY_E_STATE somebody listens | FERRY_E_NOMEM */
+    ferry_err (*listen)(struct store *s, const struct store_listener *listener);
 };
 
 struct store {

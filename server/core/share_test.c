@@ -1,0 +1,179 @@
+#include "engine_fixture.h"
+#include "many_fixture.h"
+
+#include "clock/manual.h"
+#include "mqtt/mem_bus.h"
+#include "proto/topic.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+enum { TRIES = 2 }; /* the first of each transaction is undone by others */
+
+static int setup(void **state)
+{
+    (void)fixture_setup_many(state);
+    struct many *many = many_state();
+    struct store_listener listener = many->listener;
+    fixture_turn(*state);
+    *many = (struct many){.listener = listener};
+    return 0;
+}
+
+/* Into the inbox, without a turn. */
+static void inject(struct fixture *f, const char *device, const char *json)
+{
+    char topic[FERRY_TOPIC_SIZE];
+    assert_true(ferry_topic_write(FERRY_TOPIC_UP, ferry_text_of("P"), ferry_text_of(device), topic));
+    assert_int_equal(mem_bus_inject(f->parts.bus, topic, json, strlen(json)), FERRY_OK);
+}
+
+static void messages_claim_their_devices_each_once(void **state)
+{
+    struct fixture *f = *state;
+    struct many *many = many_state();
+    fixture_add_devices(f, 2, 9);
+    *many = (struct many){.listener = many->listener};
+    static const char *const devices[] = {"D7", "D2", "D7", "D9", "D2"};
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
+        inject(f, devices[i], FIXTURE_CREATE_HELLO);
+    fixture_turn(f);
+    assert_int_equal(many->claims_of_devices, TRIES);
+    assert_int_equal(many->devices, 3);
+    assert_int_equal(many->claims_of_everything, 0);
+    assert_int_equal(many->rehearsals, TRIES);
+    struct answer a;
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) /* once each, in their order */
+        fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    fixture_expect_silence(f);
+}
+
+static void bytes_of_an_upload_claim_its_device(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    fixture_put_hello(f, &task.id);
+    struct many *many = many_state();
+    unsigned before = many->claims_of_devices;
+    struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id, .device.key = task.device};
+    assert_int_equal(fixture_command(f, &stored), FERRY_OK);
+    assert_int_equal(many->claims_of_devices, before + TRIES);
+    assert_int_equal(many->claims_of_everything, 0);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_STORED);
+}
+
+static void an_operators_command_claims_everything_after_the_devices(void **state)
+{
+    struct fixture *f = *state;
+    struct many *many = many_state();
+    struct command add = {.kind = CMD_PRODUCT_ADD};
+    add.product.name[0] = 'Q';
+    inject(f, "D1", FIXTURE_CREATE_HELLO);
+    assert_int_equal(fixture_command(f, &add), FERRY_OK);
+    assert_int_equal(many->claims_of_devices, TRIES);
+    assert_int_equal(many->claims_of_everything, TRIES);
+}
+
+static void what_others_undo_is_done_again_and_told_once(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    many_state()->undo = 3;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    assert_false(a.msg.has & FERRY_HAS_RESULT_CODE);
+    fixture_expect_silence(f);
+
+    many_state()->undo = 1000; /* but not for ever */
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_CREATE_HELLO), FERRY_RESULT_INTERNAL);
+    assert_int_equal(engine_health(f->engine), FERRY_E_BUSY);
+    many_state()->undo = 0;
+    fixture_advance_s(f, 2);
+    assert_int_equal(engine_health(f->engine), FERRY_OK);
+}
+
+static void timers_are_left_to_the_one_who_has_them(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    many_state()->timers_elsewhere = true;
+    fixture_advance_s(f, FERRY_URL_LIFE_S + 1);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_CREATED);
+    many_state()->timers_elsewhere = false; /* it died */
+    fixture_advance_s(f, 2);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_EXPIRED);
+}
+
+static unsigned woken;
+
+static void count_wake(void *arg)
+{
+    (void)arg;
+    woken++;
+}
+
+/* What one tells is what the others do with it: the same bits make this engine look again. */
+static void what_is_told_makes_the_others_look_again(void **state)
+{
+    struct fixture *f = *state;
+    struct many *many = many_state();
+    struct engine_stats stats;
+    struct command token = {.kind = CMD_TOKEN_ADD};
+    token.token.name[0] = 't';
+    memcpy(token.token.role, "viewer", sizeof "viewer");
+    assert_int_equal(fixture_command(f, &token), FERRY_OK);
+    assert_int_not_equal(many->told, 0);
+    uint64_t operators = engine_operators_generation(f->engine);
+    many->listener.heard(many->listener.arg, many->told);
+    assert_true(engine_operators_generation(f->engine) > operators);
+
+    struct answer a;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    many->told = 0;
+    struct command remove = {.kind = CMD_UPLOAD_REMOVE, .id = fixture_latest_upload(f, "D1", "a.txt").id};
+    assert_int_equal(fixture_command(f, &remove), FERRY_OK);
+    engine_get_stats(f->engine, &stats);
+    uint64_t revocations = stats.revocations_total;
+    woken = 0;
+    assert_int_equal(engine_watch_events(f->engine, count_wake, NULL), FERRY_OK);
+    many->listener.heard(many->listener.arg, many->told);
+    engine_unwatch_events(f->engine, count_wake, NULL);
+    engine_get_stats(f->engine, &stats);
+    assert_true(stats.revocations_total > revocations);
+    assert_int_equal(woken, 1);
+}
+
+static void nothing_that_failed_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct many *many = many_state();
+    struct command remove = {.kind = CMD_UPLOAD_REMOVE, .id = {"01gz000000000000000000000a"}};
+    assert_int_equal(fixture_command(f, &remove), FERRY_E_NOT_FOUND);
+    assert_int_equal(many->told, 0);
+}
+
+#define SHARE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SHARE_TEST(messages_claim_their_devices_each_once),
+        SHARE_TEST(bytes_of_an_upload_claim_its_device),
+        SHARE_TEST(an_operators_command_claims_everything_after_the_devices),
+        SHARE_TEST(what_others_undo_is_done_again_and_told_once),
+        SHARE_TEST(timers_are_left_to_the_one_who_has_them),
+        SHARE_TEST(what_is_told_makes_the_others_look_again),
+        SHARE_TEST(nothing_that_failed_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
