@@ -1,23 +1,29 @@
+#define _GNU_SOURCE /* memmem */
 /* ferry_auth.so: what Mosquitto asks, answered from the platform's own database. */
 #include "admission.h"
 #include "certificate.h"
 #include "clients.h"
 #include "presence.h"
+#include "requests.h"
 #include "revocations.h"
+#include "workers.h"
 
 #include "access/acl.h"
 #include "access/auth.h"
 #include "access/identity.h"
 #include "api/bus.h"
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/system.h"
+#include "proto/topic.h"
 #include "store/sqlite.h"
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,7 +35,13 @@ enum {
     STORE_BUSY_MS = 1000, /* all clients wait while the database is locked: not for long */
     LOG_LINES_MAX = 20,   /* refusals logged in ... */
     LOG_WINDOW_S = 10,    /* ... this time: a device that tries for ever does not fill the disk */
-    SERVICES_MAX = 8,     /* clients of the platform that are told */
+    SERVICES_MAX = WORKERS_MAX, /* clients of the platform that are told */
+};
+
+/* A client of the platform. */
+struct service {
+    const void *client; /* key of clients; null is free */
+    bool asks;          /* it wants to know who is connected */
 };
 
 /* What all listeners share. Mosquitto is one thread. */
@@ -38,8 +50,13 @@ struct plugin {
     struct auth auth;
     struct clients clients;
     struct presence presence;
-    const void *services[SERVICES_MAX]; /* keys of clients; null is free */
-    bool told;                          /* changes, and nobody has said yet that they came */
+    struct service services[SERVICES_MAX];
+    const void *teller; /* when workers share: the one that is told who is connected, else all would write it down */
+    bool told;          /* changes, and nobody has said yet that they came */
+    bool shares;        /* several workers take the requests */
+    struct workers workers;
+    struct requests requests;
+    uint64_t published_ms, aged_ms;
     struct admission_limits limits;
     struct admission *admission;
     struct revocations revoked; /* read again when Mosquitto reloads */
@@ -191,18 +208,23 @@ static auth_verdict judge_new(const struct listener *listener, const struct mosq
 
 /* What gets lost is noticed by its number. The bytes must be of Mosquitto's own counted memory: it counts them when it frees them, and
  * those of mosquitto_broker_publish_copy() were not. After enough of them its count is below zero, and memory_limit ends all. */
-static void send_to(const struct client *service, const struct ferry_buf *message)
+static bool publish(const char *client_id, const char *topic, const void *payload, size_t len, int qos)
 {
-    void *bytes = mosquitto_malloc(message->len);
+    void *bytes = mosquitto_malloc(len > 0 ? len : 1);
 
     if (bytes != NULL) {
-        memcpy(bytes, message->data, message->len);
-        if (mosquitto_broker_publish(service->client_id, BUS_PRESENCE_TOPIC, (int)message->len, bytes, 0, false, NULL) ==
-            MOSQ_ERR_SUCCESS)
-            return;
+        memcpy(bytes, payload, len);
+        if (mosquitto_broker_publish(client_id, topic, (int)len, bytes, qos, false, NULL) == MOSQ_ERR_SUCCESS)
+            return true;
     }
     mosquitto_free(bytes);
-    mosquitto_log_printf(MOSQ_LOG_WARNING, "ferry: no memory to tell which devices are connected");
+    return false;
+}
+
+static void send_to(const struct client *service, const struct ferry_buf *message)
+{
+    if (!publish(service->client_id, BUS_PRESENCE_TOPIC, message->data, message->len, 0))
+        mosquitto_log_printf(MOSQ_LOG_WARNING, "ferry: no memory to tell which devices are connected");
 }
 
 static bool send_to_all(struct plugin *p, const struct ferry_buf *message)
@@ -210,7 +232,9 @@ static bool send_to_all(struct plugin *p, const struct ferry_buf *message)
     bool any = false;
 
     for (size_t i = 0; i < SERVICES_MAX; i++) {
-        const struct client *service = p->services[i] != NULL ? clients_find(&p->clients, p->services[i]) : NULL;
+        const struct service *at = &p->services[i];
+        bool is_told = at->client != NULL && (!p->shares || at->client == p->teller);
+        const struct client *service = is_told ? clients_find(&p->clients, at->client) : NULL;
 
         if (service != NULL)
             send_to(service, message);
@@ -243,9 +267,31 @@ static void tell_all(const struct plugin *p, const struct client *service)
     }
 }
 
+/* The worker that was told who is connected has gone: another one that asks is. */
+static void tell_another(struct plugin *p)
+{
+    const struct client *service = NULL;
+
+    p->teller = NULL;
+    for (size_t i = 0; i < SERVICES_MAX && service == NULL; i++)
+        if (p->services[i].client != NULL && p->services[i].asks)
+            service = clients_find(&p->clients, p->services[i].client);
+    if (service == NULL)
+        return;
+    p->teller = service->address;
+    tell_all(p, service);
+}
+
 /* The platform has just come, has missed something, or has what was told last. */
 static void go_on_telling(struct plugin *p, const struct client *service, uint64_t seq)
 {
+    for (size_t i = 0; i < SERVICES_MAX; i++)
+        if (p->services[i].client == service->address)
+            p->services[i].asks = true;
+    if (p->teller == NULL)
+        p->teller = service->address;
+    if (p->shares && p->teller != service->address)
+        return;
     if (seq != p->presence.seq)
         tell_all(p, service);
     p->told = false;
@@ -255,19 +301,121 @@ static void go_on_telling(struct plugin *p, const struct client *service, uint64
 static void set_service(struct plugin *p, const void *from, const void *to)
 {
     for (size_t i = 0; i < SERVICES_MAX; i++)
-        if (p->services[i] == from) {
-            p->services[i] = to;
+        if (p->services[i].client == from) {
+            p->services[i] = (struct service){.client = to};
             break;
         }
     p->told = false; /* who was to answer may be gone */
+    if (from != NULL && from == p->teller)
+        tell_another(p);
+}
+
+/* --- who works -------------------------------------------------------------------------------------------- */
+
+/* The prefix is ours: a request by the name under which workers share it. */
+static const char *asker_of(const char *topic, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return strncmp(topic, prefix, len) == 0 ? topic + len : NULL;
+}
+
+/* Whoever is next takes it, and comes by on_acl_check(). Only with a sign of life: the subscription of a worker that comes
+ * stands only after it was asked for, that of one that is gone still stands for a moment. */
+static void publish_waiting(struct plugin *p, uint64_t now_ms)
+{
+    enum { AGAIN_MS = 100 }; /* by then it has been taken, or went to a subscription of nobody */
+    char topic[sizeof(BUS_SHARED_UP_PREFIX) + FERRY_TOPIC_SIZE];
+
+    if (p->workers.count == 0 || now_ms < p->published_ms + AGAIN_MS)
+        return;
+    p->published_ms = now_ms;
+    for (const struct request *r = requests_waiting(&p->requests, NULL); r != NULL; r = requests_waiting(&p->requests, r)) {
+        (void)snprintf(topic, sizeof(topic), "%s%s", BUS_SHARED_UP_PREFIX, request_name(r));
+        if (!publish(NULL, topic, r->payload, r->len, 1))
+            mosquitto_log_printf(MOSQ_LOG_WARNING, "ferry: no memory to hand on a request of %s", request_name(r));
+    }
+}
+
+static void worker_goes(struct plugin *p, const void *client)
+{
+    if (workers_remove(&p->workers, client))
+        requests_take_back(&p->requests, client);
+}
+
+/* Which worker is handed which request, and which answers. Null: one that is gone. */
+static void follow(struct plugin *p, const struct mosquitto_evt_acl_check *asked, acl_access access, const void *worker)
+{
+    static const char answers[] = "_rsp\""; /* what the platform pushes answers nothing */
+    enum { TYPE_LEN = 64 };
+    const char *name = asker_of(asked->topic, access == ACL_RECEIVE ? BUS_SHARED_UP_PREFIX : FERRY_TOPIC_DOWN_PREFIX);
+    size_t begins = asked->payloadlen < TYPE_LEN ? asked->payloadlen : TYPE_LEN;
+
+    if (name == NULL)
+        return;
+    if (access == ACL_RECEIVE)
+        requests_note(&p->requests, name, asked->payload, asked->payloadlen, worker, ferry_mono_ms());
+    else if (access == ACL_PUBLISH && begins > 0 && memmem(asked->payload, begins, answers, sizeof(answers) - 1) != NULL)
+        requests_settle(&p->requests, name, worker);
+}
+
+/* The topic gets shorter and stays where it is: so nothing needs to be allocated, or freed as one version of Mosquitto wants it. */
+static int on_message(int event, void *data, void *user_data)
+{
+    const struct listener *listener = user_data;
+    struct plugin *p = listener->plugin;
+    struct mosquitto_evt_message *message = data;
+    const char *name = message->topic != NULL ? asker_of(message->topic, FERRY_TOPIC_UP_PREFIX) : NULL;
+
+    (void)event;
+    if (!p->shares || name == NULL)
+        return MOSQ_ERR_SUCCESS;
+    if (p->workers.count == 0)
+        requests_note(&p->requests, name, message->payload, message->payloadlen, NULL, ferry_mono_ms());
+    memmove(message->topic + sizeof(BUS_SHARED_UP_PREFIX) - 1, name, strlen(name) + 1);
+    memcpy(message->topic, BUS_SHARED_UP_PREFIX, sizeof(BUS_SHARED_UP_PREFIX) - 1);
+    return MOSQ_ERR_SUCCESS;
+}
+
+/* Ends the connection of who stands still: a shared subscription goes on to give it its part. */
+static void look_for_silence(struct plugin *p, uint64_t now_ms)
+{
+    const void *silent = workers_silent(&p->workers, now_ms);
+    const struct client *client = silent != NULL ? clients_find(&p->clients, silent) : NULL;
+    ferry_autofree char *id = client != NULL ? ferry_strdup(client->client_id) : NULL; /* the entry ends with the connection */
+
+    if (id == NULL)
+        return;
+    mosquitto_log_printf(MOSQ_LOG_WARNING, "ferry: the worker %s does not answer: ending its connection", id);
+    (void)mosquitto_kick_client_by_clientid(id, false);
+}
+
+/* Time goes on with the workers' signs of life: with a plugin for each listener, Mosquitto 2.0.11 has no TICK. When all
+ * workers stand still there is none to take over either. */
+static void hear_worker(struct plugin *p, const struct client *client)
+{
+    enum { AGE_EVERY_MS = 1000 };
+    const char *word = p->shares ? BUS_WORKER_SHARED : BUS_WORKER_ALONE;
+    uint64_t now_ms = ferry_mono_ms();
+
+    workers_heard(&p->workers, client->address, now_ms);
+    (void)publish(client->client_id, BUS_WORKER_TOPIC, word, strlen(word), 0); /* it asks again */
+    publish_waiting(p, now_ms);
+    look_for_silence(p, now_ms);
+    if (now_ms < p->aged_ms + AGE_EVERY_MS)
+        return;
+    p->aged_ms = now_ms;
+    requests_age(&p->requests, now_ms);
 }
 
 static void leave(struct plugin *p, const struct client *client)
 {
-    if (client->who.service)
+    if (client->who.service) {
         set_service(p, client->address, NULL);
-    else
+        worker_goes(p, client->address);
+    } else {
         presence_leave(&p->presence, &client->who.key, ferry_wall_ms());
+    }
 }
 
 static void forget(struct plugin *p, const struct mosquitto *address)
@@ -360,15 +508,26 @@ static bool is_absent_service(const struct mosquitto *client, acl_access access)
     return access == ACL_RECEIVE && username != NULL && strcmp(username, IDENTITY_SERVICE_USER) == 0;
 }
 
-static bool allowed(const struct plugin *p, const struct mosquitto_evt_acl_check *asked, acl_access access)
+static bool allowed(struct plugin *p, const struct mosquitto_evt_acl_check *asked, acl_access access)
 {
     const struct client *client = clients_find(&p->clients, asked->client);
 
-    if (client == NULL)
-        return is_absent_service(asked->client, access) && acl_service_allows(access, asked->topic, asked->retain);
+    if (client == NULL) {
+        bool may = is_absent_service(asked->client, access) &&
+                   acl_service_allows(access, asked->topic, asked->retain, p->shares);
+
+        if (may && p->shares)
+            follow(p, asked, access, NULL); /* it waits for another one */
+        return may && !p->shares;
+    }
     if (client->who.until_ms != 0 && auth_is_over(&client->who, ferry_wall_ms()))
         return false;
-    return acl_allows(&client->who, access, asked->topic, asked->retain);
+    if (!acl_allows(&client->who, access, asked->topic, asked->retain, p->shares))
+        return false;
+    if (!p->shares || !client->who.service)
+        return true;
+    follow(p, asked, access, client->address);
+    return access != ACL_SUBSCRIBE || workers_add(&p->workers, client->address);
 }
 
 static int on_acl_check(int event, void *data, void *user_data)
@@ -454,6 +613,10 @@ static int on_control(int event, void *data, void *user_data)
     (void)event;
     if (client == NULL || !client->who.service || told->payloadlen > IDENTITY_TEXT_MAX)
         return MOSQ_ERR_ACL_DENIED;
+    if (ferry_text_equal(text, ferry_text_of(BUS_WORKER_WORD))) {
+        hear_worker(p, client);
+        return MOSQ_ERR_SUCCESS;
+    }
     if (!presence_read_ask(text, &seq))
         return end_unwelcome(p, text);
     go_on_telling(p, client, seq);
@@ -501,6 +664,7 @@ static const struct {
     {MOSQ_EVT_DISCONNECT, on_disconnect, NULL},
     {MOSQ_EVT_RELOAD, on_reload, NULL},
     {MOSQ_EVT_CONTROL, on_control, BUS_CONTROL_TOPIC},
+    {MOSQ_EVT_MESSAGE, on_message, NULL},
 };
 
 /* --- life ------------------------------------------------------------------------------------------------- */
@@ -520,6 +684,7 @@ static void plugin_unref(struct plugin *p)
     auth_done(&p->auth);
     clients_done(&p->clients);
     presence_done(&p->presence);
+    requests_done(&p->requests);
     revocations_done(&p->revoked);
     admission_free(p->admission);
     free(p->device_crl_path);
@@ -540,6 +705,7 @@ static struct plugin *plugin_ref(void)
         shared->auth.directory.arg = shared;
         clients_init(&shared->clients);
         presence_init(&shared->presence);
+        requests_init(&shared->requests, REQUESTS_BYTES_MAX);
     }
     shared->listeners++;
     return shared;
@@ -579,7 +745,7 @@ static bool take_limit(struct plugin *p, const struct mosquitto_opt *option)
     return false;
 }
 
-/* plugin_opt_store, _service_hash, _secrets_key, _device_crl, _allow_plain_secret, and the limits */
+/* plugin_opt_store, _service_hash, _secrets_key, _device_crl, _allow_plain_secret, _share, and the limits */
 static int take_option(struct listener *listener, const struct mosquitto_opt *option)
 {
     struct plugin *p = listener->plugin;
@@ -596,6 +762,10 @@ static int take_option(struct listener *listener, const struct mosquitto_opt *op
             return take_path(paths[i].path, option);
     if (strcmp(option->key, "allow_plain_secret") == 0 && option->value != NULL) {
         listener->plain_secret_ok = strcmp(option->value, "true") == 0;
+        return MOSQ_ERR_SUCCESS;
+    }
+    if (strcmp(option->key, "share") == 0 && option->value != NULL) {
+        p->shares |= strcmp(option->value, "true") == 0; /* of all listeners: devices of each ask the same workers */
         return MOSQ_ERR_SUCCESS;
     }
     if (option->value != NULL && take_limit(p, option))

@@ -153,7 +153,7 @@ static bool emqx_allows(const struct api_request *r, const struct principal *who
 
     if (topic.ptr == NULL || (!publish && !ferry_text_equal(action, ferry_text_of("subscribe"))))
         return false;
-    return acl_allows(who, publish ? ACL_PUBLISH : ACL_SUBSCRIBE, topic.ptr, is_true(r, "retain"));
+    return acl_allows(who, publish ? ACL_PUBLISH : ACL_SUBSCRIBE, topic.ptr, is_true(r, "retain"), false);
 }
 
 static bool rabbit_allows_topic(const struct api_request *r, const struct principal *who)
@@ -162,7 +162,7 @@ static bool rabbit_allows_topic(const struct api_request *r, const struct princi
     char topic[FERRY_TOPIC_SIZE];
 
     return topic_of_key(field(r, "routing_key"), topic, sizeof topic) &&
-           acl_allows(who, publish ? ACL_PUBLISH : ACL_SUBSCRIBE, topic, false);
+           acl_allows(who, publish ? ACL_PUBLISH : ACL_SUBSCRIBE, topic, false, false);
 }
 
 /* The queue of a client is named after its client id, which is the device's own (auth_name has seen to that). */

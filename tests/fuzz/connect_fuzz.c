@@ -48,7 +48,8 @@ static void check_topic(ferry_text text)
     for (acl_access access = ACL_RECEIVE; access <= ACL_UNSUBSCRIBE; access++) {
         FUZZ_CHECK(!acl_device_allows(&self, access, topic, false) || strpbrk(topic, "+#") == NULL);
         FUZZ_CHECK(!acl_device_allows(&self, access, topic, false) || strstr(topic, "/pump/7") != NULL);
-        (void)acl_service_allows(access, topic, true);
+        FUZZ_CHECK(!acl_service_allows(access, topic, true, false) || access != ACL_PUBLISH);
+        FUZZ_CHECK(!acl_service_allows(access, topic, true, true) || access != ACL_PUBLISH);
     }
 }
 

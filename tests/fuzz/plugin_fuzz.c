@@ -4,6 +4,7 @@
  *   c user password client-id     BASIC_AUTH        r topic, p topic, s topic, u topic      ACL_CHECK
  *   x                             DISCONNECT        h                                       RELOAD
  *   o payload                     CONTROL           n certificate's name, for the next BASIC_AUTH
+ *   m topic payload               MESSAGE           w topic payload                         the platform's ACL_CHECKs for it
  * A field of one byte 0x01 is a null pointer; one that begins with 0x02 is repeated up to 64 KiB.
  */
 #include "fuzz.h"
@@ -134,12 +135,16 @@ void mosquitto_free(void *memory)
     free(begin);
 }
 
-/* Only the platform is told who is there. */
+/* Only the platform is told who is there, and only requests are handed on. */
 int mosquitto_broker_publish(const char *id, const char *topic, int len, void *payload, int qos, bool retain,
                              mosquitto_property *properties)
 {
-    FUZZ_CHECK(id != NULL && strncmp(id, "ferryd@", 7) == 0 && strcmp(topic, BUS_PRESENCE_TOPIC) == 0);
-    FUZZ_CHECK(len > 0 && payload != NULL && qos == 0 && !retain && properties == NULL);
+    if (id == NULL)
+        FUZZ_CHECK(strncmp(topic, BUS_SHARED_UP_PREFIX, strlen(BUS_SHARED_UP_PREFIX)) == 0 && qos == 1);
+    else
+        FUZZ_CHECK(strncmp(id, "ferryd@", 7) == 0 && len > 0 && qos == 0 &&
+                   (strcmp(topic, BUS_PRESENCE_TOPIC) == 0 || strcmp(topic, BUS_WORKER_TOPIC) == 0));
+    FUZZ_CHECK(len >= 0 && payload != NULL && !retain && properties == NULL);
     mosquitto_free(payload);
     return MOSQ_ERR_SUCCESS;
 }
@@ -211,8 +216,9 @@ static void remove_folder(void)
 static void start_plugin(void)
 {
     static char store[96], key[96], hash[96], yes[] = "true";
-    static char names[][20] = {"store", "secrets_key", "service_hash", "allow_plain_secret"};
-    struct mosquitto_opt options[] = {{names[0], store}, {names[1], key}, {names[2], hash}, {names[3], yes}};
+    static char names[][20] = {"store", "secrets_key", "service_hash", "allow_plain_secret", "share"};
+    struct mosquitto_opt options[] = {
+        {names[0], store}, {names[1], key}, {names[2], hash}, {names[3], yes}, {names[4], yes}};
 
     (void)snprintf(broker.folder, sizeof(broker.folder), "/tmp/ferry-fuzz-XXXXXX");
     FUZZ_CHECK(mkdtemp(broker.folder) != NULL);
@@ -221,7 +227,7 @@ static void start_plugin(void)
     (void)snprintf(hash, sizeof(hash), "%s/service.hash", broker.folder);
     make_database(store, key);
     write_file("service.hash", SERVICE_SHA256 "\n");
-    FUZZ_CHECK(mosquitto_plugin_init(NULL, &broker.plugin, options, 4) == MOSQ_ERR_SUCCESS);
+    FUZZ_CHECK(mosquitto_plugin_init(NULL, &broker.plugin, options, 5) == MOSQ_ERR_SUCCESS);
     (void)atexit(remove_folder);
 }
 
@@ -315,6 +321,32 @@ static void order(struct mosquitto *client, char *payload)
     FUZZ_CHECK(before == after); /* nothing was changed about the one device that can be connected */
 }
 
+/* The name of the device stays, whatever is before it. */
+static void send_message(struct mosquitto *client, char *topic, char *payload)
+{
+    static const char up[] = "$resource/up/service/";
+    struct mosquitto_evt_message message = {
+        .client = client, .topic = topic, .payload = payload, .payloadlen = payload != NULL ? (uint32_t)strlen(payload) : 0};
+    char *before = topic != NULL ? strdup(topic) : NULL;
+    size_t prefix = before != NULL && strncmp(before, up, strlen(up)) == 0 ? strlen(up) : 0;
+
+    FUZZ_CHECK(tell(MOSQ_EVT_MESSAGE, &message) == MOSQ_ERR_SUCCESS && message.topic == topic);
+    if (before != NULL)
+        FUZZ_CHECK(strcmp(before + prefix, topic + (prefix > 0 ? strlen(BUS_SHARED_UP_PREFIX) : 0)) == 0);
+    free(before);
+}
+
+/* A worker is handed something, or answers. */
+static void work(struct mosquitto *client, char *topic, char *payload)
+{
+    struct mosquitto_evt_acl_check asked = {.client = client, .topic = topic, .payload = payload, .access = MOSQ_ACL_READ,
+                                            .payloadlen = payload != NULL ? (uint32_t)strlen(payload) : 0};
+
+    (void)tell(MOSQ_EVT_ACL_CHECK, &asked);
+    asked.access = MOSQ_ACL_WRITE;
+    (void)tell(MOSQ_EVT_ACL_CHECK, &asked);
+}
+
 static void happen(char what, struct mosquitto *client, char *const fields[FIELDS])
 {
     struct mosquitto_evt_reload reload = {.options = NULL};
@@ -343,6 +375,12 @@ static void happen(char what, struct mosquitto *client, char *const fields[FIELD
         break;
     case 'o':
         order(client, fields[0]);
+        break;
+    case 'm':
+        send_message(client, fields[0], fields[1]);
+        break;
+    case 'w':
+        work(client, fields[0], fields[1]);
         break;
     case 'h':
         (void)tell(MOSQ_EVT_RELOAD, &reload);

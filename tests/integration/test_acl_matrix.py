@@ -105,8 +105,14 @@ def topic_of(pattern, world, device):
     return "/".join(parts)
 
 
-def outcomes(connect, world, device, who):
-    """{(pattern, action): (expected, got)} of what differs from the table."""
+SHARING = { # where several workers share the requests, the platform hears them by one name only
+    ("$resource/up/service/+/+", "subscribes"): REFUSED,
+    ("$share/ferry/ferry/up/service/+/+", "subscribes"): GRANTED,
+}
+
+
+def outcomes(connect, world, device, who, otherwise=None):
+    """{(pattern, action): (expected, got)} of what differs from the table, and from what is otherwise."""
     differences = {}
     client = connect()
     try:
@@ -114,7 +120,7 @@ def outcomes(connect, world, device, who):
             topic = topic_of(row["topic"], world, device)
             for action, do in (("publishes", "publish"), ("subscribes", "subscribe")):
                 got = getattr(client, do)(topic)
-                expected = row[f"{who} {action}"]
+                expected = (otherwise or {}).get((row["topic"], action), row[f"{who} {action}"])
                 if got != expected:
                     differences[row["topic"], action] = (expected, got)
                 if got == CLOSED:
@@ -138,6 +144,27 @@ def test_a_device_may_use_its_own_two_topics_and_no_other(world, kind):
 @pytest.mark.parametrize("kind", SERVICE)
 def test_the_platform_hears_all_devices_and_answers_each(world, kind):
     assert outcomes(lambda: SERVICE[kind](world), world, world.device, "platform") == {}
+
+
+@pytest.fixture(scope="module")
+def sharing(world):
+    """The same world with a broker for several workers."""
+    with contextlib.closing(TlsBroker(world.platform, world.authority, share=True)) as broker:
+        yield World(world.platform, world.authority, broker)
+        broker.stop()
+
+
+@pytest.mark.parametrize("kind", ["the vendor's, HMAC-SHA1", "the secret over TLS", "a certificate"])
+def test_where_workers_share_a_device_may_use_no_other_topic_either(sharing, kind):
+    client, device = CREDENTIALS[kind](sharing)
+    client.close()
+    assert client.code == 0
+    assert outcomes(lambda: CREDENTIALS[kind](sharing)[0], sharing, device, "device") == {}
+
+
+@pytest.mark.parametrize("kind", SERVICE)
+def test_where_workers_share_the_platform_hears_by_one_name_only(sharing, kind):
+    assert outcomes(lambda: SERVICE[kind](sharing), sharing, sharing.device, "platform", SHARING) == {}
 
 
 @pytest.mark.parametrize("kind", CREDENTIALS)

@@ -67,7 +67,8 @@ commonName = supplied
 
 
 class TlsBroker:
-    def __init__(self, platform, authority, *, allow_plain_secret=False):
+    def __init__(self, platform, authority, *, allow_plain_secret=False, share=False):
+        """share: for several workers."""
         self._folder = tempfile.TemporaryDirectory(prefix="ferry-broker-")
         self.folder = pathlib.Path(self._folder.name)
         self.authority = authority
@@ -86,6 +87,7 @@ plugin_opt_store {platform.data}/ferry.db
 plugin_opt_secrets_key {platform.data}/secrets.key
 plugin_opt_service_hash {self.folder}/service.hash
 plugin_opt_allow_plain_secret {"true" if tls or allow_plain_secret else "false"}
+plugin_opt_share {"true" if share else "false"}
 """
             if tls:
                 text += f"certfile {crt}\nkeyfile {key}\n"

@@ -23,8 +23,9 @@ typedef enum {
 } acl_access;
 
 bool acl_device_allows(const struct device_key *key, acl_access access, const char *topic, bool retain);
-bool acl_service_allows(acl_access access, const char *topic, bool retain);
+/** @brief shared: the broker renames the up topics for several workers (api/bus.h), and nobody hears them by another name. */
+bool acl_service_allows(acl_access access, const char *topic, bool retain, bool shared);
 /** @brief One of the two, as who says. */
-bool acl_allows(const struct principal *who, acl_access access, const char *topic, bool retain);
+bool acl_allows(const struct principal *who, acl_access access, const char *topic, bool retain, bool shared);
 
 #endif

@@ -37,6 +37,19 @@ struct bus_listener {
  *  the messages go to the platform's own clients alone. */
 #define BUS_PRESENCE_TOPIC "$CONTROL/ferry/v1/presence"
 
+/*
+ * Several workers share the requests. Mosquitto 2.0 delivers nothing on shared subscriptions to topics with $, so its plugin
+ * renames the up topics (docs/decisions/0016); a bus gives its listener the up topic in any case.
+ */
+#define BUS_SHARED_UP_PREFIX "ferry/up/service/"
+#define BUS_SHARED_FILTER "$share/ferry/ferry/up/service/+/+"
+/** @brief A worker's sign of life on BUS_CONTROL_TOPIC, several times a second. */
+#define BUS_WORKER_WORD "worker"
+/** @brief Where the plugin answers it, to that worker alone: BUS_WORKER_SHARED when it renames, else BUS_WORKER_ALONE. */
+#define BUS_WORKER_TOPIC "$CONTROL/ferry/v1/worker"
+#define BUS_WORKER_SHARED "shared"
+#define BUS_WORKER_ALONE "not shared"
+
 struct bus_ops {
     const char *name;
 
