@@ -44,6 +44,9 @@ static const struct ferry_setting table[] = {
     TEXT("broker", broker, "managed", "managed: a Mosquitto of ferryd's own; or mqtt[s]://user:password@host:port "
                                       "(better as FERRY_BROKER or in the file: it holds a password)"),
     TEXT("broker-ca", broker_ca, NULL, "certificates (PEM) to trust for mqtts; else those of the system"),
+    TEXT("broker-sharing", broker_sharing, "auto", "how several workers share what devices ask: none (this is the only "
+                                                   "one), plugin (Mosquitto with ferry_auth.so), mqtt5 (shared "
+                                                   "subscriptions), or auto: as store and broker need it"),
     TEXT("mosquitto", mosquitto, "mosquitto", "program of the managed broker"),
     TEXT("broker-plugin", broker_plugin, NULL, "path of ferry_auth.so, when it is not where it was installed"),
     FLAG("allow-plain-secret", allow_plain_secret, "accept a device's secret itself as password also without TLS, "
@@ -220,7 +223,7 @@ static const char *argument_name(const struct ferry_setting *setting)
     };
     static const char *const by_name[][2] = {
         {"data", "DIR"},       {"listen", "ADDR"},        {"api-listen", "ADDR"}, {"public-url", "URL"},
-        {"store", "URL"},      {"objects", "URL"},        {"broker", "URL"},      {"broker-ca", "FILE"},
+        {"store", "URL"},      {"objects", "URL"},        {"broker", "URL"},      {"broker-ca", "FILE"},   {"broker-sharing", "HOW"},
         {"mosquitto", "FILE"}, {"broker-plugin", "FILE"}, {"log-level", "LEVEL"}, {"log-format", "FORMAT"},
         {"tls", "LISTENERS"},  {"allow-plain", "LISTENERS"},
         {"tls-cert", "FILE"},  {"tls-key", "FILE"},       {"tls-ca", "FILE"},

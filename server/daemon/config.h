@@ -26,6 +26,7 @@ struct config {
     /* the broker */
     char *broker;
     char *broker_ca;
+    char *broker_sharing; /* "auto" or a name, see config_sharing() */
     char *mosquitto;
     char *broker_plugin;
     bool allow_plain_secret;

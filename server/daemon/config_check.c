@@ -74,11 +74,43 @@ static ferry_err check_scheme(const char *setting, const char *url, const char *
     return refuse(message, "--%s: this version knows only %s and %s:PATH", setting, scheme, scheme);
 }
 
+/* Only a store that several may write to has several workers. */
+static bool store_is_shared(const struct config *config)
+{
+    return strncmp(config->store, "postgres", 8) == 0;
+}
+
+bool config_sharing(const struct config *config, bus_sharing *ret_sharing)
+{
+    static const struct {
+        const char *name;
+        bus_sharing sharing;
+    } names[] = {{"none", BUS_SHARING_NONE}, {"plugin", BUS_SHARING_PLUGIN}, {"mqtt5", BUS_SHARING_MQTT5}};
+
+    if (strcmp(config->broker_sharing, "auto") == 0) {
+        bool alone = config_broker_is_managed(config) || !store_is_shared(config);
+
+        *ret_sharing = alone ? BUS_SHARING_NONE : BUS_SHARING_AUTO;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(config->broker_sharing, names[i].name) == 0) {
+            *ret_sharing = names[i].sharing;
+            return true;
+        }
+    return false;
+}
+
 static ferry_err check_broker(const struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
 {
     char problem[BROKER_URL_MESSAGE_SIZE];
     struct broker_url url;
+    bus_sharing sharing;
 
+    if (!config_sharing(config, &sharing))
+        return refuse(message, "--broker-sharing: write auto, none, plugin or mqtt5");
+    if (config_broker_is_managed(config) && sharing != BUS_SHARING_NONE)
+        return refuse(message, "--broker-sharing: the managed broker has one worker; name another broker with --broker");
     if (config_broker_is_managed(config))
         return FERRY_OK;
     if (broker_url_parse(config->broker, &url, problem) != FERRY_OK)

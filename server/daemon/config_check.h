@@ -7,6 +7,8 @@
 
 #include "config.h"
 
+#include "mqtt/mosquitto_bus.h"
+
 /** @retval FERRY_OK | FERRY_E_FORMAT | FERRY_E_ARG: reterr_message names the setting and says what to write */
 FERRY_MUST_CHECK ferry_err config_check(const struct config *config, char reterr_message[FERRY_SETTING_MESSAGE_SIZE]);
 
@@ -19,6 +21,9 @@ bool config_listeners(const char *text, unsigned *ret_listeners);
 
 /** @brief True for "managed". */
 bool config_broker_is_managed(const struct config *config);
+
+/** @brief How the bus subscribes: auto is resolved as far as the settings say. False: no such way. */
+bool config_sharing(const struct config *config, bus_sharing *ret_sharing);
 
 /** @brief The path behind "sqlite:" or "file:"; null when there is none (then it is in the data folder). */
 const char *config_url_path(const char *url);

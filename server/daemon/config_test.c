@@ -104,6 +104,8 @@ static void a_wrong_value_is_named_with_its_origin(void **state)
         {"--public-url http://h12345678901234567890123456789012345678901234567890123456789012345", "63"},
         {"--broker embedded", "--broker"},
         {"--broker http://h", "--broker"},
+        {"--broker mqtt://h --broker-sharing yes", "--broker-sharing"},
+        {"--broker-sharing plugin", "--broker"},
         {"--store postgresql://h/db", "--store"},
         {"--store sqlite:", "--store"},
         {"--objects s3://bucket", "--objects"},
@@ -143,6 +145,7 @@ static void texts_of_the_right_form_are_taken(void **state)
         "--broker mqtt://broker",            "--broker mqtts://u:p@broker:1",           "--store sqlite:/x/y.db",
         "--objects file:/x/objects",         "--listen 0.0.0.0",                        "--listen ::",
         "--tls none --allow-plain all", "--tls mqtt,api --tls-min 1.3", "--tls-cert /x/c.pem --tls-key /x/c.key",
+        "--broker mqtt://h --broker-sharing plugin", "--broker mqtt://h --broker-sharing mqtt5", "--broker-sharing none",
         "--allow-plain-secret",              "--mqtt-port 0",                           "--retention-days 0",
     };
 

@@ -216,7 +216,7 @@ static ferry_err start_engine(struct platform *p)
     settings.quota = c->quota;
     settings.webhooks_max = (uint32_t)c->webhooks_max;
     settings.device_requests_per_min = (uint32_t)c->device_requests_per_min;
-    settings.broker_is_ours = config_broker_is_managed(c);
+    settings.broker_is_ours = platform_broker_is_ours(p);
     err = engine_new(&parts, &settings, &p->engine);
     if (err == FERRY_OK)
         err = engine_start(p->engine);

@@ -4,10 +4,13 @@
 #include "config_check.h"
 
 #include "base/alloc.h"
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "base/system.h"
 #include "base/wait.h"
 #include "mqtt/mosquitto_bus.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -161,19 +164,37 @@ ferry_err platform_start_broker(struct platform *p)
     return err;
 }
 
+bool platform_broker_is_ours(const struct platform *p)
+{
+    return p->broker != NULL || p->sharing == BUS_SHARING_PLUGIN || p->sharing == BUS_SHARING_AUTO;
+}
+
+/* Of workers that share a database none is another one's client. */
+static char *client_id(const struct platform *p)
+{
+    uint32_t chance;
+
+    if (p->sharing == BUS_SHARING_NONE)
+        return ferry_strdup(p->secrets.client_id);
+    ferry_random_bytes(&chance, sizeof(chance));
+    return ferry_asprintf("%s.%08" PRIx32, p->secrets.client_id, chance);
+}
+
 ferry_err platform_open_bus(struct platform *p)
 {
     const struct broker_url *url = &p->broker_url;
+    ferry_autofree char *id = config_sharing(p->config, &p->sharing) ? client_id(p) : NULL;
     struct mosquitto_bus_config cfg = {
         .host = url->host,
         .port = url->port,
         .username = url->username[0] != '\0' ? url->username : NULL,
         .password = url->password[0] != '\0' ? url->password : NULL,
-        .client_id = p->secrets.client_id,
+        .client_id = id,
+        .sharing = p->sharing,
         .tls = url->tls,
         .ca_file = url->tls ? p->config->broker_ca : NULL,
     };
-    ferry_err err = mosquitto_bus_open(&cfg, &p->bus);
+    ferry_err err = id != NULL ? mosquitto_bus_open(&cfg, &p->bus) : FERRY_E_NOMEM;
 
     explicit_bzero(p->broker_url.password, sizeof(p->broker_url.password));
     if (err == FERRY_E_ARG)

@@ -20,6 +20,7 @@
 #include "http/traffic.h"
 #include "http/tls.h"
 #include "mqtt/broker_url.h"
+#include "mqtt/mosquitto_bus.h"
 #include "webhooks/webhooks.h"
 
 #include <pthread.h>
@@ -54,6 +55,7 @@ struct platform {
     struct objects *objects;
     struct managed_broker *broker; /* null with --broker mqtt://... */
     struct broker_url broker_url;  /* where the bus connects to */
+    bus_sharing sharing;
     struct bus *bus;
     struct engine *engine;
     struct bus_listener engine_listener;
@@ -79,6 +81,7 @@ ferry_err platform_start_broker(struct platform *p); /**< our own, or only its a
 /** A reload found the first CA for devices. The broker starts anew. */
 ferry_err platform_listen_for_certificates(struct platform *p);
 ferry_err platform_open_bus(struct platform *p);
+bool platform_broker_is_ours(const struct platform *p); /**< it has our plugin, or may have it */
 ferry_err platform_start_bus(struct platform *p); /**< the engine is running */
 
 #endif

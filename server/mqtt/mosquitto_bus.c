@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -21,11 +22,16 @@
 
 enum {
     KEEP_ALIVE_S = 30,         /* an MQTT ping after this silence; a dead broker is noticed within twice that */
+    KEEP_ALIVE_SHARED_S = 5,   /* so long a broker gives a part to one that stands still; libmosquitto takes no less */
     LINK_TIMEOUT_MS = 10000,   /* from the attempt to connect to the confirmed subscription */
     FLUSH_TIMEOUT_MS = 1000,   /* what waits at close is given this time to be sent */
     HOUSE_KEEPING_MS = 1000,   /* libmosquitto wants to look at its keep-alive this often */
-    REASON_SIZE = 128,
+    PROOF_TIMEOUT_MS = 3000,   /* from the confirmed subscription to the proof that something comes by it */
+    WORD_EVERY_MS = 500,       /* signs of life for the plugin, which waits for one four times as long */
+    REASON_SIZE = 256,
 };
+
+#define MQTT5_FILTER "$share/ferry/" FERRY_TOPIC_UP_FILTER
 
 /*
  * Not libmosquitto's own loop: that one uses select(2), which fails as soon as the process has more than
@@ -36,7 +42,9 @@ struct mosquitto_bus {
     struct bus bus;
     char *host, *username, *password, *client_id, *ca_file;
     uint16_t port;
+    char *probe_filter, *probe_topic;
     bool tls;
+    bus_sharing wanted;
     uint32_t retry_first_ms, retry_max_ms;
 
     struct bus_listener listener; /* set by start, before the thread exists */
@@ -56,6 +64,10 @@ struct mosquitto_bus {
     bool answered;            /* CONNACK has come */
     bool up;                  /* the subscription is confirmed; the listener knows */
     bool lost;                /* this connection has ended */
+    bus_sharing sharing;      /* in use; never AUTO */
+    int subscribing;          /* id of the SUBSCRIBE that waits for its answer */
+    uint64_t proof_ms;        /* by then something must have come by the shared subscription; 0: nothing is waited for */
+    uint64_t word_ms;         /* of the next sign of life; 0: the plugin wants none */
     char reason[REASON_SIZE]; /* why */
     char said[REASON_SIZE];   /* the last reason that was logged in this outage */
 };
@@ -125,35 +137,112 @@ static void set_up(struct mosquitto_bus *b, bool up)
 
 /* --- what libmosquitto tells; during read_some(), so with calling held -------------------------------- */
 
+static const char *filter_of(bus_sharing sharing)
+{
+    static const char *const filters[] = {[BUS_SHARING_NONE] = FERRY_TOPIC_UP_FILTER,
+                                          [BUS_SHARING_PLUGIN] = BUS_SHARED_FILTER,
+                                          [BUS_SHARING_MQTT5] = MQTT5_FILTER};
+
+    return filters[sharing];
+}
+
+static void check_sent(struct mosquitto_bus *b, int rc)
+{
+    if (rc != MOSQ_ERR_SUCCESS)
+        lose(b, mosquitto_strerror(rc));
+}
+
+static void subscribe(struct mosquitto_bus *b, bus_sharing sharing)
+{
+    b->sharing = sharing;
+    check_sent(b, mosquitto_subscribe(b->client, &b->subscribing, filter_of(sharing), 1));
+}
+
 static void on_connect(struct mosquitto *client, void *arg, int code)
 {
     struct mosquitto_bus *b = arg;
-    int rc;
 
+    (void)client;
     b->answered = true;
     if (code != 0) {
         lose(b, mosquitto_connack_string(code));
         return;
     }
     set_connected(b, true); /* what waited for us comes before the SUBACK, and wants its answer */
-    rc = mosquitto_subscribe(client, NULL, FERRY_TOPIC_UP_FILTER, 1);
-    if (rc != MOSQ_ERR_SUCCESS)
-        lose(b, mosquitto_strerror(rc));
+    subscribe(b, b->wanted);
+}
+
+static void on_connect_v5(struct mosquitto *client, void *arg, int code, int flags, const mosquitto_property *properties)
+{
+    struct mosquitto_bus *b = arg;
+    uint8_t shares = 1;
+
+    (void)client;
+    (void)flags;
+    b->answered = true;
+    (void)mosquitto_property_read_byte(properties, MQTT_PROP_SHARED_SUB_AVAILABLE, &shares, false); /* not there: it does */
+    if (code == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION) {
+        lose(b, "it does not speak MQTT 5, which shared subscriptions need; RabbitMQ is reached with amqp://");
+    } else if (code != 0) {
+        lose(b, mosquitto_reason_string(code));
+    } else if (shares == 0) {
+        lose(b, "it has no shared subscriptions: switch them on there, or say --broker-sharing none for a single worker");
+    } else {
+        set_connected(b, true);
+        subscribe(b, BUS_SHARING_MQTT5);
+    }
+}
+
+static void come_up(struct mosquitto_bus *b)
+{
+    b->proof_ms = 0;
+    if (b->up)
+        return;
+    ferry_log(FERRY_LOG_INFO, "bus", "connected to the broker at %s port %u%s", b->host, b->port,
+              b->sharing == BUS_SHARING_NONE ? "" : ", sharing the requests with other workers");
+    b->said[0] = '\0';
+    set_up(b, true);
+}
+
+/* A broker may grant a subscription by which nothing ever comes. */
+static void want_proof(struct mosquitto_bus *b)
+{
+    b->proof_ms = ferry_mono_ms() + PROOF_TIMEOUT_MS;
+    if (b->sharing == BUS_SHARING_PLUGIN)
+        b->word_ms = 1; /* at once */
+    else
+        check_sent(b, mosquitto_subscribe(b->client, NULL, b->probe_filter, 1));
+}
+
+static void refuse_subscription(struct mosquitto_bus *b)
+{
+    char reason[REASON_SIZE];
+
+    if (b->wanted == BUS_SHARING_AUTO && b->sharing == BUS_SHARING_MQTT5) {
+        subscribe(b, BUS_SHARING_PLUGIN);
+        return;
+    }
+    (void)snprintf(reason, sizeof(reason), "the broker refuses the subscription to %s%s", filter_of(b->sharing),
+                   b->sharing == BUS_SHARING_PLUGIN ? ": its plugin needs plugin_opt_share true" : "");
+    lose(b, reason);
 }
 
 static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count, const int *granted)
 {
     struct mosquitto_bus *b = arg;
+    bool good = count == 1 && granted[0] >= 0 && granted[0] <= 2;
 
-    (void)client;
-    (void)mid;
-    if (count != 1 || granted[0] < 0 || granted[0] > 2) {
-        lose(b, "the broker refuses the subscription to " FERRY_TOPIC_UP_FILTER);
+    if (mid != b->subscribing) {
+        if (good) /* the probe's; without a subscription none comes back, which is found then */
+            check_sent(b, mosquitto_publish(client, NULL, b->probe_topic, 0, NULL, 1, false));
         return;
     }
-    ferry_log(FERRY_LOG_INFO, "bus", "connected to the broker at %s port %u", b->host, b->port);
-    b->said[0] = '\0';
-    set_up(b, true);
+    if (!good)
+        refuse_subscription(b);
+    else if (b->sharing == BUS_SHARING_NONE)
+        come_up(b);
+    else
+        want_proof(b);
 }
 
 static void on_disconnect(struct mosquitto *client, void *arg, int code)
@@ -162,13 +251,35 @@ static void on_disconnect(struct mosquitto *client, void *arg, int code)
     lose(arg, code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code));
 }
 
+static void hear_plugin(struct mosquitto_bus *b, const struct mosquitto_message *message)
+{
+    const ferry_text word = {message->payload, (size_t)message->payloadlen};
+
+    if (ferry_text_equal(word, ferry_text_of(BUS_WORKER_SHARED)))
+        come_up(b);
+    else
+        lose(b, "its plugin does not share the requests: it needs plugin_opt_share true");
+}
+
 static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message)
 {
     struct mosquitto_bus *b = arg;
     const void *payload = message->payload != NULL ? message->payload : "";
+    const size_t prefix = sizeof(BUS_SHARED_UP_PREFIX) - 1;
+    char up[FERRY_TOPIC_SIZE];
+    const char *topic = message->topic;
 
     (void)client;
-    b->listener.message(b->listener.arg, message->topic, payload, (size_t)message->payloadlen);
+    if (strcmp(topic, BUS_WORKER_TOPIC) == 0)
+        return hear_plugin(b, message);
+    if (strcmp(topic, b->probe_topic) == 0)
+        return come_up(b);
+    if (strncmp(topic, BUS_SHARED_UP_PREFIX, prefix) == 0) {
+        int len = snprintf(up, sizeof(up), "%s%s", FERRY_TOPIC_UP_PREFIX, topic + prefix);
+
+        topic = len > 0 && (size_t)len < sizeof(up) ? up : topic; /* else it is nobody's, and the engine says so */
+    }
+    b->listener.message(b->listener.arg, topic, payload, (size_t)message->payloadlen);
 }
 
 /* --- one connection ------------------------------------------------------------------------------------- */
@@ -185,26 +296,36 @@ static int set_tls(const struct mosquitto_bus *b, struct mosquitto *client)
 /* Begins a connection; its end is told by lost. */
 static void begin(struct mosquitto_bus *b)
 {
+    const bool v5 = b->wanted == BUS_SHARING_MQTT5 || b->wanted == BUS_SHARING_AUTO;
     int rc;
 
     b->answered = false;
     b->lost = false;
-    b->client = mosquitto_new(b->client_id, false, b);
+    b->proof_ms = b->word_ms = 0;
+    b->subscribing = 0;
+    b->sharing = b->wanted == BUS_SHARING_AUTO ? BUS_SHARING_MQTT5 : b->wanted;
+    b->client = mosquitto_new(b->client_id, b->wanted != BUS_SHARING_NONE, b);
     if (b->client == NULL) {
         lose(b, strerror(errno));
         return;
     }
-    mosquitto_connect_callback_set(b->client, on_connect);
+    if (v5)
+        mosquitto_connect_v5_callback_set(b->client, on_connect_v5);
+    else
+        mosquitto_connect_callback_set(b->client, on_connect);
     mosquitto_subscribe_callback_set(b->client, on_subscribe);
     mosquitto_disconnect_callback_set(b->client, on_disconnect);
     mosquitto_message_callback_set(b->client, on_message);
     rc = mosquitto_int_option(b->client, MOSQ_OPT_TCP_NODELAY, 1);
     if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_int_option(b->client, MOSQ_OPT_PROTOCOL_VERSION, v5 ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311);
+    if (rc == MOSQ_ERR_SUCCESS)
         rc = mosquitto_username_pw_set(b->client, b->username, b->password);
     if (rc == MOSQ_ERR_SUCCESS)
         rc = set_tls(b, b->client);
     if (rc == MOSQ_ERR_SUCCESS)
-        rc = mosquitto_connect_async(b->client, b->host, b->port, KEEP_ALIVE_S);
+        rc = mosquitto_connect_async(b->client, b->host, b->port,
+                                     b->wanted == BUS_SHARING_NONE ? KEEP_ALIVE_S : KEEP_ALIVE_SHARED_S);
     if (rc != MOSQ_ERR_SUCCESS && rc != MOSQ_ERR_CONN_PENDING)
         lose(b, rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
 }
@@ -227,7 +348,10 @@ static void write_some(struct mosquitto_bus *b)
         (void)pthread_mutex_unlock(&b->lock);
         if (message == NULL)
             return;
-        rc = mosquitto_publish(b->client, NULL, message->topic, (int)message->len, message->payload, 0, false);
+        if (b->sharing == BUS_SHARING_MQTT5 && strcmp(message->topic, BUS_CONTROL_TOPIC) == 0)
+            rc = MOSQ_ERR_SUCCESS; /* there is no plugin of ours to be told */
+        else
+            rc = mosquitto_publish(b->client, NULL, message->topic, (int)message->len, message->payload, 0, false);
         if (rc != MOSQ_ERR_SUCCESS)
             ferry_log(FERRY_LOG_WARN, "bus", "a message could not be sent: %s", mosquitto_strerror(rc));
         free(message);
@@ -287,18 +411,43 @@ static void finish(struct mosquitto_bus *b)
         (void)mosquitto_disconnect(b->client);
 }
 
+/* What a shared subscription needs besides. */
+static void share(struct mosquitto_bus *b, uint64_t now_ms)
+{
+    if (b->proof_ms != 0 && now_ms >= b->proof_ms)
+        lose(b, b->sharing == BUS_SHARING_PLUGIN
+                    ? "it has no ferry_auth.so with plugin_opt_share true, so that no requests would come"
+                    : "nothing comes by a shared subscription: Mosquitto needs ferry_auth.so with plugin_opt_share true; on "
+                      "other brokers the user must be allowed to use " MOSQUITTO_BUS_PROBE_PREFIX "+");
+    if (b->lost || b->word_ms == 0 || now_ms < b->word_ms)
+        return;
+    b->word_ms = now_ms + WORD_EVERY_MS;
+    check_sent(b, mosquitto_publish(b->client, NULL, BUS_CONTROL_TOPIC, sizeof(BUS_WORKER_WORD) - 1, BUS_WORKER_WORD, 0, false));
+}
+
+/* After stop others are to have what comes. Who is alone keeps the subscription: what comes waits for the next start. */
+static void share_no_more(struct mosquitto_bus *b)
+{
+    if (b->lost || b->sharing == BUS_SHARING_NONE || b->subscribing == 0 || !is_stopped(b))
+        return;
+    b->subscribing = 0;
+    check_sent(b, mosquitto_unsubscribe(b->client, NULL, filter_of(b->sharing)));
+}
+
 /* From the attempt to connect to the end of the connection. */
 static void serve(struct mosquitto_bus *b)
 {
     uint64_t deadline_ms = ferry_mono_ms() + LINK_TIMEOUT_MS;
 
     while (!b->lost && !is_closing(b)) {
-        if (!b->up && ferry_mono_ms() >= deadline_ms)
+        share(b, ferry_mono_ms());
+        share_no_more(b);
+        if (!b->up && !b->lost && ferry_mono_ms() >= deadline_ms)
             lose(b, "the broker does not answer");
         if (b->answered)
             write_some(b);
         if (!b->lost)
-            turn(b, HOUSE_KEEPING_MS);
+            turn(b, b->word_ms != 0 ? WORD_EVERY_MS : HOUSE_KEEPING_MS);
     }
     if (!b->lost)
         finish(b);
@@ -415,7 +564,7 @@ static void bus_stop(struct bus *bus)
 
 static void free_bus(struct mosquitto_bus *b)
 {
-    char *texts[] = {b->host, b->username, b->password, b->client_id, b->ca_file};
+    char *texts[] = {b->host, b->username, b->password, b->client_id, b->ca_file, b->probe_filter, b->probe_topic};
 
     if (b->password != NULL)
         explicit_bzero(b->password, strlen(b->password));
@@ -470,7 +619,9 @@ static bool copy_texts(struct mosquitto_bus *b, const struct mosquitto_bus_confi
         if (*texts[i].to == NULL)
             return false;
     }
-    return true;
+    b->probe_topic = ferry_asprintf("%s%s", MOSQUITTO_BUS_PROBE_PREFIX, b->client_id);
+    b->probe_filter = ferry_asprintf("$share/%s/%s%s", b->client_id, MOSQUITTO_BUS_PROBE_PREFIX, b->client_id);
+    return b->probe_topic != NULL && b->probe_filter != NULL;
 }
 
 ferry_err mosquitto_bus_open(const struct mosquitto_bus_config *cfg, struct bus **ret_bus)
@@ -485,6 +636,7 @@ ferry_err mosquitto_bus_open(const struct mosquitto_bus_config *cfg, struct bus 
     b->bus.ops = &mosquitto_bus_ops;
     b->port = cfg->port;
     b->tls = cfg->tls;
+    b->wanted = cfg->sharing;
     b->retry_first_ms = cfg->retry_first_ms > 0 ? cfg->retry_first_ms : MOSQUITTO_BUS_RETRY_FIRST_MS;
     b->retry_max_ms = cfg->retry_max_ms > 0 ? cfg->retry_max_ms : MOSQUITTO_BUS_RETRY_MAX_MS;
     (void)pthread_mutex_init(&b->calling, NULL); /* cannot fail without attributes */
