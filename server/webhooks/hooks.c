@@ -20,11 +20,12 @@ static const struct store_ops *ops_of(const struct webhooks *all)
 
 /* --- the webhooks of the store -------------------------------------------------------------------------------- */
 
+/* One that is gone waits for its note alone. */
 static struct hook *find(struct webhooks *all, const ferry_id *id)
 {
     struct hook *h = all->hooks;
 
-    while (h != NULL && strcmp(h->w.id.text, id->text) != 0)
+    while (h != NULL && (h->gone || strcmp(h->w.id.text, id->text) != 0))
         h = h->next;
     return h;
 }
@@ -409,6 +410,15 @@ void hooks_abort(struct webhooks *all)
 {
     for (struct hook *h = all->hooks; h != NULL; h = h->next)
         stop_request(h);
+}
+
+void hooks_forget(struct webhooks *all)
+{
+    hooks_abort(all);
+    for (struct hook *h = all->hooks; h != NULL; h = h->next)
+        h->gone = true;
+    all->read = false;
+    all->page_count = 0;
 }
 
 void hooks_free(struct webhooks *all)

@@ -48,6 +48,7 @@ struct webhooks {
     struct store_conn *conn; /* null: to be made */
     uint64_t generation;     /* of the webhooks, when they were read */
     bool read;               /* they were */
+    bool mine;               /* this process delivers, of several on one store */
     struct event_bounds bounds;
     uint64_t page_after;
     size_t page_count;
@@ -67,6 +68,8 @@ void hooks_save(struct webhooks *all, bool all_now);
 uint64_t hooks_wait_ms(const struct webhooks *all, uint64_t max);
 /** @brief Breaks off what is under way. */
 void hooks_abort(struct webhooks *all);
+/** @brief The same, and everything is read anew: another process may have delivered meanwhile. */
+void hooks_forget(struct webhooks *all);
 void hooks_free(struct webhooks *all);
 
 #endif

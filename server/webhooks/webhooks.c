@@ -28,6 +28,27 @@ static bool take_ended(struct webhooks *all)
     return any;
 }
 
+/* Of several processes on one store, one delivers: the one whose connection has the duty. */
+static ferry_err take_duty(struct webhooks *all)
+{
+    const struct store_ops *ops = all->config.store->ops;
+    bool mine = true;
+    ferry_err err = ops->take_duty != NULL ? ops->take_duty(all->conn, STORE_DUTY_WEBHOOKS, &mine) : FERRY_OK;
+
+    if (err == FERRY_OK && mine != all->mine) {
+        hooks_forget(all);
+        all->mine = mine;
+    }
+    return err;
+}
+
+static ferry_err serve(struct webhooks *all, bool *ret_more)
+{
+    ferry_err err = hooks_refresh(all);
+
+    return err == FERRY_OK ? hooks_serve(all, ret_more) : err;
+}
+
 static ferry_err look(struct webhooks *all, bool *ret_more)
 {
     ferry_err err = FERRY_OK;
@@ -36,11 +57,13 @@ static ferry_err look(struct webhooks *all, bool *ret_more)
     if (all->conn == NULL)
         err = all->config.store->ops->connect(all->config.store, STORE_READER, &all->conn);
     if (err == FERRY_OK)
-        err = hooks_refresh(all);
-    if (err == FERRY_OK)
-        err = hooks_serve(all, ret_more);
+        err = take_duty(all);
+    if (err == FERRY_OK && all->mine)
+        err = serve(all, ret_more);
     if (err == FERRY_OK)
         return FERRY_OK;
+    if (all->config.store->ops->take_duty != NULL)
+        all->mine = false; /* the duty went with the connection */
     all->config.store->ops->disconnect(all->conn); /* the next round makes another */
     all->conn = NULL;
     *ret_more = false;
