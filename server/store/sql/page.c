@@ -9,7 +9,7 @@
 #define LAST_4 "\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf\xf4\x8f\xbf\xbf"
 #define LAST_16 LAST_4 LAST_4 LAST_4 LAST_4
 #define LAST LAST_16 LAST_16 LAST_16 LAST_16
-_Static_assert(sizeof(LAST) - 1 > FERRY_NAME_MAX && sizeof(LAST) - 1 <= PAGE_LAST_MAX, "above every name");
+_Static_assert(sizeof(LAST) - 1 > FERRY_NAME_MAX && sizeof(LAST) <= PAGE_BOUND_SIZE - PAGE_PREFIX_SIZE, "above every name");
 /* Below every byte of a name: what comes after "abc" is from "abc\x01" on. */
 #define FIRST "\x01"
 
@@ -80,14 +80,61 @@ void sql_page_bind_ids(struct query *q, const struct store_page *page, const str
     bind_limit(q, page);
 }
 
+/* How many bytes the character has that begins with this one; 1 also for what begins none. */
+static size_t character_bytes(unsigned char first)
+{
+    return first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* The number of bytes at the end of the text that only begin a character. */
+static size_t begun_bytes(const char *text, size_t len)
+{
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        unsigned char byte = (unsigned char)text[len - back];
+
+        if (byte >= 0xc0)
+            return back < character_bytes(byte) ? back : 0;
+        if (byte < 0x80)
+            break;
+    }
+    return 0;
+}
+
+/*
+ * Adds what is missing of a character that the prefix only begins: the bounds are texts for databases that look. The smallest one from
+ * there, or the greatest. What begins no character at all stays as it is: nothing is named so.
+ */
+static void complete(char *text, bool greatest)
+{
+    size_t len = strlen(text), begun = begun_bytes(text, len);
+    unsigned char first = begun > 0 ? (unsigned char)text[len - begun] : 0;
+
+    for (size_t have = begun; have > 0 && have < character_bytes(first); have++) {
+        unsigned char byte = greatest ? 0xbf : 0x80;
+
+        if (have == 1 && !greatest && (first == 0xe0 || first == 0xf0))
+            byte = first == 0xe0 ? 0xa0 : 0x90; /* below are longer forms of other characters */
+        if (have == 1 && greatest && (first == 0xed || first == 0xf4))
+            byte = first == 0xed ? 0x9f : 0x8f; /* above are surrogates, and no characters */
+        text[len++] = (char)byte;
+    }
+    text[len] = '\0';
+}
+
 static void prefix_bounds(struct query *q, const char *prefix, struct page_names *names)
 {
+    size_t len;
+
     if (prefix == NULL)
         prefix = "";
     if (too_long(prefix))
         q->err = FERRY_E_ARG;
     (void)snprintf(names->from, sizeof(names->from), "%.*s", FERRY_NAME_MAX, prefix);
-    (void)snprintf(names->below, sizeof(names->below), "%.*s" LAST, FERRY_NAME_MAX, prefix);
+    (void)snprintf(names->below, sizeof(names->below), "%.*s", FERRY_NAME_MAX, prefix);
+    complete(names->from, false);
+    complete(names->below, true);
+    len = strlen(names->below);
+    (void)snprintf(names->below + len, sizeof(names->below) - len, "%s", LAST);
 }
 
 void sql_page_bind_prefix(struct query *q, const char *prefix, struct page_names *names)
@@ -129,7 +176,7 @@ static void read_place(struct query *q, const struct store_page *page, struct pa
 {
     enum { PLACE_COLUMN = 10 };
 
-    *place = (struct page_place){.first = ""};
+    *place = (struct page_place){.bounds.from = ""};
     q->bound = PLACE_COLUMN - 1;
     if (page->after[0] != '\0' && !store_position_read(page->after, &place->at))
         q->err = FERRY_E_ARG;
@@ -160,9 +207,8 @@ static void bind_place_id(struct query *q, const struct store_page *page, const 
 void sql_page_bind_name_and_id(struct query *q, const struct store_page *page, const char *prefix, struct page_place *place)
 {
     read_place(q, page, place);
-    (void)snprintf(place->first, sizeof(place->first), "%.*s%s", FERRY_NAME_MAX, prefix != NULL ? prefix : "",
-                   page->descending ? LAST : "");
-    sql_query_text(q, page->after[0] != '\0' ? place->at.value : place->first);
+    prefix_bounds(q, prefix, &place->bounds);
+    sql_query_text(q, page->after[0] != '\0' ? place->at.value : page->descending ? place->bounds.below : place->bounds.from);
     bind_place_id(q, page, place);
 }
 
@@ -177,8 +223,8 @@ void sql_page_bind_number_and_name(struct query *q, const struct store_page *pag
 {
     read_place(q, page, place);
     bind_place_number(q, page, place);
-    (void)snprintf(place->first, sizeof(place->first), "%s", page->descending ? LAST : "");
-    sql_query_text(q, page->after[0] != '\0' ? place->at.key : place->first);
+    prefix_bounds(q, NULL, &place->bounds);
+    sql_query_text(q, page->after[0] != '\0' ? place->at.key : page->descending ? place->bounds.below : "");
 }
 
 /* The column as text; ids are bytes there. */

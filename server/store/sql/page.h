@@ -14,9 +14,12 @@ void sql_page_bind_ids(struct query *q, const struct store_page *page, const str
  *  here too. */
 void sql_page_bind_numbers(struct query *q, const struct store_page *page);
 /** @brief ?1, ?2 and ?3 of a list by name; prefix (may be null) is part of the bounds. Texts live in the struct. */
-enum { PAGE_LAST_MAX = 256 };
+enum {
+    PAGE_PREFIX_SIZE = FERRY_NAME_MAX + 4,        /* a character that is cut is made whole */
+    PAGE_BOUND_SIZE = PAGE_PREFIX_SIZE + 256 + 1, /* and what is above every name that begins so */
+};
 struct page_names {
-    char from[FERRY_NAME_MAX + 2], below[FERRY_NAME_MAX + PAGE_LAST_MAX + 1];
+    char from[PAGE_PREFIX_SIZE], below[PAGE_BOUND_SIZE];
 };
 void sql_page_bind_names(struct query *q, const struct store_page *page, const char *prefix, struct page_names *names);
 /** @brief ?6 and ?7 (the next two): the names that begin with prefix (null: all). */
@@ -26,7 +29,7 @@ void sql_page_bind_prefix(struct query *q, const char *prefix, struct page_names
  *  begins. prefix (may be null): what the names that are sorted begin with. Texts live in the struct. @retval in q->err: FERRY_E_ARG */
 struct page_place {
     struct store_position at;
-    char first[FERRY_NAME_MAX + PAGE_LAST_MAX + 1];
+    struct page_names bounds;
 };
 void sql_page_bind_name_and_id(struct query *q, const struct store_page *page, const char *prefix, struct page_place *place);
 void sql_page_bind_number_and_id(struct query *q, const struct store_page *page, struct page_place *place);
