@@ -83,9 +83,10 @@ static void signed_url_is_accepted_until_anything_of_it_changes(void **state)
     assert_null(strpbrk(text, "\"\\{}<> "));
     assert_int_equal(w->o->ops->url_sign(w->o, &url, text, 10), FERRY_E_LIMIT);
     assert_int_equal(w->o->ops->url_sign(w->o, &url, text, sizeof text), FERRY_OK);
-    if (w->o->ops->url_check == NULL)
+    const char *signature = strstr(text, "&s=");
+    if (signature == NULL) /* it leads to another server, whose word counts */
         return;
-    const char *signature = strstr(text, "&s=") + 3;
+    signature += 3;
     size_t len = strlen(signature);
     assert_int_equal(w->o->ops->url_check(w->o, &url, signature, len), FERRY_OK);
     assert_int_equal(w->o->ops->url_check(w->o, &url, signature, len - 1), FERRY_E_DENIED);

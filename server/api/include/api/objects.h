@@ -4,11 +4,12 @@
  *
  * An object is found by its key: the id of the upload task or resource that it belongs to. A key
  * never becomes anything but 26 characters of [0-9a-z].
- * Implementations: objects/local.h (files), objects/mem.h (tests, simulation); an S3-compatible one
- * comes with many machines. One conformance suite runs against each (tests/conformance/objects_suite).
+ * Implementations: objects/local.h (files), objects/mem.h (tests, simulation), objects/s3.h (a bucket).
+ * One conformance suite runs against each (tests/conformance/objects_suite).
  *
  * Threads: an objects instance may be used by any thread at any time; a writer or reader by one
- * thread at a time. Every call may wait for the disk, except where it says otherwise.
+ * thread at a time. Every call may wait for the disk, except where it says otherwise. A store across a network may
+ * answer any of them with FERRY_E_NETWORK, FERRY_E_TIMEOUT, FERRY_E_BUSY or FERRY_E_DENIED too.
  */
 #ifndef API_OBJECTS_H
 #define API_OBJECTS_H
@@ -109,7 +110,17 @@ struct objects_ops {
     /** Size of the object. @retval FERRY_E_NOT_FOUND | FERRY_E_IO */
     ferry_err (*stat)(struct objects *o, const ferry_id *key, uint64_t *ret_size);
 
-    /** Opens for reading; the content stays readable until read_close even if the object is removed or replaced.
+    /**
+     * Is the object under the key exactly this? Null slot: nothing comes under a key but through a writer of this table, which
+     * has verified it, so stat tells enough, and no call waits for anything but a disk. With this slot URLs may lead to the store
+     * itself, what is under a key must be asked for, and the engine's thread waits for none of these calls.
+     * @retval FERRY_E_NOT_FOUND | FERRY_E_SIZE | FERRY_E_DIGEST | FERRY_E_NETWORK | FERRY_E_TIMEOUT | FERRY_E_BUSY | FERRY_E_DENIED |
+     *         FERRY_E_IO
+     */
+    ferry_err (*match)(struct objects *o, const ferry_id *key, const struct object_expect *expect);
+
+    /** Opens for reading; the content stays readable until read_close even if the object is removed or replaced. A store that
+     *  cannot keep it says FERRY_E_IO for what it has no more, and never gives bytes of another.
      *  @retval FERRY_E_NOT_FOUND | FERRY_E_LIMIT no descriptors left | FERRY_E_NOMEM | FERRY_E_IO */
     ferry_err (*read_open)(struct objects *o, const ferry_id *key, struct object_reader **ret_reader,
                            uint64_t *ret_size);
@@ -129,7 +140,8 @@ struct objects_ops {
 
     /**
      * After a start, before any writer: removes what unfinished writers left, every partial for which
-     * keep_partial(arg, key) is false, and every object for which keep_object(arg, key) is false.
+     * keep_partial(arg, key) is false, and every object for which keep_object(arg, key) is false. A store that others write
+     * to meanwhile leaves what is young.
      * Counts what was removed. @retval FERRY_E_IO
      */
     ferry_err (*sweep)(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),

@@ -1,0 +1,100 @@
+/* What the files of objects/s3 share. */
+#ifndef OBJECTS_S3_INTERNAL_H
+#define OBJECTS_S3_INTERNAL_H
+
+#include "objects/s3.h"
+#include "s3_hash.h"
+#include "s3_http.h"
+
+#include "base/buf.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define S3_PUT_MAX (5ull << 30)        /* bytes of one PUT: more comes in parts */
+#define S3_OBJECT_MAX (5ull << 40)     /* bytes of an object */
+
+enum {
+    S3_PART_BYTES = 8 << 20,           /* the first parts */
+    S3_PART_LEAST_BYTES = 5 << 20,     /* stores take no smaller one, but the last */
+    S3_PARTS_PER_SIZE = 1000,          /* after so many parts, they are twice as large */
+    S3_PARTS_MAX = 10000,
+    S3_READ_BYTES = 256 << 10,         /* fetched at once */
+    S3_UPLOAD_ID_SIZE = 1025,
+    S3_PATIENCE_MS = 4000,             /* for a word without a body: devices wait 5 s for an answer */
+    S3_BODY_PATIENCE_MS = 20000,       /* ... with a body, and */
+    S3_BODY_BYTES_PER_MS = 128,        /* ... one that moves that fast at least */
+    S3_COMPLETE_PATIENCE_MS = 120000,  /* stores put large objects together while we wait */
+};
+
+struct object_writer {
+    struct objects_s3 *store;
+    ferry_id key;
+    bool with_sha256;
+    bool partial;
+    bool noted;              /* partial: there is an object that tells of it */
+    bool lost;               /* the store has forgotten the parts */
+    _Atomic uint64_t written; /* as hash.size, for other threads */
+    struct s3_hash hash;     /* of all bytes */
+    struct ferry_buf part;   /* bytes that are not with the store yet */
+    char upload_id[S3_UPLOAD_ID_SIZE]; /* empty: no part is with the store */
+    unsigned parts;
+    struct ferry_buf etags;  /* of the parts, each with a NUL */
+    struct object_writer *next; /* in store->busy */
+};
+
+static inline struct objects_s3 *s3_of(struct objects *o)
+{
+    return (struct objects_s3 *)(void *)o;
+}
+
+/* Names below the prefix. */
+enum { S3_NAME_SIZE = 64 };
+void s3_object_name(const ferry_id *key, char out[S3_NAME_SIZE]);
+void s3_partial_name(const ferry_id *key, char out[S3_NAME_SIZE]);
+
+/* s3.c: small requests that several files make */
+uint32_t s3_patience_ms(size_t body_len);
+/** With the MD5 of the bytes, if it is known (null: it is computed). */
+ferry_err s3_put(struct objects_s3 *store, const char *name, const void *bytes, size_t len, const uint8_t *md5);
+ferry_err s3_delete(struct objects_s3 *store, const char *name);
+
+/* s3_read.c */
+ferry_err s3_stat(struct objects *o, const ferry_id *key, uint64_t *ret_size);
+ferry_err s3_match(struct objects *o, const ferry_id *key, const struct object_expect *expect);
+ferry_err s3_read_open(struct objects *o, const ferry_id *key, struct object_reader **ret_reader, uint64_t *ret_size);
+ferry_err s3_read_at(struct object_reader *reader, uint64_t offset, void *out, size_t len, size_t *ret_len);
+int s3_read_fd(struct object_reader *reader);
+void s3_read_close(struct object_reader *reader);
+
+/* s3_parts.c: the multipart upload of a writer */
+size_t s3_part_bytes(unsigned parts); /* of the next part, when there are so many */
+ferry_err s3_part_send(struct object_writer *writer);
+/** Makes the object of the parts. */
+ferry_err s3_parts_complete(struct object_writer *writer);
+ferry_err s3_parts_abort(struct objects_s3 *store, const char *name, const char *upload_id);
+
+/* s3_partial.c: what is written down of a partial object */
+ferry_err s3_note(struct object_writer *writer);              /* with the bytes that make no part */
+ferry_err s3_recall(struct object_writer *writer);            /* NOT_FOUND: there is none */
+ferry_err s3_partial_bytes(struct objects_s3 *store, const ferry_id *key, uint64_t *ret_size); /* 0: none */
+
+/* s3_write.c */
+ferry_err s3_write_begin(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                         struct object_writer **ret_writer);
+ferry_err s3_write_resume(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
+                          struct object_writer **ret_writer, uint64_t *ret_offset);
+ferry_err s3_write(struct object_writer *writer, const void *bytes, size_t len);
+ferry_err s3_write_finish(struct object_writer *writer, const struct object_expect *expect,
+                          struct object_digests *ret_digests);
+ferry_err s3_write_suspend(struct object_writer *writer);
+void s3_write_abort(struct object_writer *writer);
+ferry_err s3_partial_size(struct objects *o, const ferry_id *key, uint64_t *ret_size);
+ferry_err s3_reopen(struct objects *o, const ferry_id *key);
+ferry_err s3_partial_remove(struct objects *o, const ferry_id *key);
+
+/* s3_sweep.c */
+ferry_err s3_sweep(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),
+                   bool (*keep_partial)(void *arg, const ferry_id *key), void *arg, uint64_t *ret_removed);
+
+#endif
