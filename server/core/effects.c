@@ -77,6 +77,13 @@ ferry_err effects_remove_partial(struct effects *fx, const ferry_id *key)
     return add(fx, (struct effect){.kind = EFFECT_REMOVE_PARTIAL, .key = *key});
 }
 
+ferry_err effects_errand(struct effects *fx, errand_kind kind, const ferry_id *key, uint64_t size, const char *md5, size_t item)
+{
+    struct effect effect = {.kind = EFFECT_ERRAND, .key = *key, .errand = kind, .size = size, .item = item};
+    memcpy(effect.md5, md5, strnlen(md5, FERRY_MD5_HEX));
+    return add(fx, effect);
+}
+
 ferry_err effects_count_one(struct effects *fx, size_t counter)
 {
     return add(fx, (struct effect){.kind = EFFECT_COUNT_ONE, .counter = counter});

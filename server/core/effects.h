@@ -10,17 +10,31 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/id.h"
+#include "proto/limits.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum { EFFECT_PUBLISH = 1, EFFECT_REMOVE_OBJECT, EFFECT_REMOVE_PARTIAL, EFFECT_COUNT_ONE,
-               EFFECT_OPERATORS_CHANGED, EFFECT_WEBHOOKS_CHANGED } effect_kind;
+               EFFECT_OPERATORS_CHANGED, EFFECT_WEBHOOKS_CHANGED, EFFECT_ERRAND } effect_kind;
+
+/** @brief What a store across a network is asked (errands.c). */
+typedef enum {
+    ERRAND_REPORT = 1, /**< is the object there of which a device says that it is done? Then its message is handled again */
+    ERRAND_EXPIRY,     /**< has the object come of a task that is about to expire? */
+    ERRAND_PARTIAL,    /**< how much has come of a resource's upload? */
+    ERRAND_REMOVE_OBJECT,
+    ERRAND_REMOVE_PARTIAL,
+} errand_kind;
 
 struct effect {
     effect_kind kind;
     size_t topic_at, payload_at, payload_len; /**< PUBLISH: in bytes */
-    ferry_id key;                             /**< REMOVE_...: the object */
+    ferry_id key;                             /**< REMOVE_..., ERRAND: the object */
+    errand_kind errand;
+    uint64_t size;                            /**< ERRAND: what the object must be */
+    char md5[FERRY_MD5_HEX + 1];
+    size_t item;                              /**< ERRAND_REPORT: of the batch, which message */
     size_t counter;                           /**< COUNT_ONE, PUBLISH: of the engine; PUBLISH: or EFFECTS_COUNT_NOTHING */
 };
 
@@ -56,6 +70,9 @@ FERRY_MUST_CHECK ferry_err effects_remove_object(struct effects *fx, const ferry
 FERRY_MUST_CHECK ferry_err effects_remove_partial(struct effects *fx, const ferry_id *key);
 FERRY_MUST_CHECK ferry_err effects_operators_changed(struct effects *fx);
 FERRY_MUST_CHECK ferry_err effects_webhooks_changed(struct effects *fx);
+/** size and md5: what the object must be; md5 may be "". item: of the batch, for ERRAND_REPORT. */
+FERRY_MUST_CHECK ferry_err effects_errand(struct effects *fx, errand_kind kind, const ferry_id *key, uint64_t size,
+                                          const char *md5, size_t item);
 FERRY_MUST_CHECK ferry_err effects_count_one(struct effects *fx, size_t counter);
 
 #endif

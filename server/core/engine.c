@@ -141,6 +141,8 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
     if (err == FERRY_OK)
         err = share_init(e);
     if (err == FERRY_OK)
+        err = errands_new(e);
+    if (err == FERRY_OK)
         err = recovery_run(e);
     if (err == FERRY_OK)
         err = presence_load(e);
@@ -159,7 +161,7 @@ ferry_err engine_start(struct engine *e)
     if (pthread_create(&e->thread, NULL, engine_main, e) != 0)
         return FERRY_E_NOMEM;
     e->started = true;
-    return FERRY_OK;
+    return errands_start(e);
 }
 
 void engine_stop(struct engine *e)
@@ -169,6 +171,7 @@ void engine_stop(struct engine *e)
         return;
     (void)pthread_join(e->thread, NULL);
     e->started = false;
+    errands_stop(e);
     presence_note_end(e);
     recovery_note_clean_end(e);
 }
@@ -194,6 +197,7 @@ void engine_free(struct engine *e)
     engine_stop(e);
     give_back_inbox(e);
     share_done(e);
+    errands_free(e);
     e->store->disconnect(e->conn);
     inbox_done(&e->inbox);
     effects_done(&e->effects);

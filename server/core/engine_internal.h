@@ -33,9 +33,13 @@ enum {
     ENGINE_STATS_COUNT = sizeof(struct engine_stats) / sizeof(uint64_t),
 };
 
+/** @brief Was the object that a report of an end means looked for, where that takes a network? */
+typedef enum { LOOKED_NOT, LOOKED_UP, LOOKED_IN_VAIN } message_looked; /* the last: the store did not say */
+
 /** @brief One parsed device message; its texts point into payload. */
 struct device_message {
     struct device_key device;
+    message_looked looked;
     ferry_msg msg;
     uint64_t arrived_us; /* by ferry_mono_us() */
     char payload[];
@@ -93,6 +97,8 @@ struct engine {
     struct inbox inbox;
     struct inbox_item *batch; /* settings.batch_max items */
     struct effects effects;
+    size_t item; /* of the batch, that is being handled */
+    struct errands *errands; /* null: the object store is asked by the engine's thread itself */
     struct ferry_rate *device_rate; /* of messages */
 
     pthread_mutex_t time_lock; /* guards time */
@@ -314,9 +320,30 @@ ferry_err share_rehearse(struct engine *e, const struct part *part, part_item *r
 /** Before the commit: what the others must know. */
 ferry_err share_tell(struct engine *e);
 
+/* --- errands.c: what a store across a network is asked and told, by threads of its own ------------- */
+enum { ERRAND_TIME_MS = 60 * 1000 }; /* for which what is due is put off while it is looked for */
+/** Leaves e->errands null for a store that is on this machine. */
+ferry_err errands_new(struct engine *e);
+/** Also begins to sweep what is old: at once, and each day. */
+ferry_err errands_start(struct engine *e);
+/** Ends the threads; what removes something is still carried out as long as the store answers. */
+void errands_stop(struct engine *e);
+void errands_free(struct engine *e);
+/** Is there room for one more? The engine's thread alone adds some: it is still there when the batch is committed. */
+bool errands_room(struct engine *e);
+/** After the commit: takes an EFFECT_ERRAND; the message of an ERRAND_REPORT leaves the batch. */
+void errands_take(struct engine *e, const struct effect *effect);
+void errands_remove(struct engine *e, const ferry_id *key, errand_kind kind);
+
+/* --- link.c ------------------------------------------------------------------------------------- */
+/** Says that it is too much, without the engine; counted as stat. Any thread. */
+void link_answer_busy(struct engine *e, const struct device_message *m, size_t stat);
+
 /* --- recovery.c --------------------------------------------------------------------------------- */
 /** After a start, outside any transaction: makes up for a sudden end. */
 ferry_err recovery_run(struct engine *e);
+/** Removes leftovers from the object store. every_object: each is looked up. Reads over conn, which may be another thread's. */
+ferry_err recovery_sweep(struct engine *e, struct store_conn *conn, bool every_object);
 /** Notes a clean end, so that the next start need not look at every object. */
 void recovery_note_clean_end(struct engine *e);
 

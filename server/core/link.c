@@ -28,8 +28,7 @@ static bool is_request(ferry_msg_type type)
            type == FERRY_MSG_GET_DOWNLOAD_TASK || type == FERRY_MSG_REPORT_DOWNLOAD_PROGRESS;
 }
 
-/* Says that it is too much, without the engine. */
-static void answer_busy(struct engine *e, const struct device_message *m, size_t stat)
+void link_answer_busy(struct engine *e, const struct device_message *m, size_t stat)
 {
     char topic[FERRY_TOPIC_SIZE];
     char payload[FERRY_DOWN_PACKET_MAX + 1];
@@ -79,6 +78,7 @@ static void on_message(void *arg, const char *topic, const void *payload, size_t
     if (m == NULL)
         return ignore(e, topic, payload, len, "out of memory");
     m->device = device;
+    m->looked = LOOKED_NOT;
     m->arrived_us = ferry_mono_us();
     memcpy(m->payload, payload, len);
     m->payload[len] = '\0';
@@ -91,10 +91,10 @@ static void on_message(void *arg, const char *topic, const void *payload, size_t
         return;
     }
     if (!may_ask(e, &device)) {
-        answer_busy(e, m, ENGINE_STAT(messages_limited_total));
+        link_answer_busy(e, m, ENGINE_STAT(messages_limited_total));
         free(m);
     } else if (inbox_put(&e->inbox, (struct inbox_item){.message = m}) != FERRY_OK) {
-        answer_busy(e, m, ENGINE_STAT(messages_busy_total));
+        link_answer_busy(e, m, ENGINE_STAT(messages_busy_total));
         free(m);
     }
 }

@@ -60,7 +60,8 @@ static ferry_err adopt_objects(struct engine *e)
 }
 
 struct sweep {
-    struct engine *engine;
+    const struct store_ops *store;
+    struct store_conn *conn;
     bool every_object; /* after a sudden end: look each object up */
     ferry_err err;     /* a look-up that failed: then nothing is removed */
 };
@@ -70,23 +71,22 @@ static bool keep_object(void *arg, const ferry_id *key)
     struct sweep *s = arg;
     if (!s->every_object || s->err != FERRY_OK)
         return true;
-    struct engine *e = s->engine;
     struct upload_task task;
-    ferry_err err = e->store->upload_get(e->conn, key, &task);
+    ferry_err err = s->store->upload_get(s->conn, key, &task);
     if (err == FERRY_OK)
         return task.state != UPLOAD_CANCELLED;
     struct resource resource;
     if (err == FERRY_E_NOT_FOUND)
-        err = e->store->resource_get(e->conn, key, &resource);
+        err = s->store->resource_get(s->conn, key, &resource);
     if (err != FERRY_OK && err != FERRY_E_NOT_FOUND)
         s->err = err;
     return err != FERRY_E_NOT_FOUND;
 }
 
-static bool keep_resource_upload(struct engine *e, const ferry_id *key)
+static bool keep_resource_upload(const struct sweep *s, const ferry_id *key)
 {
     struct resource_upload upload;
-    ferry_err err = e->store->resource_upload_get(e->conn, key, &upload);
+    ferry_err err = s->store->resource_upload_get(s->conn, key, &upload);
     return err == FERRY_OK ? upload.stored_ms == 0 : err != FERRY_E_NOT_FOUND;
 }
 
@@ -94,9 +94,9 @@ static bool keep_partial(void *arg, const ferry_id *key)
 {
     struct sweep *s = arg;
     struct upload_task task;
-    ferry_err err = s->engine->store->upload_get(s->engine->conn, key, &task);
+    ferry_err err = s->store->upload_get(s->conn, key, &task);
     if (err == FERRY_E_NOT_FOUND)
-        return keep_resource_upload(s->engine, key);
+        return keep_resource_upload(s, key);
     if (err != FERRY_OK)
         return true;
     return upload_state_open(task.state);
@@ -120,26 +120,31 @@ static ferry_err note_end(struct engine *e, char flag)
     return err;
 }
 
+ferry_err recovery_sweep(struct engine *e, struct store_conn *conn, bool every_object)
+{
+    struct sweep sweep = {.store = e->store, .conn = conn, .every_object = every_object};
+    struct objects *objects = e->parts.objects;
+    uint64_t removed = 0;
+    ferry_err err = objects->ops->sweep(objects, keep_object, keep_partial, &sweep, &removed);
+    if (removed > 0)
+        ferry_log(FERRY_LOG_INFO, "recovery", "removed %llu leftovers from the object store",
+                  (unsigned long long)removed);
+    return err != FERRY_OK ? err : sweep.err;
+}
+
 ferry_err recovery_run(struct engine *e)
 {
     if (share_is_many(e)) /* others are at work: what a process leaves behind falls due, and is seen to then */
         return FERRY_OK;
     bool clean = ended_clean(e);
     ferry_err err = note_end(e, '0');
-    if (err == FERRY_OK && !clean)
+    if (err != FERRY_OK || e->errands != NULL) /* others use that store: looking at it is no matter of this start alone */
+        return err;
+    if (!clean)
         err = adopt_objects(e);
     if (err == FERRY_OK && !clean)
         err = resource_uploads_reopen(e);
-    if (err != FERRY_OK)
-        return err;
-    struct sweep sweep = {.engine = e, .every_object = !clean};
-    struct objects *objects = e->parts.objects;
-    uint64_t removed = 0;
-    err = objects->ops->sweep(objects, keep_object, keep_partial, &sweep, &removed);
-    if (removed > 0)
-        ferry_log(FERRY_LOG_INFO, "recovery", "removed %llu leftovers from the object store",
-                  (unsigned long long)removed);
-    return err != FERRY_OK ? err : sweep.err;
+    return err == FERRY_OK ? recovery_sweep(e, e->conn, !clean) : err;
 }
 
 void recovery_note_clean_end(struct engine *e)

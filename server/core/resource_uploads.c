@@ -87,6 +87,29 @@ static ferry_err remove_one(struct engine *e, struct command *cmd, uint64_t now_
     return err == FERRY_OK ? give_up(e, &u) : err;
 }
 
+/* bytes: so many are there. */
+static ferry_err look_at(struct engine *e, struct resource_upload *u, uint64_t bytes, uint64_t now_ms)
+{
+    if (bytes <= u->seen_bytes) {
+        if (u->stored_ms == 0)
+            ferry_log(FERRY_LOG_INFO, "engine", "upload %s of resource \"%s\" is given up: nothing came for too long",
+                      u->id.text, u->name);
+        return give_up(e, u);
+    }
+    u->seen_bytes = bytes;
+    u->expires_ms = now_ms + life_ms(e);
+    return e->store->resource_upload_put(e->conn, u);
+}
+
+static ferry_err seen(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    struct resource_upload u;
+    ferry_err err = e->store->resource_upload_get(e->conn, &cmd->id, &u);
+    if (err == FERRY_E_NOT_FOUND || (err == FERRY_OK && u.stored_ms != 0)) /* has ended meanwhile */
+        return FERRY_OK;
+    return err == FERRY_OK ? look_at(e, &u, cmd->resource_upload.seen_bytes, now_ms) : err;
+}
+
 ferry_err resource_uploads_on_command(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     typedef ferry_err handler(struct engine *, struct command *, uint64_t);
@@ -94,25 +117,31 @@ ferry_err resource_uploads_on_command(struct engine *e, struct command *cmd, uin
         [CMD_RESOURCE_UPLOAD_ADD] = add,
         [CMD_RESOURCE_UPLOAD_DONE] = done,
         [CMD_RESOURCE_UPLOAD_REMOVE] = remove_one,
+        [CMD_RESOURCE_UPLOAD_SEEN] = seen,
     };
     return handlers[cmd->kind](e, cmd, now_ms);
 }
 
 /* --- timers and the start ---------------------------------------------------------------------------- */
 
-static ferry_err look_at(struct engine *e, struct resource_upload *u, uint64_t now_ms)
+static ferry_err ask_first(struct engine *e, struct resource_upload *u, uint64_t now_ms)
+{
+    u->expires_ms = now_ms + ERRAND_TIME_MS;
+    ferry_err err = e->store->resource_upload_put(e->conn, u);
+    if (err != FERRY_OK || !errands_room(e))
+        return err;
+    return effects_errand(&e->effects, ERRAND_PARTIAL, &u->id, 0, "", 0);
+}
+
+static ferry_err on_due(struct engine *e, struct resource_upload *u, uint64_t now_ms)
 {
     struct objects *objects = e->parts.objects;
     uint64_t bytes = 0;
+    if (u->stored_ms == 0 && e->errands != NULL)
+        return ask_first(e, u, now_ms);
     ferry_err err = u->stored_ms == 0 ? objects->ops->partial_size(objects, &u->id, &bytes) : FERRY_OK;
-    if (err == FERRY_OK && bytes <= u->seen_bytes) {
-        if (u->stored_ms == 0)
-            ferry_log(FERRY_LOG_INFO, "engine", "upload %s of resource \"%s\" is given up: nothing came for too long",
-                      u->id.text, u->name);
-        return give_up(e, u);
-    }
     if (err == FERRY_OK)
-        u->seen_bytes = bytes;
+        return look_at(e, u, bytes, now_ms);
     u->expires_ms = now_ms + life_ms(e);
     return e->store->resource_upload_put(e->conn, u);
 }
@@ -123,7 +152,7 @@ ferry_err resource_uploads_expire(struct engine *e, uint64_t now_ms, bool *ret_m
     ferry_err err = e->store->resource_upload_due(e->conn, now_ms, e->resource_uploads, FERRY_PAGE_MAX, &count);
     *ret_more = count == FERRY_PAGE_MAX;
     for (size_t i = 0; err == FERRY_OK && i < count; i++)
-        err = look_at(e, &e->resource_uploads[i], now_ms);
+        err = on_due(e, &e->resource_uploads[i], now_ms);
     return err;
 }
 

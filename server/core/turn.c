@@ -44,7 +44,9 @@ static command_handler *const command_handlers[] = {
     [CMD_DOWNLOAD_RETRY] = deployments_on_command,
     [CMD_UPLOAD_ACTIVE] = uploads_on_command,
     [CMD_UPLOAD_STORED] = uploads_on_command,
+    [CMD_UPLOAD_EXPIRE] = uploads_on_command,
     [CMD_UPLOAD_REMOVE] = uploads_on_command,
+    [CMD_RESOURCE_UPLOAD_SEEN] = resource_uploads_on_command,
     [CMD_TOKEN_ADD] = operators_on_command,
     [CMD_TOKEN_REMOVE] = operators_on_command,
     [CMD_USER_ADD] = operators_on_command,
@@ -138,6 +140,7 @@ static ferry_err item_step(struct engine *e, void *arg, uint64_t now_ms)
 static ferry_err run_item(struct engine *e, size_t i, uint64_t now_ms)
 {
     struct inbox_item item = e->batch[i];
+    e->item = i;
     ferry_err failed = FERRY_OK;
     ferry_err err = turn_step(e, item_step, &item, now_ms, &failed);
     if (err != FERRY_OK)
@@ -191,6 +194,10 @@ static void publish(struct engine *e, const struct effect *effect)
 static void remove_bytes(struct engine *e, const struct effect *effect)
 {
     struct objects *objects = e->parts.objects;
+    if (e->errands != NULL) {
+        errands_remove(e, &effect->key, effect->kind == EFFECT_REMOVE_OBJECT ? ERRAND_REMOVE_OBJECT : ERRAND_REMOVE_PARTIAL);
+        return;
+    }
     ferry_err err = effect->kind == EFFECT_REMOVE_OBJECT ? objects->ops->remove(objects, &effect->key)
                                                          : objects->ops->partial_remove(objects, &effect->key);
     if (err != FERRY_OK && err != FERRY_E_BUSY)
@@ -215,6 +222,9 @@ static void let_out_effects(struct engine *e)
             break;
         case EFFECT_OPERATORS_CHANGED:
             atomic_fetch_add(&e->operators_generation, 1);
+            break;
+        case EFFECT_ERRAND:
+            errands_take(e, effect);
             break;
         case EFFECT_WEBHOOKS_CHANGED:
             atomic_fetch_add(&e->webhooks_generation, 1);

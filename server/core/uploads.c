@@ -217,8 +217,24 @@ static ferry_err find_reported(struct engine *e, const struct device_message *m,
     return FERRY_OK;
 }
 
+/* What devices send straight to a store is not known before that was asked. */
+static bool must_ask(const struct engine *e, const struct device_message *m, const struct upload_task *task)
+{
+    return e->errands != NULL && m->msg.state == FERRY_PROGRESS_DONE && m->looked == LOOKED_NOT && task->stored_ms == 0 &&
+           task->state != UPLOAD_CANCELLED;
+}
+
+static ferry_err ask(struct engine *e, const struct device_message *m, const struct upload_task *task)
+{
+    if (!errands_room(e))
+        return answers_report(e, m, FERRY_RESULT_BUSY);
+    return effects_errand(&e->effects, ERRAND_REPORT, &task->id, task->size, task->md5, e->item);
+}
+
 static bool object_present(struct engine *e, const struct upload_task *task)
 {
+    if (e->errands != NULL)
+        return task->stored_ms != 0;
     struct objects *objects = e->parts.objects;
     uint64_t size = 0;
     return objects->ops->stat(objects, &task->id, &size) == FERRY_OK && size == task->size;
@@ -240,9 +256,13 @@ static ferry_err on_report(struct engine *e, const struct device_message *m, uin
     if (err != FERRY_OK)
         return err;
 
+    if (must_ask(e, m, &task))
+        return ask(e, m, &task);
     char result_msg[FERRY_RESULT_MSG_MAX + 1];
     report_text_copy(m->msg.result_msg, result_msg);
     err = reports_keep(e, &task.id, &m->msg, result_msg, now_ms);
+    if (err == FERRY_OK && m->looked == LOOKED_IN_VAIN && task.stored_ms == 0)
+        return answers_report(e, m, FERRY_RESULT_BUSY);
     if (err != FERRY_OK)
         return err;
     struct upload_event event = {
@@ -319,6 +339,22 @@ static ferry_err on_remove(struct engine *e, const struct upload_task *task, uin
     return err == FERRY_OK ? effects_remove_object(&e->effects, &task->id) : err;
 }
 
+static ferry_err expire(struct engine *e, const struct upload_task *task, uint64_t now_ms)
+{
+    struct upload_event over = {.kind = UPLOAD_EV_EXPIRE};
+    struct upload_task after;
+    ferry_result ignored;
+    ferry_err err = apply(e, task, &over, now_ms, &after, &ignored);
+    return err == FERRY_OK ? effects_remove_partial(&e->effects, &after.id) : err;
+}
+
+/* It was put off while its object was looked for: unless it was heard of meanwhile, that was its end. */
+static ferry_err on_expire(struct engine *e, const struct upload_task *task, uint64_t now_ms)
+{
+    bool over = upload_state_open(task->state) && task->expires_ms <= now_ms + ERRAND_TIME_MS;
+    return over ? expire(e, task, now_ms) : FERRY_OK;
+}
+
 ferry_err uploads_on_command(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     struct upload_task task;
@@ -328,24 +364,29 @@ ferry_err uploads_on_command(struct engine *e, struct command *cmd, uint64_t now
     if (err != FERRY_OK)
         return err;
     cmd->upload = task;
+    if (cmd->kind == CMD_UPLOAD_EXPIRE)
+        return on_expire(e, &task, now_ms);
     return cmd->kind == CMD_UPLOAD_REMOVE ? on_remove(e, &task, now_ms) : on_bytes(e, cmd, &task, now_ms);
 }
 
 /* --- timers and others --------------------------------------------------------------------------- */
+
+static ferry_err look_first(struct engine *e, struct upload_task *task, uint64_t now_ms)
+{
+    task->expires_ms = now_ms + ERRAND_TIME_MS;
+    ferry_err err = e->store->upload_put(e->conn, task);
+    if (err != FERRY_OK || !errands_room(e))
+        return err;
+    return effects_errand(&e->effects, ERRAND_EXPIRY, &task->id, task->size, task->md5, 0);
+}
 
 ferry_err uploads_expire(struct engine *e, uint64_t now_ms, bool *ret_more)
 {
     size_t count = 0;
     ferry_err err = e->store->upload_due(e->conn, now_ms, e->uploads, ENGINE_DUE_MAX, &count);
     *ret_more = count == ENGINE_DUE_MAX;
-    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
-        struct upload_event expire = {.kind = UPLOAD_EV_EXPIRE};
-        struct upload_task after;
-        ferry_result ignored;
-        err = apply(e, &e->uploads[i], &expire, now_ms, &after, &ignored);
-        if (err == FERRY_OK)
-            err = effects_remove_partial(&e->effects, &after.id);
-    }
+    for (size_t i = 0; err == FERRY_OK && i < count; i++)
+        err = e->errands != NULL ? look_first(e, &e->uploads[i], now_ms) : expire(e, &e->uploads[i], now_ms);
     return err;
 }
 

@@ -75,6 +75,11 @@ static ferry_err s3_remove(struct objects *o, const ferry_id *key)
     return s3_delete(s3_of(o), name);
 }
 
+static void s3_interrupt(struct objects *o)
+{
+    atomic_store(&s3_of(o)->interrupted, true);
+}
+
 /* --- is everything there? --------------------------------------------------------------------------- */
 
 static void probe_name(char out[S3_NAME_SIZE])
@@ -273,6 +278,7 @@ static const struct objects_ops s3_ops = {
     .remove = s3_remove,
     .sweep = s3_sweep,
     .probe = s3_probe,
+    .interrupt = s3_interrupt,
     .url_sign = s3_url_sign,
     .url_check = s3_url_check,
     .close = s3_close,

@@ -422,6 +422,8 @@ ferry_err s3_call(struct objects_s3 *store, const struct s3_call *call, struct s
     uint64_t until_ms = ferry_mono_ms() + call->patience_ms;
     *answer = (struct s3_answer){.body = FERRY_BUF_INIT(call->body_max > 0 ? call->body_max : (size_t)S3_BODY_MAX)};
     for (unsigned i = 1;; i++) {
+        if (atomic_load(&store->interrupted))
+            return FERRY_E_CLOSED;
         uint64_t now_ms = ferry_mono_ms();
         struct verdict v = attempt(store, call, answer, now_ms < until_ms ? until_ms - now_ms : 1);
         uint64_t pause = (uint64_t)PAUSE_MS << (i - 1);

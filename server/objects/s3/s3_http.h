@@ -38,6 +38,7 @@ struct objects_s3 {
     struct sigv4_signer signer;
     uint32_t sweep_age_s;
     uint64_t (*wall_ms)(void);
+    atomic_bool interrupted;
     atomic_bool told_fallback; /* that URLs are ours was said */
     pthread_mutex_t mutex; /* guards idle and busy; never held while anything waits */
     CURL *idle[S3_IDLE_MAX];

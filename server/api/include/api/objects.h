@@ -150,6 +150,9 @@ struct objects_ops {
     /** Is there room and right to write? Used by the readiness check. @retval FERRY_E_FULL | FERRY_E_READONLY | FERRY_E_IO */
     ferry_err (*probe)(struct objects *o);
 
+    /** Only with match. From now on no call goes to the store any more: each ends with FERRY_E_CLOSED. Never blocks. */
+    void (*interrupt)(struct objects *o);
+
     /* --- addresses --------------------------------------------------------------------------- */
 
     /** Writes the object URL (at most FERRY_URL_MAX characters, no character that JSON escapes) with its NUL.

@@ -96,6 +96,8 @@ typedef enum {
                                 the quota: the caller removes the object */
     CMD_QUOTA_SET,         /**< quota. E_NOT_FOUND product, E_ARG a number above 2^63-1 */
     CMD_QUOTA_RESET,       /**< quota.product: the settings' limits again. E_NOT_FOUND it has none of its own */
+    CMD_UPLOAD_EXPIRE,     /**< id: its object was looked for and is not there; an open task whose time is over ends */
+    CMD_RESOURCE_UPLOAD_SEEN, /**< id, resource_upload.seen_bytes: so much is there of one to which nothing seemed to come */
     CMD_UPLOAD_REMOVE,     /**< id: task and object; an open one is cancelled first. E_NOT_FOUND */
     CMD_TOKEN_ADD,         /**< token. E_EXISTS */
     CMD_TOKEN_REMOVE,      /**< token.name. E_NOT_FOUND */
