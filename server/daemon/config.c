@@ -37,7 +37,10 @@ static const struct ferry_setting table[] = {
     TEXT("public-url", public_url, NULL, "how devices reach the objects listener, http://host[:port], when it is not "
                                          "by its own address"),
     TEXT("store", store, "sqlite", "what the platform knows: sqlite (in the data folder) or sqlite:PATH"),
-    TEXT("objects", objects, "file", "the files: file (in the data folder) or file:FOLDER"),
+    TEXT("objects", objects, "file", "the files: file (in the data folder), file:FOLDER, or s3://BUCKET[/PREFIX] with parameters: "
+                                     "?endpoint=URL&region=NAME&style=path|host&public-endpoint=URL&signature=v4|cos&ca=FILE"),
+    TEXT("objects-credentials", objects_credentials, NULL, "file (mode 0600) with aws_access_key_id and aws_secret_access_key for s3; "
+                                                           "else the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
     TEXT("log-level", log_level, "info", "error, warn, info or debug"),
     TEXT("log-format", log_format, "text", "text, or json: one object a line"),
 
@@ -223,7 +226,7 @@ static const char *argument_name(const struct ferry_setting *setting)
     };
     static const char *const by_name[][2] = {
         {"data", "DIR"},       {"listen", "ADDR"},        {"api-listen", "ADDR"}, {"public-url", "URL"},
-        {"store", "URL"},      {"objects", "URL"},        {"broker", "URL"},      {"broker-ca", "FILE"},   {"broker-sharing", "HOW"},
+        {"store", "URL"},      {"objects", "URL"},        {"objects-credentials", "FILE"}, {"broker", "URL"},      {"broker-ca", "FILE"},   {"broker-sharing", "HOW"},
         {"mosquitto", "FILE"}, {"broker-plugin", "FILE"}, {"log-level", "LEVEL"}, {"log-format", "FORMAT"},
         {"tls", "LISTENERS"},  {"allow-plain", "LISTENERS"},
         {"tls-cert", "FILE"},  {"tls-key", "FILE"},       {"tls-ca", "FILE"},

@@ -22,6 +22,7 @@ struct config {
     uint64_t mqtt_port, objects_port, api_port;
     char *public_url; /* null: the objects listener's own address */
     char *store, *objects;
+    char *objects_credentials; /* null: those of the environment */
     char *log_level, *log_format;
     /* the broker */
     char *broker;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "mqtt/broker_url.h"
+#include "objects/s3.h"
 #include "proto/limits.h"
 
 #include <stdarg.h>
@@ -101,6 +102,22 @@ bool config_sharing(const struct config *config, bus_sharing *ret_sharing)
     return false;
 }
 
+static ferry_err check_objects(const struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    char problem[OBJECTS_S3_PROBLEM_SIZE];
+    struct objects_s3_address address;
+
+    if (config_objects_in_bucket(config))
+        return objects_s3_address_parse(config->objects, &address, problem) == FERRY_OK
+                   ? check_path("objects-credentials", config->objects_credentials, message)
+                   : refuse(message, "--objects: %s", problem);
+    if (config->objects_credentials != NULL)
+        return refuse(message, "--objects-credentials belongs to --objects s3://BUCKET");
+    if (strcmp(config->objects, "file") != 0 && strncmp(config->objects, "file:", 5) != 0)
+        return refuse(message, "--objects: write file, file:PATH or s3://BUCKET[/PREFIX]");
+    return check_scheme("objects", config->objects, "file", message);
+}
+
 static ferry_err check_broker(const struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
 {
     char problem[BROKER_URL_MESSAGE_SIZE];
@@ -190,7 +207,7 @@ ferry_err config_check(const struct config *config, char reterr_message[FERRY_SE
     if (err == FERRY_OK)
         err = check_scheme("store", config->store, "sqlite", reterr_message);
     if (err == FERRY_OK)
-        err = check_scheme("objects", config->objects, "file", reterr_message);
+        err = check_objects(config, reterr_message);
     if (err == FERRY_OK)
         err = check_broker(config, reterr_message);
     if (err == FERRY_OK)
@@ -215,6 +232,11 @@ ferry_err config_check(const struct config *config, char reterr_message[FERRY_SE
 bool config_broker_is_managed(const struct config *config)
 {
     return strcmp(config->broker, "managed") == 0;
+}
+
+bool config_objects_in_bucket(const struct config *config)
+{
+    return strncmp(config->objects, "s3://", 5) == 0;
 }
 
 const char *config_url_path(const char *url)

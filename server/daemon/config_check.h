@@ -25,6 +25,9 @@ bool config_broker_is_managed(const struct config *config);
 /** @brief How the bus subscribes: auto is resolved as far as the settings say. False: no such way. */
 bool config_sharing(const struct config *config, bus_sharing *ret_sharing);
 
+/** @brief True for "s3://...". */
+bool config_objects_in_bucket(const struct config *config);
+
 /** @brief The path behind "sqlite:" or "file:"; null when there is none (then it is in the data folder). */
 const char *config_url_path(const char *url);
 

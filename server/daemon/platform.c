@@ -15,7 +15,6 @@
 #include "clock/system.h"
 #include "core/audit.h"
 #include "http/event_json.h"
-#include "objects/local.h"
 #include "proto/limits.h"
 #include "store/sqlite.h"
 
@@ -55,7 +54,7 @@ static char *path_of(const struct platform *p, const char *url, const char *name
 static ferry_err name_paths(struct platform *p)
 {
     p->store_path = path_of(p, p->config->store, "ferry.db");
-    p->objects_path = path_of(p, p->config->objects, "objects");
+    p->objects_path = path_of(p, config_objects_in_bucket(p->config) ? "file" : p->config->objects, "objects");
     p->token_path = data_folder_file(&p->folder, "admin.token");
     p->secrets_key_path = data_folder_file(&p->folder, "secrets.key");
     p->broker_folder = data_folder_file(&p->folder, "broker");
@@ -165,22 +164,6 @@ static ferry_err list_settings(struct platform *p)
 {
     p->settings = config_list(p->config);
     return p->settings != NULL ? FERRY_OK : FERRY_E_NOMEM;
-}
-
-static ferry_err open_objects(struct platform *p)
-{
-    struct objects_local_config cfg = {.dir = p->objects_path};
-    ferry_err err;
-
-    cfg.public_url = p->public_url;
-    memcpy(cfg.key, p->url_keys.key, sizeof(cfg.key));
-    memcpy(cfg.old_keys, p->url_keys.old, sizeof(cfg.old_keys));
-    cfg.old_keys_count = p->url_keys.old_count;
-    err = objects_local_open(&cfg, &p->objects);
-    explicit_bzero(&cfg, sizeof(cfg));
-    if (err != FERRY_OK)
-        ferry_log(FERRY_LOG_ERROR, "objects", "cannot use the folder %s: %s", p->objects_path, ferry_err_text(err));
-    return err;
 }
 
 /* --- engine and planes ------------------------------------------------------------------------------------ */
@@ -358,7 +341,7 @@ static ferry_err announce(struct platform *p)
 
 static ferry_err (*const start_steps[])(struct platform *p) = {
     open_folder,       name_paths,   open_store,   platform_decide_tls,   bind_listeners,
-    name_public_url,   platform_open_tls, open_objects, platform_start_broker, platform_open_bus,
+    name_public_url,   platform_open_tls, platform_open_objects, platform_start_broker, platform_open_bus,
     start_engine,      list_settings, start_planes, platform_start_bus, start_webhooks, announce,
 };
 

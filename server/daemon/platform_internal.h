@@ -75,6 +75,7 @@ void platform_publish_ca(const struct platform *p); /**< for ferryctl on this ma
 void platform_free_tls(struct platform *p);
 
 /* Steps of the start; each logs its failure. platform_stop() undoes them. */
+ferry_err platform_open_objects(struct platform *p); /**< the public URL is known */
 ferry_err platform_decide_tls(struct platform *p);   /**< which listeners speak TLS, and with which files */
 ferry_err platform_open_tls(struct platform *p);     /**< reads and judges them; the public URL is known */
 ferry_err platform_start_broker(struct platform *p); /**< our own, or only its address */

@@ -14,7 +14,7 @@ PROGRAMS = {"ferryd", "mosquitto", "ferry", "ferryctl"}
 EVERY_S = 0.25
 SHORTEST = 12       # shorter ones would be found by chance
 # an object URL is a secret too: whoever has it may use it
-OBJECT_URL = re.compile(r"/o/[0-9a-z]{26}\?e=\d+&s=[A-Za-z0-9_-]{43}")
+OBJECT_URL = re.compile(r"/o/[0-9a-z]{26}\?e=\d+&s=[A-Za-z0-9_-]{43}|X-Amz-Signature=[0-9a-f]{64}")
 
 
 def _forms(raw):

@@ -1,7 +1,7 @@
 """HTTP as devices built on the vendor's C SDK speak it (PROTOCOL 3.2): raw sockets, one request, their head to the byte.
 
-The one departure: the vendor dials port 80 whatever the URL says; here the URL's own port is dialled,
-because tests must not take port 80.
+The one departure: the vendor dials port 80 whatever the URL says; here the URL's own port is dialled, or the one that a test
+names (dial), because tests must not take port 80.
 """
 import base64
 import re
@@ -60,12 +60,12 @@ class HttpAnswer:
         return f"<HttpAnswer {self.status} {len(self.body)} bytes closed={self.closed} {self.elapsed_s:.3f} s {self.problems}>"
 
 
-def _connect(url):
+def _connect(url, dial=None):
     parts = urlsplit(url)
     assert parts.scheme == "http", url
     assert len(parts.hostname) <= 63, "the vendor's host buffer has 63 characters"
     assert len(url) <= 860, "the vendor's request buffer cannot hold the URL"
-    sock = socket.create_connection((parts.hostname, parts.port or 80), CONNECT_TIMEOUT_S)
+    sock = socket.create_connection((parts.hostname, dial or parts.port or 80), CONNECT_TIMEOUT_S)
     path = parts.path + ("?" + parts.query if parts.query else "")
     return sock, path, parts.hostname
 
@@ -91,9 +91,9 @@ def get_head(url, offset, size):
     return head
 
 
-def vendor_put(url, data, md5_hex, *, paced=False, stop_after=None):
+def vendor_put(url, data, md5_hex, *, paced=False, stop_after=None, dial=None):
     """PUT as the vendor does. paced: 5000 bytes each 100 ms. stop_after: the device dies after that many bytes (None)."""
-    sock, _, _ = _connect(url)
+    sock, _, _ = _connect(url, dial)
     with sock:
         sock.sendall(put_head(url, md5_hex, len(data)))
         sent_all = _send_body(sock, data if stop_after is None else data[:stop_after], paced)
@@ -136,12 +136,12 @@ def _read_put_answer(sock, sent_all):
     return HttpAnswer(head, body, closed=closed, elapsed_s=time.monotonic() - started, complete=sent_all)
 
 
-def vendor_get(url, size, offset=0, *, paced=False, stop_after=None, wait_first_s=5.0):
+def vendor_get(url, size, offset=0, *, paced=False, stop_after=None, wait_first_s=5.0, dial=None):
     """GET as the vendor does; reads what is announced, gives up after a gap of a second.
 
     paced: reads 5000 bytes each 100 ms. stop_after: hangs up after that many body bytes.
     """
-    sock, _, _ = _connect(url)
+    sock, _, _ = _connect(url, dial)
     with sock:
         sock.sendall(get_head(url, offset, size))
         started = time.monotonic()

@@ -1,0 +1,319 @@
+"""Files in a bucket of an S3-compatible store: a real ferryd, devices, and a RADOS Gateway."""
+import hashlib
+import json
+import os
+import time
+
+import pytest
+import requests
+
+import rgw
+from device_command import DONE, Command
+from ferry import PATIENCE, Platform, VendorDevice, run, vendor_get, vendor_put, wait_for
+from secret_watch import WATCH
+from shim import Faults, build_shim
+
+pytestmark = pytest.mark.xdist_group("s3")
+NO_OBJECT, BUSY = 9, 7
+MIB = 1 << 20
+
+
+def md5_of(data):
+    return hashlib.md5(data).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def gateway():
+    if rgw.missing():
+        pytest.skip(rgw.missing())
+    gateway = rgw.Gateway()
+    WATCH.know(gateway.secret_key, "the secret key of the store")
+    yield gateway
+    gateway.close()
+
+
+def address(gateway, prefix="f", bucket=None, **more):
+    """As --objects says it. Vendor devices say no port in Host: they dial 80, and the tests the gateway's."""
+    parameters = {"endpoint": gateway.endpoint, "public-endpoint": "http://127.0.0.1", **more}
+    return f"s3://{bucket or gateway.bucket}/{prefix}?" + "&".join(f"{name.replace('_', '-')}={value}" for name, value in parameters.items())
+
+
+def keys(gateway, **more):
+    return {"AWS_ACCESS_KEY_ID": gateway.access_key, "AWS_SECRET_ACCESS_KEY": gateway.secret_key, **more}
+
+
+@pytest.fixture(scope="module")
+def bucket(gateway):
+    """A platform on it, for all tests of this file."""
+    platform = Platform("--objects", address(gateway), env=keys(gateway))
+    try:
+        platform.start()
+        yield platform
+        platform.stop()
+    finally:
+        platform.close()
+
+
+@pytest.fixture
+def device(bucket):
+    with VendorDevice(bucket, bucket.new_device()) as device:
+        yield device
+
+
+def put(gateway, answer, data, **options):
+    return vendor_put(answer["url"], data, answer["md5sum"], dial=gateway.port, **options)
+
+
+def upload_of(platform, device):
+    (row,) = platform.api.uploads(device.product, device.device)
+    return row
+
+
+def objects(gateway, bucket=None):
+    """What is in the bucket."""
+    listing = run("radosgw-admin", "bucket", "list", f"--bucket={bucket or gateway.bucket}", env=gateway._environment(), timeout=60)
+    return [entry["name"] for entry in json.loads(listing.stdout)]
+
+
+# --- devices ------------------------------------------------------------------------------------------------
+
+
+def test_the_bytes_of_devices_go_to_the_store_and_never_through_ferryd(gateway, bucket, device):
+    data = os.urandom(200_000)
+    answer = device.request_upload("log", data)
+    assert answer["url"].startswith(f"http://127.0.0.1/{gateway.bucket}/f/"), "where devices reach the store"
+    assert len(answer["url"]) <= 860
+    stored = put(gateway, answer, data)
+    assert (stored.status, stored.problems) == (200, [])
+    assert upload_of(bucket, device)["state"] == "created", "nobody has told the platform yet"
+    assert device.upload_verdict("log")["result_code"] == 0
+    row = upload_of(bucket, device)
+    assert row["state"] == "done" and bucket.api.upload_bytes(row["id"]) == data
+    assert bucket.api.metric("ferry_transfer_bytes_total") == 0
+
+
+def test_done_without_an_object_is_not_believed(gateway, bucket, device):
+    answer = device.request_upload("log", b"content")
+    assert device.upload_verdict("log")["result_code"] == NO_OBJECT
+    assert put(gateway, answer, b"content").status == 200
+    assert device.upload_verdict("log")["result_code"] == 0
+
+
+def test_wrong_bytes_and_half_of_them_store_nothing(gateway, bucket, device):
+    answer = device.request_upload("log", b"content")
+    assert put(gateway, answer, b"CONTENT").status == 400
+    assert vendor_put(answer["url"], b"CONTENT", md5_of(b"CONTENT"), dial=gateway.port).status == 403, "another MD5 than was signed"
+    assert put(gateway, answer, b"content", stop_after=3) is None
+    assert put(gateway, answer, b"content and more").status == 403
+    assert device.upload_verdict("log")["result_code"] == NO_OBJECT
+    assert f"f/{upload_of(bucket, device)['id']}" not in objects(gateway)
+    assert put(gateway, answer, b"content").status == 200
+    assert device.upload_verdict("log")["result_code"] == 0
+
+
+def test_files_come_from_the_store_and_go_on_where_they_were_cut(gateway, bucket, device):
+    data = os.urandom(9 * MIB + 5)  # ferryd sends it in parts
+    bucket.api.resource_add(device.product, "pack", data)
+    deployment = bucket.api.deploy(device.product, "pack", [device.device])
+    offer = device.wait("download")
+    first = vendor_get(offer["url"], offer["size"], dial=gateway.port, stop_after=4 * MIB)
+    assert (first.status, first.problems) == (206, [])
+    rest = vendor_get(offer["url"], offer["size"], len(first.body), dial=gateway.port)
+    assert first.body + rest.body == data and rest.problems == []
+    end = vendor_get(offer["url"], offer["size"], offer["size"], dial=gateway.port)
+    assert (end.status, end.headers["Content-Length"]) in ((206, "0"), (416, "0")) or end.status == 416
+    device.report_download("pack", "done")
+    assert device.wait("report_download_progress_rsp")["result_code"] == 0
+    bucket.api.wait_download(deployment["id"], device.device, "done")
+
+
+def test_a_url_is_good_for_its_method_and_its_object_only(gateway, bucket, device):
+    answer = device.request_upload("log", b"content")
+    assert vendor_get(answer["url"], 7, dial=gateway.port).status == 403
+    other = answer["url"].replace("/f/", "/f/partial/")
+    assert put(gateway, answer | {"url": other}, b"content").status == 403
+
+
+@pytest.mark.parametrize("size", [1000, 5 * MIB])
+def test_our_own_device_uploads_straight_to_the_store(gateway, make_platform, tmp_path, size):
+    platform = make_platform("--objects", address(gateway, public_endpoint=gateway.endpoint), env=keys(gateway))
+    command = Command.of(tmp_path, platform, platform.new_device())
+    file = tmp_path / "a.bin"
+    file.write_bytes(os.urandom(size))
+    done = command.run("upload", file)
+    assert (done.returncode, done.stderr) == (DONE, "")
+    row = upload_of(platform, command)
+    assert row["state"] == "done" and platform.api.upload_bytes(row["id"]) == file.read_bytes()
+    assert platform.api.metric("ferry_transfer_bytes_total") == 0
+    platform.api.resource_add(command.product, "pack", file.read_bytes())
+    platform.api.deploy(command.product, "pack", [command.device])
+    done = command.run("download", "--dir", command.inbox)
+    assert done.returncode == DONE and (command.inbox / "pack").read_bytes() == file.read_bytes()
+    command.close()
+
+
+# --- operators ----------------------------------------------------------------------------------------------
+
+
+def test_a_resource_sent_in_parts_lies_in_the_store_and_survives_a_restart(gateway, make_platform):
+    platform = make_platform("--objects", address(gateway), env=keys(gateway))
+    data = os.urandom(11 * MIB)
+    product = platform.new_product()
+    tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+    upload = platform.api.call("POST", "/resource-uploads", json={"product": product, "name": "r", "size": len(data), "md5": md5_of(data)})["id"]
+    for start, end in ((0, 3 * MIB), (3 * MIB, 10 * MIB), (10 * MIB, len(data))):
+        assert platform.api.call("GET", f"/resource-uploads/{upload}")["offset"] == start
+        answer = platform.api.call("PATCH", f"/resource-uploads/{upload}", ok=False, data=data[start:end],
+                                   headers={**tus, "Upload-Offset": str(start)})
+        assert answer.status_code in (200, 204), answer.text
+        platform.restart()
+    (resource,) = platform.api.list("/resources", product=product)
+    assert resource["md5"] == md5_of(data)
+    assert platform.api.call("GET", f"/resources/{resource['id']}/content", ok=False).content == data
+    assert not [name for name in objects(gateway) if "partial/" + upload in name]
+
+
+def test_what_is_removed_is_removed_from_the_store(gateway, bucket, device):
+    answer = device.request_upload("log", b"content")
+    put(gateway, answer, b"content")
+    device.upload_verdict("log")
+    row = upload_of(bucket, device)
+    assert f"f/{row['id']}" in objects(gateway)
+    bucket.api.call("DELETE", f"/uploads/{row['id']}")
+    wait_for(lambda: f"f/{row['id']}" not in objects(gateway), 20, "the object's end")
+
+
+# --- a store that fails ---------------------------------------------------------------------------------------
+
+
+def test_a_store_that_hangs_stops_nobody_and_comes_back(gateway, make_platform):
+    platform = make_platform("--objects", address(gateway), env=keys(gateway))
+    product = platform.new_product()
+    with VendorDevice(platform, platform.new_device(product)) as device, VendorDevice(platform, platform.new_device(product)) as other:
+        platform.api.resource_add(product, "pack", os.urandom(MIB))
+        answer = device.request_upload("log", b"content")
+        assert put(gateway, answer, b"content").status == 200
+        gateway.stop_answering()
+        try:
+            device.report_upload("log", "done")
+            asked = time.monotonic()
+            assert other.request_upload("x", b"y")["url"], "what needs no store is answered as ever"
+            assert time.monotonic() - asked < 2 * PATIENCE
+            verdict = device.wait("report_upload_progress_rsp", 5)
+            assert verdict["result_code"] == BUSY, "within the device's patience"
+            platform.api.deploy(product, "pack", [other.device])
+            assert other.wait("download")["url"]
+            content = platform.api.list("/resources", product=product)[0]["id"]
+            with pytest.raises(requests.RequestException):
+                requests.get(f"{platform.api_url}/api/v1/resources/{content}/content", timeout=1,
+                             headers={"Authorization": f"Bearer {platform.token}"}).raise_for_status()
+        finally:
+            gateway.go_on()
+        assert device.upload_verdict("log")["result_code"] == 0, "the device says it again"
+
+
+def ready(platform):
+    return requests.get(f"{platform.api_url}/readyz", timeout=20).status_code
+
+
+def test_a_store_that_died_is_found_again(gateway, make_platform):
+    platform = make_platform("--objects", address(gateway), env=keys(gateway))
+    with VendorDevice(platform, platform.new_device()) as device:
+        answer = device.request_upload("log", b"content")
+        assert put(gateway, answer, b"content").status == 200
+        gateway.kill()
+        try:
+            assert device.upload_verdict("log")["result_code"] == BUSY
+            wait_for(lambda: ready(platform) == 503, 20, "that a balancer sends nobody here")
+        finally:
+            gateway.start_again()
+        assert device.upload_verdict("log")["result_code"] == 0
+        wait_for(lambda: ready(platform) == 200, 20, "readiness")
+
+
+# --- URLs that devices could not hold -------------------------------------------------------------------------
+
+
+def test_a_url_that_devices_could_not_hold_is_one_of_ours(gateway, make_platform):
+    prefix = "=" * 200  # three characters each in a URL
+    platform = make_platform("--objects", address(gateway, prefix), env=keys(gateway))
+    with VendorDevice(platform, platform.new_device()) as device:
+        for name in ("one", "two"):
+            transfer = device.upload(name, b"content of " + name.encode())
+            assert transfer.answer["url"].startswith(platform.objects_url)
+            assert transfer.verdict["result_code"] == 0
+        platform.api.resource_add(device.product, "pack", b"p" * 100_000)
+        platform.api.deploy(device.product, "pack", [device.device])
+        _, data, verdict = device.download()
+        assert data == b"p" * 100_000 and verdict["result_code"] == 0
+    assert platform.log().count("go through ferryd") == 1, "said once"
+
+
+# --- what is wrong is said at the start -----------------------------------------------------------------------
+
+
+def refused(make_platform, objects, env, *args):
+    """The one line that tells why it does not start."""
+    platform = make_platform("--objects", objects, *args, start=False, env=env)
+    assert platform.start(expect_exit=True) == 1
+    lines = [line for line in platform.log().splitlines() if "error" in line.lower()]
+    assert len(lines) == 1, platform.log()
+    return lines[0]
+
+
+def closed_port():
+    return rgw.free_port()
+
+
+@pytest.mark.parametrize("objects, env, wanted", [
+    (lambda g: address(g, bucket="nobucket"), keys, "there is no such bucket"),
+    (address, lambda g: keys(g, AWS_ACCESS_KEY_ID="NOBODYKNOWSTHISONE01"), "does not know the access key"),
+    (address, lambda g: keys(g, AWS_SECRET_ACCESS_KEY="not the secret of this access key"), "AWS_SECRET_ACCESS_KEY"),
+    (lambda g: f"s3://b?endpoint=http://127.0.0.1:{closed_port()}", keys, "cannot reach the store at http://127.0.0.1:"),
+    (lambda g: "s3://b?endpoint=http://no-such-host.invalid", keys, "cannot reach the store at http://no-such-host.invalid"),
+    (address, lambda g: {}, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+], ids=["no bucket", "access key", "secret key", "nobody there", "no such host", "no credentials"])
+def test_what_is_wrong_is_said_in_one_line(gateway, make_platform, objects, env, wanted):
+    assert wanted in refused(make_platform, objects(gateway), env(gateway))
+
+
+def test_a_wrong_clock_is_said(gateway, make_platform, tmp_path):
+    faults = Faults(tmp_path, build_shim(tmp_path))
+    faults.move_clock(-3600)
+    line = refused(make_platform, address(gateway), keys(gateway) | faults.environment())
+    assert "the clock of this machine is 3" in line and "s behind that of the store" in line
+
+
+def test_a_store_that_hangs_is_said(gateway, make_platform):
+    gateway.stop_answering()
+    try:
+        assert "cannot reach the store" in refused(make_platform, address(gateway), keys(gateway))
+    finally:
+        gateway.go_on()
+
+
+def test_a_missing_right_to_write_is_said(gateway, make_platform):
+    reader = {"AWS_ACCESS_KEY_ID": "FERRYTESTREADERKEY01", "AWS_SECRET_ACCESS_KEY": "ferrytestreadersecret00000000000000001"}
+    gateway.user("reader", *reader.values())
+    gateway.make_bucket("readonly")
+    everybody = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/reader"]},
+                                                        "Action": ["s3:ListBucket", "s3:GetObject"],
+                                                        "Resource": ["arn:aws:s3:::readonly", "arn:aws:s3:::readonly/*"]}]}
+    assert gateway.curl("PUT", "readonly?policy=", "-d", json.dumps(everybody)) in ("200", "204")
+    assert "no right to write into the bucket" in refused(make_platform, address(gateway, bucket="readonly"), reader)
+
+
+def test_credentials_may_be_in_a_file_that_nobody_else_reads(gateway, make_platform, tmp_path):
+    file = tmp_path / "credentials"
+    file.write_text(f"[default]\naws_access_key_id = {gateway.access_key}\naws_secret_access_key = {gateway.secret_key}\n")
+    file.chmod(0o644)
+    assert "give it mode 0600" in refused(make_platform, address(gateway), {}, "--objects-credentials", file)
+    file.chmod(0o600)
+    platform = make_platform("--objects", address(gateway), "--objects-credentials", file)
+    assert gateway.secret_key.encode() not in open(f"/proc/{platform.broker_pid}/environ", "rb").read()
+    settings = json.dumps(platform.api.call("GET", "/settings"))
+    assert gateway.bucket in settings and gateway.secret_key not in settings
+
+
+def test_the_broker_does_not_inherit_credentials(gateway, bucket):
+    assert gateway.secret_key.encode() not in open(f"/proc/{bucket.broker_pid}/environ", "rb").read()
