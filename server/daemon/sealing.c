@@ -178,12 +178,25 @@ static ferry_err reseal_webhooks(struct pass *pass)
     return err;
 }
 
+/* Another process may have begun the database meanwhile, with a key of its own. */
+static ferry_err check_still_plain(const struct pass *pass)
+{
+    uint8_t id[SEAL_ID_BYTES];
+    size_t len = 0;
+    ferry_err err = pass->plain ? pass->ops->value_get(pass->conn, KEY_ID, id, sizeof(id), &len) : FERRY_E_NOT_FOUND;
+
+    if (err == FERRY_E_NOT_FOUND)
+        return FERRY_OK;
+    return err == FERRY_OK ? FERRY_E_STATE : err;
+}
+
 static ferry_err reseal_all(struct pass *pass)
 {
-    ferry_err err = pass->ops->begin(pass->conn);
+    ferry_err err = store_begin_alone(pass->ops, pass->conn);
 
     if (err != FERRY_OK)
         return err;
+    err = check_still_plain(pass);
     for (size_t i = 0; err == FERRY_OK && i < sizeof(secret_values) / sizeof(secret_values[0]); i++)
         err = reseal_value(pass, secret_values[i]);
     if (err == FERRY_OK)
@@ -267,6 +280,10 @@ ferry_err sealing_open(struct store *store, struct store_conn *conn, const char 
     }
     if (err == FERRY_OK && (pass.plain || keys.count > 1))
         err = settle(&pass, key_path, &keys);
+    if (err == FERRY_E_STATE && reterr_problem[0] == '\0')
+        (void)snprintf(reterr_problem, SEALING_PROBLEM_SIZE,
+                       "another ferryd has just begun this database with a key of its own: put a copy of its secrets.key in place of %s",
+                       key_path);
     if (err == FERRY_OK)
         *ret_keys = keys;
     seal_keys_done(&keys);

@@ -209,6 +209,37 @@ static void an_altered_secret_stops_a_change_of_keys_as_a_whole(void **state)
     check_all(w, &keys); /* nothing was changed */
 }
 
+static const struct store_ops *real_ops;
+
+/* When nobody else changes anything any more, somebody has. */
+static ferry_err claim_too_late(struct store_conn *c, const struct store_scope *scope)
+{
+    assert_true(scope->everything);
+    return real_ops->value_put(c, "secrets_key_id", "hers", SEAL_ID_BYTES);
+}
+
+static void a_database_that_another_process_has_just_begun_is_not_sealed_twice(void **state)
+{
+    struct world *w = *state;
+    struct store_ops shared = *w->store->ops;
+    struct seal_keys none;
+
+    fill_plain(w);
+    real_ops = w->store->ops;
+    shared.claim = claim_too_late;
+    w->store->ops = &shared;
+    assert_int_equal(open_keys(w, false, &none), FERRY_E_STATE);
+    assert_non_null(strstr(w->problem, "another ferryd has just begun this database"));
+    w->store->ops = real_ops;
+    for (unsigned i = 0; i < DEVICES; i += DEVICES - 1) {
+        const struct device_key key = key_of(i);
+        struct device d;
+
+        assert_int_equal(real_ops->device_get(w->conn, &key, &d), FERRY_OK);
+        assert_int_equal(d.secret.len, 32); /* as it was */
+    }
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -218,6 +249,7 @@ int main(void)
         RULE(a_change_of_keys_that_was_interrupted_is_finished),
         RULE(a_key_file_that_does_not_fit_stops_the_start_and_changes_nothing),
         RULE(an_altered_secret_stops_a_change_of_keys_as_a_whole),
+        RULE(a_database_that_another_process_has_just_begun_is_not_sealed_twice),
     };
 #undef RULE
 

@@ -125,7 +125,7 @@ ferry_err secrets_open(struct store *store, struct store_conn *conn, const char 
     const struct store_ops *ops = store->ops;
     uint8_t installation[INSTALLATION_BYTES];
     struct secrets secrets;
-    ferry_err err = ops->begin(conn);
+    ferry_err err = store_begin_alone(ops, conn);
 
     if (err != FERRY_OK)
         return err;

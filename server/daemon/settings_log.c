@@ -32,7 +32,7 @@ ferry_err settings_log(const struct config *config, struct store *store, struct 
     memcpy(r.before, last.after, sizeof(r.before));
     if (strcmp(r.after, last.after) == 0)
         return FERRY_OK;
-    err = store->ops->begin(conn);
+    err = store_begin_alone(store->ops, conn);
     if (err != FERRY_OK)
         return err;
     err = audit_append(store->ops, conn, &r);

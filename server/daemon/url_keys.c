@@ -139,7 +139,7 @@ ferry_err url_keys_open(struct store *store, struct store_conn *conn, const stru
     const struct store_ops *ops = store->ops;
     const struct place place = {.ops = ops, .conn = conn, .seal = seal};
     struct url_keys keys = {.old_count = 0};
-    ferry_err err = ops->begin(conn);
+    ferry_err err = store_begin_alone(ops, conn);
 
     if (err != FERRY_OK)
         return err;

@@ -491,4 +491,8 @@ struct store {
     const struct store_ops *ops;
 };
 
+/** @brief begin, while no other process changes anything until the transaction ends. Errors: those of begin and claim; then no
+ *  transaction is open. */
+FERRY_MUST_CHECK ferry_err store_begin_alone(const struct store_ops *ops, struct store_conn *conn);
+
 #endif
