@@ -3,7 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PORT_PLAIN = 1883, PORT_TLS = 8883, PORT_MAX = 65535 };
+enum { PORT_MAX = 65535 };
+
+static const struct scheme {
+    const char *prefix;
+    bool amqp, tls;
+    uint16_t port;
+} schemes[] = {
+    {"mqtt://", false, false, 1883},
+    {"mqtts://", false, true, 8883},
+    {"amqp://", true, false, 5672},
+    {"amqps://", true, true, 5671},
+};
 
 /* A piece of the address that is being taken apart. */
 struct piece {
@@ -13,7 +24,7 @@ struct piece {
 
 static ferry_err refuse(char message[BROKER_URL_MESSAGE_SIZE], const char *why)
 {
-    (void)snprintf(message, BROKER_URL_MESSAGE_SIZE, "%s: write mqtt://host:port or mqtts://user:password@host:port",
+    (void)snprintf(message, BROKER_URL_MESSAGE_SIZE, "%s: write mqtt[s]://user:password@host:port or amqp[s]://user:password@host:port",
                    why);
     return FERRY_E_FORMAT;
 }
@@ -91,10 +102,14 @@ static bool take_port(struct piece text, uint16_t *ret_port)
 static bool take_host(struct piece *text, char host[BROKER_URL_HOST_SIZE])
 {
     bool bracket = starts_with(*text, "[");
-    const char *end = memchr(text->at, bracket ? ']' : ':', text->len);
+    const char *end = bracket ? memchr(text->at, ']', text->len) : NULL;
     struct piece name = {text->at, end != NULL ? (size_t)(end - text->at) : text->len};
-    size_t used = name.len;
+    size_t used;
 
+    if (!bracket)
+        for (name.len = 0; name.len < text->len && strchr(":,", text->at[name.len]) == NULL; name.len++)
+            continue;
+    used = name.len;
     if (bracket) {
         if (end == NULL)
             return false;
@@ -112,22 +127,70 @@ static bool take_host(struct piece *text, char host[BROKER_URL_HOST_SIZE])
     return true;
 }
 
+/* host[:port] */
+static const char *take_address(struct piece *text, uint16_t port, char host[BROKER_URL_HOST_SIZE], uint16_t *ret_port)
+{
+    *ret_port = port;
+    if (!take_host(text, host))
+        return "the broker's host is missing or malformed";
+    if (text->len > 0 && text->at[0] == ':') {
+        const char *end = memchr(text->at, ',', text->len);
+        struct piece digits = {text->at + 1, (end != NULL ? (size_t)(end - text->at) : text->len) - 1};
+
+        if (!take_port(digits, ret_port))
+            return "the broker's port is no number from 1 to 65535";
+        *text = (struct piece){digits.at + digits.len, text->len - digits.len - 1};
+    }
+    return NULL;
+}
+
+/* [/vhost], off the end; a slash alone is nothing. */
+static bool take_vhost(struct piece *text, struct broker_url *url)
+{
+    const char *slash = memchr(text->at, '/', text->len);
+    struct piece name = {slash, slash != NULL ? text->len - (size_t)(slash - text->at) : 0};
+
+    memcpy(url->vhost, "/", 2);
+    text->len -= name.len;
+    if (name.len <= 1)
+        return true;
+    return url->amqp && decode((struct piece){name.at + 1, name.len - 1}, url->vhost, sizeof(url->vhost));
+}
+
+/* The nodes of a cluster; a broker that speaks MQTT has one address. */
+static const char *take_addresses(struct piece rest, uint16_t port, struct broker_url *url)
+{
+    const char *wrong = take_address(&rest, port, url->host, &url->port);
+
+    while (wrong == NULL && rest.len > 0) {
+        struct broker_url_host *more = &url->more[url->more_count];
+
+        if (rest.at[0] != ',' || !url->amqp)
+            return "the broker's host is missing or malformed";
+        if (url->more_count++ == BROKER_URL_MORE_MAX)
+            return "the broker has more than 8 hosts";
+        rest = (struct piece){rest.at + 1, rest.len - 1};
+        wrong = take_address(&rest, port, more->host, &more->port);
+    }
+    return wrong;
+}
+
 ferry_err broker_url_parse(const char *text, struct broker_url *ret_url, char reterr_message[BROKER_URL_MESSAGE_SIZE])
 {
     struct piece rest = {text, strlen(text)};
-    struct broker_url url = {.port = PORT_PLAIN};
-    const char *at = NULL;
+    const struct scheme *scheme = NULL;
+    struct broker_url url = {.port = 0};
+    const char *at = NULL, *wrong;
 
-    if (starts_with(rest, "mqtts://")) {
-        url.tls = true;
-        url.port = PORT_TLS;
-    } else if (!starts_with(rest, "mqtt://")) {
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (starts_with(rest, schemes[i].prefix))
+            scheme = &schemes[i];
+    if (scheme == NULL)
         return refuse(reterr_message, "the broker's address has no known scheme");
-    }
-    rest.at = strstr(text, "://") + 3;
-    rest.len = strlen(rest.at);
-    if (rest.len > 0 && rest.at[rest.len - 1] == '/')
-        rest.len--;
+    url.amqp = scheme->amqp;
+    url.tls = scheme->tls;
+    rest.at += strlen(scheme->prefix);
+    rest.len -= strlen(scheme->prefix);
 
     for (size_t i = 0; i < rest.len; i++)
         if (rest.at[i] == '@')
@@ -137,10 +200,11 @@ ferry_err broker_url_parse(const char *text, struct broker_url *ret_url, char re
             return refuse(reterr_message, "the broker's user or password is empty, too long or badly encoded");
         rest = (struct piece){at + 1, rest.len - (size_t)(at + 1 - rest.at)};
     }
-    if (!take_host(&rest, url.host))
-        return refuse(reterr_message, "the broker's host is missing or malformed");
-    if (rest.len > 0 && (rest.at[0] != ':' || !take_port((struct piece){rest.at + 1, rest.len - 1}, &url.port)))
-        return refuse(reterr_message, "the broker's port is no number from 1 to 65535");
+    if (!take_vhost(&rest, &url))
+        return refuse(reterr_message, "what follows the broker's host is no vhost of AMQP");
+    wrong = take_addresses(rest, scheme->port, &url);
+    if (wrong != NULL)
+        return refuse(reterr_message, wrong);
     *ret_url = url;
     return FERRY_OK;
 }

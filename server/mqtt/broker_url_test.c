@@ -16,17 +16,23 @@ static void an_address_is_split_into_its_parts(void **state)
         const char *text;
         struct broker_url url;
     } cases[] = {
-        {"mqtt://broker", {false, "broker", 1883, "", ""}},
-        {"mqtt://broker/", {false, "broker", 1883, "", ""}},
-        {"mqtts://broker.example", {true, "broker.example", 8883, "", ""}},
-        {"mqtt://127.0.0.1:11883", {false, "127.0.0.1", 11883, "", ""}},
-        {"mqtt://[::1]:1884", {false, "::1", 1884, "", ""}},
-        {"mqtts://[2001:db8::1]", {true, "2001:db8::1", 8883, "", ""}},
-        {"mqtt://ferry@broker:1", {false, "broker", 1, "ferry", ""}},
-        {"mqtt://ferry:@broker", {false, "broker", 1883, "ferry", ""}},
-        {"mqtts://ferry:secret@broker:65535", {true, "broker", 65535, "ferry", "secret"}},
-        {"mqtt://a%40b:c%3Ad%2f%25@broker", {false, "broker", 1883, "a@b", "c:d/%"}},
-        {"mqtt://a:b@c:d@broker", {false, "broker", 1883, "a", "b@c:d"}},
+        {"mqtt://broker", {.host = "broker", .port = 1883, .vhost = "/"}},
+        {"mqtt://broker/", {.host = "broker", .port = 1883, .vhost = "/"}},
+        {"mqtts://broker.example", {.tls = true, .host = "broker.example", .port = 8883, .username = "", .password = "", .vhost = "/"}},
+        {"mqtt://127.0.0.1:11883", {.tls = false, .host = "127.0.0.1", .port = 11883, .username = "", .password = "", .vhost = "/"}},
+        {"mqtt://[::1]:1884", {.tls = false, .host = "::1", .port = 1884, .username = "", .password = "", .vhost = "/"}},
+        {"mqtts://[2001:db8::1]", {.tls = true, .host = "2001:db8::1", .port = 8883, .username = "", .password = "", .vhost = "/"}},
+        {"mqtt://ferry@broker:1", {.tls = false, .host = "broker", .port = 1, .username = "ferry", .password = "", .vhost = "/"}},
+        {"mqtt://ferry:@broker", {.tls = false, .host = "broker", .port = 1883, .username = "ferry", .password = "", .vhost = "/"}},
+        {"mqtts://ferry:secret@broker:65535", {.tls = true, .host = "broker", .port = 65535, .username = "ferry", .password = "secret", .vhost = "/"}},
+        {"mqtt://a%40b:c%3Ad%2f%25@broker", {.tls = false, .host = "broker", .port = 1883, .username = "a@b", .password = "c:d/%", .vhost = "/"}},
+        {"mqtt://a:b@c:d@broker", {.tls = false, .host = "broker", .port = 1883, .username = "a", .password = "b@c:d", .vhost = "/"}},
+        {"amqp://rabbit", {.amqp = true, .host = "rabbit", .port = 5672, .vhost = "/"}},
+        {"amqps://u:p@rabbit/", {.amqp = true, .tls = true, .host = "rabbit", .port = 5671, .username = "u", .password = "p", .vhost = "/"}},
+        {"amqp://rabbit:1/ferry", {.amqp = true, .host = "rabbit", .port = 1, .vhost = "ferry"}},
+        {"amqp://rabbit/%2Fa%2fb", {.amqp = true, .host = "rabbit", .port = 5672, .vhost = "/a/b"}},
+        {"amqp://a,b:7,[::1],[::2]:9/v",
+         {.amqp = true, .host = "a", .port = 5672, .vhost = "v", .more = {{"b", 7}, {"::1", 5672}, {"::2", 9}}, .more_count = 3}},
     };
 
     (void)state;
@@ -41,6 +47,13 @@ static void an_address_is_split_into_its_parts(void **state)
         assert_int_equal(url.port, cases[i].url.port);
         assert_string_equal(url.username, cases[i].url.username);
         assert_string_equal(url.password, cases[i].url.password);
+        assert_int_equal(url.amqp, cases[i].url.amqp);
+        assert_string_equal(url.vhost, cases[i].url.vhost);
+        assert_int_equal(url.more_count, cases[i].url.more_count);
+        for (size_t k = 0; k < url.more_count; k++) {
+            assert_string_equal(url.more[k].host, cases[i].url.more[k].host);
+            assert_int_equal(url.more[k].port, cases[i].url.more[k].port);
+        }
     }
 }
 
@@ -52,6 +65,8 @@ static void a_malformed_address_is_refused_and_touches_nothing(void **state)
         "mqtt://broker:18x3", "mqtt://broker:-1", "mqtt://broker:123456", "mqtt://broker/path", "mqtt://bro ker",
         "mqtt://[::1", "mqtt://[]:1883", "mqtt://[::1]1883", "mqtt://::1", "mqtt://u%4@broker", "mqtt://u%zz@broker",
         "mqtt://u%00x@broker", "mqtt://u:p%@broker", "mqtt://a b@bro\nker", "mqtts://broker?x=1",
+        "mqtt://a,b", "amqp://a,", "amqp://,a", "amqp://a,,b", "amqp://a:,b", "amqp://a:1x,b", "amqp://a/%0", "amqp://a/%00",
+        "amqp://a,b,c,d,e,f,g,h,i", "amqp://[::1,b", "amqp:///v",
     };
 
     (void)state;

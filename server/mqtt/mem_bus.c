@@ -1,6 +1,6 @@
 #include "mqtt/mem_bus.h"
 
-#include "outbox.h"
+#include "mqtt/outbox.h"
 
 #include "base/alloc.h"
 

@@ -1,6 +1,6 @@
 #include "mqtt/mosquitto_bus.h"
 
-#include "outbox.h"
+#include "mqtt/outbox.h"
 
 #include "base/alloc.h"
 #include "base/cleanup.h"

@@ -1,4 +1,4 @@
-#include "outbox.h"
+#include "mqtt/outbox.h"
 
 #include "base/alloc.h"
 

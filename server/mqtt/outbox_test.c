@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "outbox.h"
+#include "mqtt/outbox.h"
 
 #include "base/alloc.h"
 

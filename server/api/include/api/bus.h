@@ -2,7 +2,8 @@
  * @file bus.h
  * @brief Interface table "bus": the way messages go between the devices and the platform.
  *
- * Implementations: mqtt/mosquitto_bus.h (libmosquitto, any MQTT broker), mqtt/mem_bus.h (tests, simulation).
+ * Implementations: mqtt/mosquitto_bus.h (libmosquitto, any MQTT broker), amqp/amqp_bus.h (librabbitmq, RabbitMQ's queues),
+ * mqtt/mem_bus.h (tests, simulation).
  * One conformance suite runs against each (tests/conformance/bus_suite).
  */
 #ifndef API_BUS_H

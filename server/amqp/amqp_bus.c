@@ -1,0 +1,541 @@
+#define _GNU_SOURCE /* memmem */
+#include "amqp/amqp_bus.h"
+
+#include "deliveries.h"
+#include "link.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/system.h"
+#include "base/wait.h"
+#include "mqtt/outbox.h"
+#include "proto/topic.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    NODES_MAX = 8,
+    TURN_MS = 200,          /* librabbitmq wants to look at its heartbeats this often */
+    AT_ONCE = 256,          /* messages of one direction before it is the other's turn */
+    FLUSH_TIMEOUT_MS = 1000, /* what waits at close is given this time to be sent */
+    END_TIMEOUT_MS = 3000,  /* then a node that takes nothing is left alone */
+    TYPE_LEN = 64,          /* an answer names its type before that */
+};
+
+struct node {
+    char *host;
+    uint16_t port;
+};
+
+struct amqp_bus {
+    struct bus bus;
+    struct node nodes[NODES_MAX];
+    size_t node_count;
+    char *username, *password, *vhost, *queue, *ca_file;
+    bool tls;
+
+    struct bus_listener listener; /* set by start, before the thread exists */
+    pthread_t thread;
+    pthread_mutex_t calling; /* held while the listener may be called; guards stopped */
+    bool stopped;
+    pthread_mutex_t lock; /* guards what follows; always taken after calling */
+    pthread_cond_t changed; /* ended */
+    bool started; /* the thread exists */
+    bool ended;   /* it has nothing left to do */
+    bool closing;
+    uint64_t since_ms; /* when the connection was lost, or the bus was started */
+    struct outbox outbox;
+    int socket_fd; /* of the connection; -1: none */
+    int wake_fd;   /* eventfd: something was put into an empty outbox, or closing was set */
+
+    /* of the thread alone */
+    size_t node; /* in use, or next */
+    struct link link;
+    struct deliveries deliveries;
+    bool up;
+    bool lost;
+    bool takes_no_more;
+    char said[LINK_REASON_SIZE]; /* the last reason that was logged in this outage */
+};
+
+static struct amqp_bus *bus_of(struct bus *bus)
+{
+    return (struct amqp_bus *)bus;
+}
+
+static void wake(struct amqp_bus *b)
+{
+    uint64_t one = 1;
+
+    if (write(b->wake_fd, &one, sizeof(one)) < 0)
+        return; /* EAGAIN: it is awake already */
+}
+
+static bool is_closing(struct amqp_bus *b)
+{
+    bool closing;
+
+    (void)pthread_mutex_lock(&b->lock);
+    closing = b->closing;
+    (void)pthread_mutex_unlock(&b->lock);
+    return closing;
+}
+
+static bool is_stopped(struct amqp_bus *b)
+{
+    bool stopped;
+
+    (void)pthread_mutex_lock(&b->calling);
+    stopped = b->stopped;
+    (void)pthread_mutex_unlock(&b->calling);
+    return stopped;
+}
+
+static void set_socket(struct amqp_bus *b, int fd)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->socket_fd = fd;
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+static void set_up(struct amqp_bus *b, bool up)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    if (up && ferry_mono_ms() - b->since_ms > BUS_KEEP_MS)
+        outbox_clear(&b->outbox);
+    if (!up)
+        b->since_ms = ferry_mono_ms();
+    (void)pthread_mutex_unlock(&b->lock);
+    b->up = up;
+    (void)pthread_mutex_lock(&b->calling);
+    if (!b->stopped && b->listener.link != NULL)
+        b->listener.link(b->listener.arg, up);
+    (void)pthread_mutex_unlock(&b->calling);
+}
+
+/* --- messages --------------------------------------------------------------------------------------------- */
+
+/* The topic that RabbitMQ's MQTT plugin made the key of. False: too long for one of a device. */
+static bool topic_of(amqp_bytes_t key, char topic[FERRY_TOPIC_SIZE])
+{
+    if (key.len >= FERRY_TOPIC_SIZE || memchr(key.bytes, '\0', key.len) != NULL)
+        return false;
+    memcpy(topic, key.bytes, key.len);
+    topic[key.len] = '\0';
+    for (char *c = topic; *c != '\0'; c++)
+        *c = *c == '.' ? '/' : *c;
+    return true;
+}
+
+/* "product/device" */
+static const char *name_of(const char *topic, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return strncmp(topic, prefix, len) == 0 ? topic + len : NULL;
+}
+
+/* False: it was stopped, and the listener was not called. */
+static bool deliver(struct amqp_bus *b, const char *topic, const amqp_bytes_t *body)
+{
+    bool stopped;
+
+    (void)pthread_mutex_lock(&b->calling);
+    stopped = b->stopped;
+    if (!stopped)
+        b->listener.message(b->listener.arg, topic, body->len > 0 ? body->bytes : "", body->len);
+    (void)pthread_mutex_unlock(&b->calling);
+    return !stopped;
+}
+
+/* It is noted before it is delivered: the answer may be quick. */
+static bool take(struct amqp_bus *b, const amqp_envelope_t *envelope)
+{
+    char topic[FERRY_TOPIC_SIZE];
+    const char *name = topic_of(envelope->routing_key, topic) ? name_of(topic, FERRY_TOPIC_UP_PREFIX) : NULL;
+
+    if (is_stopped(b))
+        return link_give_back(&b->link, envelope->delivery_tag);
+    if (name == NULL || deliveries_note(&b->deliveries, name, envelope->delivery_tag, ferry_mono_ms()) != FERRY_OK)
+        return link_acknowledge(&b->link, envelope->delivery_tag) && (name == NULL || deliver(b, topic, &envelope->message.body));
+    (void)deliver(b, topic, &envelope->message.body); /* stopped meanwhile: it goes back at the end of the connection */
+    return true;
+}
+
+static void read_some(struct amqp_bus *b)
+{
+    for (int i = 0; i < AT_ONCE && !b->lost; i++) {
+        amqp_envelope_t envelope;
+        link_found found = link_read(&b->link, &envelope);
+
+        if (found == LINK_NOTHING)
+            return;
+        b->lost = found == LINK_LOST || !take(b, &envelope);
+        if (found == LINK_MESSAGE)
+            link_release(&envelope);
+    }
+}
+
+/* Does it answer a request, or is it told unasked? */
+static bool is_answer(const struct bus_message *message)
+{
+    static const char mark[] = "_rsp\"";
+    size_t begins = message->len < TYPE_LEN ? message->len : TYPE_LEN;
+
+    return memmem(message->payload, begins, mark, sizeof(mark) - 1) != NULL;
+}
+
+static bool send_one(struct amqp_bus *b, const struct bus_message *message)
+{
+    const char *name = name_of(message->topic, FERRY_TOPIC_DOWN_PREFIX);
+    uint64_t tag;
+
+    if (name == NULL)
+        return true; /* for the plugin of another broker */
+    if (!link_publish(&b->link, message->topic, message->payload, message->len))
+        return false;
+    return !is_answer(message) || !deliveries_settle(&b->deliveries, name, &tag) || link_acknowledge(&b->link, tag);
+}
+
+/* False: nothing is left. */
+static bool write_some(struct amqp_bus *b)
+{
+    for (int i = 0; i < AT_ONCE && !b->lost; i++) {
+        struct bus_message *message;
+
+        (void)pthread_mutex_lock(&b->lock);
+        message = outbox_take(&b->outbox);
+        (void)pthread_mutex_unlock(&b->lock);
+        if (message == NULL)
+            return false;
+        b->lost = !send_one(b, message);
+        free(message);
+    }
+    return !b->lost;
+}
+
+/* What has no answer has been committed by now, or the device has given up. */
+static void settle_old(struct amqp_bus *b, uint64_t now_ms)
+{
+    uint64_t life_ms = b->deliveries.count > AMQP_BUS_PREFETCH / 2 ? AMQP_BUS_SETTLED_CROWDED_MS : AMQP_BUS_SETTLED_MS;
+    uint64_t tag;
+
+    while (!b->lost && now_ms > life_ms && deliveries_take_old(&b->deliveries, now_ms - life_ms, &tag))
+        b->lost = !link_acknowledge(&b->link, tag);
+}
+
+/* --- one connection --------------------------------------------------------------------------------------- */
+
+static struct link_address address_of(const struct amqp_bus *b)
+{
+    return (struct link_address){
+        .host = b->nodes[b->node].host,
+        .port = b->nodes[b->node].port,
+        .username = b->username,
+        .password = b->password,
+        .vhost = b->vhost,
+        .queue = b->queue,
+        .tls = b->tls,
+        .prefetch = AMQP_BUS_PREFETCH,
+        .ca_file = b->ca_file,
+    };
+}
+
+static bool begin(struct amqp_bus *b)
+{
+    const struct link_address address = address_of(b);
+    int fd;
+
+    b->lost = b->takes_no_more = false;
+    if (!link_connect(&b->link, &address, &fd))
+        return false;
+    set_socket(b, fd);
+    if (!link_begin(&b->link, &address))
+        return false;
+    ferry_log(FERRY_LOG_INFO, "bus", "connected to the broker at %s port %u, sharing the requests with other workers", address.host,
+              address.port);
+    b->said[0] = '\0';
+    set_up(b, true);
+    return true;
+}
+
+static void end(struct amqp_bus *b)
+{
+    set_socket(b, -1);
+    link_end(&b->link, b->up && !b->lost);
+    deliveries_done(&b->deliveries); /* the broker hands them to others */
+    if (b->up)
+        set_up(b, false);
+}
+
+/* Waits for the network or a wake-up. */
+static void turn(struct amqp_bus *b, bool more_to_send)
+{
+    struct pollfd fds[2] = {{.fd = amqp_get_sockfd(b->link.conn), .events = POLLIN}, {.fd = b->wake_fd, .events = POLLIN}};
+    bool buffered = amqp_frames_enqueued(b->link.conn) || amqp_data_in_buffer(b->link.conn);
+    uint64_t count;
+
+    if (poll(fds, 2, more_to_send || buffered ? 0 : TURN_MS) > 0 && (fds[1].revents & POLLIN) != 0 &&
+        read(b->wake_fd, &count, sizeof(count)) < 0)
+        return;
+}
+
+/* After stop others are to have what comes. */
+static void share_no_more(struct amqp_bus *b)
+{
+    if (b->lost || b->takes_no_more || !is_stopped(b))
+        return;
+    b->takes_no_more = true;
+    b->lost = !link_take_no_more(&b->link);
+}
+
+static void serve(struct amqp_bus *b)
+{
+    uint64_t deadline_ms;
+
+    while (!b->lost && !is_closing(b)) {
+        bool more = write_some(b);
+
+        settle_old(b, ferry_mono_ms());
+        share_no_more(b);
+        if (!b->lost)
+            turn(b, more);
+        if (!b->lost)
+            read_some(b);
+    }
+    deadline_ms = ferry_mono_ms() + FLUSH_TIMEOUT_MS;
+    while (!b->lost && write_some(b) && ferry_mono_ms() < deadline_ms)
+        continue;
+}
+
+/* --- the thread ------------------------------------------------------------------------------------------- */
+
+/* Once for each reason in an outage. */
+static void say_lost(struct amqp_bus *b)
+{
+    if (strcmp(b->said, b->link.reason) == 0)
+        return;
+    memcpy(b->said, b->link.reason, sizeof(b->said));
+    ferry_log(FERRY_LOG_WARN, "bus", "no connection to the broker at %s port %u: %s; trying again", b->nodes[b->node].host,
+              b->nodes[b->node].port, b->link.reason);
+}
+
+static void pause_before_retry(struct amqp_bus *b, uint32_t pause_ms)
+{
+    struct pollfd fd = {.fd = b->wake_fd, .events = POLLIN};
+    uint32_t jitter;
+    uint64_t count;
+
+    ferry_random_bytes(&jitter, sizeof(jitter));
+    if (poll(&fd, 1, (int)(pause_ms + jitter % (pause_ms / 4 + 1))) > 0 && read(b->wake_fd, &count, sizeof(count)) < 0)
+        return;
+}
+
+static void note_end(struct amqp_bus *b)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->ended = true;
+    (void)pthread_cond_broadcast(&b->changed);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+static void *run(void *arg)
+{
+    struct amqp_bus *b = arg;
+    uint32_t pause_ms = AMQP_BUS_RETRY_FIRST_MS;
+    size_t failed = 0; /* nodes, one after the other */
+
+    while (!is_closing(b) && !is_stopped(b)) {
+        bool was_up = begin(b);
+
+        if (was_up)
+            serve(b);
+        end(b);
+        if (is_closing(b) || is_stopped(b))
+            break;
+        say_lost(b);
+        b->node = (b->node + 1) % b->node_count;
+        failed = was_up ? 0 : failed + 1;
+        if (was_up)
+            pause_ms = AMQP_BUS_RETRY_FIRST_MS;
+        if (failed % b->node_count != 0)
+            continue; /* another node may do */
+        pause_before_retry(b, pause_ms);
+        pause_ms = pause_ms > AMQP_BUS_RETRY_MAX_MS / 2 ? AMQP_BUS_RETRY_MAX_MS : pause_ms * 2;
+    }
+    note_end(b);
+    return NULL;
+}
+
+/* Signals are for the threads that wait for them. */
+static int start_thread(struct amqp_bus *b)
+{
+    sigset_t all, before;
+    int failed;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&b->thread, NULL, run, b);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+/* --- the table -------------------------------------------------------------------------------------------- */
+
+static ferry_err bus_start(struct bus *bus, const struct bus_listener *listener)
+{
+    struct amqp_bus *b = bus_of(bus);
+
+    if (b->started)
+        return FERRY_E_STATE;
+    b->listener = *listener;
+    b->since_ms = ferry_mono_ms();
+    if (start_thread(b) != 0)
+        return FERRY_E_NOMEM;
+    (void)pthread_mutex_lock(&b->lock);
+    b->started = true;
+    (void)pthread_mutex_unlock(&b->lock);
+    return FERRY_OK;
+}
+
+static ferry_err bus_publish(struct bus *bus, const char *topic, const void *payload, size_t len)
+{
+    struct amqp_bus *b = bus_of(bus);
+    ferry_err err = FERRY_E_NETWORK;
+    bool was_empty = false;
+
+    (void)pthread_mutex_lock(&b->lock);
+    if (b->started) {
+        was_empty = b->outbox.first == NULL;
+        err = outbox_put(&b->outbox, topic, payload, len);
+    }
+    (void)pthread_mutex_unlock(&b->lock);
+    if (err == FERRY_OK && was_empty)
+        wake(b);
+    return err;
+}
+
+static void bus_stop(struct bus *bus)
+{
+    struct amqp_bus *b = bus_of(bus);
+
+    (void)pthread_mutex_lock(&b->calling);
+    b->stopped = true;
+    (void)pthread_mutex_unlock(&b->calling);
+    wake(b);
+}
+
+static void free_bus(struct amqp_bus *b)
+{
+    char *texts[] = {b->username, b->password, b->vhost, b->queue, b->ca_file};
+
+    if (b->password != NULL)
+        explicit_bzero(b->password, strlen(b->password));
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        free(texts[i]);
+    for (size_t i = 0; i < NODES_MAX; i++)
+        free(b->nodes[i].host);
+    outbox_clear(&b->outbox);
+    deliveries_done(&b->deliveries);
+    if (b->wake_fd >= 0)
+        (void)close(b->wake_fd);
+    (void)pthread_cond_destroy(&b->changed);
+    (void)pthread_mutex_destroy(&b->lock);
+    (void)pthread_mutex_destroy(&b->calling);
+    free(b);
+}
+
+/* A node that takes nothing would hold the thread for as long as it likes. */
+static void wait_for_end(struct amqp_bus *b)
+{
+    struct timespec deadline = ferry_deadline_in(END_TIMEOUT_MS);
+
+    (void)pthread_mutex_lock(&b->lock);
+    while (!b->ended && pthread_cond_timedwait(&b->changed, &b->lock, &deadline) == 0)
+        continue;
+    if (!b->ended && b->socket_fd >= 0)
+        (void)shutdown(b->socket_fd, SHUT_RDWR);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+static void bus_close(struct bus *bus)
+{
+    struct amqp_bus *b = bus_of(bus);
+
+    if (b == NULL)
+        return;
+    bus_stop(bus);
+    (void)pthread_mutex_lock(&b->lock);
+    b->closing = true;
+    (void)pthread_mutex_unlock(&b->lock);
+    wake(b);
+    if (b->started) {
+        wait_for_end(b);
+        (void)pthread_join(b->thread, NULL);
+    }
+    free_bus(b);
+}
+
+static const struct bus_ops amqp_bus_ops = {
+    .name = "amqp",
+    .start = bus_start,
+    .publish = bus_publish,
+    .stop = bus_stop,
+    .close = bus_close,
+};
+
+/* False when memory ran out. */
+static bool copy(char **to, const char *from)
+{
+    if (from != NULL)
+        *to = ferry_strdup(from);
+    return from == NULL || *to != NULL;
+}
+
+static bool copy_all(struct amqp_bus *b, const struct amqp_bus_config *cfg)
+{
+    b->node_count = cfg->node_count;
+    b->tls = cfg->tls;
+    for (size_t i = 0; i < cfg->node_count; i++) {
+        b->nodes[i].port = cfg->nodes[i].port;
+        if (!copy(&b->nodes[i].host, cfg->nodes[i].host))
+            return false;
+    }
+    return copy(&b->username, cfg->username != NULL ? cfg->username : "guest") &&
+           copy(&b->password, cfg->password != NULL ? cfg->password : "guest") && copy(&b->vhost, cfg->vhost) &&
+           copy(&b->queue, cfg->queue != NULL ? cfg->queue : AMQP_BUS_QUEUE) && copy(&b->ca_file, cfg->ca_file);
+}
+
+ferry_err amqp_bus_open(const struct amqp_bus_config *cfg, struct bus **ret_bus)
+{
+    struct amqp_bus *b;
+
+    if (cfg->node_count == 0 || cfg->node_count > NODES_MAX || cfg->vhost == NULL ||
+        (cfg->ca_file != NULL && access(cfg->ca_file, R_OK) != 0))
+        return FERRY_E_ARG;
+    b = ferry_calloc(1, sizeof(*b));
+    if (b == NULL)
+        return FERRY_E_NOMEM;
+    b->bus.ops = &amqp_bus_ops;
+    b->socket_fd = -1;
+    (void)pthread_mutex_init(&b->calling, NULL); /* cannot fail without attributes */
+    (void)pthread_mutex_init(&b->lock, NULL);
+    (void)pthread_cond_init(&b->changed, NULL);
+    deliveries_init(&b->deliveries);
+    outbox_init(&b->outbox, cfg->queue_bytes_max > 0 ? cfg->queue_bytes_max : AMQP_BUS_QUEUE_BYTES);
+    b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (b->wake_fd < 0 || !copy_all(b, cfg)) {
+        free_bus(b);
+        return FERRY_E_NOMEM;
+    }
+    *ret_bus = &b->bus;
+    return FERRY_OK;
+}
