@@ -44,9 +44,10 @@ static const struct ferry_setting table[] = {
     TEXT("log-level", log_level, "info", "error, warn, info or debug"),
     TEXT("log-format", log_format, "text", "text, or json: one object a line"),
 
-    TEXT("broker", broker, "managed", "managed: a Mosquitto of ferryd's own; or mqtt[s]://user:password@host:port "
+    TEXT("broker", broker, "managed", "managed: a Mosquitto of ferryd's own; or mqtt[s]://user:password@host:port; or "
+                                      "RabbitMQ by AMQP, amqp[s]://user:password@host:port,host:port/vhost "
                                       "(better as FERRY_BROKER or in the file: it holds a password)"),
-    TEXT("broker-ca", broker_ca, NULL, "certificates (PEM) to trust for mqtts; else those of the system"),
+    TEXT("broker-ca", broker_ca, NULL, "certificates (PEM) to trust for mqtts and amqps; else those of the system"),
     TEXT("broker-sharing", broker_sharing, "auto", "how several workers share what devices ask: none (this is the only "
                                                    "one), plugin (Mosquitto with ferry_auth.so), mqtt5 (shared "
                                                    "subscriptions), or auto: as store and broker need it"),

@@ -81,6 +81,12 @@ static bool store_is_shared(const struct config *config)
     return strncmp(config->store, "postgres", 8) == 0;
 }
 
+/* Its queue is shared as it is. */
+static bool speaks_amqp(const struct config *config)
+{
+    return strncmp(config->broker, "amqp", 4) == 0;
+}
+
 bool config_sharing(const struct config *config, bus_sharing *ret_sharing)
 {
     static const struct {
@@ -89,7 +95,7 @@ bool config_sharing(const struct config *config, bus_sharing *ret_sharing)
     } names[] = {{"none", BUS_SHARING_NONE}, {"plugin", BUS_SHARING_PLUGIN}, {"mqtt5", BUS_SHARING_MQTT5}};
 
     if (strcmp(config->broker_sharing, "auto") == 0) {
-        bool alone = config_broker_is_managed(config) || !store_is_shared(config);
+        bool alone = config_broker_is_managed(config) || speaks_amqp(config) || !store_is_shared(config);
 
         *ret_sharing = alone ? BUS_SHARING_NONE : BUS_SHARING_AUTO;
         return true;
@@ -128,6 +134,8 @@ static ferry_err check_broker(const struct config *config, char message[FERRY_SE
         return refuse(message, "--broker-sharing: write auto, none, plugin or mqtt5");
     if (config_broker_is_managed(config) && sharing != BUS_SHARING_NONE)
         return refuse(message, "--broker-sharing: the managed broker has one worker; name another broker with --broker");
+    if (speaks_amqp(config) && sharing != BUS_SHARING_NONE)
+        return refuse(message, "--broker-sharing: over AMQP all workers share one queue; leave it at auto");
     if (config_broker_is_managed(config))
         return FERRY_OK;
     if (broker_url_parse(config->broker, &url, problem) != FERRY_OK)

@@ -106,6 +106,9 @@ static void a_wrong_value_is_named_with_its_origin(void **state)
         {"--broker http://h", "--broker"},
         {"--broker mqtt://h --broker-sharing yes", "--broker-sharing"},
         {"--broker-sharing plugin", "--broker"},
+        {"--broker amqp://h --broker-sharing mqtt5", "--broker-sharing"},
+        {"--broker mqtt://h,i", "--broker"},
+        {"--broker amqp://h,", "--broker"},
         {"--store postgresql://h/db", "--store"},
         {"--store sqlite:", "--store"},
         {"--objects s3://", "--objects"},
@@ -153,6 +156,7 @@ static void texts_of_the_right_form_are_taken(void **state)
         "--objects file:/x/objects",         "--listen 0.0.0.0",                        "--listen ::",
         "--tls none --allow-plain all", "--tls mqtt,api --tls-min 1.3", "--tls-cert /x/c.pem --tls-key /x/c.key",
         "--broker mqtt://h --broker-sharing plugin", "--broker mqtt://h --broker-sharing mqtt5", "--broker-sharing none",
+        "--broker amqp://u:p@a,b:1,c/ferry", "--broker amqps://h --broker-sharing none",
         "--allow-plain-secret",              "--mqtt-port 0",                           "--retention-days 0",
     };
 

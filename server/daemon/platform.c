@@ -310,7 +310,7 @@ static void mqtt_url(const struct platform *p, char *out, size_t size)
         address_url(&p->mqtt_at, (p->tls_listeners & CONFIG_MQTT) != 0 ? "mqtts" : "mqtt", own);
         (void)snprintf(out, size, "%s", own);
     } else {
-        (void)snprintf(out, size, "%s://%s%s%s:%u", url->tls ? "mqtts" : "mqtt", v6 ? "[" : "", url->host,
+        (void)snprintf(out, size, "%s%s://%s%s%s:%u", url->amqp ? "amqp" : "mqtt", url->tls ? "s" : "", v6 ? "[" : "", url->host,
                        v6 ? "]" : "", url->port);
     }
 }

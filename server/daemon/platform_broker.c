@@ -3,6 +3,7 @@
 
 #include "config_check.h"
 
+#include "amqp/amqp_bus.h"
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -180,22 +181,53 @@ static char *client_id(const struct platform *p)
     return ferry_asprintf("%s.%08" PRIx32, p->secrets.client_id, chance);
 }
 
-ferry_err platform_open_bus(struct platform *p)
+static const char *given(const char *text)
 {
-    const struct broker_url *url = &p->broker_url;
-    ferry_autofree char *id = config_sharing(p->config, &p->sharing) ? client_id(p) : NULL;
+    return text[0] != '\0' ? text : NULL;
+}
+
+static ferry_err open_mqtt(struct platform *p, const struct broker_url *url)
+{
+    ferry_autofree char *id = client_id(p);
     struct mosquitto_bus_config cfg = {
         .host = url->host,
         .port = url->port,
-        .username = url->username[0] != '\0' ? url->username : NULL,
-        .password = url->password[0] != '\0' ? url->password : NULL,
+        .username = given(url->username),
+        .password = given(url->password),
         .client_id = id,
         .sharing = p->sharing,
         .tls = url->tls,
         .ca_file = url->tls ? p->config->broker_ca : NULL,
     };
-    ferry_err err = id != NULL ? mosquitto_bus_open(&cfg, &p->bus) : FERRY_E_NOMEM;
 
+    return id != NULL ? mosquitto_bus_open(&cfg, &p->bus) : FERRY_E_NOMEM;
+}
+
+static ferry_err open_amqp(struct platform *p, const struct broker_url *url)
+{
+    struct amqp_bus_node nodes[1 + BROKER_URL_MORE_MAX] = {{url->host, url->port}};
+    struct amqp_bus_config cfg = {
+        .nodes = nodes,
+        .node_count = 1 + url->more_count,
+        .username = given(url->username),
+        .password = given(url->password),
+        .vhost = url->vhost,
+        .tls = url->tls,
+        .ca_file = url->tls ? p->config->broker_ca : NULL,
+    };
+
+    for (size_t i = 0; i < url->more_count; i++)
+        nodes[1 + i] = (struct amqp_bus_node){url->more[i].host, url->more[i].port};
+    return amqp_bus_open(&cfg, &p->bus);
+}
+
+ferry_err platform_open_bus(struct platform *p)
+{
+    const struct broker_url *url = &p->broker_url;
+    ferry_err err = FERRY_E_FORMAT; /* the settings were checked */
+
+    if (config_sharing(p->config, &p->sharing))
+        err = url->amqp ? open_amqp(p, url) : open_mqtt(p, url);
     explicit_bzero(p->broker_url.password, sizeof(p->broker_url.password));
     if (err == FERRY_E_ARG)
         ferry_log(FERRY_LOG_ERROR, "bus", "the certificates in %s cannot be read", p->config->broker_ca);

@@ -8,6 +8,7 @@
  * has no answer, as when there is nothing to fetch.
  */
 #define _GNU_SOURCE /* memmem */
+#include "amqp/amqp_bus.h"
 #include "base/log.h"
 #include "mqtt/broker_url.h"
 #include "mqtt/mosquitto_bus.h"
@@ -59,6 +60,23 @@ static bool sharing_of(const char *name, bus_sharing *ret_sharing)
     return false;
 }
 
+static ferry_err open_amqp(const struct broker_url *url, struct bus **ret_bus)
+{
+    struct amqp_bus_node nodes[1 + BROKER_URL_MORE_MAX] = {{url->host, url->port}};
+    struct amqp_bus_config cfg = {
+        .nodes = nodes,
+        .node_count = 1 + url->more_count,
+        .username = url->username[0] != '\0' ? url->username : NULL,
+        .password = url->password[0] != '\0' ? url->password : NULL,
+        .vhost = url->vhost,
+        .tls = url->tls,
+    };
+
+    for (size_t i = 0; i < url->more_count; i++)
+        nodes[1 + i] = (struct amqp_bus_node){url->more[i].host, url->more[i].port};
+    return amqp_bus_open(&cfg, ret_bus);
+}
+
 static ferry_err open_bus(const struct broker_url *url, const char *sharing, const char *client_id, struct bus **ret_bus)
 {
     struct mosquitto_bus_config cfg = {
@@ -70,6 +88,8 @@ static ferry_err open_bus(const struct broker_url *url, const char *sharing, con
         .tls = url->tls,
     };
 
+    if (url->amqp)
+        return open_amqp(url, ret_bus);
     return sharing_of(sharing, &cfg.sharing) ? mosquitto_bus_open(&cfg, ret_bus) : FERRY_E_ARG;
 }
 

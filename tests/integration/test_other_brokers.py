@@ -143,20 +143,27 @@ def test_from_elsewhere_a_token_is_needed(make_platform):
 
 
 @pytest.fixture(scope="module")
-def rabbit():
+def node():
+    """A RabbitMQ, and the port at which it asks a platform."""
     reason = rabbitmq.missing()
     if reason:
         print(f"SKIPPED: {reason}")
         pytest.skip(reason)
     api_port = free_port()
-    broker = rabbitmq.RabbitMq(f"http://127.0.0.1:{api_port}", "ferryd", "of this test")
-    try:
-        with Platform("--mqtt-http", "--api-port", str(api_port),
-                      "--broker", f"mqtt://ferryd:of%20this%20test@127.0.0.1:{broker.port}") as platform:
-            wait_for(lambda: "connected to the broker" in platform.log(), 20 * PATIENCE, "ferryd's connection")
-            yield platform
-    finally:
-        broker.close()
+    with contextlib.closing(rabbitmq.RabbitMq(f"http://127.0.0.1:{api_port}", "ferryd", "of this test")) as broker:
+        yield broker, api_port
+
+
+@pytest.fixture(scope="module", params=["mqtt", "amqp"])
+def rabbit(node, request):
+    """The platform's way to it: as a client of MQTT, or by its own queue."""
+    broker, api_port = node
+    port = broker.port if request.param == "mqtt" else broker.amqp_port
+    with Platform("--mqtt-http", "--api-port", str(api_port),
+                  "--broker", f"{request.param}://ferryd:of%20this%20test@127.0.0.1:{port}") as platform:
+        platform.devices_port = broker.port
+        wait_for(lambda: "connected to the broker" in platform.log(), 20 * PATIENCE, "ferryd's connection")
+        yield platform
 
 
 @pytest.mark.timeout(300)

@@ -152,16 +152,18 @@ class Worker:
 class Asker:
     """A device that asks one thing after the other, each when the one before was answered, and notes how long that took."""
 
-    def __init__(self, port, product, device, secret=None, *, pause_s=0.01):
+    def __init__(self, port, product, device, secret=None, *, username=None, password=None, pause_s=0.01):
+        """With its secret, or by an account of the broker's own."""
         self.product, self.device = product, device
         self.took, self.repeated = [], 0
         self._pause_s, self._number, self._asked_at = pause_s, 0, None
         self._changed = threading.Condition()
         self._ending = False
         self._client = mqtt.Client(product + device, clean_session=True)
-        username = vendor_username(product, device)
-        if secret:
-            self._client.username_pw_set(username, vendor_password(secret, username))
+        if username is None:
+            username = vendor_username(product, device)
+            password = vendor_password(secret, username)
+        self._client.username_pw_set(username, password)
         self._subscribed = threading.Event()
         self._client.on_connect = lambda c, u, f, code: c.subscribe(f"$resource/down/service/{product}/{device}", 1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()

@@ -148,6 +148,7 @@ class Platform:
         self._tls = tls
         self._process = None
         self._pins = {}
+        self.devices_port = None # of another broker
         self._broker_pids = set()
         self._descriptors_at_start = 0
         self.addresses = {}
@@ -301,7 +302,8 @@ class Platform:
 
     @property
     def mqtt_port(self):
-        return self._port("mqtt")
+        """Where devices come in: with a broker of somebody else's not always where ferryd does."""
+        return self.devices_port or self._port("mqtt")
 
     @property
     def ca(self):
