@@ -9,7 +9,7 @@ import requests
 
 import rgw
 from device_command import DONE, Command
-from ferry import PATIENCE, Platform, VendorDevice, run, vendor_get, vendor_put, wait_for
+from ferry import PATIENCE, ApiError, Platform, VendorDevice, run, vendor_get, vendor_put, wait_for
 from secret_watch import WATCH
 from shim import Faults, build_shim
 
@@ -209,7 +209,7 @@ def test_a_store_that_hangs_stops_nobody_and_comes_back(gateway, make_platform):
                              headers={"Authorization": f"Bearer {platform.token}"}).raise_for_status()
         finally:
             gateway.go_on()
-        assert device.upload_verdict("log")["result_code"] == 0, "the device says it again"
+        wait_for(lambda: device.upload_verdict("log")["result_code"] == 0, 20, "that the device, which says it again, is believed")
 
 
 def ready(platform):
@@ -223,12 +223,38 @@ def test_a_store_that_died_is_found_again(gateway, make_platform):
         assert put(gateway, answer, b"content").status == 200
         gateway.kill()
         try:
-            assert device.upload_verdict("log")["result_code"] == BUSY
+            assert device.upload_verdict("log")["result_code"] == BUSY, "at once, and each time"
             wait_for(lambda: ready(platform) == 503, 20, "that a balancer sends nobody here")
         finally:
             gateway.start_again()
-        assert device.upload_verdict("log")["result_code"] == 0
+        wait_for(lambda: device.upload_verdict("log")["result_code"] == 0, 20, "that the device is believed")
         wait_for(lambda: ready(platform) == 200, 20, "readiness")
+
+
+def test_what_came_while_ferryd_was_dead_is_there(gateway, make_platform):
+    platform = make_platform("--objects", address(gateway), env=keys(gateway))
+    platform.pin_ports()
+    with VendorDevice(platform, platform.new_device()) as device:
+        answer = device.request_upload("log", b"content")
+        platform.kill9()
+        assert put(gateway, answer, b"content").status == 200
+        platform.start()
+    with VendorDevice(platform, device.credential) as again:
+        assert again.upload_verdict("log")["result_code"] == 0
+        assert upload_of(platform, again)["state"] == "done"
+
+
+def test_a_full_store_is_told_to_the_operator(gateway, make_platform):
+    full = {"AWS_ACCESS_KEY_ID": "FERRYTESTFULLKEY0001", "AWS_SECRET_ACCESS_KEY": "ferrytestfullsecret0000000000000000001"}
+    gateway.user("full", *full.values())
+    assert gateway.curl("PUT", "full", "-d", "", user=":".join(full.values())) == "200"
+    gateway.admin("quota", "set", "--quota-scope=user", "--uid=full", "--max-size=1M")
+    gateway.admin("quota", "enable", "--quota-scope=user", "--uid=full")
+    platform = make_platform("--objects", address(gateway, bucket="full"), env=full)
+    product = platform.new_product()
+    with pytest.raises(ApiError) as refused:
+        platform.api.resource_add(product, "pack", os.urandom(2 * MIB))
+    assert refused.value.status == 507
 
 
 # --- URLs that devices could not hold -------------------------------------------------------------------------

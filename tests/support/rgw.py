@@ -160,6 +160,8 @@ class Gateway:
 
     def stop_answering(self):
         self._running["radosgw"].send_signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self._running['radosgw'].pid}/task")
+        self._until(lambda: all("State:\tT" in (task / "status").read_text() for task in tasks.iterdir()), "radosgw")
 
     def go_on(self):
         self._running["radosgw"].send_signal(signal.SIGCONT)

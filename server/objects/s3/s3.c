@@ -1,4 +1,5 @@
 #include "s3_internal.h"
+#include "s3_xml.h"
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -146,7 +147,14 @@ static ferry_err tell(const struct objects_s3 *store, const struct s3_answer *a,
         return say(problem, err, "the credentials give no right to %s", what);
     if (err == FERRY_E_FULL)
         return say(problem, err, "the store is full, or its quota used up (%s)", a->code);
-    return say(problem, err, "the store answers %ld %s to the attempt to %s; is it an S3 endpoint?", a->status, a->code, what);
+    return say(problem, err, "the store answers %ld%s%s to the attempt to %s; is it an S3 endpoint?", a->status,
+               a->code[0] != '\0' ? " " : "", a->code, what);
+}
+
+static void note_list(void *arg, const char *name, const char *text)
+{
+    (void)text;
+    *(bool *)arg |= strcmp(name, "ListBucketResult") == 0;
 }
 
 static ferry_err check_list(struct objects_s3 *store, struct s3_answer *a, char problem[OBJECTS_S3_PROBLEM_SIZE])
@@ -155,7 +163,12 @@ static ferry_err check_list(struct objects_s3 *store, struct s3_answer *a, char 
                                  .query = {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", store->address.prefix}},
                                  .query_count = 3,
                                  .patience_ms = S3_PATIENCE_MS};
+    bool listed = false;
     ferry_err err = s3_call(store, &call, a);
+    if (err == FERRY_OK)
+        ferry_drop(s3_xml_read(a->body.data, a->body.len, note_list, &listed)); /* what is no XML is no list */
+    if (err == FERRY_OK && !listed)
+        err = FERRY_E_FORMAT; /* any web server has a page */
     return err == FERRY_OK ? FERRY_OK : tell(store, a, err, "list the bucket", problem);
 }
 

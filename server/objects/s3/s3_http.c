@@ -417,10 +417,9 @@ static void pause_ms(uint64_t ms)
     (void)nanosleep(&t, NULL);
 }
 
-ferry_err s3_call(struct objects_s3 *store, const struct s3_call *call, struct s3_answer *answer)
+static ferry_err call_until_answered(struct objects_s3 *store, const struct s3_call *call, struct s3_answer *answer)
 {
     uint64_t until_ms = ferry_mono_ms() + call->patience_ms;
-    *answer = (struct s3_answer){.body = FERRY_BUF_INIT(call->body_max > 0 ? call->body_max : (size_t)S3_BODY_MAX)};
     for (unsigned i = 1;; i++) {
         if (atomic_load(&store->interrupted))
             return FERRY_E_CLOSED;
@@ -431,4 +430,19 @@ ferry_err s3_call(struct objects_s3 *store, const struct s3_call *call, struct s
             return v.err;
         pause_ms(pause);
     }
+}
+
+/* A store that hangs would hold every thread that asks it. So it holds one. */
+ferry_err s3_call(struct objects_s3 *store, const struct s3_call *call, struct s3_answer *answer)
+{
+    *answer = (struct s3_answer){.body = FERRY_BUF_INIT(call->body_max > 0 ? call->body_max : (size_t)S3_BODY_MAX)};
+    bool tries = atomic_load(&store->silent);
+    if (tries && atomic_exchange(&store->trying, true))
+        return FERRY_E_TIMEOUT;
+    ferry_err err = call_until_answered(store, call, answer);
+    if (answer->status > 0 || answer->failure != CURLE_OK)
+        atomic_store(&store->silent, answer->status == 0 && answer->failure == CURLE_OPERATION_TIMEDOUT);
+    if (tries)
+        atomic_store(&store->trying, false);
+    return err;
 }

@@ -39,6 +39,8 @@ struct objects_s3 {
     uint32_t sweep_age_s;
     uint64_t (*wall_ms)(void);
     atomic_bool interrupted;
+    atomic_bool silent;  /* the last call waited in vain: until there is an answer again, one call at a time tries it */
+    atomic_bool trying;
     atomic_bool told_fallback; /* that URLs are ours was said */
     pthread_mutex_t mutex; /* guards idle and busy; never held while anything waits */
     CURL *idle[S3_IDLE_MAX];
@@ -77,7 +79,8 @@ struct s3_answer {
 /**
  * @brief Asks, and waits for the answer. s3_answer_done() is legal after any result.
  * @retval FERRY_OK status is 2xx | FERRY_E_NOT_FOUND | FERRY_E_FULL | FERRY_E_DENIED | FERRY_E_BUSY | FERRY_E_DIGEST |
- *         FERRY_E_STALE If-Match did not | FERRY_E_NETWORK not reached, or cut | FERRY_E_TIMEOUT | FERRY_E_IO | FERRY_E_NOMEM
+ *         FERRY_E_STALE If-Match did not | FERRY_E_NETWORK not reached, or cut | FERRY_E_TIMEOUT also at once, when others wait in
+ *         vain | FERRY_E_CLOSED interrupted | FERRY_E_IO | FERRY_E_NOMEM
  */
 FERRY_MUST_CHECK ferry_err s3_call(struct objects_s3 *store, const struct s3_call *call, struct s3_answer *answer);
 void s3_answer_done(struct s3_answer *answer);

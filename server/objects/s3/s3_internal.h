@@ -22,6 +22,7 @@ enum {
     S3_READ_BYTES = 256 << 10,         /* fetched at once */
     S3_UPLOAD_ID_SIZE = 1025,
     S3_PATIENCE_MS = 4000,             /* for a word without a body: devices wait 5 s for an answer */
+    S3_READ_PATIENCE_MS = 5000,        /* for S3_READ_BYTES */
     S3_BODY_PATIENCE_MS = 20000,       /* ... with a body, and */
     S3_BODY_BYTES_PER_MS = 128,        /* ... one that moves that fast at least */
     S3_COMPLETE_PATIENCE_MS = 120000,  /* stores put large objects together while we wait */

@@ -74,7 +74,7 @@ static ferry_err fetch(struct object_reader *r, uint64_t offset, struct s3_answe
                                  .headers_count = r->etag[0] != '\0' ? 2 : 1,
                                  .into = r->block,
                                  .into_cap = sizeof r->block,
-                                 .patience_ms = S3_BODY_PATIENCE_MS};
+                                 .patience_ms = S3_READ_PATIENCE_MS};
     r->len = 0;
     ferry_err err = s3_call(r->store, &call, answer);
     if (err != FERRY_OK)
