@@ -129,7 +129,7 @@ static void what_is_old_is_forgotten(void **state)
 static void a_device_has_at_most_a_few(void **state)
 {
     for (int i = 0; i < REQUESTS_PER_DEVICE + 2; i++) {
-        char text[8];
+        char text[16];
 
         (void)snprintf(text, sizeof(text), "%d", i);
         note(*state, "P/a", text, &first, 0);
