@@ -1,0 +1,24 @@
+/**
+ * @file postgres_internal.h
+ * @brief The store itself: what its connections share.
+ */
+#ifndef STORE_POSTGRES_INTERNAL_H
+#define STORE_POSTGRES_INTERNAL_H
+
+#include "store/postgres.h"
+
+#include <pthread.h>
+
+struct postgres_store {
+    struct store base; /* first: a struct store * is one of these */
+    char *uri, *name;
+    uint32_t busy_ms, patience_ms, batch_max;
+    pthread_mutex_t lock; /* of what follows */
+    unsigned readers, writers;
+    char problem[STORE_POSTGRES_PROBLEM_SIZE];
+};
+
+/** @brief Notes why connecting failed; "": it did not. */
+__attribute__((format(printf, 2, 3))) void pgs_store_note(struct postgres_store *s, const char *format, ...);
+
+#endif

@@ -1,0 +1,73 @@
+/**
+ * @file queue.h
+ * @brief Statements with their values, in the order in which they will be sent.
+ */
+#ifndef STORE_POSTGRES_QUEUE_H
+#define STORE_POSTGRES_QUEUE_H
+
+#include "rewrite.h"
+
+#include <libpq-fe.h>
+#include <stddef.h>
+
+enum {
+    PGS_SMALL = 40,          /* bytes of a value that is copied when it is bound */
+    PGS_DIGITS_SIZE = 24,    /* of a number of 64 bits as text */
+    PGS_NUMBERS_AS_TEXT = 4, /* of one row, at a time */
+};
+
+/** @brief A value of a parameter. Numbers are text, so that the server makes of them what the column is. */
+struct pgs_value {
+    const char *bytes; /* null: NULL */
+    size_t len;
+    bool is_binary;
+    unsigned type;     /* 0: the server finds out */
+    char small[PGS_SMALL];
+};
+
+/** @brief A statement on a connection. */
+struct pgs_stmt {
+    struct pgs_text text;
+    char name[16];
+    bool prepared, preparing; /* on the connection that there is; preparing: it is on its way */
+    bool in_use;
+
+    /* of its present use */
+    struct pgs_value values[PGS_PARAMETERS_MAX];
+    PGresult *result;
+    bool ran, queued;
+    int row;
+    unsigned digits_used;
+    char digits[PGS_NUMBERS_AS_TEXT][PGS_DIGITS_SIZE];
+};
+
+/** @brief One use of a statement, with copies of its values. */
+struct pgs_request {
+    struct pgs_stmt *stmt; /* null: text is the statement */
+    const char *text;
+    bool prepares;         /* the statement is prepared right before it */
+    int count;
+    const char *values[PGS_PARAMETERS_MAX];
+    int lengths[PGS_PARAMETERS_MAX], formats[PGS_PARAMETERS_MAX];
+    unsigned types[PGS_PARAMETERS_MAX];
+    char bytes[];
+};
+
+struct pgs_queue {
+    struct pgs_request **items;
+    size_t count, cap;
+};
+
+/** @brief Puts a statement with the values that are bound to it at the end. @retval FERRY_E_NOMEM */
+FERRY_MUST_CHECK ferry_err pgs_queue_stmt(struct pgs_queue *q, struct pgs_stmt *stmt);
+/** @brief The same of a text without parameters, which stays where it is. */
+FERRY_MUST_CHECK ferry_err pgs_queue_text(struct pgs_queue *q, const char *text);
+/** @brief The same at a place. */
+FERRY_MUST_CHECK ferry_err pgs_queue_insert_text(struct pgs_queue *q, size_t at, const char *text);
+/** @brief Moves the first count statements of from to a place in q. */
+FERRY_MUST_CHECK ferry_err pgs_queue_move(struct pgs_queue *q, size_t at, struct pgs_queue *from, size_t count);
+/** @brief Forgets what is behind the first count. */
+void pgs_queue_cut(struct pgs_queue *q, size_t count);
+void pgs_queue_done(struct pgs_queue *q);
+
+#endif
