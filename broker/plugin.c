@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/system.h"
 #include "proto/topic.h"
-#include "store/sqlite.h"
+#include "store/any.h"
 
 #include <mosquitto.h>
 #include <mosquitto_broker.h>
@@ -33,6 +33,7 @@
 enum {
     PLUGIN_API = 5,
     STORE_BUSY_MS = 1000, /* all clients wait while the database is locked: not for long */
+    STORE_PATIENCE_MS = 2000, /* the same for one that is on another machine and silent */
     LOG_LINES_MAX = 20,   /* refusals logged in ... */
     LOG_WINDOW_S = 10,    /* ... this time: a device that tries for ever does not fill the disk */
     SERVICES_MAX = WORKERS_MAX, /* clients of the platform that are told */
@@ -672,9 +673,10 @@ static const struct {
 static ferry_err open_store(void *arg, struct store **ret_store)
 {
     const struct plugin *p = arg;
-    struct store_sqlite_config cfg = {.path = p->store_path, .busy_ms = STORE_BUSY_MS};
+    const struct store_any_config cfg = {.address = p->store_path, .name = "ferry-broker", .busy_ms = STORE_BUSY_MS,
+                                         .patience_ms = STORE_PATIENCE_MS};
 
-    return store_sqlite_open(&cfg, ret_store);
+    return store_any_open(&cfg, ret_store);
 }
 
 static void plugin_unref(struct plugin *p)

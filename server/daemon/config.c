@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/rate.h"
 #include "proto/limits.h"
+#include "store/any.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -36,7 +37,8 @@ static const struct ferry_setting table[] = {
     UINT("api-port", api_port, "8081", 0, PORT_MAX, "port of the operator API; 0: any free one"),
     TEXT("public-url", public_url, NULL, "how devices reach the objects listener, http://host[:port], when it is not "
                                          "by its own address"),
-    TEXT("store", store, "sqlite", "what the platform knows: sqlite (in the data folder) or sqlite:PATH"),
+    TEXT("store", store, "sqlite", "what the platform knows: sqlite (in the data folder) or sqlite:PATH; or postgresql://user:password@host/database "
+                           "(better as FERRY_STORE or in the file: it holds a password)"),
     TEXT("objects", objects, "file", "the files: file (in the data folder), file:FOLDER, or s3://BUCKET[/PREFIX] with parameters: "
                                      "?endpoint=URL&region=NAME&style=path|host&public-endpoint=URL&signature=v4|cos&ca=FILE"),
     TEXT("objects-credentials", objects_credentials, NULL, "file (mode 0600) with aws_access_key_id and aws_secret_access_key for s3; "
@@ -176,6 +178,12 @@ static void version(FILE *stream, struct argp_state *state)
     (void)fprintf(stream, "ferryd %s\n", FERRY_VERSION);
 }
 
+/* Better in the file or the environment than as a flag. */
+static bool holds_password(const char *setting)
+{
+    return strcmp(setting, "broker") == 0 || strcmp(setting, "store") == 0;
+}
+
 static error_t take_flag(int key, char *arg, struct argp_state *state)
 {
     struct flags *flags = state->input;
@@ -187,7 +195,7 @@ static error_t take_flag(int key, char *arg, struct argp_state *state)
         *value = ferry_strdup(arg != NULL ? arg : "true");
         if (*value == NULL)
             argp_failure(state, EXIT_FAILURE, 0, "out of memory");
-        if (arg != NULL && strcmp(table[key - KEY_SETTING].name, "broker") == 0)
+        if (arg != NULL && holds_password(table[key - KEY_SETTING].name))
             memset(arg, 'x', strlen(arg)); /* the process list shows argv to everybody */
         return 0;
     }
@@ -385,12 +393,17 @@ enum {
     LISTED_TEXT_MAX = 4096,
 };
 
-/* The broker's address may hold a password. */
+/* The addresses of the broker and of the store may hold a password. */
 static json_t *text_json(const char *text, int max)
 {
     const char *at = strrchr(text, '@');
-    char shown[LISTED_TEXT_MAX + 1];
+    char shown[LISTED_TEXT_MAX + 1], store[STORE_ANY_TEXT_SIZE];
 
+    if (store_any_is_server(text)) {
+        store_any_show(text, store);
+        store[(size_t)max < sizeof(store) ? (size_t)max : sizeof(store) - 1] = '\0';
+        return json_string(store);
+    }
     (void)snprintf(shown, (size_t)max + 1, "%s%s", at != NULL ? "...@" : "", at != NULL ? at + 1 : text);
     return json_string(shown);
 }

@@ -6,6 +6,7 @@
 #include "mqtt/broker_url.h"
 #include "objects/s3.h"
 #include "proto/limits.h"
+#include "store/any.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ static ferry_err check_scheme(const char *setting, const char *url, const char *
 /* Only a store that several may write to has several workers. */
 static bool store_is_shared(const struct config *config)
 {
-    return strncmp(config->store, "postgres", 8) == 0;
+    return store_any_is_server(config->store);
 }
 
 /* Its queue is shared as it is. */
@@ -122,6 +123,19 @@ static ferry_err check_objects(const struct config *config, char message[FERRY_S
     if (strcmp(config->objects, "file") != 0 && strncmp(config->objects, "file:", 5) != 0)
         return refuse(message, "--objects: write file, file:PATH or s3://BUCKET[/PREFIX]");
     return check_scheme("objects", config->objects, "file", message);
+}
+
+static ferry_err check_store(const char *store, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    char problem[STORE_ANY_TEXT_SIZE];
+
+    if (!store_any_is_server(store) && strncmp(store, "postgres", 8) == 0)
+        return refuse(message, "--store: write postgresql://user:password@host:port/database");
+    if (!store_any_is_server(store))
+        return check_scheme("store", store, "sqlite", message);
+    if (store_any_check_server(store, problem) != FERRY_OK)
+        return refuse(message, "--store: %s", problem);
+    return check_path("store", store, message);
 }
 
 static ferry_err check_broker(const struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
@@ -213,7 +227,7 @@ ferry_err config_check(const struct config *config, char reterr_message[FERRY_SE
     if (err == FERRY_OK)
         err = check_public_url(config->public_url, reterr_message);
     if (err == FERRY_OK)
-        err = check_scheme("store", config->store, "sqlite", reterr_message);
+        err = check_store(config->store, reterr_message);
     if (err == FERRY_OK)
         err = check_objects(config, reterr_message);
     if (err == FERRY_OK)

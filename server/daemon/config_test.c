@@ -109,7 +109,9 @@ static void a_wrong_value_is_named_with_its_origin(void **state)
         {"--broker amqp://h --broker-sharing mqtt5", "--broker-sharing"},
         {"--broker mqtt://h,i", "--broker"},
         {"--broker amqp://h,", "--broker"},
-        {"--store postgresql://h/db", "--store"},
+        {"--store postgresql:/h/db", "--store"},
+        {"--store postgresql://u:p@[h/db", "--store"},
+        {"--store postgresql://h/db?colour=blue", "colour"},
         {"--store sqlite:", "--store"},
         {"--objects s3://", "--objects"},
         {"--objects s3://key:secret@bucket", "AWS_SECRET_ACCESS_KEY"},
@@ -153,6 +155,7 @@ static void texts_of_the_right_form_are_taken(void **state)
         "--broker mqtt://broker",            "--broker mqtts://u:p@broker:1",           "--store sqlite:/x/y.db",
         "--objects s3://bucket/prefix?region=eu-central-1",
         "--objects s3://b?endpoint=http://[::1]:9000 --objects-credentials /x/y",
+        "--store postgresql://u:p@a,b:1/ferry?connect_timeout=5",
         "--objects file:/x/objects",         "--listen 0.0.0.0",                        "--listen ::",
         "--tls none --allow-plain all", "--tls mqtt,api --tls-min 1.3", "--tls-cert /x/c.pem --tls-key /x/c.key",
         "--broker mqtt://h --broker-sharing plugin", "--broker mqtt://h --broker-sharing mqtt5", "--broker-sharing none",
@@ -195,42 +198,48 @@ static void lists_of_listeners_are_read(void **state)
 
 static void a_password_on_the_command_line_is_wiped_from_it(void **state)
 {
-    char name[] = "ferryd", broker[] = "--broker=mqtt://u:secret@h";
-    char *argv[] = {name, broker, NULL};
+    char name[] = "ferryd", broker[] = "--broker=mqtt://u:secret@h", store[] = "--store=postgresql://u:secret@h/db";
+    char *argv[] = {name, broker, store, NULL};
     char message[FERRY_SETTING_MESSAGE_SIZE] = "";
     struct config config;
 
     (void)state;
-    assert_int_equal(config_read(2, argv, &config, message), FERRY_OK);
+    assert_int_equal(config_read(3, argv, &config, message), FERRY_OK);
     assert_string_equal(config.broker, "mqtt://u:secret@h");
+    assert_string_equal(config.store, "postgresql://u:secret@h/db");
     assert_null(strstr(broker, "secret"));
+    assert_null(strstr(store, "secret"));
     config_done(&config);
 }
 
-static void settings_are_listed_without_the_broker_s_password(void **state)
+static void settings_are_listed_without_passwords(void **state)
 {
     char message[FERRY_SETTING_MESSAGE_SIZE] = "";
     struct config config;
 
     (void)state;
-    assert_int_equal(read_line("--broker mqtt://u:secret@h --url-life 2h", &config, message), FERRY_OK);
+    assert_int_equal(read_line("--broker mqtt://u:secret@h --url-life 2h --store postgresql://v@db/x?password=secret@", &config, message), FERRY_OK);
     char *text = config_list(&config);
     assert_non_null(text);
     assert_null(strstr(text, "secret@"));
     assert_null(strstr(text, "u:"));
+    assert_non_null(strstr(text, "\"value\":\"postgresql://v@db/x\""));
     assert_non_null(strstr(text, "\"name\":\"broker\",\"type\":\"text\",\"value\":\"...@h\",\"default\":\"managed\""));
     assert_non_null(strstr(text, "\"name\":\"url-life\",\"type\":\"seconds\",\"value\":7200,\"default\":3600"));
     free(text);
     config_done(&config);
 }
 
-static void a_malformed_broker_address_is_refused_without_its_password(void **state)
+static void malformed_addresses_are_refused_without_their_passwords(void **state)
 {
     char message[FERRY_SETTING_MESSAGE_SIZE] = "";
     struct config config;
 
     (void)state;
     assert_int_not_equal(read_line("--broker mqtt://u:secret@h:0", &config, message), FERRY_OK);
+    assert_null(strstr(message, "secret"));
+    config_done(&config);
+    assert_int_not_equal(read_line("--store postgresql://u:secret%@h", &config, message), FERRY_OK);
     assert_null(strstr(message, "secret"));
     config_done(&config);
 }
@@ -244,8 +253,8 @@ int main(void)
         cmocka_unit_test(texts_of_the_right_form_are_taken),
         cmocka_unit_test(lists_of_listeners_are_read),
         cmocka_unit_test(a_password_on_the_command_line_is_wiped_from_it),
-        cmocka_unit_test(settings_are_listed_without_the_broker_s_password),
-        cmocka_unit_test(a_malformed_broker_address_is_refused_without_its_password),
+        cmocka_unit_test(settings_are_listed_without_passwords),
+        cmocka_unit_test(malformed_addresses_are_refused_without_their_passwords),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,7 @@
 #include "core/audit.h"
 #include "http/event_json.h"
 #include "proto/limits.h"
-#include "store/sqlite.h"
+#include "store/any.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +53,8 @@ static char *path_of(const struct platform *p, const char *url, const char *name
 
 static ferry_err name_paths(struct platform *p)
 {
-    p->store_path = path_of(p, p->config->store, "ferry.db");
+    p->store_path = store_any_is_server(p->config->store) ? ferry_strdup(p->config->store)
+                                                          : path_of(p, p->config->store, "ferry.db");
     p->objects_path = path_of(p, config_objects_in_bucket(p->config) ? "file" : p->config->objects, "objects");
     p->token_path = data_folder_file(&p->folder, "admin.token");
     p->secrets_key_path = data_folder_file(&p->folder, "secrets.key");
@@ -72,12 +73,23 @@ static ferry_err name_paths(struct platform *p)
     return FERRY_E_NOMEM;
 }
 
+static ferry_err cannot_use_store(const struct platform *p, ferry_err err)
+{
+    char shown[STORE_ANY_TEXT_SIZE], why[STORE_ANY_TEXT_SIZE];
+
+    store_any_show(p->store_path, shown);
+    store_any_explain(p->store, err, why);
+    ferry_log(FERRY_LOG_ERROR, "store", "cannot use the database %s: %s", shown, why);
+    return err;
+}
+
 static ferry_err open_store(struct platform *p)
 {
-    struct store_sqlite_config cfg = {.path = p->store_path, .busy_ms = STORE_BUSY_MS};
+    const struct store_any_config cfg = {
+        .address = p->store_path, .busy_ms = STORE_BUSY_MS, .batch_max = (uint32_t)p->config->batch_max};
     char problem[SEALING_PROBLEM_SIZE] = "";
     struct store_conn *conn = NULL;
-    ferry_err err = store_sqlite_open(&cfg, &p->store);
+    ferry_err err = store_any_open(&cfg, &p->store);
 
     if (err == FERRY_OK)
         err = p->store->ops->connect(p->store, STORE_WRITER, &conn);
@@ -97,7 +109,7 @@ static ferry_err open_store(struct platform *p)
     if (err != FERRY_OK && problem[0] != '\0')
         ferry_log(FERRY_LOG_ERROR, "data", "%s", problem);
     else if (err != FERRY_OK)
-        ferry_log(FERRY_LOG_ERROR, "store", "cannot use the database %s: %s", p->store_path, ferry_err_text(err));
+        return cannot_use_store(p, err);
     return err;
 }
 

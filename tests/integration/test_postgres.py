@@ -1,0 +1,183 @@
+"""ferryd on PostgreSQL: what is found at the start, what a server that dies costs, and the move to a promoted replica."""
+import pathlib
+import threading
+import time
+
+import pytest
+
+import postgres
+from fake_platform import free_port
+from ferry import PATIENCE, VendorDevice, wait_for
+from postgres import Cluster
+
+pytestmark = [pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()), pytest.mark.xdist_group("postgres")]
+
+SOON_S = 30 * PATIENCE # until a ferryd has found its database again
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Cluster() as cluster:
+        cluster.psql("CREATE ROLE secret LOGIN PASSWORD 'swordfish'")
+        yield cluster
+
+
+@pytest.fixture
+def database(cluster, request):
+    """The name of an empty database."""
+    name = "".join(c for c in request.node.name.lower() if c.isalnum())[:60]
+    cluster.create(name)
+    return name
+
+
+def errors(platform):
+    return [line.split(" error ", 1)[1] for line in platform.log().splitlines() if " error " in line]
+
+
+# --- what is found at the start ----------------------------------------------------------------------------------
+
+
+def silent(make_platform, uri, wanted, *args):
+    """It does not start, says one line about it, and not the password."""
+    platform = make_platform("--store", uri, *args, start=False)
+    assert platform.start(expect_exit=True) == 1
+    (line,) = errors(platform)
+    assert wanted in line and line.startswith("store: cannot use the database postgresql://"), line
+    assert "swordfish" not in platform.log() and "trout" not in platform.log()
+
+
+def test_a_server_that_is_not_there(make_platform):
+    silent(make_platform, f"postgresql://ferry:swordfish@127.0.0.1:{free_port()}/ferry", "Connection refused")
+
+
+def test_a_wrong_password(make_platform, cluster, database):
+    silent(make_platform, cluster.uri(database, "secret", "trout"), "password authentication failed")
+
+
+def test_no_password(make_platform, cluster, database):
+    silent(make_platform, cluster.uri(database, "secret"), "no password supplied")
+
+
+def test_a_missing_database(make_platform, cluster):
+    silent(make_platform, cluster.uri("nowhere"), 'database "nowhere" does not exist')
+
+
+def test_an_encoding_that_is_not_utf8(make_platform, cluster):
+    cluster.psql("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
+    silent(make_platform, cluster.uri("ascii"), "the database's encoding is SQL_ASCII: make one with UTF8")
+
+
+def test_no_right_to_make_tables(make_platform, cluster, database):
+    silent(make_platform, cluster.uri(database, "secret", "swordfish"), "permission denied")
+
+
+def test_tables_of_another_program(make_platform, cluster, database):
+    cluster.psql("CREATE TABLE product (price int)", database)
+    silent(make_platform, cluster.uri(database), 'there are tables of another program')
+
+
+def test_a_schema_from_the_future(make_platform, cluster, database):
+    platform = make_platform("--store", cluster.uri(database))
+    cluster.psql("UPDATE ferry_schema SET version = 99, oldest = 1", database)
+    platform.restart() # the newer one lets it
+    cluster.psql("UPDATE ferry_schema SET oldest = 99", database)
+    silent(make_platform, cluster.uri(database), "made by a newer version of the program")
+
+
+def test_too_few_locks_for_the_batches(make_platform, cluster, database):
+    silent(make_platform, cluster.uri(database), "max_locks_per_transaction is 64, too small for batches of 60000",
+           "--batch-max", "60000")
+
+
+def test_the_password_is_shown_nowhere(make_platform, cluster, database):
+    cluster.psql(f"GRANT ALL ON SCHEMA public TO secret; GRANT CREATE ON DATABASE {database} TO secret", database)
+    platform = make_platform("--store", cluster.uri(database, "secret", "swordfish"))
+    shown = [platform.log(), str(platform.api.call("GET", "/settings")), str(platform.api.list("/audit")),
+             pathlib.Path(f"/proc/{platform.pid}/cmdline").read_bytes().decode()]
+    assert not [text for text in shown if "swordfish" in text]
+    assert f"postgresql://secret@127.0.0.1:{cluster.port}/{database}" in shown[1]
+
+
+# --- work --------------------------------------------------------------------------------------------------------
+
+
+def test_files_go_both_ways(make_platform, cluster, database):
+    platform = make_platform("--store", cluster.uri(database))
+    device = platform.new_device()
+    with VendorDevice(platform, device) as d:
+        assert d.upload("a.txt", b"hello").verdict["result_code"] == 0
+    platform.restart()
+    with VendorDevice(platform, device) as d: # the plugin and ferryd have the device and its upload from there
+        assert d.upload("b.txt", b"hello again").verdict["result_code"] == 0
+    assert stored(platform) == {"a.txt", "b.txt"}
+
+
+def uploads(platform, device, stop, acknowledged, refused):
+    """One upload after the other; what was acknowledged must be there for ever."""
+    n = 0
+    with VendorDevice(platform, device) as d:
+        while not stop.is_set():
+            n += 1
+            try:
+                transfer = d.upload(f"file-{n}", b"%d" % n)
+                if transfer.verdict and transfer.verdict["result_code"] == 0:
+                    acknowledged.append((time.monotonic(), f"file-{n}"))
+                    continue
+            except Exception: # whatever the device met, it has no acknowledgement
+                pass
+            refused.append(time.monotonic())
+            stop.wait(0.2)
+
+
+def during_uploads(platform, what):
+    """Runs what() while a device uploads; returns the names that were acknowledged, and how long none was."""
+    stop, acknowledged, refused = threading.Event(), [], []
+    thread = threading.Thread(target=uploads, args=(platform, platform.new_device(), stop, acknowledged, refused))
+    thread.start()
+    try:
+        wait_for(lambda: len(acknowledged) >= 3, SOON_S, "uploads")
+        what()
+        began = time.monotonic()
+        wait_for(lambda: acknowledged[-1][0] > began and len([t for t, _ in acknowledged if t > began]) >= 3, SOON_S,
+                 "uploads go on")
+    finally:
+        stop.set()
+        thread.join()
+    outage = max(b[0] - a[0] for a, b in zip(acknowledged, acknowledged[1:]))
+    return [name for _, name in acknowledged], outage
+
+
+def stored(platform):
+    return {upload["name"] for upload in platform.api.uploads(state="done")}
+
+
+def test_connections_that_are_cut_cost_nothing_that_was_acknowledged(make_platform, cluster, database):
+    platform = make_platform("--store", cluster.uri(database))
+
+    def cut():
+        for _ in range(5):
+            cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ferry%'", database)
+            time.sleep(0.1)
+
+    names, _ = during_uploads(platform, cut)
+    assert set(names) <= stored(platform)
+    platform.stop(check=False)
+
+
+def test_a_promoted_replica_is_found_and_has_all_that_was_acknowledged(make_platform):
+    with Cluster({"synchronous_commit": "on"}) as primary:
+        primary.create("ferry")
+        with primary.replica() as replica:
+            primary.psql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            primary.psql("SELECT pg_reload_conf()")
+            wait_for(lambda: primary.psql("SELECT sync_state FROM pg_stat_replication") == "sync", SOON_S, "replication")
+            platform = make_platform("--store", primary.uri("ferry", hosts=[replica]))
+
+            def fail_over():
+                primary.kill()
+                replica.promote()
+
+            names, outage = during_uploads(platform, fail_over)
+            assert set(names) <= stored(platform)
+            print(f"fail-over: {len(names)} uploads acknowledged, none for {outage:.1f} s at most")
+            platform.stop(check=False)
