@@ -40,7 +40,7 @@ static const struct ferry_setting table[] = {
     TEXT("store", store, "sqlite", "what the platform knows: sqlite (in the data folder) or sqlite:PATH; or postgresql://user:password@host/database "
                            "(better as FERRY_STORE or in the file: it holds a password)"),
     TEXT("objects", objects, "file", "the files: file (in the data folder), file:FOLDER, or s3://BUCKET[/PREFIX] with parameters: "
-                                     "?endpoint=URL&region=NAME&style=path|host&public-endpoint=URL&signature=v4|cos&ca=FILE"),
+                                     "?endpoint=URL&region=NAME&style=path|host&public-endpoint=URL&signature=v4|cos&urls=presigned|own&ca=FILE"),
     TEXT("objects-credentials", objects_credentials, NULL, "file (mode 0600) with aws_access_key_id and aws_secret_access_key for s3; "
                                                            "else the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
     TEXT("log-level", log_level, "info", "error, warn, info or debug"),

@@ -275,6 +275,25 @@ def test_a_url_that_devices_could_not_hold_is_one_of_ours(gateway, make_platform
     assert platform.log().count("go through ferryd") == 1, "said once"
 
 
+def test_with_urls_of_our_own_an_upload_is_resumed_after_a_restart(gateway, make_platform, tmp_path):
+    platform = make_platform("--objects", address(gateway, urls="own"), env=keys(gateway))
+    platform.pin_ports()
+    command = Command.of(tmp_path, platform, platform.new_device())
+    file = tmp_path / "a.bin"
+    file.write_bytes(os.urandom(20 * MIB))
+    process = command.start("upload", file, "--limit-rate", "4M")
+    (first,) = wait_for(lambda: platform.api.uploads(command.product), 20, "the task")
+    wait_for(lambda: f"f/partial/{first['id']}" in objects(gateway), 60, "the first part in the store")
+    platform.restart()
+    assert process.wait(120) == DONE, command.text(process, "stderr")
+    row = upload_of(platform, command)
+    assert row["state"] == "done" and platform.api.upload_bytes(row["id"]) == file.read_bytes()
+    assert f"f/{row['id']}" in objects(gateway)
+    sent = platform.api.metric("ferry_transfer_bytes_total")
+    assert 0 < sent < 20 * MIB, "it went on where it was"
+    command.close()
+
+
 # --- what is wrong is said at the start -----------------------------------------------------------------------
 
 

@@ -238,6 +238,8 @@ static ferry_err s3_url_sign(struct objects *o, const struct object_url *url, ch
 {
     struct objects_s3 *store = s3_of(o);
     ferry_autobuf text = FERRY_BUF_INIT(FERRY_URL_MAX);
+    if (store->address.own_urls)
+        return signed_url_make(&store->own, url, out, cap);
     ferry_err err = presigned(store, url, &text);
     if (err == FERRY_E_LIMIT) {
         tell_fallback(store, url);

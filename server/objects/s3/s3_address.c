@@ -79,6 +79,12 @@ static bool take_signature(struct objects_s3_address *a, const char *value)
     return a->cos || strcmp(value, "v4") == 0;
 }
 
+static bool take_urls(struct objects_s3_address *a, const char *value)
+{
+    a->own_urls = strcmp(value, "own") == 0;
+    return a->own_urls || strcmp(value, "presigned") == 0;
+}
+
 static bool take_ca(struct objects_s3_address *a, const char *value)
 {
     return value[0] != '\0' && copy(value, strlen(value), a->ca_file, sizeof a->ca_file);
@@ -94,6 +100,7 @@ static const struct {
     {"region", take_region, "a name such as us-east-1"},
     {"style", take_style, "path (the bucket is in the path) or host (it is in the host)"},
     {"signature", take_signature, "v4 or cos"},
+    {"urls", take_urls, "presigned (devices reach the store) or own (files go through ferryd)"},
     {"ca", take_ca, "a file"},
 };
 enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
@@ -116,7 +123,7 @@ static ferry_err take_parameter(struct objects_s3_address *a, const char *text, 
         return FERRY_OK;
     }
     return refuse(problem, "there is no such parameter as the one after the ? or &: write endpoint, public-endpoint, region, "
-                           "style, signature or ca");
+                           "style, signature, urls or ca");
 }
 
 static ferry_err take_parameters(struct objects_s3_address *a, const char *text, bool given[PARAMETERS],

@@ -39,6 +39,17 @@ static void everything_that_is_said_is_taken(void **state)
     }
 }
 
+static void urls_are_the_stores_unless_it_is_said(void **state)
+{
+    (void)state;
+    struct objects_s3_address a;
+    char problem[OBJECTS_S3_PROBLEM_SIZE];
+    assert_int_equal(objects_s3_address_parse("s3://b?urls=presigned", &a, problem), FERRY_OK);
+    assert_false(a.own_urls);
+    assert_int_equal(objects_s3_address_parse("s3://b?urls=own", &a, problem), FERRY_OK);
+    assert_true(a.own_urls);
+}
+
 static void what_cannot_be_is_refused_with_a_word_about_it(void **state)
 {
     (void)state;
@@ -66,6 +77,7 @@ static void what_cannot_be_is_refused_with_a_word_about_it(void **state)
         {"s3://b?style=virtual", "style"},
         {"s3://b?signature=v2", "signature"},
         {"s3://b?ca=", "ca"},
+        {"s3://b?urls=mine", "urls"},
         {"s3://b?secret=very", "no such parameter"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -87,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_that_is_said_is_taken),
+        cmocka_unit_test(urls_are_the_stores_unless_it_is_said),
         cmocka_unit_test(what_cannot_be_is_refused_with_a_word_about_it),
     };
     return cmocka_run_group_tests_name("s3_address", tests, NULL, NULL);

@@ -36,6 +36,7 @@ struct objects_s3_address {
     char ca_file[OBJECTS_S3_PATH_MAX + 1];              /**< certificates to trust (PEM); empty: the system's */
     bool path_style; /**< the bucket is in the path, not in the host; default: only with an endpoint */
     bool cos;        /**< Tencent's own signature instead of SigV4 */
+    bool own_urls;   /**< devices do not reach the store: every URL is one of ours */
 };
 
 /** @brief Reads a setting. @retval FERRY_OK | FERRY_E_ARG reterr_problem says what to write */
