@@ -1,8 +1,10 @@
 """Files in a bucket of an S3-compatible store: a real ferryd, devices, and a RADOS Gateway."""
+import base64
 import hashlib
 import json
 import os
 import time
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -150,6 +152,33 @@ def test_our_own_device_uploads_straight_to_the_store(gateway, make_platform, tm
     done = command.run("download", "--dir", command.inbox)
     assert done.returncode == DONE and (command.inbox / "pack").read_bytes() == file.read_bytes()
     command.close()
+
+
+def upload_and_read_back(gateway, platform, port):
+    with VendorDevice(platform, platform.new_device()) as device:
+        answer = device.request_upload("log", b"content")
+        head = {"Content-MD5": base64.b64encode(hashlib.md5(b"content").digest()).decode()}
+        with requests.Session() as session:
+            session.trust_env = False
+            url = answer["url"].replace(f"{gateway.bucket}.localhost", "127.0.0.1")
+            host = urlsplit(answer["url"]).netloc
+            assert session.put(url, data=b"content", headers={**head, "Host": host}, verify=str(gateway.ca)).status_code == 200
+        assert urlsplit(answer["url"]).port == port
+        assert device.upload_verdict("log")["result_code"] == 0
+        assert platform.api.upload_bytes(upload_of(platform, device)["id"]) == b"content"
+
+
+def test_the_bucket_may_be_in_the_host(gateway, make_platform):
+    endpoint = f"http://localhost:{gateway.port}"
+    platform = make_platform("--objects", address(gateway, endpoint=endpoint, public_endpoint=endpoint, style="host"), env=keys(gateway))
+    upload_and_read_back(gateway, platform, gateway.port)
+
+
+def test_a_store_with_tls_is_trusted_by_its_certificate_only(gateway, make_platform):
+    endpoint = f"https://localhost:{gateway.tls_port}"
+    trusted = address(gateway, endpoint=endpoint, public_endpoint=endpoint, ca=gateway.ca)
+    upload_and_read_back(gateway, make_platform("--objects", trusted, env=keys(gateway)), gateway.tls_port)
+    assert "certificate" in refused(make_platform, address(gateway, endpoint=endpoint), keys(gateway))
 
 
 # --- operators ----------------------------------------------------------------------------------------------

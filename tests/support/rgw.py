@@ -61,7 +61,8 @@ osd objectstore = memstore
 memstore device bytes = 4294967296
 osd op num shards = 2
 [client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:{port}
+rgw frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} ssl_certificate={folder}/cert.pem ssl_private_key={folder}/key.pem
+rgw dns name = localhost
 rgw thread pool size = 32
 rgw gc obj min wait = 5
 rgw gc processor period = 5
@@ -88,7 +89,8 @@ class Gateway:
         self._folder = tempfile.TemporaryDirectory(prefix="ferry-rgw-", ignore_cleanup_errors=True)
         self.folder = pathlib.Path(self._folder.name)
         self.port, self.bucket, self._running = free_port(), "ferry-test", {}
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.endpoint, self.tls_port = f"http://127.0.0.1:{self.port}", free_port()
+        self.ca = self.folder / "cert.pem"  # who trusts it trusts the gateway at https://localhost:tls_port
         try:
             self._start_cluster()
             self.user("test", self.access_key, self.secret_key)
@@ -118,8 +120,11 @@ class Gateway:
         for name in ("mon", "osd", "log"):
             (self.folder / name).mkdir()
         (self.folder / "none.keyring").touch()
+        self._run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                  "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:*.localhost", "-keyout", "key.pem", "-out", "cert.pem")
         monitor = f"v2:127.0.0.1:{free_port()},v1:127.0.0.1:{free_port()}"
-        (self.folder / "ceph.conf").write_text(CONFIGURATION.format(fsid=FSID, monitor=monitor, folder=self.folder, port=self.port))
+        (self.folder / "ceph.conf").write_text(CONFIGURATION.format(fsid=FSID, monitor=monitor, folder=self.folder, port=self.port,
+                                                                           tls_port=self.tls_port))
         self._run("monmaptool", "--create", "--clobber", "--fsid", FSID, "--addv", "a", f"[{monitor}]", "monmap")
         self._run("ceph-mon", "-i", "a", "--mkfs", "--monmap", "monmap")
         self._start("ceph-mon", "-i", "a")
