@@ -120,7 +120,7 @@ static const struct ferry_setting table[] = {
 
     UINT("object-size-max", object_size_max, "5G", 1, UINT64_MAX / 2, "bytes of one file"),
     TIME("url-life", url_life_s, "1h", FERRY_URL_LIFE_MIN_S, FERRY_URL_LIFE_MAX_S, "life of an object URL"),
-    UINT("uploads-open-max", uploads_open_max, "16", 1, 1000, "unfinished uploads of one device"),
+    UINT("uploads-open-max", uploads_open_max, "16", 1, 63, "unfinished uploads of one device"),
     UINT("inbox-max", inbox_max, "65536", 1, 1u << 24, "commands that may wait; more are answered with busy"),
     UINT("batch-max", batch_max, "512", 1, 1u << 16, "commands in one transaction"),
     TIME("push-retry-first", push_retry_first_s, "15s", 1, 86400, "a push without a sign of life is repeated after "
