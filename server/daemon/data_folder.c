@@ -74,7 +74,7 @@ static ferry_err make_inner(const char *folder, char problem[DATA_FOLDER_PROBLEM
 /* What may lie in a folder that no ferryd has used yet: a mount point, or what the operator prepared. */
 static bool is_expected(const char *name)
 {
-    static const char *const names[] = {".", "..", "lost+found", "admin.token", "broker", "objects", "run", "tls"};
+    static const char *const names[] = {".", "..", "lost+found", "admin.token", "broker", "objects", "run", "secrets.key", "tls"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (strcmp(name, names[i]) == 0)
