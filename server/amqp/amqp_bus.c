@@ -27,6 +27,7 @@ enum {
     AT_ONCE = 256,          /* messages of one direction before it is the other's turn */
     FLUSH_TIMEOUT_MS = 1000, /* what waits at close is given this time to be sent */
     END_TIMEOUT_MS = 3000,  /* then a node that takes nothing is left alone */
+    STOOD_STILL_MS = 1800,  /* a little less than what RabbitMQ waits for a heartbeat */
     TYPE_LEN = 64,          /* an answer names its type before that */
 };
 
@@ -63,6 +64,7 @@ struct amqp_bus {
     bool up;
     bool lost;
     bool takes_no_more;
+    uint64_t awake_ms; /* when that was looked at last */
     char said[LINK_REASON_SIZE]; /* the last reason that was logged in this outage */
 };
 
@@ -255,6 +257,7 @@ static bool begin(struct amqp_bus *b)
     int fd;
 
     b->lost = b->takes_no_more = false;
+    b->awake_ms = UINT64_MAX - STOOD_STILL_MS;
     if (!link_connect(&b->link, &address, &fd))
         return false;
     set_socket(b, fd);
@@ -288,6 +291,18 @@ static void turn(struct amqp_bus *b, bool more_to_send)
         return;
 }
 
+/* Others have by now what came meanwhile, and devices have gone on: what is read late would be done a second time, out of order. */
+static void lose_if_stood_still(struct amqp_bus *b)
+{
+    uint64_t now_ms = ferry_mono_ms();
+
+    if (now_ms > b->awake_ms + STOOD_STILL_MS) {
+        link_give_up(&b->link, "this process stood still for a while");
+        b->lost = true;
+    }
+    b->awake_ms = now_ms;
+}
+
 /* After stop others are to have what comes. */
 static void share_no_more(struct amqp_bus *b)
 {
@@ -308,6 +323,8 @@ static void serve(struct amqp_bus *b)
         share_no_more(b);
         if (!b->lost)
             turn(b, more);
+        if (!b->lost)
+            lose_if_stood_still(b);
         if (!b->lost)
             read_some(b);
     }

@@ -209,6 +209,11 @@ bool link_begin(struct link *link, const struct link_address *address)
     return check_reply(link, amqp_get_rpc_reply(link->conn), none) && make_queue(link, address);
 }
 
+void link_give_up(struct link *link, const char *reason)
+{
+    (void)lose(link, reason);
+}
+
 void link_end(struct link *link, bool works)
 {
     if (link->conn == NULL)

@@ -32,6 +32,8 @@ struct link {
 bool link_connect(struct link *link, const struct link_address *address, int *ret_fd);
 /** @brief Logs in, declares and binds the queue, and consumes. The same; each step at most three seconds. */
 bool link_begin(struct link *link, const struct link_address *address);
+/** @brief It is not to be used any more; why. */
+void link_give_up(struct link *link, const char *reason);
 /** @brief Frees. A link that works is told to the node. */
 void link_end(struct link *link, bool works);
 

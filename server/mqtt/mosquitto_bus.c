@@ -28,6 +28,7 @@ enum {
     HOUSE_KEEPING_MS = 1000,   /* libmosquitto wants to look at its keep-alive this often */
     PROOF_TIMEOUT_MS = 3000,   /* from the confirmed subscription to the proof that something comes by it */
     WORD_EVERY_MS = 500,       /* signs of life for the plugin, which waits for one four times as long */
+    STOOD_STILL_MS = 1800,     /* a little less than what the plugin waits for a sign of life */
     REASON_SIZE = 256,
 };
 
@@ -67,6 +68,7 @@ struct mosquitto_bus {
     bus_sharing sharing;      /* in use; never AUTO */
     int subscribing;          /* id of the SUBSCRIBE that waits for its answer */
     uint64_t proof_ms;        /* by then something must have come by the shared subscription; 0: nothing is waited for */
+    uint64_t awake_ms;        /* when that was looked at last */
     uint64_t word_ms;         /* of the next sign of life; 0: the plugin wants none */
     char reason[REASON_SIZE]; /* why */
     char said[REASON_SIZE];   /* the last reason that was logged in this outage */
@@ -302,6 +304,7 @@ static void begin(struct mosquitto_bus *b)
     b->answered = false;
     b->lost = false;
     b->proof_ms = b->word_ms = 0;
+    b->awake_ms = ferry_mono_ms();
     b->subscribing = 0;
     b->sharing = b->wanted == BUS_SHARING_AUTO ? BUS_SHARING_MQTT5 : b->wanted;
     b->client = mosquitto_new(b->client_id, b->wanted != BUS_SHARING_NONE, b);
@@ -377,6 +380,16 @@ static void read_some(struct mosquitto_bus *b, short events)
     (void)pthread_mutex_unlock(&b->calling);
 }
 
+/* Others have by now what came meanwhile, and devices have gone on: what is read late would be done a second time, out of order. */
+static void lose_if_stood_still(struct mosquitto_bus *b)
+{
+    uint64_t now_ms = ferry_mono_ms();
+
+    if (b->sharing != BUS_SHARING_NONE && now_ms > b->awake_ms + STOOD_STILL_MS)
+        lose(b, "this process stood still for a while");
+    b->awake_ms = now_ms;
+}
+
 /* Waits for the network or a wake-up. Reads nothing after stop: unread messages wait in the broker. */
 static void turn(struct mosquitto_bus *b, int timeout_ms)
 {
@@ -393,7 +406,9 @@ static void turn(struct mosquitto_bus *b, int timeout_ms)
         fds[0].revents = fds[1].revents = 0;
     if ((fds[1].revents & POLLIN) != 0 && read(b->wake_fd, &count, sizeof(count)) < 0)
         count = 0;
-    read_some(b, fds[0].revents);
+    lose_if_stood_still(b);
+    if (!b->lost)
+        read_some(b, fds[0].revents);
 }
 
 /* At close: what waits is sent, within reason, and the broker is told. */

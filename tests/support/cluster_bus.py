@@ -23,7 +23,8 @@ ANSWERED_S = 5 # a device's patience
 class SharedMosquitto:
     """As docs/operation.md says for several workers. plugin=False: anybody's Mosquitto. share=False: as for one worker."""
 
-    def __init__(self, platform, *, plugin=True, share=True):
+    def __init__(self, platform, *, plugin=True, share=True, store=None):
+        """platform: where the devices and the key are. store: its database, when that is no file of its own."""
         self._folder = tempfile.TemporaryDirectory(prefix="ferry-broker-")
         self.folder = pathlib.Path(self._folder.name)
         self.mqtt_port = free_port()
@@ -43,7 +44,7 @@ listener {self.mqtt_port} 127.0.0.1
             text += f"""allow_anonymous false
 allow_zero_length_clientid false
 plugin {program("ferry_auth.so")}
-plugin_opt_store {platform.data}/ferry.db
+plugin_opt_store {store or platform.data / "ferry.db"}
 plugin_opt_secrets_key {platform.data}/secrets.key
 plugin_opt_service_hash {self.folder}/service.hash
 plugin_opt_share {"true" if share else "false"}
@@ -152,11 +153,11 @@ class Worker:
 class Asker:
     """A device that asks one thing after the other, each when the one before was answered, and notes how long that took."""
 
-    def __init__(self, port, product, device, secret=None, *, username=None, password=None, pause_s=0.01):
-        """With its secret, or by an account of the broker's own."""
+    def __init__(self, port, product, device, secret=None, *, username=None, password=None, pause_s=0.01, most=None):
+        """With its secret, or by an account of the broker's own. most: of its requests."""
         self.product, self.device = product, device
         self.took, self.repeated = [], 0
-        self._pause_s, self._number, self._asked_at = pause_s, 0, None
+        self._pause_s, self._number, self._asked_at, self.most = pause_s, 0, None, most
         self._changed = threading.Condition()
         self._ending = False
         self._client = mqtt.Client(product + device, clean_session=True)
@@ -178,7 +179,8 @@ class Asker:
         self._thread.start()
 
     def _on_message(self, client, userdata, message):
-        number = json.loads(message.payload)["asked"].get("name")
+        answer = json.loads(message.payload)
+        number = answer.get("asked", answer).get("name") # a real platform says it itself
         with self._changed:
             if number == str(self._number) and self._asked_at is not None:
                 self.took.append(time.monotonic() - self._asked_at)
@@ -195,7 +197,7 @@ class Asker:
         self._client.publish(f"$resource/up/service/{self.product}/{self.device}", payload, 1)
 
     def _run(self):
-        while not self._ending:
+        while not self._ending and self._number != self.most:
             self.ask()
             with self._changed:
                 self._changed.wait_for(lambda: self._asked_at is None or self._ending)
@@ -208,7 +210,9 @@ class Asker:
         return time.monotonic() - asked_at if asked_at is not None else 0
 
     def finish(self):
-        """Waits for the last answer, and ends."""
+        """Waits for the last answer, of all of its requests when they have an end, and ends."""
+        if self.most:
+            wait_for(lambda: len(self.took) == self.most, 60 * PATIENCE, f"{self.most} answers")
         wait_for(lambda: self._asked_at is None or not self._thread.is_alive(), 30 * PATIENCE, "the last answer")
         self.close()
 
