@@ -3,12 +3,14 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import time
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+import postgres
 import rgw
 from device_command import DONE, Command
 from ferry import PATIENCE, ApiError, Platform, VendorDevice, run, vendor_get, vendor_put, wait_for
@@ -321,6 +323,52 @@ def test_with_urls_of_our_own_an_upload_is_resumed_after_a_restart(gateway, make
     sent = platform.api.metric("ferry_transfer_bytes_total")
     assert 0 < sent < 20 * MIB, "it went on where it was"
     command.close()
+
+
+# --- several machines -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def database():
+    """A PostgreSQL that is there until the platforms on it have ended."""
+    if postgres.missing():
+        pytest.skip(postgres.missing())
+    with postgres.Cluster() as cluster:
+        cluster.create("ferry")
+        yield cluster.uri("ferry")
+
+
+def test_another_machine_goes_on_where_one_was_killed(gateway, database, make_platform):
+    """Two on one PostgreSQL and one bucket, each with a broker of its own."""
+    options = ["--store", database, "--objects", address(gateway)]
+    one = make_platform(*options, env=keys(gateway))
+    two = make_platform(*options, env=keys(gateway), start=False)
+    two.data.mkdir(mode=0o700)
+    for name in ("secrets.key", "admin.token"): # what all of them have
+        shutil.copy2(one.data / name, two.data / name)
+    two.start()
+    credential, data = one.new_device(), os.urandom(12 * MIB)
+    tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+    upload = one.api.call("POST", "/resource-uploads", json={"product": credential.product, "name": "r", "size": len(data), "md5": md5_of(data)})["id"]
+    half = one.api.call("PATCH", f"/resource-uploads/{upload}", ok=False, data=data[:7 * MIB], headers={**tus, "Upload-Offset": "0"})
+    assert half.status_code == 204, half.text
+    with VendorDevice(one, credential) as device:
+        answer = device.request_upload("log", b"content")
+        assert put(gateway, answer, b"content").status == 200
+    one.kill9()
+    with VendorDevice(two, credential) as device:
+        assert device.upload_verdict("log")["result_code"] == 0
+        assert two.api.upload_bytes(upload_of(two, device)["id"]) == b"content"
+        assert two.api.call("GET", f"/resource-uploads/{upload}")["offset"] == 7 * MIB
+        rest = two.api.call("PATCH", f"/resource-uploads/{upload}", ok=False, data=data[7 * MIB:],
+                            headers={**tus, "Upload-Offset": str(7 * MIB)})
+        assert rest.status_code in (200, 204), rest.text
+        two.api.deploy(device.product, "r", [device.device])
+        offer = device.wait("download")
+        assert vendor_get(offer["url"], offer["size"], dial=gateway.port).body == data
+        device.report_download("r", "done")
+        assert device.wait("report_download_progress_rsp")["result_code"] == 0
+    one.start() # and is there again, for its end
 
 
 # --- what is wrong is said at the start -----------------------------------------------------------------------
