@@ -279,15 +279,15 @@ ferry_err pgs_conn_ensure(struct pgs_conn *c)
 
 /* --- a commit whose answer was lost -------------------------------------------------------------- */
 
-/* The row is locked as long as the old transaction lives; its session cannot be of use to anybody, so it is ended. On another
- * server, which was promoted meanwhile, neither is there. */
+/* The row is locked by a commit that is under way: its session is of no use to anybody any more, and is ended. Without the row, one that
+ * is still on its way to the server fails (driver.c). On another server, which was promoted meanwhile, there may be neither. */
 static ferry_err read_mark(struct pgs_conn *c, const char *hex, int old_backend, int64_t *ret_serial)
 {
     ferry_cleanup(PQclear) PGresult *result = NULL;
     char sql[512];
     ferry_err err;
 
-    (void)snprintf(sql, sizeof(sql), "SELECT serial FROM commit_mark WHERE session = '\\x%s' FOR UPDATE", hex);
+    (void)snprintf(sql, sizeof(sql), "DELETE FROM commit_mark WHERE session = '\\x%s' RETURNING serial", hex);
     err = pgs_link_number(c->db, sql, ret_serial);
     if (err == FERRY_E_NOT_FOUND) {
         *ret_serial = 0;

@@ -386,11 +386,13 @@ static ferry_err tx_begin(struct pgs_conn *c)
     return err;
 }
 
-/* The mark of the commit, by which it is found again. */
+/* The mark of the commit, by which it is found again. When it is gone, somebody has asked for it and been told that there is no
+ * such commit (pgs_conn_find_commit): then there must be none, however late this comes. */
 static ferry_err queue_commit(struct pgs_conn *c)
 {
-    static const char mark[] = "UPDATE commit_mark SET serial = serial + 1, at = now()"
-                               " WHERE session = current_setting('ferry.session')::bytea";
+    static const char mark[] = "WITH mark AS (UPDATE commit_mark SET serial = serial + 1, at = now()"
+                               " WHERE session = current_setting('ferry.session')::bytea RETURNING 1)"
+                               " SELECT 1 / count(*) FROM mark";
     ferry_err err = join_late(c);
 
     if (err == FERRY_OK && c->writes)
