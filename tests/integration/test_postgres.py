@@ -7,7 +7,7 @@ import pytest
 
 import postgres
 from fake_platform import free_port
-from ferry import PATIENCE, VendorDevice, wait_for
+from ferry import PATIENCE, ApiError, VendorDevice, wait_for
 from postgres import Cluster
 
 pytestmark = [pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()), pytest.mark.xdist_group("postgres")]
@@ -112,27 +112,25 @@ def test_files_go_both_ways(make_platform, cluster, database):
     assert stored(platform) == {"a.txt", "b.txt"}
 
 
-def uploads(platform, device, stop, acknowledged, refused):
+def uploads(platform, device, stop, acknowledged):
     """One upload after the other; what was acknowledged must be there for ever."""
     n = 0
-    with VendorDevice(platform, device) as d:
-        while not stop.is_set():
-            n += 1
-            try:
-                transfer = d.upload(f"file-{n}", b"%d" % n)
-                if transfer.verdict and transfer.verdict["result_code"] == 0:
+    while not stop.is_set():
+        try:
+            with VendorDevice(platform, device) as d: # anew: late answers to what failed would be taken for those to the next
+                while not stop.is_set():
+                    n += 1
+                    transfer = d.upload(f"file-{n}", b"%d" % n)
+                    assert transfer.http.status == 200 and transfer.verdict["result_code"] == 0
                     acknowledged.append((time.monotonic(), f"file-{n}"))
-                    continue
-            except Exception: # whatever the device met, it has no acknowledgement
-                pass
-            refused.append(time.monotonic())
+        except Exception: # whatever the device met, it has no acknowledgement
             stop.wait(0.2)
 
 
 def during_uploads(platform, what):
     """Runs what() while a device uploads; returns the names that were acknowledged, and how long none was."""
-    stop, acknowledged, refused = threading.Event(), [], []
-    thread = threading.Thread(target=uploads, args=(platform, platform.new_device(), stop, acknowledged, refused))
+    stop, acknowledged = threading.Event(), []
+    thread = threading.Thread(target=uploads, args=(platform, platform.new_device(), stop, acknowledged))
     thread.start()
     try:
         wait_for(lambda: len(acknowledged) >= 3, SOON_S, "uploads")
@@ -160,6 +158,24 @@ def test_connections_that_are_cut_cost_nothing_that_was_acknowledged(make_platfo
             time.sleep(0.1)
 
     names, _ = during_uploads(platform, cut)
+    assert set(names) <= stored(platform)
+    platform.stop(check=False)
+
+
+def test_a_server_that_is_silent_holds_nobody_for_ever(make_platform, cluster, database):
+    platform = make_platform("--store", cluster.uri(database))
+
+    def silence():
+        cluster.pause()
+        try:
+            began = time.monotonic()
+            with pytest.raises(ApiError) as refused:
+                platform.api.product_add("silent")
+            assert refused.value.status in (500, 503) and time.monotonic() - began < SOON_S
+        finally:
+            cluster.resume()
+
+    names, _ = during_uploads(platform, silence)
     assert set(names) <= stored(platform)
     platform.stop(check=False)
 
