@@ -113,6 +113,9 @@ class Cluster:
                 pass
         self._end(None)
 
+    def processes(self):
+        return [self._server.pid] + self._children()
+
     def _children(self):
         pid = self._server.pid if self._server else 0
         try:
@@ -135,7 +138,7 @@ class Cluster:
     def pause(self):
         """SIGSTOP for all of it: connections stay open and nothing answers."""
         self._paused = True
-        for pid in [self._server.pid] + self._children():
+        for pid in self.processes():
             os.kill(pid, signal.SIGSTOP)
 
     def resume(self):
