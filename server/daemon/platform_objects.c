@@ -116,7 +116,7 @@ static ferry_err open_with(struct platform *p, const struct objects_s3_address *
     err = objects_s3_open(&cfg, &p->objects);
     explicit_bzero(&cfg, sizeof(cfg));
     if (err == FERRY_OK)
-        return objects_s3_check(p->objects, problem);
+        return objects_s3_check(p->objects, p->secrets.client_id, problem);
     (void)snprintf(problem, OBJECTS_S3_PROBLEM_SIZE, "%s",
                    err == FERRY_E_ARG ? "the credentials are empty, or too long" : ferry_err_text(err));
     return err;

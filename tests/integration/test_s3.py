@@ -1,6 +1,7 @@
 """Files in a bucket of an S3-compatible store: a real ferryd, devices, and a RADOS Gateway."""
 import base64
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -36,8 +37,12 @@ def gateway():
     gateway.close()
 
 
-def address(gateway, prefix="f", bucket=None, **more):
-    """As --objects says it. Vendor devices say no port in Host: they dial 80, and the tests the gateway's."""
+_prefixes = itertools.count(1)
+
+
+def address(gateway, prefix=None, bucket=None, **more):
+    """As --objects says it, a prefix of its own each time. Vendor devices say no port in Host: they dial 80, and the tests the gateway's."""
+    prefix = prefix or f"p{next(_prefixes)}"
     parameters = {"endpoint": gateway.endpoint, "public-endpoint": "http://127.0.0.1", **more}
     return f"s3://{bucket or gateway.bucket}/{prefix}?" + "&".join(f"{name.replace('_', '-')}={value}" for name, value in parameters.items())
 
@@ -49,7 +54,7 @@ def keys(gateway, **more):
 @pytest.fixture(scope="module")
 def bucket(gateway):
     """A platform on it, for all tests of this file."""
-    platform = Platform("--objects", address(gateway), env=keys(gateway))
+    platform = Platform("--objects", address(gateway, "f"), env=keys(gateway))
     try:
         platform.start()
         yield platform
@@ -314,12 +319,12 @@ def test_with_urls_of_our_own_an_upload_is_resumed_after_a_restart(gateway, make
     file.write_bytes(os.urandom(20 * MIB))
     process = command.start("upload", file, "--limit-rate", "4M")
     (first,) = wait_for(lambda: platform.api.uploads(command.product), 20, "the task")
-    wait_for(lambda: f"f/partial/{first['id']}" in objects(gateway), 60, "the first part in the store")
+    wait_for(lambda: any(name.endswith("/partial/" + first["id"]) for name in objects(gateway)), 60, "the first part in the store")
     platform.restart()
     assert process.wait(120) == DONE, command.text(process, "stderr")
     row = upload_of(platform, command)
     assert row["state"] == "done" and platform.api.upload_bytes(row["id"]) == file.read_bytes()
-    assert f"f/{row['id']}" in objects(gateway)
+    assert any(name.endswith("/" + row["id"]) for name in objects(gateway))
     sent = platform.api.metric("ferry_transfer_bytes_total")
     assert 0 < sent < 20 * MIB, "it went on where it was"
     command.close()
@@ -423,6 +428,14 @@ def test_a_missing_right_to_write_is_said(gateway, make_platform):
                                                         "Resource": ["arn:aws:s3:::readonly", "arn:aws:s3:::readonly/*"]}]}
     assert gateway.curl("PUT", "readonly?policy=", "-d", json.dumps(everybody)) in ("200", "204")
     assert "no right to write into the bucket" in refused(make_platform, address(gateway, bucket="readonly"), reader)
+
+
+def test_the_files_of_another_installation_are_left_alone(gateway, make_platform):
+    objects = address(gateway)
+    one = make_platform("--objects", objects, env=keys(gateway))
+    one.restart()
+    assert "another installation" in refused(make_platform, objects, keys(gateway)), "another database would sweep them away"
+    make_platform("--objects", address(gateway), env=keys(gateway))
 
 
 def test_credentials_may_be_in_a_file_that_nobody_else_reads(gateway, make_platform, tmp_path):

@@ -16,6 +16,8 @@
 
 enum { SKEW_TOLD_S = 30 };
 
+#define OWNER_NAME "installation"
+
 void s3_object_name(const ferry_id *key, char out[S3_NAME_SIZE])
 {
     (void)snprintf(out, S3_NAME_SIZE, "%s", key->text);
@@ -184,7 +186,42 @@ static ferry_err check_change(struct objects_s3 *store, char problem[OBJECTS_S3_
     return err == FERRY_OK ? FERRY_OK : tell(store, &removed, err, "remove from the bucket", problem);
 }
 
-ferry_err objects_s3_check(struct objects *objects, char reterr_problem[OBJECTS_S3_PROBLEM_SIZE])
+static ferry_err get_owner(struct objects_s3 *store, char out[OBJECTS_S3_OWNER_MAX + 1], struct s3_answer *answer)
+{
+    const struct s3_call call = {.method = "GET",
+                                 .name = OWNER_NAME,
+                                 .into = out,
+                                 .into_cap = OBJECTS_S3_OWNER_MAX,
+                                 .patience_ms = S3_PATIENCE_MS};
+    memset(out, 0, OBJECTS_S3_OWNER_MAX + 1);
+    return s3_call(store, &call, answer);
+}
+
+/* Read once more after it was written: another may have done so at the same time. */
+static ferry_err check_owner(struct objects_s3 *store, const char *owner, char problem[OBJECTS_S3_PROBLEM_SIZE])
+{
+    char found[OBJECTS_S3_OWNER_MAX + 1];
+    s3_autoanswer first = {.status = 0}, put = {.status = 0}, second = {.status = 0};
+    ferry_err err = get_owner(store, found, &first);
+    if (err != FERRY_OK && err != FERRY_E_NOT_FOUND)
+        return tell(store, &first, err, "read from the bucket", problem);
+    if (err == FERRY_E_NOT_FOUND) {
+        err = put_answered(store, OWNER_NAME, owner, strlen(owner), NULL, &put);
+        if (err != FERRY_OK)
+            return tell(store, &put, err, "write into the bucket", problem);
+        err = get_owner(store, found, &second);
+        if (err != FERRY_OK)
+            return tell(store, &second, err, "read from the bucket", problem);
+    }
+    if (strcmp(found, owner) == 0)
+        return FERRY_OK;
+    return say(problem, FERRY_E_EXISTS,
+               "below \"%s\" are the files of another installation, with another database: write another prefix, or remove the object "
+               "%s" OWNER_NAME " when that one is no more",
+               store->address.prefix, store->address.prefix);
+}
+
+ferry_err objects_s3_check(struct objects *objects, const char *owner, char reterr_problem[OBJECTS_S3_PROBLEM_SIZE])
 {
     struct objects_s3 *store = s3_of(objects);
     s3_autoanswer answer = {.status = 0};
@@ -195,7 +232,8 @@ ferry_err objects_s3_check(struct objects *objects, char reterr_problem[OBJECTS_
     if (skew > SKEW_TOLD_S || skew < -SKEW_TOLD_S)
         ferry_log(FERRY_LOG_WARN, "objects", "the clock of this machine is %" PRId64 " s %s that of the store: set it, before URLs are refused",
                   skew < 0 ? -skew : skew, skew < 0 ? "ahead of" : "behind");
-    return check_change(store, reterr_problem);
+    err = check_change(store, reterr_problem);
+    return err == FERRY_OK ? check_owner(store, owner, reterr_problem) : err;
 }
 
 /* --- addresses -------------------------------------------------------------------------------------- */

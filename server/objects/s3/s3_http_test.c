@@ -269,7 +269,7 @@ static void what_only_other_stores_say_is_told_too(void **state)
         {FAILS("403 Forbidden", "AccessDenied"), "no right to list the bucket"},
         {ANSWER("200 OK", "", "<html>hello</html>"), "is it an S3 endpoint?"},
         {ANSWER("200 OK", "", ""), "is it an S3 endpoint?"},
-        {ANSWER("200 OK", "", "<ListBucketResult></ListBucketResult>"), NULL},
+        {ANSWER("200 OK", "", "<ListBucketResult></ListBucketResult>"), "another installation"}, /* also to the question whose it is */
         {ANSWER("404 Not Found", "", "<html>no such page</html>"), "is it an S3 endpoint?"},
     };
     for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
@@ -277,7 +277,7 @@ static void what_only_other_stores_say_is_told_too(void **state)
         char problem[OBJECTS_S3_PROBLEM_SIZE] = "";
         server_start(&s, &told[i].answer, 1);
         struct objects *o = open_at(s.url, NULL);
-        ferry_err err = objects_s3_check(o, problem);
+        ferry_err err = objects_s3_check(o, "us", problem);
         o->ops->close(o);
         (void)server_stop(&s);
         if (told[i].wanted == NULL) {

@@ -5,6 +5,7 @@
  *     {prefix}{id}           whole, verified objects
  *     {prefix}partial/{id}   what is known of a partial object, and its bytes that make no part yet
  *     {prefix}probe/{random} what probe writes and removes
+ *     {prefix}installation   whose all this is
  *
  * Parts of partial objects are in a multipart upload of the object's own key, so nothing is seen before it is whole.
  * Object URLs lead to the store itself: presigned, good for one method, and a PUT for one size and MD5. One that devices
@@ -24,6 +25,7 @@ enum {
     OBJECTS_S3_REGION_MAX = 63,
     OBJECTS_S3_PATH_MAX = 1023,
     OBJECTS_S3_PROBLEM_SIZE = 512,
+    OBJECTS_S3_OWNER_MAX = 64,
 };
 
 /** @brief What s3://BUCKET[/PREFIX][?NAME=VALUE&...] says. */
@@ -69,11 +71,13 @@ ferry_err objects_s3_open(const struct objects_s3_config *cfg, struct objects **
 
 /**
  * @brief Is everything there that is needed? For the start: is the store reached, are bucket and credentials right, may
- *        it be read and written, are the clocks near each other.
+ *        it be read and written, are the clocks near each other, and is what lies below the prefix ours? What no row of our
+ *        database names is swept, so nothing is done where another database's files are.
+ * @param[in] owner  the installation, 1 .. OBJECTS_S3_OWNER_MAX characters; what nobody owns is taken
  * @retval FERRY_OK | others: reterr_problem says in one line what to do, without secrets
  * Blocking: at most about ten seconds.
  */
 FERRY_MUST_CHECK
-ferry_err objects_s3_check(struct objects *objects, char reterr_problem[OBJECTS_S3_PROBLEM_SIZE]);
+ferry_err objects_s3_check(struct objects *objects, const char *owner, char reterr_problem[OBJECTS_S3_PROBLEM_SIZE]);
 
 #endif
