@@ -107,6 +107,11 @@ static bool is_stopped(struct mosquitto_bus *b)
     return stopped;
 }
 
+static bool speaks_v5(const struct mosquitto_bus *b)
+{
+    return b->wanted == BUS_SHARING_MQTT5 || b->wanted == BUS_SHARING_AUTO;
+}
+
 static void lose(struct mosquitto_bus *b, const char *reason)
 {
     size_t len = strlen(reason);
@@ -249,8 +254,13 @@ static void on_subscribe(struct mosquitto *client, void *arg, int mid, int count
 
 static void on_disconnect(struct mosquitto *client, void *arg, int code)
 {
+    struct mosquitto_bus *b = arg;
+
     (void)client;
-    lose(arg, code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code));
+    if (!b->answered && speaks_v5(b))
+        lose(b, "it hangs up without an answer; perhaps it does not speak MQTT 5: RabbitMQ is reached with amqp://");
+    else
+        lose(b, code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code));
 }
 
 static void hear_plugin(struct mosquitto_bus *b, const struct mosquitto_message *message)
@@ -298,7 +308,7 @@ static int set_tls(const struct mosquitto_bus *b, struct mosquitto *client)
 /* Begins a connection; its end is told by lost. */
 static void begin(struct mosquitto_bus *b)
 {
-    const bool v5 = b->wanted == BUS_SHARING_MQTT5 || b->wanted == BUS_SHARING_AUTO;
+    const bool v5 = speaks_v5(b);
     int rc;
 
     b->answered = false;

@@ -8,6 +8,7 @@ import pytest
 from broker_client import Client
 from cluster_bus import ANSWERED_S, PASSWORD, Asker, SharedMosquitto, Worker
 from ferry import PATIENCE, Platform, vendor_password, vendor_username, wait_for
+from mqtt5_broker import Mqtt5Broker
 
 WORKERS, DEVICES = 4, 12
 
@@ -169,6 +170,39 @@ def test_auto_finds_the_plugin(world):
 def credential(device):
     username = vendor_username(device.product, device.device)
     return username, vendor_password(device.secret, username)
+
+
+# --- the shared subscriptions of MQTT 5 ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sharing", ["mqtt5", "auto"])
+def test_workers_share_by_mqtt_5(sharing):
+    with contextlib.ExitStack() as stack:
+        broker = stack.enter_context(contextlib.closing(Mqtt5Broker()))
+        workers = [stack.enter_context(contextlib.closing(Worker(broker.url, sharing, f"m{i}"))) for i in range(3)]
+        askers = [stack.enter_context(contextlib.closing(Asker(broker.mqtt_port, "P", f"d{i}", username="any", password="any", most=30)))
+                  for i in range(4)]
+        for asker in askers:
+            asker.start()
+        for asker in askers:
+            asker.finish()
+        shares = [len(worker.asked) for worker in workers]
+        assert sum(shares) == 120 and min(shares) > 20, shares
+        assert all(topic.startswith("$resource/up/service/P/") for worker in workers for topic, _ in worker.asked)
+        workers[0].stop()
+        assert [name for _, client in broker.connected for name in client.filters].count("$share/ferry/$resource/up/service/+/+") == 2
+
+
+@pytest.mark.parametrize("options, text", [
+    ({"shares": 0}, "it has no shared subscriptions"),
+    ({"speaks_v5": False}, "it does not speak MQTT 5"),
+    ({"refused": ["$share/ferry/"]}, "refuses the subscription to $share/ferry/$resource/up/service/+/+"),
+    ({"refused": ["$share/ferryd@"]}, "the user must be allowed to use $resource/probe/+"),
+    ({"silent": ["$"]}, "nothing comes by a shared subscription"),
+], ids=["switched off", "MQTT 3.1.1", "refused", "no probe", "grants and delivers nothing"])
+def test_a_broker_without_what_workers_need_is_found_out(options, text):
+    with contextlib.closing(Mqtt5Broker(**options)) as broker:
+        expect_line(broker.url, "mqtt5", text)
 
 
 # --- ferryd itself --------------------------------------------------------------------------------------------------

@@ -162,6 +162,13 @@ def test_what_is_wrong_is_said_in_one_line(cluster, user, vhost, text):
         assert text in lines[0] and PASSWORD not in lines[0] and not worker.up, lines
 
 
+def test_its_mqtt_has_no_shared_subscriptions(cluster):
+    url = f"mqtt://{USER}:{PASSWORD}@127.0.0.1:{cluster.nodes[0].port}"
+    with contextlib.closing(Worker(url, "mqtt5", "wrong", wait=False)) as worker:
+        wait_for(lambda: "trying again" in worker.log(), 20 * PATIENCE, "a line that says why")
+        assert "does not speak MQTT 5" in worker.log() and "amqp://" in worker.log() and not worker.up, worker.log()
+
+
 # --- a node is killed: last, because it takes its time to come back -------------------------------------------------
 
 
