@@ -101,6 +101,7 @@ static ferry_err set_session(struct pgs_conn *c, PGconn *db)
 
     (void)snprintf(sql, sizeof(sql),
                    "SET lock_timeout = %u; SET statement_timeout = %u; SET idle_in_transaction_session_timeout = %d; SET jit = off;"
+                   " SET plan_cache_mode = force_generic_plan;" /* a statement has one plan, whatever its values: plans_test */
                    " SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = %s;"
                    " SET bytea_output = hex;%s",
                    c->store->busy_ms, c->store->patience_ms / 5 * 4 /* it answers while it lives */, (int)IDLE_IN_TX_MS, writer ? "off" : "on",

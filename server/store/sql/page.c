@@ -277,10 +277,11 @@ static bool look(struct query *q, uint32_t *inout_looked)
 {
     int64_t mark = sql_query_get_int(q, -(int64_t)UINT32_MAX, UINT32_MAX);
 
-    if (q->c->driver->numbers_looks)
-        *inout_looked = (uint32_t)(mark < 0 ? -mark : mark);
-    else
-        *inout_looked += 1;
+    uint32_t number = q->c->driver->numbers_looks ? (uint32_t)(mark < 0 ? -mark : mark) : *inout_looked + 1;
+
+    if (number <= *inout_looked)
+        sql_query_fail(q, FERRY_E_IO); /* rows that the database gave out of their order */
+    *inout_looked = number;
     return mark > 0;
 }
 

@@ -15,7 +15,14 @@
 
 #define LOOK(fits, key) "SELECT CAST(" fits " AS INTEGER), " key ", "
 #define LOOK_SORTED(fits, key, value) LOOK(fits, key) value ", "
-#define LOOK_ON(sql, order, back) sql " ORDER BY " order
+#define LOOK_ON(sql, order) sql " ORDER BY " order
+#define PART(a, x, key, op) a " = " x " AND " key " " op " ?1 AND " key " < ?2"
+#define PARTS(a, x, b, y, key, op) a " = " x " AND " PART(b, y, key, op)
+#define PART_ORDER(a, way) ""
+#define NO_KEY(column) column
+#define NONE_IN(table) " AND NOT EXISTS (SELECT 1 FROM " table " WHERE product = ?1)"
+
+#define DELETE_SOME(table, key, columns, rest) "DELETE FROM " table " WHERE " key " IN (SELECT " columns " FROM " table rest ")"
 
 #define PUT "INSERT OR REPLACE"
 #define PUT_OVER(key, columns) ""

@@ -9,7 +9,14 @@
  *     JOIN_FROM_LEFT              a join that begins with the table on its left
  *     LOOK(fits, key)             the first columns of a list with a filter, see below
  *     LOOK_SORTED(fits, key, value)
- *     LOOK_ON(sql, order, back)   the whole of such a list; order: of its rows; back: the same by the names look_value and look_key
+ *     LOOK_ON(sql, order)         the whole of such a list
+ *     PART(a, x, key, op)         the rows whose a is x, and whose key is op ?1 and below ?2
+ *     PARTS(a, x, b, y, key, op)  the same of two
+ *     PART_ORDER(a, way)          of such a list, what it is ordered by first, though it has one value
+ *     NO_KEY(column)              the column where its index is not to be thought of
+ *     NONE_IN(table)              and no row of the product ?1
+ *     DELETE_SOME(table, key, columns, rest)  the rows that a query finds: key (columns in brackets, when there are more) and the query
+ *                                 behind the name of the table
  *     PUT, PUT_OVER(key, columns) what replaces the row that has the key: INSERT, and its end
  *     LATEST_GET_TEXT, LATEST_PUT_TEXT, CAUSES_TEXT
  *
@@ -28,19 +35,22 @@
 #ifndef STORE_SQL_STATEMENTS_H
 #define STORE_SQL_STATEMENTS_H
 
-/* A list in both directions: NAME and NAME_DESC = NAME + 1. */
-#define BOTH_WAYS(X, NAME, sql, key)                                                              \
-    X(NAME, sql " ORDER BY " key " ASC LIMIT ?3")                                                 \
-    X(NAME##_DESC, sql " ORDER BY " key " DESC LIMIT ?3")
-/* The same for one with a filter. */
-#define LOOKING_BOTH_WAYS(X, NAME, sql, key)                                                      \
-    X(NAME, LOOK_ON(sql, key " ASC", "look_key ASC"))                                             \
-    X(NAME##_DESC, LOOK_ON(sql, key " DESC", "look_key DESC"))
+/* A list in both directions: NAME and NAME_DESC = NAME + 1. MAKE: LIMITED, or LOOK_ON for one with a filter. It is ordered by its last
+ * column; those before it have one value (PART, PARTS). */
+#define LIMITED(sql, order) sql " ORDER BY " order " LIMIT ?3"
+#define WAYS_1(X, NAME, MAKE, sql, key)                                                           \
+    X(NAME, MAKE(sql, key " ASC"))                                                                \
+    X(NAME##_DESC, MAKE(sql, key " DESC"))
+#define WAYS_2(X, NAME, MAKE, sql, a, key)                                                        \
+    X(NAME, MAKE(sql, PART_ORDER(a, " ASC") key " ASC"))                                          \
+    X(NAME##_DESC, MAKE(sql, PART_ORDER(a, " DESC") key " DESC"))
+#define WAYS_3(X, NAME, MAKE, sql, a, b, key)                                                     \
+    X(NAME, MAKE(sql, PART_ORDER(a, " ASC") PART_ORDER(b, " ASC") key " ASC"))                    \
+    X(NAME##_DESC, MAKE(sql, PART_ORDER(a, " DESC") PART_ORDER(b, " DESC") key " DESC"))
 /* One that is sorted by a value; sql ends within its WHERE. */
 #define SORTED_BOTH_WAYS(X, NAME, sql, value, key)                                                \
-    X(NAME, LOOK_ON(sql " AND (" value ", " key ") > (?10, ?11)", value " ASC, " key " ASC", "look_value ASC, look_key ASC")) \
-    X(NAME##_DESC,                                                                                \
-      LOOK_ON(sql " AND (" value ", " key ") < (?10, ?11)", value " DESC, " key " DESC", "look_value DESC, look_key DESC"))
+    X(NAME, LOOK_ON(sql " AND (" value ", " key ") > (?10, ?11)", value " ASC, " key " ASC"))     \
+    X(NAME##_DESC, LOOK_ON(sql " AND (" value ", " key ") < (?10, ?11)", value " DESC, " key " DESC"))
 /* How many there are; counting ends at the limit. */
 #define COUNT_SOME(from) "SELECT count(*) FROM (SELECT 1" from " LIMIT ?3) AS found"
 #define SUM(column) "CAST(coalesce(sum(" column "), 0) AS BIGINT)"
@@ -56,14 +66,9 @@
     X(PRODUCT_ADD, "INSERT INTO product (" PRODUCT_COLUMNS ") VALUES (?, ?, ?) ON CONFLICT DO NOTHING") \
     X(PRODUCT_GET, "SELECT " PRODUCT_COLUMNS " FROM product WHERE name = ?")                      \
     X(PRODUCT_SET_SECRET, "UPDATE product SET secret = ?2 WHERE name = ?1")                       \
-    X(PRODUCT_REMOVE, "DELETE FROM product WHERE name = ?1"                                       \
-                      " AND NOT EXISTS (SELECT 1 FROM device WHERE product = ?1)"                 \
-                      " AND NOT EXISTS (SELECT 1 FROM resource WHERE product = ?1)"               \
-                      " AND NOT EXISTS (SELECT 1 FROM resource_upload WHERE product = ?1)"        \
-                      " AND NOT EXISTS (SELECT 1 FROM deployment WHERE product = ?1)"             \
-                      " AND NOT EXISTS (SELECT 1 FROM upload WHERE product = ?1)"                 \
-                      " AND NOT EXISTS (SELECT 1 FROM download WHERE product = ?1)")              \
-    BOTH_WAYS(X, PRODUCT_LIST, "SELECT " PRODUCT_COLUMNS " FROM product WHERE name >= ?1 AND name < ?2", "name") \
+    X(PRODUCT_REMOVE, "DELETE FROM product WHERE name = ?1" NONE_IN("device") NONE_IN("resource") NONE_IN("resource_upload") \
+                      NONE_IN("deployment") NONE_IN("upload") NONE_IN("download"))                \
+    WAYS_1(X, PRODUCT_LIST, LIMITED, "SELECT " PRODUCT_COLUMNS " FROM product WHERE name >= ?1 AND name < ?2", "name") \
     X(DEVICE_ADD, "INSERT INTO device (" DEVICE_COLUMNS ") SELECT name, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, 0" \
                   " FROM product WHERE name = ?1 ON CONFLICT DO NOTHING")                         \
     X(DEVICE_GET, "SELECT " DEVICE_COLUMNS " FROM device WHERE product = ? AND name = ?")         \
@@ -80,14 +85,13 @@
     X(DEVICE_NEXT_OLD, "SELECT old_until_ms FROM device" INDEXED("device_old_secret")             \
                        " WHERE old_until_ms > 0 ORDER BY old_until_ms LIMIT 1")                   \
     X(DEVICE_REMOVE, "DELETE FROM device WHERE product = ? AND name = ?")                         \
-    LOOKING_BOTH_WAYS(X, DEVICE_LIST, LOOK("TRUE", "name") DEVICE_COLUMNS " FROM device"          \
+    WAYS_1(X, DEVICE_LIST, LOOK_ON, LOOK("TRUE", "name") DEVICE_COLUMNS " FROM device"            \
                               " WHERE product = ?4 AND name >= ?1 AND name < ?2", "name")         \
-    LOOKING_BOTH_WAYS(X, DEVICE_LIST_TAG, LOOK("((online_ms > 0) = (?6 <> 0) OR ?6 IS NULL)", "name") DEVICE_COLUMNS \
-                                  " FROM device_tag" INDEXED("device_by_tag") JOIN_FROM_LEFT "device USING (product)" \
-                                  " WHERE product = ?4 AND tag = ?5 AND device_tag.device >= ?1"  \
-                                  " AND device_tag.device < ?2 AND name = device_tag.device", "device_tag.device") \
-    LOOKING_BOTH_WAYS(X, DEVICE_LIST_ONLINE, LOOK("TRUE", "name") DEVICE_COLUMNS " FROM device" INDEXED("device_by_online") \
-                                     " WHERE product = ?4 AND (online_ms > 0) = (?5 <> 0) AND name >= ?1 AND name < ?2", "name") \
+    WAYS_3(X, DEVICE_LIST_TAG, LOOK_ON, LOOK("((online_ms > 0) = (?6 <> 0) OR ?6 IS NULL)", "name") DEVICE_COLUMNS \
+           " FROM device_tag" INDEXED("device_by_tag") JOIN_FROM_LEFT "device USING (product) WHERE name = device_tag.device AND " \
+           PARTS("product", "?4", "tag", "?5", "device_tag.device", ">="), "product", "tag", "device_tag.device") \
+    WAYS_3(X, DEVICE_LIST_ONLINE, LOOK_ON, LOOK("TRUE", "name") DEVICE_COLUMNS " FROM device" INDEXED("device_by_online") \
+           " WHERE " PARTS("product", "?4", "(online_ms > 0)", "(?5 <> 0)", "name", ">="), "product", "(online_ms > 0)", "name") \
     X(DEVICE_COUNTS, "SELECT " SUM("devices") ", " SUM("online") " FROM device_count WHERE product = ?") \
     SORTED_BOTH_WAYS(X, DEVICE_BY_SEEN,                                                           \
                      LOOK_SORTED("name >= ?1 AND name < ?2 AND ((online_ms > 0) = (?6 <> 0) OR ?6 IS NULL) AND (CAST(?5 AS TEXT) IS NULL OR" \
@@ -121,10 +125,10 @@
     X(RESOURCE_DESCRIBE, "UPDATE resource SET description = ?2 WHERE id = ?1")                    \
     X(RESOURCE_REMOVE, "DELETE FROM resource WHERE id = ?1"                                       \
                        " AND NOT EXISTS (SELECT 1 FROM deployment" INDEXED("deployment_by_resource") " WHERE resource = ?1)") \
-    LOOKING_BOTH_WAYS(X, RESOURCE_LIST, RESOURCE_LOOK " WHERE id > ?1 AND id < ?2", "id")         \
-    LOOKING_BOTH_WAYS(X, RESOURCE_LIST_PRODUCT, RESOURCE_LOOK INDEXED("resource_by_product")      \
-                                                " WHERE product = ?4 AND id > ?1 AND id < ?2", "id") \
-    LOOKING_BOTH_WAYS(X, RESOURCE_LIST_NAME, RESOURCE_LOOK " WHERE id IN (SELECT id" RESOURCE_NAMED ")", "id") \
+    WAYS_1(X, RESOURCE_LIST, LOOK_ON, RESOURCE_LOOK " WHERE id > ?1 AND id < ?2", "id")           \
+    WAYS_2(X, RESOURCE_LIST_PRODUCT, LOOK_ON, RESOURCE_LOOK INDEXED("resource_by_product")        \
+                                                " WHERE " PART("product", "?4", "id", ">"), "product", "id") \
+    WAYS_1(X, RESOURCE_LIST_NAME, LOOK_ON, RESOURCE_LOOK " WHERE id IN (SELECT id" RESOURCE_NAMED ")", "id") \
     SORTED_BOTH_WAYS(X, RESOURCE_BY_NAME, RESOURCE_SORTED("name", "resource_by_name") NAME_RANGE, "name", "id") \
     SORTED_BOTH_WAYS(X, RESOURCE_BY_SIZE, RESOURCE_SORTED("size", "resource_by_size"), "size", "id") \
     X(RESOURCE_NAMED, COUNT_SOME(RESOURCE_NAMED))
@@ -158,7 +162,7 @@
     " FROM upload" INDEXED("upload_by_name") " WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE
 #define UPLOADS_OPEN                                                                              \
     " FROM upload" INDEXED("upload_open")                                                         \
-    " WHERE state IN (1, 2, 3) AND state = ?8 AND id > ?1 AND id < ?2" ANY_PRODUCT
+    " WHERE state IN (1, 2, 3) AND state = ?8 AND " NO_KEY("id") " > ?1 AND " NO_KEY("id") " < ?2" ANY_PRODUCT
 
 /* Where a statement costs little, a put is the cheapest of these that fits; where it is a message, it is REPLACE at once. What an UPDATE does not name, it leaves alone, and with it the
  * indexes: TOUCH (a report) costs a third of MOVE (a new state), both much less than REPLACE (another identity). END is the one
@@ -182,16 +186,15 @@
     X(UPLOAD_REMOVE, "DELETE FROM upload WHERE id = ?")                                           \
     X(UPLOAD_ENDED, "SELECT " UPLOAD_COLUMNS " FROM upload" INDEXED("upload_ended")               \
                     " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms, id LIMIT ?") \
-    LOOKING_BOTH_WAYS(X, UPLOAD_LIST, UPLOAD_LOOK " WHERE id > ?1 AND id < ?2", "id")             \
-    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_PRODUCT, UPLOAD_LOOK INDEXED("upload_by_product")            \
-                                              " WHERE product = ?4 AND id > ?1 AND id < ?2", "id") \
-    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_DEVICE, UPLOAD_LOOK " WHERE id IN (SELECT id" UPLOADS_OF_DEVICE ")", "id") \
-    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_OPEN, UPLOAD_LOOK " WHERE id IN (SELECT id" UPLOADS_OPEN ")", "id") \
-    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_LOST, UPLOAD_LOOK INDEXED("upload_lost")                     \
-                                           " WHERE state > 4 AND state = ?8 AND id > ?1 AND id < ?2", "id") \
-    LOOKING_BOTH_WAYS(X, UPLOAD_LIST_LOST_PRODUCT, UPLOAD_LOOK INDEXED("upload_lost_by_product")  \
-                                                   " WHERE product = ?4 AND state > 4 AND state = ?8" \
-                                                   " AND id > ?1 AND id < ?2", "id")              \
+    WAYS_1(X, UPLOAD_LIST, LOOK_ON, UPLOAD_LOOK " WHERE id > ?1 AND id < ?2", "id")               \
+    WAYS_2(X, UPLOAD_LIST_PRODUCT, LOOK_ON, UPLOAD_LOOK INDEXED("upload_by_product") " WHERE " PART("product", "?4", "id", ">"), \
+           "product", "id")                                                                       \
+    WAYS_1(X, UPLOAD_LIST_DEVICE, LOOK_ON, UPLOAD_LOOK " WHERE id IN (SELECT id" UPLOADS_OF_DEVICE ")", "id") \
+    WAYS_1(X, UPLOAD_LIST_OPEN, LOOK_ON, UPLOAD_LOOK " WHERE id IN (SELECT id" UPLOADS_OPEN ")", "id") \
+    WAYS_2(X, UPLOAD_LIST_LOST, LOOK_ON, UPLOAD_LOOK INDEXED("upload_lost") " WHERE state > 4 AND " PART("state", "?8", "id", ">"), \
+           "state", "id")                                                                         \
+    WAYS_3(X, UPLOAD_LIST_LOST_PRODUCT, LOOK_ON, UPLOAD_LOOK INDEXED("upload_lost_by_product")    \
+           " WHERE state > 4 AND " PARTS("product", "?4", "state", "?8", "id", ">"), "product", "state", "id") \
     SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED, UPLOAD_SORTED INDEXED("upload_by_ended") " WHERE product = ?4", "ended_ms", "id") \
     SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED_DEVICE, UPLOAD_SORTED " WHERE id IN (SELECT id" UPLOADS_OF_DEVICE ")", "ended_ms", "id") \
     SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED_OPEN, UPLOAD_SORTED " WHERE id IN (SELECT id" UPLOADS_OPEN ")", "ended_ms", "id") \
@@ -231,9 +234,9 @@
                       " retry_code = excluded.retry_code, retry_has_msg = excluded.retry_has_msg," \
                       " retry_msg = excluded.retry_msg, pace_ms = excluded.pace_ms, paced = excluded.paced, name = excluded.name") \
     X(DEPLOYMENT_GET, DEPLOYMENT_FROM("") " WHERE d.id = ?")                                      \
-    LOOKING_BOTH_WAYS(X, DEPLOYMENT_LIST, DEPLOYMENT_LOOK("") " WHERE d.id > ?1 AND d.id < ?2", "d.id") \
-    LOOKING_BOTH_WAYS(X, DEPLOYMENT_LIST_PRODUCT, DEPLOYMENT_LOOK(INDEXED("deployment_by_product")) \
-                      " WHERE d.product = ?4 AND d.id > ?1 AND d.id < ?2", "d.id")                \
+    WAYS_1(X, DEPLOYMENT_LIST, LOOK_ON, DEPLOYMENT_LOOK("") " WHERE d.id > ?1 AND d.id < ?2", "d.id") \
+    WAYS_2(X, DEPLOYMENT_LIST_PRODUCT, LOOK_ON, DEPLOYMENT_LOOK(INDEXED("deployment_by_product")) \
+           " WHERE " PART("d.product", "?4", "d.id", ">"), "d.product", "d.id")                   \
     SORTED_BOTH_WAYS(X, DEPLOYMENT_BY_NAME,                                                       \
                      LOOK_SORTED("d.id > ?1 AND d.id < ?2 AND (?8 = 0 OR d.state = ?8)", "d.id", "d.name") \
                      DEPLOYMENT_JOIN(INDEXED("deployment_by_name")) " WHERE d.product = ?4", "d.name", "d.id") \
@@ -254,10 +257,10 @@
     X(DEPLOYMENT_CAUSES, CAUSES_TEXT)                                                             \
     X(DEPLOYMENT_STEPS, "SELECT at_ms, " SUM("done") ", " SUM("failed") " FROM deployment_step"   \
                         " WHERE deployment = ? AND at_ms >= ? GROUP BY at_ms ORDER BY at_ms LIMIT ?") \
-    X(DEPLOYMENT_PRUNE, "DELETE FROM deployment WHERE id IN (SELECT id FROM deployment AS d" INDEXED("deployment_ended") \
+    X(DEPLOYMENT_PRUNE, DELETE_SOME("deployment", "id", "id", " AS d" INDEXED("deployment_ended") \
                         " WHERE state IN (2, 3) AND updated_ms < ?"                               \
                         " AND NOT EXISTS (SELECT 1 FROM download" INDEXED("download_by_deployment") \
-                        " WHERE deployment = d.id) ORDER BY updated_ms LIMIT ?)")
+                        " WHERE deployment = d.id) ORDER BY updated_ms LIMIT ?"))
 
 #define DOWNLOAD_COLUMNS                                                                          \
     "t.id, t.deployment, t.resource, t.product, t.device, t.state, t.percent, t.result_code, t.result_msg, t.pushes," \
@@ -308,15 +311,15 @@
                     " WHERE t.due_ms IS NOT NULL AND t.due_ms <= ? ORDER BY t.due_ms, t.id LIMIT ?") \
     X(DOWNLOAD_NEXT_DUE, "SELECT due_ms FROM download" INDEXED("download_due")                    \
                          " WHERE due_ms IS NOT NULL ORDER BY due_ms LIMIT 1")                     \
-    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST, DOWNLOAD_LOOK("") " WHERE" T_BOUNDS, "t.id")              \
-    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_PRODUCT, DOWNLOAD_LOOK(INDEXED("download_by_product"))     \
-                      " WHERE t.product = ?4 AND" T_BOUNDS, "t.id")                               \
-    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_DEVICE, DOWNLOAD_LOOK("")                                  \
+    WAYS_1(X, DOWNLOAD_LIST, LOOK_ON, DOWNLOAD_LOOK("") " WHERE" T_BOUNDS, "t.id")                \
+    WAYS_2(X, DOWNLOAD_LIST_PRODUCT, LOOK_ON, DOWNLOAD_LOOK(INDEXED("download_by_product"))       \
+           " WHERE " PART("t.product", "?4", "t.id", ">"), "t.product", "t.id")                   \
+    WAYS_1(X, DOWNLOAD_LIST_DEVICE, LOOK_ON, DOWNLOAD_LOOK("")                                    \
                       " WHERE t.id IN (SELECT id" DOWNLOADS_OF_DEVICE ")", "t.id")                \
-    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_DEPLOYMENT, DOWNLOAD_LOOK(INDEXED("download_by_deployment")) \
-                      " WHERE t.deployment = ?9 AND" T_BOUNDS, "t.id")                            \
-    LOOKING_BOTH_WAYS(X, DOWNLOAD_LIST_STATE, DOWNLOAD_LOOK(INDEXED("download_by_state"))         \
-                      " WHERE t.deployment = ?9 AND t.state = ?8 AND" T_BOUNDS, "t.id")           \
+    WAYS_2(X, DOWNLOAD_LIST_DEPLOYMENT, LOOK_ON, DOWNLOAD_LOOK(INDEXED("download_by_deployment")) \
+           " WHERE " PART("t.deployment", "?9", "t.id", ">"), "t.deployment", "t.id")             \
+    WAYS_3(X, DOWNLOAD_LIST_STATE, LOOK_ON, DOWNLOAD_LOOK(INDEXED("download_by_state"))           \
+           " WHERE " PARTS("t.deployment", "?9", "t.state", "?8", "t.id", ">"), "t.deployment", "t.state", "t.id") \
     SORTED_BOTH_WAYS(X, DOWNLOAD_BY_ENDED, DOWNLOAD_SORTED(INDEXED("download_by_ended")) " WHERE t.deployment = ?9", \
                      "t.ended_ms", "t.id")                                                        \
     SORTED_BOTH_WAYS(X, DOWNLOAD_BY_ENDED_DEVICE, DOWNLOAD_SORTED("") " WHERE t.id IN (SELECT id" DOWNLOADS_OF_DEVICE ")", \
@@ -325,14 +328,14 @@
                      "t.ended_ms", "t.id")                                                        \
     X(DOWNLOADS_IN_STATE, COUNT_SOME(DOWNLOADS_IN_STATE))                                         \
     X(DOWNLOADS_OF_DEVICE, COUNT_SOME(DOWNLOADS_OF_DEVICE))                                       \
-    X(DOWNLOAD_PRUNE, "DELETE FROM download WHERE id IN (SELECT id FROM download" INDEXED("download_ended") \
-                      " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms LIMIT ?)")
+    X(DOWNLOAD_PRUNE, DELETE_SOME("download", "id", "id", INDEXED("download_ended")               \
+                      " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms LIMIT ?"))
 
 #define REPORT_STATEMENTS(X)                                                                      \
     X(REPORT_LAST, "SELECT coalesce(max(number), 0) FROM report WHERE task = ?")                  \
     X(REPORT_ADD, "INSERT INTO report (task, number, time_ms, state, percent, result_code, result_msg) VALUES (?, ?, ?, ?, ?, ?, ?)") \
     X(REPORT_DROP, "DELETE FROM report WHERE task = ? AND number = ?")                            \
-    BOTH_WAYS(X, REPORT_LIST, "SELECT number, time_ms, state, percent, result_code, result_msg FROM report" \
+    WAYS_1(X, REPORT_LIST, LIMITED, "SELECT number, time_ms, state, percent, result_code, result_msg FROM report" \
                               " WHERE task = ?4 AND number > ?1 AND number < ?2", "number")
 
 #define TOTALS_STATEMENTS(X)                                                                      \
@@ -343,8 +346,8 @@
               "(SELECT count(*) FROM webhook), (SELECT count(*) FROM webhook WHERE state = 3) FROM total") \
     X(STATISTICS, "SELECT hour, way, " SUM("done") ", " SUM("failed") ", " SUM("cancelled") ", " SUM("high") ", " SUM("low") " FROM ended" \
                   " WHERE product = ? AND hour >= ? AND hour < ? GROUP BY hour, way")             \
-    X(STATISTICS_PRUNE, "DELETE FROM ended WHERE (product, hour, way) IN (SELECT product, hour, way FROM ended" \
-                        INDEXED("ended_by_hour") " WHERE hour < ? ORDER BY hour LIMIT ?)")
+    X(STATISTICS_PRUNE, DELETE_SOME("ended", "(product, hour, way)", "product, hour, way", INDEXED("ended_by_hour") \
+                                    " WHERE hour < ? ORDER BY hour LIMIT ?"))
 
 #define TOKEN_COLUMNS "name, role, hash, created_ms, expires_ms, products, used_ms"
 #define USER_COLUMNS "name, role, products, password, created_ms, changed_ms"
@@ -358,22 +361,21 @@
     X(TOKEN_GET, "SELECT " TOKEN_COLUMNS " FROM token WHERE name = ?")                            \
     X(TOKEN_REMOVE, "DELETE FROM token WHERE name = ?")                                           \
     X(TOKEN_TOUCH, "UPDATE token SET used_ms = ?2 WHERE name = ?1")                               \
-    BOTH_WAYS(X, TOKEN_LIST, "SELECT " TOKEN_COLUMNS " FROM token WHERE name >= ?1 AND name < ?2", "name") \
+    WAYS_1(X, TOKEN_LIST, LIMITED, "SELECT " TOKEN_COLUMNS " FROM token WHERE name >= ?1 AND name < ?2", "name") \
     X(USER_PUT, "INSERT INTO account (" USER_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET" \
                 " role = excluded.role, products = excluded.products, password = excluded.password," \
                 " created_ms = excluded.created_ms, changed_ms = excluded.changed_ms")            \
     X(USER_GET, "SELECT " USER_COLUMNS " FROM account WHERE name = ?")                            \
     X(USER_REMOVE, "DELETE FROM account WHERE name = ?")                                          \
-    BOTH_WAYS(X, USER_LIST, "SELECT " USER_COLUMNS " FROM account WHERE name >= ?1 AND name < ?2", "name") \
+    WAYS_1(X, USER_LIST, LIMITED, "SELECT " USER_COLUMNS " FROM account WHERE name >= ?1 AND name < ?2", "name") \
     X(SESSION_PUT, "INSERT INTO session (" SESSION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (hash) DO UPDATE SET" \
                    " \"user\" = excluded.\"user\", origin = excluded.origin, created_ms = excluded.created_ms," \
                    " used_ms = excluded.used_ms, expires_ms = excluded.expires_ms")               \
     X(SESSION_FIND, "SELECT " SESSION_COLUMNS " FROM session WHERE hash = ?")                     \
     X(SESSION_REMOVE, "DELETE FROM session WHERE hash = ?")                                       \
     X(SESSION_TOUCH, "UPDATE session SET used_ms = ?2 WHERE hash = ?1")                           \
-    X(SESSION_TRIM, "DELETE FROM session WHERE hash IN (SELECT hash FROM session" INDEXED("session_by_user") \
-                    " WHERE \"user\" = ? ORDER BY created_ms DESC, hash DESC"                     \
-                    " LIMIT 9223372036854775807 OFFSET ?)")                                       \
+    X(SESSION_TRIM, DELETE_SOME("session", "hash", "hash", INDEXED("session_by_user") " WHERE \"user\" = ?" \
+                                " ORDER BY created_ms DESC, hash DESC LIMIT 9223372036854775807 OFFSET ?")) \
     X(SESSION_PRUNE, "DELETE FROM session WHERE used_ms < ? OR expires_ms <= ?")                  \
     X(LOCKOUT_GET, "SELECT name, failures, until_ms, updated_ms FROM lockout WHERE name = ?")     \
     X(LOCKOUT_PUT, "INSERT INTO lockout (name, failures, until_ms, updated_ms) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET" \
@@ -393,7 +395,7 @@
     X(AUDIT_HEAD, "SELECT seq, hash, cut FROM audit_head WHERE one = 1")                          \
     X(AUDIT_APPEND, "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
     X(AUDIT_SET_HEAD, "UPDATE audit_head SET seq = ?, hash = ? WHERE one = 1")                    \
-    LOOKING_BOTH_WAYS(X, AUDIT_LIST, AUDIT_LOOK, "seq")                                           \
+    WAYS_1(X, AUDIT_LIST, LOOK_ON, AUDIT_LOOK, "seq")                                             \
     X(AUDIT_SET_CUT, "UPDATE audit_head SET cut = ?1 WHERE one = 1 AND seq >= ?1")                \
     X(AUDIT_CUT, "DELETE FROM audit WHERE seq <= ?")
 
@@ -405,8 +407,8 @@
     X(EVENT_FIRST, "SELECT id FROM event WHERE id > 0 ORDER BY id LIMIT 1")                       \
     X(EVENT_LAST, "SELECT id FROM event WHERE id > 0 ORDER BY id DESC LIMIT 1")                   \
     X(EVENT_LIST, "SELECT id, " EVENT_COLUMNS " FROM event WHERE id > ? ORDER BY id LIMIT ?")     \
-    BOTH_WAYS(X, EVENT_PRESENCE, "SELECT id, " EVENT_COLUMNS " FROM event" INDEXED("event_presence") \
-                                 " WHERE kind IN (6, 7) AND product = ?4 AND device = ?5 AND id > ?1 AND id < ?2", "id") \
+    WAYS_3(X, EVENT_PRESENCE, LIMITED, "SELECT id, " EVENT_COLUMNS " FROM event" INDEXED("event_presence") \
+           " WHERE kind IN (6, 7) AND " PARTS("product", "?4", "device", "?5", "id", ">"), "product", "device", "id") \
     X(EVENT_CUT, "DELETE FROM event WHERE id <= ?")
 
 #define KEPT_COLUMNS "key, request, made_ms, status, location, body, secret_name, secret_1, secret_2"
@@ -440,7 +442,7 @@
                            " WHERE old_until_ms > 0 AND old_until_ms <= ? ORDER BY old_until_ms LIMIT ?") \
     X(WEBHOOK_NEXT_OLD, "SELECT old_until_ms FROM webhook" INDEXED("webhook_old_secret")          \
                         " WHERE old_until_ms > 0 ORDER BY old_until_ms LIMIT 1")                  \
-    BOTH_WAYS(X, WEBHOOK_LIST, "SELECT " WEBHOOK_COLUMNS " FROM webhook WHERE id > ?1 AND id < ?2", "id")
+    WAYS_1(X, WEBHOOK_LIST, LIMITED, "SELECT " WEBHOOK_COLUMNS " FROM webhook WHERE id > ?1 AND id < ?2", "id")
 
 #define RESOURCE_UPLOAD_COLUMNS                                                                   \
     "id, product, name, description, size, md5, sha256, created_ms, stored_ms, expires_ms, seen_bytes"
@@ -455,11 +457,11 @@
                             " WHERE product = ? AND name = ? AND size = ? AND md5 = ? AND sha256 = ?" \
                             " ORDER BY id DESC LIMIT 1")                                          \
     X(RESOURCE_UPLOAD_REMOVE, "DELETE FROM resource_upload WHERE id = ?")                         \
-    BOTH_WAYS(X, RESOURCE_UPLOAD_LIST, "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload WHERE id > ?1 AND id < ?2", \
+    WAYS_1(X, RESOURCE_UPLOAD_LIST, LIMITED, "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload WHERE id > ?1 AND id < ?2", \
               "id")                                                                               \
-    BOTH_WAYS(X, RESOURCE_UPLOAD_LIST_PRODUCT,                                                    \
-              "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload" INDEXED("resource_upload_by_product") \
-              " WHERE product = ?4 AND id > ?1 AND id < ?2", "id")                                \
+    WAYS_2(X, RESOURCE_UPLOAD_LIST_PRODUCT, LIMITED,                                              \
+           "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload" INDEXED("resource_upload_by_product") \
+           " WHERE " PART("product", "?4", "id", ">"), "product", "id")                           \
     X(RESOURCE_UPLOAD_DUE, "SELECT " RESOURCE_UPLOAD_COLUMNS " FROM resource_upload" INDEXED("resource_upload_due") \
                            " WHERE expires_ms <= ? ORDER BY expires_ms, id LIMIT ?")              \
     X(RESOURCE_UPLOAD_NEXT_DUE, "SELECT expires_ms FROM resource_upload" INDEXED("resource_upload_due") \
