@@ -2,6 +2,7 @@
 #include "least_privilege.h"
 #include "platform.h"
 #include "signals.h"
+#include "store_command.h"
 #include "tls_command.h"
 
 #include "base/log.h"
@@ -56,6 +57,8 @@ int main(int argc, char **argv)
 
     if (argc > 1 && strcmp(argv[1], "tls") == 0)
         return tls_command(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "store") == 0)
+        return store_command(argc - 1, argv + 1);
     signals_block();
     least_privilege();
     if (config_read(argc, argv, &config, message) != FERRY_OK) {
