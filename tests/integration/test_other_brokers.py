@@ -8,6 +8,7 @@ import rabbitmq
 from broker_client import ACCEPTED, DOWN, UP, Client, vendor_client
 from fake_platform import free_port
 from ferry import PATIENCE, Platform, VendorDevice, vendor_password, vendor_username, wait_for
+from tls_broker import Authority
 
 NOT_AUTHORISED = 5
 
@@ -143,27 +144,41 @@ def test_from_elsewhere_a_token_is_needed(make_platform):
 
 
 @pytest.fixture(scope="module")
-def node():
-    """A RabbitMQ, and the port at which it asks a platform."""
+def node(tmp_path_factory):
+    """A RabbitMQ, the port at which it asks a platform, and whom to trust."""
     reason = rabbitmq.missing()
     if reason:
         print(f"SKIPPED: {reason}")
         pytest.skip(reason)
-    api_port = free_port()
-    with contextlib.closing(rabbitmq.RabbitMq(f"http://127.0.0.1:{api_port}", "ferryd", "of this test")) as broker:
-        yield broker, api_port
+    api_port, authority = free_port(), Authority(tmp_path_factory.mktemp("ca"))
+    certificate = authority.make("localhost", "rabbit")
+    with contextlib.closing(rabbitmq.RabbitMq(f"http://127.0.0.1:{api_port}", "ferryd", "of this test", certificate=certificate)) as broker:
+        yield broker, api_port, authority
 
 
-@pytest.fixture(scope="module", params=["mqtt", "amqp"])
+@pytest.fixture(scope="module", params=["mqtt", "amqp", "amqps"])
 def rabbit(node, request):
     """The platform's way to it: as a client of MQTT, or by its own queue."""
-    broker, api_port = node
-    port = broker.port if request.param == "mqtt" else broker.amqp_port
+    broker, api_port, authority = node
+    at = {"mqtt": f"127.0.0.1:{broker.port}", "amqp": f"127.0.0.1:{broker.amqp_port}", "amqps": f"localhost:{broker.amqps_port}"}
+    trust = ["--broker-ca", authority.folder / "ca.crt"] if request.param == "amqps" else []
     with Platform("--mqtt-http", "--api-port", str(api_port),
-                  "--broker", f"{request.param}://ferryd:of%20this%20test@127.0.0.1:{port}") as platform:
+                  "--broker", f"{request.param}://ferryd:of%20this%20test@{at[request.param]}", *trust) as platform:
         platform.devices_port = broker.port
         wait_for(lambda: "connected to the broker" in platform.log(), 20 * PATIENCE, "ferryd's connection")
         yield platform
+
+
+@pytest.mark.timeout(300)
+def test_amqp_with_tls_trusts_who_it_was_told_to_trust(node, make_platform, tmp_path):
+    broker, _, authority = node
+    stranger = Authority(tmp_path)
+    for host, ca, why in (("localhost", stranger, "certificate"), ("127.0.0.1", authority, "host name")):
+        platform = make_platform("--broker", f"amqps://ferryd:of%20this%20test@{host}:{broker.amqps_port}",
+                                 "--broker-ca", ca.folder / "ca.crt")
+        line = wait_for(lambda: [text for text in platform.log().splitlines() if "trying again" in text], 20 * PATIENCE, why)[0]
+        print(line)
+        assert "connected to the broker" not in platform.log()
 
 
 @pytest.mark.timeout(300)

@@ -48,13 +48,15 @@ def password_hash(password):
 class RabbitMq:
     """One node; without an api_url nobody but the account comes in."""
 
-    def __init__(self, api_url, user, password, *, users=(), leader=None):
+    def __init__(self, api_url, user, password, *, users=(), leader=None, certificate=None):
         """user: an account of its own, who may do anything: ferryd's. users: more definitions of users, with their permissions.
-        leader: a node whose cluster it joins; they share a cookie and an epmd."""
+        leader: a node whose cluster it joins; they share a cookie and an epmd. certificate: (file, key file), for AMQP with TLS."""
         self._folder = tempfile.TemporaryDirectory(prefix="ferry-rabbitmq-", ignore_cleanup_errors=True)
         self.folder = pathlib.Path(self._folder.name)
         self.port, self.amqp_port, self._dist_port = free_port(), free_port(), free_port()
         self.user, self.password = user, password
+        self.amqps_port = free_port() if certificate else None
+        self._certificate = certificate
         self.name = f"ferry{self.port}@localhost"
         self._leader = leader
         self._epmd, self._server = None, None
@@ -80,6 +82,10 @@ class RabbitMq:
         if api_url:
             text += JUDGE.format(api=api_url)
             plugins = "[rabbitmq_mqtt,rabbitmq_auth_backend_http]"
+        if self._certificate:
+            text += (f"listeners.ssl.1 = 127.0.0.1:{self.amqps_port}\nssl_options.certfile = {self._certificate[0]}\n"
+                     f"ssl_options.keyfile = {self._certificate[1]}\nssl_options.versions.1 = tlsv1.3\n"
+                     "ssl_options.versions.2 = tlsv1.2\n")
         if self._leader:
             text += (f"cluster_formation.peer_discovery_backend = classic_config\n"
                      f"cluster_formation.classic_config.nodes.1 = {self._leader.name}\n"
