@@ -78,6 +78,9 @@ ferry_err s3_parts_abort(struct objects_s3 *store, const char *name, const char 
 /* s3_partial.c: what is written down of a partial object */
 ferry_err s3_note(struct object_writer *writer);              /* with the bytes that make no part */
 ferry_err s3_recall(struct object_writer *writer);            /* NOT_FOUND: there is none */
+/** Of a writer that has just been made. Takes the text to pieces. @retval FERRY_E_CORRUPT | FERRY_E_NOMEM | FERRY_E_LIMIT */
+ferry_err s3_note_read(struct object_writer *writer, struct ferry_buf *text);
+ferry_err s3_note_write(const struct object_writer *writer, struct ferry_buf *out);
 ferry_err s3_partial_bytes(struct objects_s3 *store, const ferry_id *key, uint64_t *ret_size); /* 0: none */
 
 /* s3_write.c */

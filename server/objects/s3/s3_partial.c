@@ -30,14 +30,18 @@ static ferry_err write_head(const struct object_writer *w, struct ferry_buf *out
     return err == FERRY_OK ? ferry_buf_append(out, "", 1) : err;
 }
 
+ferry_err s3_note_write(const struct object_writer *w, struct ferry_buf *out)
+{
+    ferry_err err = write_head(w, out);
+    return err == FERRY_OK && w->part.len > 0 ? ferry_buf_append(out, w->part.data, w->part.len) : err;
+}
+
 ferry_err s3_note(struct object_writer *w)
 {
     ferry_autobuf text = FERRY_BUF_INIT(NOTE_MAX + S3_PART_LEAST_BYTES);
     char name[S3_NAME_SIZE];
     s3_partial_name(&w->key, name);
-    ferry_err err = write_head(w, &text);
-    if (err == FERRY_OK && w->part.len > 0)
-        err = ferry_buf_append(&text, w->part.data, w->part.len);
+    ferry_err err = s3_note_write(w, &text);
     if (err != FERRY_OK)
         return err;
     w->noted = true; /* also when the answer is lost */
@@ -64,6 +68,13 @@ static bool number_of(const char *text, uint64_t *ret_number)
     return end != text && *end == '\0';
 }
 
+/* What was hashed fills the states' blocks so far: another number would be a place outside of them. */
+static bool hash_is_sound(const struct s3_hash *hash)
+{
+    unsigned filled = (unsigned)(hash->size % MD5_CBLOCK);
+    return hash->md5.num == filled && hash->sha256.num == filled && hash->sha256.md_len == SHA256_DIGEST_LENGTH;
+}
+
 static ferry_err read_head(struct object_writer *w, char *at)
 {
     char *first = next_line(&at), *id = first != NULL ? next_line(&at) : NULL;
@@ -71,7 +82,8 @@ static ferry_err read_head(struct object_writer *w, char *at)
     uint64_t size = 0, count = 0;
     if (hash == NULL || strncmp(first, FIRST_LINE, strlen(FIRST_LINE)) != 0 || !number_of(first + strlen(FIRST_LINE), &size) ||
         strlen(id) >= sizeof w->upload_id || !number_of(parts, &count) || count > S3_PARTS_MAX ||
-        ferry_hex_decode(hash, strlen(hash), (uint8_t *)&w->hash, sizeof w->hash) != FERRY_OK || w->hash.size != size)
+        ferry_hex_decode(hash, strlen(hash), (uint8_t *)&w->hash, sizeof w->hash) != FERRY_OK || w->hash.size != size ||
+        !hash_is_sound(&w->hash))
         return FERRY_E_CORRUPT;
     (void)snprintf(w->upload_id, sizeof w->upload_id, "%s", id);
     for (w->parts = 0; w->parts < count; w->parts++) {
@@ -83,6 +95,13 @@ static ferry_err read_head(struct object_writer *w, char *at)
             return err;
     }
     return FERRY_OK;
+}
+
+ferry_err s3_note_read(struct object_writer *w, struct ferry_buf *text)
+{
+    const char *nul = text->len > 0 ? memchr(text->data, '\0', text->len) : NULL;
+    ferry_err err = nul != NULL ? read_head(w, text->data) : FERRY_E_CORRUPT;
+    return err == FERRY_OK ? ferry_buf_append(&w->part, nul + 1, text->len - (size_t)(nul + 1 - text->data)) : err;
 }
 
 ferry_err s3_recall(struct object_writer *w)
@@ -97,10 +116,7 @@ ferry_err s3_recall(struct object_writer *w)
     ferry_err err = s3_call(w->store, &call, &answer);
     if (err != FERRY_OK)
         return err;
-    const char *nul = answer.body.len > 0 ? memchr(answer.body.data, '\0', answer.body.len) : NULL;
-    err = nul != NULL ? read_head(w, answer.body.data) : FERRY_E_CORRUPT;
-    if (err == FERRY_OK)
-        err = ferry_buf_append(&w->part, nul + 1, answer.body.len - (size_t)(nul + 1 - answer.body.data));
+    err = s3_note_read(w, &answer.body);
     if (err != FERRY_OK)
         return err;
     w->noted = true;
