@@ -1,15 +1,24 @@
 """The examples for many machines in packaging/: what they name exists, what they say ferryd accepts, what they ask it answers."""
+import hashlib
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import time
 
+import haproxy
+import postgres
 import pytest
 import requests
+import rgw
 import yaml
+from fake_platform import free_port
+from operator_api import OperatorApi
+from secret_watch import WATCH
 
-from ferry import PATIENCE, SOURCE_DIR, Platform, build_dir, program, run
+from ferry import (PATIENCE, SOURCE_DIR, DeviceCredential, Platform, VendorDevice, build_dir, program, run, sanitizer_environment,
+                   vendor_get, vendor_put, wait_for)
 from test_completion import options_of
 
 PACKAGING = SOURCE_DIR / "packaging"
@@ -139,6 +148,114 @@ def test_the_image_has_the_libraries_of_the_programs():
             if not library.startswith(("libc.", "libm.", "ld-linux", "libasan", "libubsan", "libgcc", "libstdc")):
                 owners = run("dpkg-query", "--search", f"*/{library}").stdout
                 assert listed & set(re.findall(r"^([\w.+-]+):", owners, re.M)), f"{name}: {library} of {owners}"
+
+
+# --- all of it, without the containers -------------------------------------------------------------------------------
+
+
+class Composed:
+    """What the compose file starts, on this machine: its settings with other addresses, Debian's RADOS Gateway for MinIO."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.database, self.gateway, self.broker, self.haproxy, self.workers = postgres.Cluster(), None, None, None, []
+        self.mqtt_port, self.ports = free_port(), (free_port(), free_port())
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def start(self):
+        self.database.create("ferry")
+        self.gateway = rgw.Gateway()
+        WATCH.know(self.gateway.secret_key, "the secret key of the store")
+        (self.folder / "secrets.key").write_text(f"{os.urandom(4).hex()} {os.urandom(32).hex()}\n")
+        (self.folder / "secrets.key").chmod(0o600)
+        self.start_broker()
+        self.workers = [self.worker(name) for name in ("ferryd-1", "ferryd-2")]
+        self.haproxy = haproxy.HaProxy(self.workers, ports=self.ports, BUCKET=f"127.0.0.1:{self.gateway.port}",
+                                       BUCKET_PATH=f"/{self.gateway.bucket}/").__enter__()
+        token = next(worker.token for worker in self.workers if (worker.data / "admin.token").exists())
+        self.api = OperatorApi(self.haproxy.api_url, token, self.haproxy.ca)
+        self.direct = [OperatorApi(worker.api_url, token) for worker in self.workers]
+
+    def close(self):
+        for part in (self.haproxy and self.haproxy.__exit__, *(worker.close for worker in self.workers),
+                     self.broker and self.broker.kill, self.broker and self.broker.wait, self.gateway and self.gateway.close,
+                     self.database.close):
+            if part:
+                part()
+
+    def here(self, text):
+        """The names of the compose file's network as addresses of this machine."""
+        for there, address in (("@postgres/", f"@127.0.0.1:{self.database.port}/"), ("http://minio:9000", self.gateway.endpoint),
+                               ("s3://ferry?", f"s3://{self.gateway.bucket}?"), ("@mosquitto:1883", f"@127.0.0.1:{self.mqtt_port}"),
+                               ("http://files.example", "http://127.0.0.1"), ("0.0.0.0", "127.0.0.1"),
+                               ("listener 1883", f"listener {self.mqtt_port}"), ("/usr/local/lib/ferry/ferry_auth.so", str(program("ferry_auth.so"))),
+                               ("/tmp/secrets.key", f"{self.folder}/secrets.key"), ("/etc/ferry/ferry.hash", f"{self.folder}/ferry.hash")):
+            text = text.replace(there, address)
+        return text
+
+    def start_broker(self):
+        password = values(COMPOSE / "example.env")["BROKER_PASSWORD"]
+        (self.folder / "ferry.hash").write_text(hashlib.sha256(password.encode()).hexdigest() + "\n")
+        user = "user root\n" if os.geteuid() == 0 else ""
+        (self.folder / "mosquitto.conf").write_text(user + self.here((COMPOSE / "mosquitto.conf").read_text()))
+        with open(self.folder / "mosquitto.log", "wb") as log:
+            self.broker = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.folder / "mosquitto.conf"], stderr=log,
+                                           env=os.environ | sanitizer_environment())
+
+    def worker(self, name):
+        environment = {key: self.here(value) for key, value in composed()["services"][name]["environment"].items()}
+        environment |= {"AWS_ACCESS_KEY_ID": self.gateway.access_key, "AWS_SECRET_ACCESS_KEY": self.gateway.secret_key,
+                        "FERRY_PUBLIC_URL": f"http://127.0.0.1:{self.ports[0]}"}
+        data = self.folder / name
+        data.mkdir(mode=0o700)
+        shutil.copy2(self.folder / "secrets.key", data)
+        return Platform(data=data, env=environment).start()
+
+
+@pytest.mark.skipif(bool(haproxy.missing() or postgres.missing() or rgw.missing()), reason="no HAProxy, PostgreSQL or RADOS Gateway")
+@pytest.mark.xdist_group("s3")
+def test_the_parts_of_the_compose_file_work_together(tmp_path):
+    """Operators and devices use the one address; the files lie in the bucket; either worker may go."""
+    with Composed(tmp_path) as platform:
+        product = "composed"
+        platform.api.product_add(product)
+        device = DeviceCredential(product, "d1", platform.api.device_add(product, "d1")["secret"])
+        with VendorDevice(platform, device) as connected:
+            for number in range(12):
+                round_trip(platform, connected, f"log{number}", b"content %d" % number)
+            assert all(api.metric("ferry_messages_total") > 0 for api in platform.direct)
+            platform.api.resource_add(product, "image", b"x" * 100000)
+            platform.api.deploy(product, "image", ["d1"])
+            offer = connected.wait("download", 10 * PATIENCE)
+            fetched = vendor_get(offer["url"], offer["size"], dial=platform.ports[0])
+            assert (fetched.status, fetched.body, fetched.problems) == (206, b"x" * 100000, [])
+            connected.report_download("image", "done")
+            assert connected.wait("report_download_progress_rsp")["result_code"] == 0
+            for worker in platform.workers:
+                worker.kill9()
+                round_trip(platform, connected, f"without-{worker.data.name}", b"still")
+                worker.start()
+        states = {task["name"]: task["state"] for task in platform.api.uploads(product)}
+        assert len(states) == 14 and set(states.values()) == {"done"}
+
+
+def round_trip(platform, connected, name, data):
+    """An upload as the vendor's devices do it: to port 80 of one address, that of the bucket too."""
+    answer = connected.request_upload(name, data)
+    assert answer["url"].startswith(f"http://127.0.0.1/{platform.gateway.bucket}/")
+    put = vendor_put(answer["url"], data, answer["md5sum"], dial=platform.ports[0])
+    assert (put.status, put.problems, put.closed) == (200, [], True)
+    assert connected.upload_verdict(name)["result_code"] == 0
 
 
 # --- Kubernetes ------------------------------------------------------------------------------------------------------
