@@ -1,13 +1,13 @@
 /*
  * store_bench: what the store does for the engine, without the engine: commands a second, by kind, size of the batch and rows.
  *
- *     store_bench [--mem] [--dir DIR] [--rows N] [--devices N] [--commands N]
+ *     store_bench [--mem] [--dir DIR] [--server postgresql://...] [--rows N] [--devices N] [--commands N]
  *
  * Every command is what the engine does for one device message: savepoint, device, its open uploads, put, release.
  */
 #include "base/system.h"
+#include "store/any.h"
 #include "store/mem.h"
-#include "store/sqlite.h"
 
 #include <getopt.h>
 #include <stdbool.h>
@@ -225,10 +225,12 @@ static ferry_err open_store(const char *dir, struct store **ret_store)
 
     if (dir == NULL)
         return store_mem_open(ret_store);
+    if (store_any_is_server(dir))
+        return store_any_open(&(struct store_any_config){.address = dir, .name = "store_bench", .busy_ms = 1000}, ret_store);
     (void)snprintf(path, sizeof(path), "%s/store_bench.db", dir);
     if (unlink(path) == 0)
         printf("replacing %s\n", path);
-    return store_sqlite_open(&(struct store_sqlite_config){.path = path, .busy_ms = 1000}, ret_store);
+    return store_any_open(&(struct store_any_config){.address = path, .busy_ms = 1000}, ret_store);
 }
 
 static ferry_err run(struct bench *b, const char *dir)
@@ -253,6 +255,7 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {{"mem", no_argument, NULL, 'm'},
                                             {"dir", required_argument, NULL, 'd'},
+                                            {"server", required_argument, NULL, 'd'}, /* postgresql://... of an empty database */
                                             {"rows", required_argument, NULL, 'r'},
                                             {"devices", required_argument, NULL, 'n'},
                                             {"commands", required_argument, NULL, 'c'},
