@@ -1,5 +1,7 @@
 """ferryd on PostgreSQL: what is found at the start, what a server that dies costs, and the move to a promoted replica."""
 import pathlib
+import socket
+import struct
 import threading
 import time
 
@@ -82,6 +84,27 @@ def test_a_schema_from_the_future(make_platform, cluster, database):
     platform.restart() # the newer one lets it
     cluster.psql("UPDATE ferry_schema SET oldest = 99", database)
     silent(make_platform, cluster.uri(database), "made by a newer version of the program")
+
+
+def serve_as_version_12(listener):
+    """Says what a server says until it is asked something."""
+    def message(kind, body):
+        return kind + struct.pack("!i", len(body) + 4) + body
+
+    client, _ = listener.accept()
+    with client:
+        (length,) = struct.unpack("!i", client.recv(4, socket.MSG_WAITALL))
+        client.recv(length - 4, socket.MSG_WAITALL)
+        client.sendall(message(b"R", bytes(4)) + message(b"S", b"server_version\x0012.9\x00") +
+                       message(b"S", b"server_encoding\x00UTF8\x00") + message(b"Z", b"I"))
+        client.recv(1)
+
+
+def test_a_server_that_is_too_old(make_platform):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve_as_version_12, args=(listener,), daemon=True).start()
+        silent(make_platform, f"postgresql://ferry:swordfish@127.0.0.1:{listener.getsockname()[1]}/ferry?sslmode=disable&"
+               "gssencmode=disable&target_session_attrs=any", "the server is PostgreSQL 12.9, and 13 or later is needed")
 
 
 def test_too_few_locks_for_the_batches(make_platform, cluster, database):
