@@ -100,30 +100,36 @@ static bool in_steps(struct engine *e)
            (e->store->deployment_sweeping(e->conn, &d, 1, &sweeping) == FERRY_OK && sweeping > 0);
 }
 
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* Of what the store does not know. */
+static uint64_t next_of_memory(struct engine *e)
+{
+    uint64_t due_ms = earlier(e->next.event_cut_ms, e->next.answer_cut_ms);
+    if (e->settings.retention_days != 0)
+        due_ms = earlier(due_ms, e->next.prune_ms);
+    if (e->settings.audit_retention_days != 0)
+        due_ms = earlier(due_ms, e->next.audit_cut_ms);
+    if (e->settings.statistics_days != 0)
+        due_ms = earlier(due_ms, e->next.statistics_cut_ms);
+    return earlier(due_ms, presence_next_ms(e));
+}
+
 /* When the timers must run next: asked of the store, so that no copy in memory can disagree with it. */
 void timers_plan(struct engine *e, ferry_err err, const struct timers_outcome *out, uint64_t now_ms)
 {
     uint64_t due_ms = UINT64_MAX;
-    if (err != FERRY_OK || e->store->next_due_ms(e->conn, &due_ms) != FERRY_OK) {
+    if (err == FERRY_OK && out->mine)
+        err = e->store->next_due_ms(e->conn, &due_ms);
+    if (err != FERRY_OK)
         e->next_due_ms = now_ms + RETRY_AFTER_FAILURE_MS;
-        return;
-    }
-    if (e->settings.retention_days != 0 && due_ms > e->next.prune_ms)
-        due_ms = e->next.prune_ms;
-    if (e->settings.audit_retention_days != 0 && due_ms > e->next.audit_cut_ms)
-        due_ms = e->next.audit_cut_ms;
-    if (due_ms > e->next.event_cut_ms)
-        due_ms = e->next.event_cut_ms;
-    if (due_ms > e->next.answer_cut_ms)
-        due_ms = e->next.answer_cut_ms;
-    if (e->settings.statistics_days != 0 && due_ms > e->next.statistics_cut_ms)
-        due_ms = e->next.statistics_cut_ms;
-    uint64_t presence_ms = presence_next_ms(e);
-    if (due_ms > presence_ms)
-        due_ms = presence_ms;
-    bool at_once = out->more || in_steps(e);
-    if (!out->mine)
+    else if (!out->mine)
         e->next_due_ms = now_ms + LOOK_AGAIN_MS;
     else
-        e->next_due_ms = at_once ? now_ms : due_ms;
+        e->next_due_ms = out->more || in_steps(e) ? now_ms : earlier(due_ms, next_of_memory(e));
+    if (share_is_many(e)) /* others make work, too */
+        e->next_due_ms = earlier(e->next_due_ms, now_ms + LOOK_AGAIN_MS);
 }

@@ -363,12 +363,11 @@ void engine_turn(struct engine *e, uint64_t *ret_again_ms)
     struct part devices = {.to = of_devices, .of_devices = true};
     struct part others = {.from = of_devices, .to = count, .timers = now_ms >= e->next_due_ms};
     struct timers_outcome out = {.mine = true};
-    ferry_err err = FERRY_OK;
     if (of_devices > 0)
-        err = turn_part(e, &devices, now_ms, &out);
-    if (of_devices < count || others.timers)
-        err = turn_part(e, &others, now_ms, &out);
-    if (count > 0 || others.timers)
+        ferry_drop(turn_part(e, &devices, now_ms, &out)); /* everybody was told */
+    if (of_devices < count || others.timers) {
+        ferry_err err = turn_part(e, &others, now_ms, &out);
         timers_plan(e, err, &out, now_ms);
+    }
     *ret_again_ms = e->next_due_ms;
 }

@@ -45,6 +45,8 @@ int fixture_setup_many(void **state);
 int fixture_teardown(void **state);
 
 void fixture_open(struct fixture *f);
+/** @brief The same on a store of the test's, which the fixture closes. */
+void fixture_open_on(struct fixture *f, struct store *store);
 void fixture_close(struct fixture *f);
 /** @brief Ends the engine without a clean end and makes a new one on the same store and objects. */
 void fixture_crash(struct fixture *f);

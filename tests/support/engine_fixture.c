@@ -23,22 +23,34 @@ static void open_bus_and_engine(struct fixture *f)
     assert_int_equal(f->parts.bus->ops->start(f->parts.bus, &listener), FERRY_OK);
 }
 
-static void open_fixture(struct fixture *f, bool many)
+static void open_on(struct fixture *f, struct store *store, bool many)
 {
     memset(f, 0, sizeof *f);
-    f->many = many;
     engine_settings_defaults(&f->settings);
     struct objects_mem_config objects = {.public_url = "http://127.0.0.1:8080", .capacity_bytes = 1u << 20};
-    assert_int_equal(store_mem_open(&f->parts.store), FERRY_OK);
+    f->parts.store = store;
     assert_int_equal(objects_mem_open(&objects, &f->parts.objects), FERRY_OK);
     assert_int_equal(clock_manual_new(FIXTURE_START_MS, 1, &f->parts.clock), FERRY_OK);
     f->real_store_ops = f->parts.store->ops;
     f->store_ops = *f->real_store_ops;
     if (many)
         many_install(&f->store_ops, f->real_store_ops);
+    f->many = f->store_ops.claim != NULL;
     f->parts.store->ops = &f->store_ops;
     open_bus_and_engine(f);
     assert_int_equal(f->store_ops.connect(f->parts.store, STORE_READER, &f->reader), FERRY_OK);
+}
+
+static void open_fixture(struct fixture *f, bool many)
+{
+    struct store *store = NULL;
+    assert_int_equal(store_mem_open(&store), FERRY_OK);
+    open_on(f, store, many);
+}
+
+void fixture_open_on(struct fixture *f, struct store *store)
+{
+    open_on(f, store, false);
 }
 
 void fixture_open(struct fixture *f)
