@@ -11,6 +11,7 @@
 #include "base/encode.h"
 #include "base/system.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,8 @@ static ferry_err connect_anew(struct pgs_conn *c, bool makes_tables)
         return err;
     pgs_store_note(c->store, "%s", "");
     c->backend = PQbackendPID(db);
+    if (c->base.mode == STORE_WRITER)
+        atomic_store(&c->store->writer_backend, c->backend);
     c->db = FERRY_TAKE(db);
     return FERRY_OK;
 }
@@ -245,6 +248,7 @@ void pgs_conn_free(struct pgs_conn *c)
         }
     pgs_queue_done(&c->queue);
     pgs_queue_done(&c->late);
+    pgs_answers_done(&c->answers);
     PQfinish(c->db);
     free(c);
 }
@@ -253,6 +257,7 @@ void pgs_conn_drop(struct pgs_conn *c)
 {
     PQfinish(c->db);
     c->db = NULL;
+    c->duties = 0;
     for (int i = 0; i < STMT_COUNT; i++)
         if (c->stmts[i] != NULL)
             c->stmts[i]->prepared = c->stmts[i]->preparing = false;

@@ -5,6 +5,7 @@
 #ifndef STORE_POSTGRES_CONN_H
 #define STORE_POSTGRES_CONN_H
 
+#include "answers.h"
 #include "queue.h"
 #include "rewrite.h"
 
@@ -39,6 +40,15 @@ struct pgs_conn {
     bool marked, mark_sent;       /* there is a savepoint; the server has it */
     size_t mark_at, late_mark_at; /* what is queued behind these came after it */
 
+    bool claimed;                 /* nobody else changes what it reads: what it changes need not be looked at at once */
+    bool careful;                 /* nothing is queued or fetched ahead: the transaction before failed by what was queued */
+    bool careful_next;
+    bool rehearsing;              /* what is read is noted, to be fetched; changes do nothing */
+    unsigned rounds;              /* of the rehearsal */
+    struct pgs_answers answers;   /* that were fetched ahead */
+    unsigned duties;              /* bits of those that the connection has */
+    uint64_t round_trips;
+
     struct pgs_stmt *stmts[STMT_COUNT]; /* each made at its first use */
 };
 
@@ -71,6 +81,21 @@ struct pgs_outcome {
  * @return the first error; of FERRY_E_NETWORK the connection is dropped
  */
 FERRY_MUST_CHECK ferry_err pgs_exchange(struct pgs_conn *c, size_t keep, struct pgs_outcome *ret_outcome);
+
+/** @brief The results that are kept: those of count statements of the queue, from one on. Null for one that was not executed. */
+struct pgs_keep {
+    size_t from, count;
+    PGresult **results; /**< count of them, null before; to be cleared */
+};
+FERRY_MUST_CHECK ferry_err pgs_exchange_many(struct pgs_conn *c, struct pgs_keep keep, size_t *ret_done);
+
+/* driver.c */
+
+/**
+ * @brief In a transaction: sends the queue, of which the statement at own is the caller's.
+ * @retval FERRY_E_AGAIN the connection is lost, or a statement before own has failed: the transaction is lost
+ */
+FERRY_MUST_CHECK ferry_err pgs_send(struct pgs_conn *c, size_t own, struct pgs_keep keep, size_t *ret_done);
 
 /** @brief The driver of store/sql (driver.c). */
 extern const struct sql_driver pgs_driver;

@@ -42,6 +42,12 @@ static sending sending_of(statement which)
     return (sending)ways[which];
 }
 
+/* One that fails when its resource is gone, which others cannot take away from a transaction that has claimed what it touches. */
+static bool may_wait(const struct pgs_conn *c, statement which)
+{
+    return sending_of(which) == QUEUED || (which == STMT_DOWNLOAD_REPLACE && c->claimed);
+}
+
 /* Statements that must find what is to be sent late. */
 static bool needs_events(statement which)
 {
@@ -85,27 +91,44 @@ static ferry_err place_mark(struct pgs_conn *c, bool changes, size_t *ret_at)
     return pgs_queue_insert_text(&c->queue, c->mark_at, "SAVEPOINT " MARK);
 }
 
-/* Sends the queue; notes what the server has now. */
-static ferry_err flush(struct pgs_conn *c, size_t keep, size_t mark_at, struct pgs_outcome *outcome)
+/* Errors that others, or the time, have brought: to be careful would not help. */
+static bool is_passing(ferry_err err)
 {
-    ferry_err err = pgs_exchange(c, keep, outcome);
+    return err == FERRY_E_AGAIN || err == FERRY_E_BUSY || err == FERRY_E_NETWORK;
+}
 
-    if (outcome->done > 0)
+ferry_err pgs_send(struct pgs_conn *c, size_t own, struct pgs_keep keep, size_t *ret_done)
+{
+    ferry_err err = pgs_exchange_many(c, keep, ret_done);
+
+    if (*ret_done > 0)
         c->begun = c->in_tx;
-    if (mark_at != NOTHING && outcome->done > mark_at)
-        c->mark_sent = true;
-    c->mark_at = 0;
     if (err == FERRY_E_NETWORK) {
         c->mark_sent = c->begun = false;
         return FERRY_E_AGAIN; /* the transaction went with the connection */
     }
+    if (err == FERRY_OK || *ret_done >= own || is_passing(err) || c->careful)
+        return err;
+    c->careful_next = true; /* a queued one has failed, nobody knows whose: each is looked at in the next run */
+    return FERRY_E_AGAIN;
+}
+
+/* Sends the queue; notes what the server has now. */
+static ferry_err flush(struct pgs_conn *c, size_t own, size_t mark_at, struct pgs_outcome *outcome)
+{
+    struct pgs_keep keep = {.from = own, .count = own != NOTHING, .results = &outcome->result};
+    ferry_err err = pgs_send(c, own != NOTHING ? own : 0, keep, &outcome->done);
+
+    if (mark_at != NOTHING && outcome->done > mark_at && c->db != NULL)
+        c->mark_sent = true;
+    c->mark_at = 0;
     return err;
 }
 
 /* A statement that failed within its own savepoint: the transaction goes on without it. */
 static ferry_err undo_guarded(struct pgs_conn *c)
 {
-    struct pgs_outcome outcome;
+    struct pgs_outcome outcome = {0};
     ferry_err err = pgs_queue_text(&c->queue, "ROLLBACK TO SAVEPOINT " GUARD);
 
     if (err == FERRY_OK)
@@ -178,6 +201,7 @@ static struct pgs_stmt *make_stmt(statement which)
         free(stmt);
         return NULL;
     }
+    stmt->text.may_exist |= which == STMT_DOWNLOAD_REPLACE; /* fails likewise when its resource is not there */
     return stmt;
 }
 
@@ -195,7 +219,7 @@ static void begin(struct query *q)
     /* what is in none of the texts has no type that the server could find */
     for (unsigned i = 0; i < stmt->text.last; i++)
         stmt->values[i] = (struct pgs_value){.type = stmt->text.is_named[i + 1] ? 0 : INT8OID};
-    stmt->ran = stmt->queued = false;
+    stmt->ran = stmt->queued = stmt->borrowed = false;
     stmt->row = -1;
     q->driver = stmt;
 }
@@ -206,7 +230,8 @@ static void end(struct query *q)
 
     if (stmt == NULL)
         return;
-    PQclear(stmt->result);
+    if (!stmt->borrowed)
+        PQclear(stmt->result);
     stmt->result = NULL;
 }
 
@@ -268,20 +293,63 @@ static ferry_err put_off(struct pgs_conn *c, struct pgs_stmt *stmt, sending when
     ferry_err err = pgs_queue_stmt(when == LATE ? &c->late : &c->queue, stmt);
 
     stmt->queued = err == FERRY_OK;
+    c->writes |= stmt->queued;
     return err;
 }
 
-static ferry_err execute(struct pgs_conn *c, struct query *q, struct pgs_stmt *stmt)
+static ferry_err change(struct pgs_conn *c, statement which, struct pgs_stmt *stmt)
 {
-    ferry_err err = c->failed;
+    pgs_answers_note_change(&c->answers, which, stmt);
+    if (sending_of(which) == LATE)
+        return put_off(c, stmt, LATE);
+    if (may_wait(c, which) && !c->careful)
+        return put_off(c, stmt, QUEUED);
+    return run_in_tx(c, stmt, &stmt->result);
+}
 
-    if (!c->in_tx)
-        return run_alone(c, stmt, &stmt->result);
-    if (err == FERRY_OK && sending_of(q->which) != AT_ONCE)
-        return put_off(c, stmt, sending_of(q->which));
-    if (err == FERRY_OK && needs_events(q->which))
+/* True: the answer was fetched before. */
+static bool is_known(struct pgs_conn *c, statement which, struct pgs_stmt *stmt)
+{
+    stmt->result = pgs_answers_find(&c->answers, which, stmt);
+    stmt->borrowed = stmt->result != NULL;
+    return stmt->borrowed;
+}
+
+static ferry_err look(struct pgs_conn *c, statement which, struct pgs_stmt *stmt)
+{
+    ferry_err err = FERRY_OK;
+
+    if (is_known(c, which, stmt))
+        return FERRY_OK;
+    if (needs_events(which))
         err = join_late(c);
     return err == FERRY_OK ? run_in_tx(c, stmt, &stmt->result) : err;
+}
+
+static ferry_err rehearse(struct pgs_conn *c, statement which, struct pgs_stmt *stmt)
+{
+    ferry_err err = FERRY_OK;
+
+    if (!stmt->text.selects) {
+        stmt->queued = true;
+        return FERRY_OK;
+    }
+    if (is_known(c, which, stmt))
+        return FERRY_OK;
+    if (pgs_answers_may_keep(which))
+        err = pgs_answers_want(&c->answers, which, stmt);
+    return err == FERRY_OK ? FERRY_E_AGAIN : err;
+}
+
+static ferry_err execute(struct pgs_conn *c, statement which, struct pgs_stmt *stmt)
+{
+    if (!c->in_tx)
+        return run_alone(c, stmt, &stmt->result);
+    if (c->failed != FERRY_OK)
+        return c->failed;
+    if (c->rehearsing)
+        return rehearse(c, which, stmt);
+    return stmt->text.selects ? look(c, which, stmt) : change(c, which, stmt);
 }
 
 static bool next(struct query *q)
@@ -289,7 +357,7 @@ static bool next(struct query *q)
     struct pgs_stmt *stmt = q->driver;
 
     if (!stmt->ran) {
-        ferry_err err = execute(conn_of(q), q, stmt);
+        ferry_err err = execute(conn_of(q), q->which, stmt);
 
         stmt->ran = true;
         if (err != FERRY_OK)
@@ -303,7 +371,7 @@ static int changes(struct query *q)
 {
     struct pgs_stmt *stmt = q->driver;
 
-    return stmt->result != NULL ? (int)strtol(PQcmdTuples(stmt->result), NULL, 10) : 0;
+    return stmt->result != NULL ? (int)strtol(PQcmdTuples(stmt->result), NULL, 10) : stmt->queued;
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -371,7 +439,8 @@ static void forget_tx(struct pgs_conn *c)
 {
     pgs_queue_cut(&c->queue, 0);
     pgs_queue_cut(&c->late, 0);
-    c->in_tx = c->begun = c->writes = c->marked = c->mark_sent = false;
+    pgs_answers_clear(&c->answers);
+    c->in_tx = c->begun = c->writes = c->marked = c->mark_sent = c->claimed = c->rehearsing = false;
     c->failed = FERRY_OK;
 }
 
@@ -381,9 +450,12 @@ static ferry_err tx_begin(struct pgs_conn *c)
 
     if (err == FERRY_OK)
         err = pgs_queue_text(&c->queue, "BEGIN");
-    if (err == FERRY_OK)
-        c->in_tx = true;
-    return err;
+    if (err != FERRY_OK)
+        return err;
+    c->in_tx = true;
+    c->careful = c->careful_next;
+    c->careful_next = false;
+    return FERRY_OK;
 }
 
 /* The mark of the commit, by which it is found again. When it is gone, somebody has asked for it and been told that there is no
@@ -412,7 +484,6 @@ static ferry_err tx_commit(struct pgs_conn *c)
         forget_tx(c);
         return FERRY_OK;
     }
-    c->writes |= c->late.count > 0 || c->queue.count > (c->begun ? 0 : 1);
     err = queue_commit(c);
     if (err != FERRY_OK)
         return err;
@@ -473,6 +544,8 @@ static ferry_err tx(struct store_conn *base, sql_tx_step step)
 
     if (step != SQL_TX_BEGIN && step != SQL_MARK_REWIND && c->failed != FERRY_OK)
         return c->failed;
+    if (c->rehearsing && step >= SQL_MARK_SET)
+        return c->failed; /* there is nothing to undo */
     return steps[step](c);
 }
 

@@ -15,6 +15,7 @@ static const struct mapping mappings[] = {
     {"08", FERRY_E_NETWORK},
     {"0A", FERRY_E_UNSUPPORTED},
     {"22", FERRY_E_ARG},
+    {"23502", FERRY_E_NOT_FOUND}, /* what is looked up for a column is not there */
     {"23503", FERRY_E_NOT_FOUND},
     {"23505", FERRY_E_EXISTS},
     {"23", FERRY_E_ARG},

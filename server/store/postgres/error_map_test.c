@@ -15,7 +15,7 @@ static void every_state_has_one_meaning(void **state)
     } cases[] = {
         {NULL, FERRY_E_NETWORK},      {"00000", FERRY_OK},           {"08006", FERRY_E_NETWORK},  {"08001", FERRY_E_NETWORK},
         {"08P01", FERRY_E_IO},        {"0A000", FERRY_E_UNSUPPORTED}, {"22003", FERRY_E_ARG},      {"22021", FERRY_E_ARG},
-        {"23505", FERRY_E_EXISTS},    {"23503", FERRY_E_NOT_FOUND},  {"23514", FERRY_E_ARG},      {"23502", FERRY_E_ARG},
+        {"23505", FERRY_E_EXISTS},    {"23503", FERRY_E_NOT_FOUND},  {"23514", FERRY_E_ARG},      {"23502", FERRY_E_NOT_FOUND},
         {"25006", FERRY_E_READONLY},  {"25P02", FERRY_E_IO},         {"25P03", FERRY_E_NETWORK},  {"28P01", FERRY_E_DENIED},
         {"28000", FERRY_E_DENIED},    {"3D000", FERRY_E_NOT_FOUND},  {"40001", FERRY_E_AGAIN},    {"40P01", FERRY_E_AGAIN},
         {"40003", FERRY_E_NETWORK},   {"42501", FERRY_E_DENIED},     {"42P01", FERRY_E_CORRUPT},  {"42P07", FERRY_E_CORRUPT},

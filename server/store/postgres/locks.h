@@ -11,6 +11,9 @@
 #define PGS_LOCK_MIGRATE PGS_LOCK_CLASS ", 1" /* the schema, by one program at a time */
 #define PGS_LOCK_EVENTS PGS_LOCK_CLASS ", 2"  /* the numbers of events, until the transaction ends */
 
+#define PGS_LOCK_DUTIES "1181053563"  /* class of its own: which process has which store_duty */
+#define PGS_LOCK_EVERYTHING "0"        /* in the space of one number: shared by transactions of devices */
+
 #define PGS_LOCK_WORKERS "1181053562" /* class of its own: which number has which worker */
 enum { PGS_WORKERS_MAX = 1000 };
 

@@ -61,7 +61,7 @@ static ferry_err take_one(struct pgs_conn *c, struct pgs_request *r, PGresult **
 }
 
 /* All answers are read, also behind an error, so that the connection can be used again. */
-static ferry_err take_all(struct pgs_conn *c, size_t keep, struct pgs_outcome *outcome)
+static ferry_err take_all(struct pgs_conn *c, struct pgs_keep keep, size_t *ret_done)
 {
     ferry_err first = FERRY_OK;
     PGresult *none = NULL;
@@ -73,9 +73,9 @@ static ferry_err take_all(struct pgs_conn *c, size_t keep, struct pgs_outcome *o
         if (err == FERRY_E_NETWORK)
             return err;
         if (first == FERRY_OK && err == FERRY_OK) {
-            outcome->done++;
-            if (i == keep)
-                outcome->result = FERRY_TAKE(result);
+            ++*ret_done;
+            if (i >= keep.from && i - keep.from < keep.count)
+                keep.results[i - keep.from] = FERRY_TAKE(result);
         } else if (first == FERRY_OK) {
             first = err;
         }
@@ -93,11 +93,18 @@ static bool send_all(struct pgs_conn *c)
 
 ferry_err pgs_exchange(struct pgs_conn *c, size_t keep, struct pgs_outcome *ret_outcome)
 {
+    *ret_outcome = (struct pgs_outcome){0};
+    return pgs_exchange_many(c, (struct pgs_keep){.from = keep, .count = 1, .results = &ret_outcome->result}, &ret_outcome->done);
+}
+
+ferry_err pgs_exchange_many(struct pgs_conn *c, struct pgs_keep keep, size_t *ret_done)
+{
     ferry_err err = FERRY_E_NETWORK;
 
-    *ret_outcome = (struct pgs_outcome){0};
+    *ret_done = 0;
+    c->round_trips++;
     if (c->db != NULL && send_all(c))
-        err = take_all(c, keep, ret_outcome);
+        err = take_all(c, keep, ret_done);
     pgs_queue_cut(&c->queue, 0);
     if (err == FERRY_E_NETWORK)
         pgs_conn_drop(c);

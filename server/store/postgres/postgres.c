@@ -3,6 +3,7 @@
 #include "conn.h"
 #include "link.h"
 #include "postgres_internal.h"
+#include "share.h"
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -100,7 +101,17 @@ static const struct store_ops postgres_ops = {
     .disconnect = postgres_disconnect,
     .close = postgres_close,
     SQL_STORE_OPS,
+    .claim = pgs_claim,
+    .take_duty = pgs_take_duty,
+    .rehearse = pgs_rehearse,
+    .tell = pgs_tell,
+    .listen = pgs_listen,
 };
+
+uint64_t store_postgres_round_trips(struct store_conn *base)
+{
+    return ((struct pgs_conn *)base)->round_trips;
+}
 
 ferry_err store_postgres_open(const struct store_postgres_config *cfg, struct store **ret_store)
 {

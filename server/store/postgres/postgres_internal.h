@@ -8,11 +8,16 @@
 #include "store/postgres.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+
+struct pgs_news;
 
 struct postgres_store {
     struct store base; /* first: a struct store * is one of these */
     char *uri, *name;
     uint32_t busy_ms, patience_ms, batch_max;
+    atomic_int writer_backend; /* the process that serves our writer */
+    struct pgs_news *news;     /* null: nobody listens */
     pthread_mutex_t lock; /* of what follows */
     unsigned readers, writers;
     char problem[STORE_POSTGRES_PROBLEM_SIZE];

@@ -29,7 +29,7 @@ static void open_gap(struct pgs_queue *q, size_t at, size_t count)
 }
 
 /* Texts are ended by a zero byte, as libpq wants it. */
-static struct pgs_request *request_of(struct pgs_stmt *stmt)
+struct pgs_request *pgs_request_new(struct pgs_stmt *stmt)
 {
     size_t bytes = 0, at = 0;
     struct pgs_request *r;
@@ -40,6 +40,7 @@ static struct pgs_request *request_of(struct pgs_stmt *stmt)
     if (r == NULL)
         return NULL;
     r->stmt = stmt;
+    r->bytes_len = bytes;
     r->count = (int)stmt->text.last;
     for (unsigned i = 0; i < stmt->text.last; i++) {
         const struct pgs_value *v = &stmt->values[i];
@@ -56,13 +57,36 @@ static struct pgs_request *request_of(struct pgs_stmt *stmt)
     return r;
 }
 
+void pgs_request_free(struct pgs_request *r)
+{
+    if (r != NULL)
+        free(r->own_text);
+    free(r);
+}
+
+ferry_err pgs_queue_copy(struct pgs_queue *q, const struct pgs_request *r)
+{
+    struct pgs_request *copy;
+
+    if (make_room(q, 1) != FERRY_OK)
+        return FERRY_E_NOMEM;
+    copy = ferry_malloc(sizeof(*r) + r->bytes_len);
+    if (copy == NULL)
+        return FERRY_E_NOMEM;
+    memcpy(copy, r, sizeof(*r) + r->bytes_len);
+    for (int i = 0; i < r->count; i++)
+        copy->values[i] = r->values[i] != NULL ? copy->bytes + (r->values[i] - r->bytes) : NULL;
+    q->items[q->count++] = copy;
+    return FERRY_OK;
+}
+
 ferry_err pgs_queue_stmt(struct pgs_queue *q, struct pgs_stmt *stmt)
 {
     struct pgs_request *r;
 
     if (make_room(q, 1) != FERRY_OK)
         return FERRY_E_NOMEM;
-    r = request_of(stmt);
+    r = pgs_request_new(stmt);
     if (r == NULL)
         return FERRY_E_NOMEM;
     q->items[q->count++] = r;
@@ -89,6 +113,17 @@ ferry_err pgs_queue_text(struct pgs_queue *q, const char *text)
     return pgs_queue_insert_text(q, q->count, text);
 }
 
+ferry_err pgs_queue_own_text(struct pgs_queue *q, char *text)
+{
+    ferry_err err = pgs_queue_text(q, text);
+
+    if (err == FERRY_OK)
+        q->items[q->count - 1]->own_text = text;
+    else
+        free(text);
+    return err;
+}
+
 ferry_err pgs_queue_move(struct pgs_queue *q, size_t at, struct pgs_queue *from, size_t count)
 {
     if (count == 0)
@@ -105,7 +140,7 @@ ferry_err pgs_queue_move(struct pgs_queue *q, size_t at, struct pgs_queue *from,
 void pgs_queue_cut(struct pgs_queue *q, size_t count)
 {
     while (q->count > count)
-        free(q->items[--q->count]);
+        pgs_request_free(q->items[--q->count]);
 }
 
 void pgs_queue_done(struct pgs_queue *q)

@@ -35,7 +35,9 @@ struct pgs_stmt {
     /* of its present use */
     struct pgs_value values[PGS_PARAMETERS_MAX];
     PGresult *result;
-    bool ran, queued;
+    bool ran;
+    bool queued;   /* it is believed to change a row, as nobody waits to see */
+    bool borrowed; /* the result belongs to the answers that were fetched ahead */
     int row;
     unsigned digits_used;
     char digits[PGS_NUMBERS_AS_TEXT][PGS_DIGITS_SIZE];
@@ -45,11 +47,13 @@ struct pgs_stmt {
 struct pgs_request {
     struct pgs_stmt *stmt; /* null: text is the statement */
     const char *text;
+    char *own_text;        /* null, or the same: freed with the request */
     bool prepares;         /* the statement is prepared right before it */
     int count;
     const char *values[PGS_PARAMETERS_MAX];
     int lengths[PGS_PARAMETERS_MAX], formats[PGS_PARAMETERS_MAX];
     unsigned types[PGS_PARAMETERS_MAX];
+    size_t bytes_len;
     char bytes[];
 };
 
@@ -58,11 +62,19 @@ struct pgs_queue {
     size_t count, cap;
 };
 
+/** @brief A statement with copies of the values that are bound to it; to be freed with pgs_request_free(). Null: no memory. */
+struct pgs_request *pgs_request_new(struct pgs_stmt *stmt);
+void pgs_request_free(struct pgs_request *r);
+
 /** @brief Puts a statement with the values that are bound to it at the end. @retval FERRY_E_NOMEM */
 FERRY_MUST_CHECK ferry_err pgs_queue_stmt(struct pgs_queue *q, struct pgs_stmt *stmt);
 /** @brief The same of a text without parameters, which stays where it is. */
 FERRY_MUST_CHECK ferry_err pgs_queue_text(struct pgs_queue *q, const char *text);
-/** @brief The same at a place. */
+/** @brief The same of a text that was allocated, and is freed by the queue: also when it fails. */
+FERRY_MUST_CHECK ferry_err pgs_queue_own_text(struct pgs_queue *q, char *text);
+/** @brief Puts a copy of a request that stays where it is. */
+FERRY_MUST_CHECK ferry_err pgs_queue_copy(struct pgs_queue *q, const struct pgs_request *r);
+/** @brief The same as pgs_queue_text() at a place. */
 FERRY_MUST_CHECK ferry_err pgs_queue_insert_text(struct pgs_queue *q, size_t at, const char *text);
 /** @brief Moves the first count statements of from to a place in q. */
 FERRY_MUST_CHECK ferry_err pgs_queue_move(struct pgs_queue *q, size_t at, struct pgs_queue *from, size_t count);

@@ -18,6 +18,7 @@ static void look_at(const char *sql, struct pgs_text *text)
 {
     bool inserts = begins_with(sql, "INSERT");
 
+    text->selects = begins_with(sql, "SELECT");
     text->reads = begins_with(sql, "SELECT") || begins_with(sql, "WITH") || strstr(sql, " RETURNING ") != NULL;
     text->selects_values = inserts && strstr(sql, " SELECT ") != NULL;
     text->may_exist = inserts && strstr(sql, "ON CONFLICT") == NULL;

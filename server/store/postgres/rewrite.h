@@ -17,6 +17,7 @@ struct pgs_text {
     unsigned last; /* the greatest number of a parameter */
     bool is_named[PGS_PARAMETERS_MAX + 1]; /* those that the text has */
     bool reads;    /* it gives rows: SELECT, or with RETURNING */
+    bool selects;  /* SELECT: it changes nothing */
     bool selects_values; /* INSERT ... SELECT: there the server cannot tell the types of the parameters by the columns */
     bool may_exist;      /* INSERT that fails when the row is there already */
 };

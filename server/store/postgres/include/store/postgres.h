@@ -41,6 +41,9 @@ enum { STORE_POSTGRES_PROBLEM_SIZE = 512 };
 /** @brief Why connect() failed last, in one line without a secret; "" when it did not. Any thread. */
 void store_postgres_problem(struct store *s, char out[STORE_POSTGRES_PROBLEM_SIZE]);
 
+/** @brief How often the connection has waited for the server's answer, since it was made: what a batch costs besides the work itself. */
+uint64_t store_postgres_round_trips(struct store_conn *c);
+
 /** @brief Is it an address of this store? */
 bool store_postgres_is_address(const char *uri);
 /** @brief What is wrong with an address, in one line without a secret. @retval FERRY_E_FORMAT | FERRY_E_NOMEM */

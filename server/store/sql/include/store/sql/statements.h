@@ -274,8 +274,7 @@
 #define DOWNLOAD_VALUES                                                                           \
     " INTO download (id, deployment, resource, product, device, state, percent, result_code, result_msg, pushes," \
     " release_ms, wake_ms, deadline_ms, created_ms, updated_ms, ended_ms, due_ms, retries, name)" \
-    " SELECT ?1, ?2, id, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, name" \
-    " FROM resource WHERE id = ?3"
+    WITH_NAME_OF_RESOURCE("?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18", "?3")
 #define DOWNLOAD_ALL                                                                              \
     "deployment = excluded.deployment, resource = excluded.resource, product = excluded.product, device = excluded.device," \
     " state = excluded.state, percent = excluded.percent, result_code = excluded.result_code, result_msg = excluded.result_msg," \
