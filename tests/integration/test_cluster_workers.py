@@ -44,13 +44,14 @@ class World:
         self.broker = stack.enter_context(contextlib.closing(SharedMosquitto(self.first, store=self.uri)))
         self.workers, self.askers = [], []
 
-    def work(self):
+    def work(self, *args):
+        """args: more arguments of each worker."""
         for number in range(WORKERS):
             data = self._folder / f"worker{number}"
             data.mkdir(mode=0o700)
             for name in ("secrets.key", "admin.token"):
                 shutil.copy2(self.first.data / name, data / name)
-            worker = Platform("--store", self.uri, "--broker", self.broker.url, *LIMITS, data=data)
+            worker = Platform("--store", self.uri, "--broker", self.broker.url, *LIMITS, *args, data=data)
             self._stack.callback(worker.close)
             worker.start()
             wait_for(lambda: "sharing the requests" in worker.log(), 20 * PATIENCE, "the worker's link")
