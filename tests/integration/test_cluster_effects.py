@@ -11,8 +11,8 @@ from test_cluster_workers import World, world  # noqa: F401 (a fixture)
 from test_events import Stream
 from test_webhooks import QUICK, add_hook, make_receiver, receiver  # noqa: F401
 
-pytestmark = [pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()), pytest.mark.xdist_group("workers"),
-              pytest.mark.timeout(300)]
+MISSING = postgres.missing_for_a_broker()
+pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.xdist_group("workers"), pytest.mark.timeout(300)]
 MIB = 1 << 20
 AT_ONCE_S = 5
 

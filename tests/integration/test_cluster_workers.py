@@ -10,15 +10,14 @@ import pytest
 import postgres
 from broker_client import Client
 from cluster_bus import ANSWERED_S, Asker, SharedMosquitto
-from ferry import PATIENCE, SANITIZED, Platform, vendor_password, vendor_username, wait_for
+from ferry import PATIENCE, Platform, vendor_password, vendor_username, wait_for
 
 WORKERS, DEVICES = 3, 6
 REQUESTS = 60 # of a device, each for an upload of its own: it may have no more of them open
 LIMITS = ("--uploads-open-max", "63", "--device-requests-per-minute", "0")
 
-HANGS = "a Mosquitto with libasan before it hangs in libpq's bindtextdomain()" # its plugin; also the managed one's
-pytestmark = [pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()), pytest.mark.skipif(SANITIZED, reason=HANGS),
-              pytest.mark.xdist_group("workers")]
+MISSING = postgres.missing_for_a_broker()
+pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.xdist_group("workers")]
 
 
 @pytest.fixture

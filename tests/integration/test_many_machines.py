@@ -25,6 +25,7 @@ PACKAGING = SOURCE_DIR / "packaging"
 COMPOSE = PACKAGING / "compose"
 KUBERNETES = PACKAGING / "kubernetes" / "ferry.yaml"
 UNITS = build_dir() / "packaging"
+NO_COMPOSED = haproxy.missing() or postgres.missing_for_a_broker() or rgw.missing()
 OTHERS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # what ferryd reads besides its settings
 
 
@@ -222,7 +223,7 @@ class Composed:
         return Platform(data=data, env=environment).start()
 
 
-@pytest.mark.skipif(bool(haproxy.missing() or postgres.missing() or rgw.missing()), reason="no HAProxy, PostgreSQL or RADOS Gateway")
+@pytest.mark.skipif(bool(NO_COMPOSED), reason=NO_COMPOSED)
 @pytest.mark.xdist_group("s3")
 def test_the_parts_of_the_compose_file_work_together(tmp_path):
     """Operators and devices use the one address; the files lie in the bucket; either worker may go."""

@@ -14,6 +14,9 @@ from postgres import Cluster
 
 pytestmark = [pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()), pytest.mark.xdist_group("postgres")]
 
+NO_DEVICES = postgres.missing_for_a_broker()
+devices = pytest.mark.skipif(bool(NO_DEVICES), reason=NO_DEVICES)
+
 SOON_S = 30 * PATIENCE # until a ferryd has found its database again
 
 
@@ -124,6 +127,7 @@ def test_the_password_is_shown_nowhere(make_platform, cluster, database):
 # --- work --------------------------------------------------------------------------------------------------------
 
 
+@devices
 def test_files_go_both_ways(make_platform, cluster, database):
     platform = make_platform("--store", cluster.uri(database))
     device = platform.new_device()
@@ -172,6 +176,7 @@ def stored(platform):
     return {upload["name"] for upload in platform.api.uploads(state="done")}
 
 
+@devices
 def test_connections_that_are_cut_cost_nothing_that_was_acknowledged(make_platform, cluster, database):
     platform = make_platform("--store", cluster.uri(database))
 
@@ -185,6 +190,7 @@ def test_connections_that_are_cut_cost_nothing_that_was_acknowledged(make_platfo
     platform.stop(check=False)
 
 
+@devices
 def test_a_server_that_is_silent_holds_nobody_for_ever(make_platform, cluster, database):
     platform = make_platform("--store", cluster.uri(database))
 
@@ -203,6 +209,7 @@ def test_a_server_that_is_silent_holds_nobody_for_ever(make_platform, cluster, d
     platform.stop(check=False)
 
 
+@devices
 def test_a_promoted_replica_is_found_and_has_all_that_was_acknowledged(make_platform):
     with Cluster({"synchronous_commit": "on"}) as primary:
         primary.create("ferry")
