@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo run test test-long bench bench-device bench-operator install clean help
+.PHONY: build demo demo-cluster run test test-long bench bench-device bench-operator install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -11,6 +11,10 @@ build: ## compile the programs into build/dev (installs missing Debian packages 
 
 demo: build ## one minute: start the platform, move a file each way, show it, stop; TLS=1: over TLS
 	@scripts/demo $(if $(TLS),--tls) build/dev
+
+demo-cluster: build ## two minutes: PostgreSQL, RADOS Gateway, a broker, four workers, 1,000 devices; three of them are killed
+	@scripts/install-deps test
+	@scripts/demo-cluster build/dev
 
 run: build ## keep a platform running on this machine (data in ./data)
 	@scripts/run build/dev
@@ -47,4 +51,4 @@ clean: ## remove everything that was built
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile

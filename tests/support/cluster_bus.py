@@ -77,6 +77,11 @@ plugin_opt_device_connects_per_minute 0
     def url(self):
         return f"mqtt://ferryd:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.mqtt_port}"
 
+    def restart_after_death(self):
+        self._process.wait()
+        (self.folder / "log").unlink(missing_ok=True)
+        self.start()
+
     def stop(self):
         if self.running:
             self._process.terminate()
