@@ -26,10 +26,12 @@ class Slow:
         self.got = len(self.answer.raw.read(1000))
 
     def is_cut(self, size):
-        """Reads on: was it broken off?"""
+        """Reads on, so slowly that the whole takes longer than a cut may: was it broken off?"""
+        step = MIB // 2
         try:
-            while chunk := self.answer.raw.read(MIB):
+            while chunk := self.answer.raw.read(step):
                 self.got += len(chunk)
+                time.sleep(AT_ONCE_S * PATIENCE * step / size)
         except requests.exceptions.RequestException:
             return True
         except Exception as error: # urllib3's own

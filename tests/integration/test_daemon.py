@@ -50,7 +50,7 @@ def test_the_version_is_that_of_the_project():
 
 @pytest.mark.parametrize("args", [["--no-such-flag"], ["surplus"], ["--mqtt-port"], ["--mqtt-port", "70000"],
                                   ["--url-life", "1s"], ["--listen", "somewhere"], ["--broker", "kafka://x"],
-                                  ["--store", "postgresql://x"], ["--objects", "ftp://x"], ["--config", "/nowhere"]])
+                                  ["--store", "mysql://x"], ["--objects", "ftp://x"], ["--config", "/nowhere"]])
 def test_wrong_usage_ends_with_2_and_one_clear_line(tmp_path, args):
     done = ferryd("--data", tmp_path / "data", *args)
     assert done.returncode == USAGE and done.stdout == ""
