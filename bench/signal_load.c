@@ -2,9 +2,9 @@
  * @file signal_load.c
  * @brief Devices that ask for a place to put a file as fast as they are answered.
  *
- *     signal_load PORT SERVICE PRODUCT DEVICES SECONDS
+ *     signal_load PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]
  *
- * Each device is a connection of its own with one request under way. Every request has other content under
+ * SECRET: of each of them, for a broker that asks who they are. Each device is a connection of its own with one request under way. Every request has other content under
  * the same name, so that each one is a change that the platform has to keep. Prints one JSON object.
  */
 #define _GNU_SOURCE /* memmem */
@@ -39,7 +39,7 @@ struct device {
 
 struct load {
     int port;
-    const char *service, *product;
+    const char *service, *product, *secret;
     int device_count;
     uint64_t end_us; /* 0: not begun */
     uint64_t rounds, refused;
@@ -123,9 +123,13 @@ static void device_connect(struct load *load, int number)
     device->load = load;
     (void)snprintf(device->up, TOPIC_SIZE, "$resource/up/%s/%s/d%d", load->service, load->product, number);
     (void)snprintf(device->down, TOPIC_SIZE, "$resource/down/%s/%s/d%d", load->service, load->product, number);
-    device->client = mosquitto_new(NULL, true, device);
+    char name[TOPIC_SIZE];
+    (void)snprintf(name, sizeof name, "%s/d%d", load->product, number);
+    device->client = mosquitto_new(load->secret != NULL ? name : NULL, true, device);
     if (device->client == NULL)
         fail("client", "out of memory");
+    if (load->secret != NULL)
+        must(mosquitto_username_pw_set(device->client, name, load->secret), "password");
     mosquitto_connect_callback_set(device->client, on_connect);
     mosquitto_subscribe_callback_set(device->client, on_subscribe);
     mosquitto_message_callback_set(device->client, on_message);
@@ -185,12 +189,12 @@ static void report(const struct load *load, uint64_t took_us)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6) {
-        (void)fprintf(stderr, "usage: signal_load PORT SERVICE PRODUCT DEVICES SECONDS\n");
+    if (argc != 6 && argc != 7) {
+        (void)fprintf(stderr, "usage: signal_load PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]\n");
         return 2;
     }
     struct load load = {.port = (int)strtol(argv[1], NULL, 10), .service = argv[2], .product = argv[3],
-                        .device_count = (int)strtol(argv[4], NULL, 10)};
+                        .secret = argc == 7 ? argv[6] : NULL, .device_count = (int)strtol(argv[4], NULL, 10)};
     if (load.device_count < 1 || load.device_count > DEVICES_MAX)
         fail("DEVICES", "1 to 4000");
     load.devices = calloc((size_t)load.device_count, sizeof load.devices[0]);

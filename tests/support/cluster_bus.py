@@ -23,8 +23,9 @@ ANSWERED_S = 5 # a device's patience
 class SharedMosquitto:
     """As docs/operation.md says for several workers. plugin=False: anybody's Mosquitto. share=False: as for one worker."""
 
-    def __init__(self, platform, *, plugin=True, share=True, store=None):
-        """platform: where the devices and the key are. store: its database, when that is no file of its own."""
+    def __init__(self, platform, *, plugin=True, share=True, store=None, plain_secret=False):
+        """platform: where the devices and the key are. store: its database, when that is no file of its own. plain_secret: a device may
+        say its secret itself."""
         self._folder = tempfile.TemporaryDirectory(prefix="ferry-broker-")
         self.folder = pathlib.Path(self._folder.name)
         self.mqtt_port = free_port()
@@ -49,6 +50,7 @@ plugin_opt_secrets_key {platform.data}/secrets.key
 plugin_opt_service_hash {self.folder}/service.hash
 plugin_opt_share {"true" if share else "false"}
 plugin_opt_device_connects_per_minute 0
+plugin_opt_allow_plain_secret {"true" if plain_secret else "false"}
 """
         else:
             text += "allow_anonymous true\n"
