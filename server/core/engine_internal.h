@@ -56,6 +56,7 @@ struct presence_report {
 struct presence_state {
     struct presence_table table;
     uint64_t epoch;     /* of the link that the rest is about */
+    uint64_t told_epoch; /* in which the list of all came last */
     bool in_step;       /* nothing was missed since the last list of all */
     bool listing;       /* a list has begun, and none of its parts was lost */
     uint64_t next_seq, next_part;

@@ -112,15 +112,29 @@ static void end_list(struct engine *e, const struct presence_head *head, uint64_
     presence_table_end_all(&p->table, gone_ms != 0 ? gone_ms : now_ms);
     p->listing = false;
     p->in_step = true;
+    p->told_epoch = p->epoch;
     p->next_seq = head->seq + 1;
     p->go_on_ms = now_ms + ALIVE_EVERY_MS;
     if (atomic_exchange(&e->presence_known, p->epoch) != p->epoch)
         atomic_fetch_add(&e->topics[ENGINE_TOPIC_PRESENCE], 1);
 }
 
+/* The broker tells one process at a time. Until it tells this one, another has written down who came and went: what is known from before
+ * would be told once more. */
+static ferry_err take_over(struct engine *e)
+{
+    if (!share_is_many(e) || e->presence.told_epoch == e->presence.epoch)
+        return FERRY_OK;
+    presence_table_done(&e->presence.table);
+    return presence_load(e);
+}
+
 static ferry_err take_list(struct engine *e, const struct presence_head *head, ferry_text lines, uint64_t now_ms)
 {
     struct presence_state *p = &e->presence;
+    ferry_err err = head->part == 0 ? take_over(e) : FERRY_OK;
+    if (err != FERRY_OK)
+        return err;
     if (head->part == 0) {
         presence_table_begin_all(&p->table);
         p->listing = true;
@@ -130,7 +144,7 @@ static ferry_err take_list(struct engine *e, const struct presence_head *head, f
         p->listing = false; /* a part was lost: the next answer is whole, perhaps */
         return FERRY_OK;
     }
-    ferry_err err = take_lines(e, lines, now_ms);
+    err = take_lines(e, lines, now_ms);
     if (err == FERRY_OK && head->end)
         end_list(e, head, now_ms);
     return err;

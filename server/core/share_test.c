@@ -153,6 +153,45 @@ static void what_is_told_makes_the_others_look_again(void **state)
     assert_int_equal(woken, 1);
 }
 
+static struct store_conn *writer;
+static const struct store_ops *real;
+
+static ferry_err note_writer(struct store_conn *c)
+{
+    writer = c;
+    return real->begin(c);
+}
+
+static unsigned events_of_kind(struct fixture *f, event_kind kind)
+{
+    static struct event events[FERRY_PAGE_MAX];
+    size_t count = 0, of_kind = 0;
+    assert_int_equal(real->event_list(f->reader, 0, events, FERRY_PAGE_MAX, &count), FERRY_OK);
+    for (size_t i = 0; i < count; i++)
+        of_kind += events[i].kind == kind;
+    return (unsigned)of_kind;
+}
+
+/* The broker tells one process who is connected; when that dies, the next one: what it has written down is not told twice. */
+static void who_is_told_of_connected_devices_next_does_not_tell_again(void **state)
+{
+    static const char list[] = "all 0 0 end\n+1700000010000 P/D1\n";
+    struct fixture *f = *state;
+    struct device_key d1 = {"P", "D1"};
+    f->settings.broker_is_ours = true;
+    fixture_crash(f);
+    real = f->real_store_ops;
+    f->store_ops.begin = note_writer;
+    fixture_advance_s(f, 100);
+    assert_int_equal(real->device_set_online(writer, &d1, FIXTURE_START_MS + 10000, FIXTURE_START_MS + 10000), FERRY_OK); /* by another */
+    unsigned before = events_of_kind(f, EVENT_ONLINE);
+    assert_int_equal(mem_bus_inject(f->parts.bus, BUS_PRESENCE_TOPIC, list, strlen(list)), FERRY_OK);
+    fixture_turns(f, 3);
+    fixture_advance_s(f, 2);
+    assert_true(engine_presence_known(f->engine));
+    assert_int_equal(events_of_kind(f, EVENT_ONLINE), before);
+}
+
 static void nothing_that_failed_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -174,6 +213,7 @@ int main(void)
         SHARE_TEST(timers_are_left_to_the_one_who_has_them),
         SHARE_TEST(what_is_told_makes_the_others_look_again),
         SHARE_TEST(nothing_that_failed_is_told),
+        SHARE_TEST(who_is_told_of_connected_devices_next_does_not_tell_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -118,5 +118,9 @@ def test_one_worker_at_a_time_is_told_who_is_connected(world):
         wait_for(lambda: any(online(w, device) for w in others), 30 * PATIENCE, "another one to be told")
         others[0].api.device_disable(device.product, device.device)
         wait_for(lambda: client.gone, 20 * PATIENCE, "the plugin to end the connection, whoever says so")
-        events = [e["type"] for e in others[1].api.call("GET", f"/devices/{device.product}/{device.device}/presence")["items"]]
-        print("events", events)
+
+        def events():
+            return [e["type"] for e in others[1].api.call("GET", f"/devices/{device.product}/{device.device}/presence")["items"]]
+
+        wait_for(lambda: events()[:1] == ["device.offline"], 30 * PATIENCE, "its going to be written down")
+        assert events() == ["device.offline", "device.online"], "each once, whoever was told of it"
