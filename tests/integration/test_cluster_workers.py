@@ -1,4 +1,4 @@
-"""Several real ferryd on one PostgreSQL, which share the requests on one Mosquitto that is run by hand."""
+"""Several real ferryd on one PostgreSQL, which share the requests: on one Mosquitto that is run by hand, and on three nodes of RabbitMQ."""
 import contextlib
 import os
 import pathlib
@@ -8,6 +8,7 @@ import signal
 import pytest
 
 import postgres
+import rabbitmq
 from broker_client import Client
 from cluster_bus import ANSWERED_S, Asker, SharedMosquitto
 from ferry import PATIENCE, Platform, vendor_password, vendor_username, wait_for
@@ -16,8 +17,11 @@ WORKERS, DEVICES = 3, 6
 REQUESTS = 60 # of a device, each for an upload of its own: it may have no more of them open
 LIMITS = ("--uploads-open-max", "63", "--device-requests-per-minute", "0")
 
+USER, PASSWORD = "ferryd", "of.this.test" # RabbitMQ's
 MISSING = postgres.missing_for_a_broker()
-pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.xdist_group("workers")]
+needs_mosquitto = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+NO_RABBIT = postgres.missing() or rabbitmq.missing()
+pytestmark = pytest.mark.xdist_group("workers")
 
 
 @pytest.fixture
@@ -26,10 +30,16 @@ def world(tmp_path):
         yield World(stack, tmp_path)
 
 
+@pytest.fixture
+def rabbit_world(tmp_path):
+    with contextlib.ExitStack() as stack:
+        yield World(stack, tmp_path, stack.enter_context(contextlib.closing(rabbitmq.RabbitCluster(USER, PASSWORD))))
+
+
 class World:
     """The first ferryd makes the database and the key; the workers get copies of its key and token."""
 
-    def __init__(self, stack, folder):
+    def __init__(self, stack, folder, rabbit=None):
         self._stack, self._folder = stack, pathlib.Path(folder)
         cluster = stack.enter_context(postgres.Cluster())
         cluster.create("ferry")
@@ -40,7 +50,8 @@ class World:
         self.product = self.first.new_product()
         self.devices = [self.first.new_device(self.product) for _ in range(DEVICES)]
         self.first.stop()
-        self.broker = stack.enter_context(contextlib.closing(SharedMosquitto(self.first, store=self.uri)))
+        self._rabbit = rabbit
+        self.broker = rabbit or stack.enter_context(contextlib.closing(SharedMosquitto(self.first, store=self.uri)))
         self.workers, self.askers = [], []
 
     def work(self, *args):
@@ -53,13 +64,16 @@ class World:
             worker = Platform("--store", self.uri, "--broker", self.broker.url, *LIMITS, *args, data=data)
             self._stack.callback(worker.close)
             worker.start()
-            wait_for(lambda: "sharing the requests" in worker.log(), 20 * PATIENCE, "the worker's link")
+            linked = "connected to the broker" if self._rabbit else "sharing the requests"
+            wait_for(lambda: linked in worker.log(), 20 * PATIENCE, "the worker's link")
             self.workers.append(worker)
         return self.workers
 
     def ask(self):
-        for device in self.devices:
-            asker = Asker(self.broker.mqtt_port, device.product, device.device, device.secret, pause_s=0.05, most=REQUESTS)
+        account = {"username": USER, "password": PASSWORD} if self._rabbit else {}
+        for number, device in enumerate(self.devices):
+            port = self._rabbit.nodes[number % len(self._rabbit.nodes)].port if self._rabbit else self.broker.mqtt_port
+            asker = Asker(port, device.product, device.device, device.secret, pause_s=0.05, most=REQUESTS, **account)
             self.askers.append(self._stack.enter_context(contextlib.closing(asker)))
         for asker in self.askers:
             asker.start()
@@ -74,8 +88,19 @@ def messages_of(worker):
     return worker.api.metric("ferry_messages_total")
 
 
+@needs_mosquitto
 @pytest.mark.timeout(300)
 def test_workers_that_die_and_stand_still_leave_each_request_answered_and_done_once(world):
+    answer_while_workers_fail(world)
+
+
+@pytest.mark.skipif(bool(NO_RABBIT), reason=NO_RABBIT)
+@pytest.mark.timeout(600)
+def test_the_same_on_a_rabbitmq_cluster(rabbit_world):
+    answer_while_workers_fail(rabbit_world)
+
+
+def answer_while_workers_fail(world):
     workers = world.work()
     world.ask()
     world.wait_asked(10)
@@ -104,6 +129,7 @@ def online(worker, device):
     return worker.api.call("GET", f"/devices/{device.product}/{device.device}")["online"]
 
 
+@needs_mosquitto
 @pytest.mark.timeout(300)
 def test_one_worker_at_a_time_is_told_who_is_connected(world):
     workers, device = world.work(), world.devices[0]
