@@ -18,8 +18,9 @@ struct bucket {
 };
 
 struct ferry_rate {
-    pthread_mutex_t lock; /* guards buckets */
-    uint64_t each_us;     /* one token comes in this time; 0: no limit */
+    pthread_mutex_t lock; /* guards shares and buckets */
+    uint64_t each_us;     /* one token comes in this time to all processes together; 0: no limit */
+    uint64_t shares;      /* of so many */
     uint64_t seed;
     size_t sets;
     struct bucket buckets[];
@@ -45,11 +46,19 @@ ferry_err ferry_rate_new(uint32_t per_minute, size_t keys, struct ferry_rate **r
     if (rate == NULL)
         return FERRY_E_NOMEM;
     rate->each_us = per_minute > 0 ? MINUTE_US / per_minute : 0;
+    rate->shares = 1;
     rate->sets = sets;
     ferry_random_bytes(&rate->seed, sizeof(rate->seed));
     (void)pthread_mutex_init(&rate->lock, NULL);
     *ret_rate = rate;
     return FERRY_OK;
+}
+
+void ferry_rate_share(struct ferry_rate *rate, unsigned shares)
+{
+    (void)pthread_mutex_lock(&rate->lock);
+    rate->shares = shares > 0 ? shares : 1;
+    (void)pthread_mutex_unlock(&rate->lock);
 }
 
 void ferry_rate_free(struct ferry_rate *rate)
@@ -96,6 +105,7 @@ bool ferry_rate_take(struct ferry_rate *rate, const void *key, size_t len, uint6
 {
     uint64_t now_us = now_ms * 1000;
     struct bucket *bucket;
+    uint64_t each_us;
     bool may;
 
     if (rate->each_us == 0)
@@ -104,9 +114,12 @@ bool ferry_rate_take(struct ferry_rate *rate, const void *key, size_t len, uint6
     bucket = find(rate, hash(rate->seed, key, len));
     if (bucket->full_us < now_us)
         bucket->full_us = now_us;
-    may = bucket->full_us - now_us + rate->each_us <= MINUTE_US;
+    each_us = rate->each_us * rate->shares;
+    if (each_us > MINUTE_US) /* one in a minute is the least that can be given */
+        each_us = MINUTE_US;
+    may = bucket->full_us - now_us + each_us <= MINUTE_US;
     if (may)
-        bucket->full_us += rate->each_us;
+        bucket->full_us += each_us;
     (void)pthread_mutex_unlock(&rate->lock);
     return may;
 }

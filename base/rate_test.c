@@ -120,6 +120,22 @@ static void a_clock_that_goes_back_gives_nothing_away(void **state)
     ferry_rate_free(rate);
 }
 
+static void a_limit_of_several_is_given_in_parts_and_never_less_than_one(void **state)
+{
+    struct ferry_rate *rate = rate_of(60, 100);
+
+    (void)state;
+    ferry_rate_share(rate, 3);
+    assert_int_equal(taken(rate, "a", 100, 1000000), 20);
+    assert_int_equal(taken(rate, "a", 100, 1003000), 1);
+    ferry_rate_share(rate, 1000);
+    assert_int_equal(taken(rate, "b", 100, 1003000), 1);
+    assert_int_equal(taken(rate, "b", 100, 1063000), 1);
+    ferry_rate_share(rate, 0); /* counts as one */
+    assert_int_equal(taken(rate, "c", 100, 1063000), 60);
+    ferry_rate_free(rate);
+}
+
 static void limits_and_memory_are_checked(void **state)
 {
     struct ferry_rate *rate = NULL;
@@ -147,6 +163,7 @@ int main(void)
         cmocka_unit_test(the_most_rested_is_forgotten_first),
         cmocka_unit_test(a_flood_of_keys_leaves_those_that_come_often_in_their_place),
         cmocka_unit_test(a_clock_that_goes_back_gives_nothing_away),
+        cmocka_unit_test(a_limit_of_several_is_given_in_parts_and_never_less_than_one),
         cmocka_unit_test(limits_and_memory_are_checked),
     };
     return cmocka_run_group_tests(rules, NULL, NULL);

@@ -87,6 +87,7 @@ struct part {
 struct next_times {
     uint64_t prune_ms, audit_cut_ms, event_cut_ms, answer_cut_ms, statistics_cut_ms;
     uint64_t alive_ms; /* that the platform was there */
+    uint64_t count_ms; /* that processes are counted */
 };
 
 struct engine {
@@ -318,6 +319,8 @@ ferry_err share_claim(struct engine *e, const struct part *part);
 typedef ferry_err part_item(struct engine *e, struct inbox_item item, uint64_t now_ms);
 /** Lets the store fetch ahead what the items will read. */
 ferry_err share_rehearse(struct engine *e, const struct part *part, part_item *run, uint64_t now_ms);
+/** Counts the processes now and then: each gives its part of the limits that hold over all. */
+ferry_err share_count(struct engine *e, uint64_t now_ms, bool *ret_more);
 /** Before the commit: what the others must know. */
 ferry_err share_tell(struct engine *e);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { COUNT_EVERY_MS = 5000 };
+
 /* What the bits of news mean. Those from TOPIC on: one for each topic. */
 enum {
     NEWS_EVENTS = 1 << 0,
@@ -143,6 +145,22 @@ void share_restore_inputs(struct engine *e, const struct part *part)
         if (e->batch[i].command != NULL)
             *e->batch[i].command = e->share.inputs[i];
     }
+}
+
+/* --- its part of the limits ---------------------------------------------------------------------------------------- */
+
+ferry_err share_count(struct engine *e, uint64_t now_ms, bool *ret_more)
+{
+    unsigned count = 1;
+    *ret_more = false;
+    if (!share_is_many(e) || now_ms < e->next.count_ms)
+        return FERRY_OK;
+    ferry_err err = e->store->processes(e->conn, &count);
+    if (err != FERRY_OK)
+        return err;
+    e->next.count_ms = now_ms + COUNT_EVERY_MS;
+    ferry_rate_share(e->device_rate, count);
+    return FERRY_OK;
 }
 
 /* --- what it asks for ahead ------------------------------------------------------------------------------------ */

@@ -113,6 +113,25 @@ static void timers_are_left_to_the_one_who_has_them(void **state)
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_EXPIRED);
 }
 
+/* Of the requests that a device may make in a minute this process lets its part through. */
+static void each_gives_its_part_of_a_devices_limit(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.device_requests_per_min = 30;
+    fixture_crash(f);
+    many_state()->processes = 3;
+    fixture_advance_s(f, 60);
+    unsigned answered = 0;
+    for (unsigned i = 0; i < 30; i++)
+        answered += fixture_result(f, "D1", FIXTURE_REPORT("upload", "none", "uploading")) != FERRY_RESULT_BUSY;
+    assert_int_equal(answered, 10);
+    many_state()->processes = 1; /* the others are gone */
+    fixture_advance_s(f, 60);
+    for (unsigned i = 0; i < 30; i++)
+        assert_int_not_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "none", "uploading")), FERRY_RESULT_BUSY);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "none", "uploading")), FERRY_RESULT_BUSY);
+}
+
 static unsigned woken;
 
 static void count_wake(void *arg)
@@ -211,6 +230,7 @@ int main(void)
         SHARE_TEST(an_operators_command_claims_everything_after_the_devices),
         SHARE_TEST(what_others_undo_is_done_again_and_told_once),
         SHARE_TEST(timers_are_left_to_the_one_who_has_them),
+        SHARE_TEST(each_gives_its_part_of_a_devices_limit),
         SHARE_TEST(what_is_told_makes_the_others_look_again),
         SHARE_TEST(nothing_that_failed_is_told),
         SHARE_TEST(who_is_told_of_connected_devices_next_does_not_tell_again),

@@ -51,6 +51,7 @@ static const struct timer timers[] = {
     {"retention of answers", answers_retain, false},
     {"retention of statistics", statistics_retain, false},
     {"presence", presence_tick, true},
+    {"part of the limits", share_count, true},
 };
 
 struct timer_call {

@@ -256,6 +256,12 @@ static void several_engines_decide_as_one(void **state)
     for (size_t i = 0; i < WORKERS; i++)
         fixture_open_on(&workers[i].f, open_store(uri));
     import_devices(&workers[0].f, SHARED_DEVICES);
+    struct store_conn *c = NULL;
+    unsigned processes = 0;
+    assert_int_equal(real->connect(workers[0].f.parts.store, STORE_READER, &c), FERRY_OK);
+    assert_int_equal(real->processes(c, &processes), FERRY_OK);
+    assert_int_equal(processes, WORKERS);
+    real->disconnect(c);
     for (size_t i = 0; i < WORKERS; i++)
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     for (size_t i = 0; i < WORKERS; i++)

@@ -15,6 +15,7 @@ struct many {
     unsigned claims_of_devices, claims_of_everything, rehearsals;
     size_t devices;      /**< in the last scope of devices */
     uint32_t told;       /**< all bits since they were cleared */
+    unsigned processes;  /* there are so many; 0 counts as 1 */
     bool timers_elsewhere; /**< another process has the timers */
     unsigned undo;       /**< so many transactions are undone by others, at their claim */
     bool rehearsing;

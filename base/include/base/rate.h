@@ -30,6 +30,9 @@ FERRY_MUST_CHECK ferry_err ferry_rate_new(uint32_t per_minute, size_t keys, stru
 /** @brief Accepts null. */
 void ferry_rate_free(struct ferry_rate *rate);
 
+/** @brief The limit is that of several processes, among which the keys come evenly: each gives its part. shares: at least 1, as at the beginning. */
+void ferry_rate_share(struct ferry_rate *rate, unsigned shares);
+
 /**
  * @brief May the key come now? Yes takes one from its bucket, no takes nothing.
  * @param[in] now_ms  a clock that does not go back; if it does, nothing worse happens than a longer wait

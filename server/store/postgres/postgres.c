@@ -104,6 +104,7 @@ static const struct store_ops postgres_ops = {
     .claim = pgs_claim,
     .take_duty = pgs_take_duty,
     .rehearse = pgs_rehearse,
+    .processes = pgs_processes,
     .tell = pgs_tell,
     .listen = pgs_listen,
 };

@@ -96,11 +96,10 @@ ferry_err pgs_claim(struct store_conn *base, const struct store_scope *scope)
 
 /* --- duties -------------------------------------------------------------------------------------------- */
 
-/* Runs a text behind the queue; ret_true (may be null): what it answers. */
-static ferry_err ask(struct pgs_conn *c, const char *sql, bool *ret_true)
+/* Runs a text behind the queue. ret_result: to be cleared, also when it fails. */
+static ferry_err run(struct pgs_conn *c, const char *sql, PGresult **ret_result)
 {
-    PGresult *result = NULL;
-    struct pgs_keep keep = {.from = c->queue.count, .count = 1, .results = &result};
+    struct pgs_keep keep = {.from = c->queue.count, .count = 1, .results = ret_result};
     char *text = ferry_strdup(sql);
     size_t done = 0;
     ferry_err err = text != NULL ? pgs_queue_own_text(&c->queue, text) : FERRY_E_NOMEM;
@@ -109,6 +108,15 @@ static ferry_err ask(struct pgs_conn *c, const char *sql, bool *ret_true)
         err = c->in_tx ? pgs_send(c, keep.from, keep, &done) : pgs_exchange_many(c, keep, &done);
     if (c->in_tx && err != FERRY_OK)
         c->failed = err;
+    return err;
+}
+
+/* ret_true (may be null): what it answers. */
+static ferry_err ask(struct pgs_conn *c, const char *sql, bool *ret_true)
+{
+    PGresult *result = NULL;
+    ferry_err err = run(c, sql, &result);
+
     if (err == FERRY_OK && ret_true != NULL)
         *ret_true = PQntuples(result) == 1 && PQgetlength(result, 0, 0) == 1 && PQgetvalue(result, 0, 0)[0] != 0;
     PQclear(result);
@@ -170,6 +178,27 @@ ferry_err pgs_take_duty(struct store_conn *base, store_duty duty, bool *ret_mine
     struct pgs_conn *c = conn_of(base);
 
     return c->in_tx ? take_for_transaction(c, duty, ret_mine) : take_for_connection(c, duty, ret_mine);
+}
+
+ferry_err pgs_processes(struct store_conn *base, unsigned *ret_count)
+{
+    static const char sql[] = "SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND classid = " PGS_LOCK_WORKERS
+                              " AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    struct pgs_conn *c = conn_of(base);
+    PGresult *result = NULL;
+    ferry_err err = c->in_tx ? c->failed : pgs_conn_ensure(c);
+
+    if (err == FERRY_OK)
+        err = run(c, sql, &result);
+    if (err == FERRY_OK && (PQntuples(result) != 1 || PQgetlength(result, 0, 0) != sizeof(uint32_t)))
+        err = FERRY_E_CORRUPT;
+    if (err == FERRY_OK) {
+        const unsigned char *n = (const unsigned char *)PQgetvalue(result, 0, 0);
+
+        *ret_count = (unsigned)n[0] << 24 | (unsigned)n[1] << 16 | (unsigned)n[2] << 8 | n[3];
+    }
+    PQclear(result);
+    return err;
 }
 
 /* --- rehearsal ------------------------------------------------------------------------------------------- */

@@ -480,6 +480,8 @@ struct store_ops {
      * FERRY_E_AGAIN. Each further call fetches at once what was asked for. *ret_again: run once more; else run in earnest.
      */
     ferry_err (*rehearse)(struct store_conn *c, bool *ret_again);
+    /** How many processes have a writer now, this one too: at least 1. */
+    ferry_err (*processes)(struct store_conn *c, unsigned *ret_count);
     /** Tells the other processes, when the transaction is committed. */
     ferry_err (*tell)(struct store_conn *c, uint32_t news);
     /** Begins to listen, before the first turn; null ends it: when that returns, no call runs or will run.
