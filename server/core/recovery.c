@@ -132,13 +132,23 @@ ferry_err recovery_sweep(struct engine *e, struct store_conn *conn, bool every_o
     return err != FERRY_OK ? err : sweep.err;
 }
 
+/* No other process works on the store: whatever is unfinished was left behind. */
+static ferry_err find_alone(struct engine *e, bool *ret_alone)
+{
+    unsigned count = 1;
+    ferry_err err = share_is_many(e) ? e->store->processes(e->conn, &count) : FERRY_OK;
+    *ret_alone = count == 1;
+    return err;
+}
+
 ferry_err recovery_run(struct engine *e)
 {
-    if (share_is_many(e)) /* others are at work: what a process leaves behind falls due, and is seen to then */
-        return FERRY_OK;
-    bool clean = ended_clean(e);
-    ferry_err err = note_end(e, '0');
-    if (err != FERRY_OK || e->errands != NULL) /* others use that store: looking at it is no matter of this start alone */
+    bool alone = false, clean = ended_clean(e);
+    ferry_err err = find_alone(e, &alone);
+    if (err == FERRY_OK)
+        err = note_end(e, '0');
+    /* what a process leaves behind beside others falls due, and is seen to then; a store across a network is looked at by errands */
+    if (err != FERRY_OK || !alone || e->errands != NULL)
         return err;
     if (!clean)
         err = adopt_objects(e);
@@ -149,9 +159,12 @@ ferry_err recovery_run(struct engine *e)
 
 void recovery_note_clean_end(struct engine *e)
 {
-    if (share_is_many(e))
+    bool alone = false;
+    ferry_err err = find_alone(e, &alone);
+    if (err == FERRY_OK && !alone)
         return;
-    ferry_err err = note_end(e, '1');
+    if (err == FERRY_OK)
+        err = note_end(e, '1');
     if (err != FERRY_OK)
         ferry_log(FERRY_LOG_WARN, "recovery", "could not note the clean end (%s): the next start takes longer",
                   ferry_err_text(err));

@@ -132,6 +132,29 @@ static void each_gives_its_part_of_a_devices_limit(void **state)
     assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "none", "uploading")), FERRY_RESULT_BUSY);
 }
 
+/* Of two that work, one starts: what lies there may be what the other writes just now. */
+static void start_beside_another_leaves_unfinished_things_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    uint64_t size = 0;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    fixture_put_hello(f, &task.id);
+    uint8_t chance[FERRY_ID_RANDOM_BYTES] = {0xff};
+    ferry_id another = ferry_id_make(FIXTURE_START_MS, chance);
+    fixture_put_hello(f, &another);
+    many_state()->processes = 2;
+    fixture_crash(f);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_CREATED);
+    assert_int_equal(f->parts.objects->ops->stat(f->parts.objects, &another, &size), FERRY_OK);
+    many_state()->processes = 1;
+    fixture_crash(f);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_STORED);
+    assert_int_equal(f->parts.objects->ops->stat(f->parts.objects, &another, &size), FERRY_E_NOT_FOUND);
+}
+
 static unsigned woken;
 
 static void count_wake(void *arg)
@@ -231,6 +254,7 @@ int main(void)
         SHARE_TEST(what_others_undo_is_done_again_and_told_once),
         SHARE_TEST(timers_are_left_to_the_one_who_has_them),
         SHARE_TEST(each_gives_its_part_of_a_devices_limit),
+        SHARE_TEST(start_beside_another_leaves_unfinished_things_alone),
         SHARE_TEST(what_is_told_makes_the_others_look_again),
         SHARE_TEST(nothing_that_failed_is_told),
         SHARE_TEST(who_is_told_of_connected_devices_next_does_not_tell_again),
