@@ -1,5 +1,7 @@
 #include "answers.h"
 
+#include "fnv.h"
+
 #include "base/alloc.h"
 
 #include <stdlib.h>
@@ -45,11 +47,7 @@ static const struct subject writes[STMT_COUNT] = {
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
 {
-    const unsigned char *at = bytes;
-
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ at[i]) * 0x100000001b3u; /* FNV-1a */
-    return (hash ^ len) * 0x100000001b3u;
+    return pgs_fnv(pgs_fnv(hash, bytes, len), &len, sizeof(len));
 }
 
 static uint64_t mix_value(uint64_t hash, const struct pgs_stmt *stmt, unsigned at)
@@ -62,7 +60,7 @@ static uint64_t mix_value(uint64_t hash, const struct pgs_stmt *stmt, unsigned a
 /* Never 0. Two subjects with one number only make an answer out of date that is not. */
 static uint64_t number_of(const struct subject *s, const struct pgs_stmt *stmt, bool by_id)
 {
-    uint64_t hash = mix(0xcbf29ce484222325u, &s->table, 1);
+    uint64_t hash = mix(PGS_FNV_NOTHING, &s->table, 1);
 
     if (by_id && s->id != 0)
         hash = mix_value(mix(hash, "i", 1), stmt, s->id);
@@ -73,7 +71,7 @@ static uint64_t number_of(const struct subject *s, const struct pgs_stmt *stmt, 
 
 static uint64_t question_number(statement which, const struct pgs_stmt *stmt)
 {
-    uint64_t hash = mix(0xcbf29ce484222325u, &which, sizeof(which));
+    uint64_t hash = mix(PGS_FNV_NOTHING, &which, sizeof(which));
 
     for (unsigned i = 1; i <= stmt->text.last; i++)
         hash = mix_value(hash, stmt, i);

@@ -6,6 +6,7 @@
 #include "share.h"
 
 #include "conn.h"
+#include "fnv.h"
 #include "locks.h"
 #include "news.h"
 #include "postgres_internal.h"
@@ -33,13 +34,10 @@ static struct pgs_conn *conn_of(struct store_conn *c)
 /* Two devices with one number only wait for each other. */
 static int64_t lock_of(const struct device_key *key)
 {
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+    uint64_t hash = pgs_fnv(PGS_FNV_NOTHING, key->product, strlen(key->product));
 
-    for (const char *at = key->product; *at != '\0'; at++)
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
-    hash = (hash ^ '/') * 0x100000001b3u;
-    for (const char *at = key->device; *at != '\0'; at++)
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
+    hash = pgs_fnv(hash, "/", 1);
+    hash = pgs_fnv(hash, key->device, strlen(key->device));
     return hash != 0 ? (int64_t)hash : 1;
 }
 
@@ -96,16 +94,24 @@ ferry_err pgs_claim(struct store_conn *base, const struct store_scope *scope)
 
 /* --- duties -------------------------------------------------------------------------------------------- */
 
-/* Runs a text behind the queue. ret_result: to be cleared, also when it fails. */
+/* Runs a text behind the queue. ret_result: to be cleared, also when it fails. What was queued since a mark could not be undone any
+ * more: then it is not the time for it. */
 static ferry_err run(struct pgs_conn *c, const char *sql, PGresult **ret_result)
 {
     struct pgs_keep keep = {.from = c->queue.count, .count = 1, .results = ret_result};
-    char *text = ferry_strdup(sql);
+    char *text;
     size_t done = 0;
-    ferry_err err = text != NULL ? pgs_queue_own_text(&c->queue, text) : FERRY_E_NOMEM;
+    ferry_err err;
 
-    if (err == FERRY_OK)
+    if (c->marked && !c->mark_sent && c->queue.count > c->mark_at)
+        return FERRY_E_STATE;
+    text = ferry_strdup(sql);
+    err = text != NULL ? pgs_queue_own_text(&c->queue, text) : FERRY_E_NOMEM;
+
+    if (err == FERRY_OK) {
         err = c->in_tx ? pgs_send(c, keep.from, keep, &done) : pgs_exchange_many(c, keep, &done);
+        c->mark_at = 0; /* all of the queue was sent */
+    }
     if (c->in_tx && err != FERRY_OK)
         c->failed = err;
     return err;
