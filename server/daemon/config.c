@@ -37,6 +37,8 @@ static const struct ferry_setting table[] = {
     UINT("api-port", api_port, "8081", 0, PORT_MAX, "port of the operator API; 0: any free one"),
     TEXT("public-url", public_url, NULL, "how devices reach the objects listener, http://host[:port], when it is not "
                                          "by its own address"),
+    TEXT("trusted-proxies", trusted_proxies, NULL, "addresses and networks of proxies, joined by commas, whose X-Forwarded-For says who "
+                                                   "a client is: for limits of one address, lock-outs and the audit log"),
     TEXT("store", store, "sqlite", "what the platform knows: sqlite (in the data folder) or sqlite:PATH; or postgresql://user:password@host/database "
                            "(better as FERRY_STORE or in the file: it holds a password)"),
     TEXT("objects", objects, "file", "the files: file (in the data folder), file:FOLDER, or s3://BUCKET[/PREFIX] with parameters: "
@@ -85,7 +87,7 @@ static const struct ferry_setting table[] = {
     UINT("objects-connections-max", objects_connections_max, "2048", 1, 1000000,
          "open connections to the objects listener"),
     UINT("objects-per-address-max", objects_per_address_max, "0", 0, 1000000,
-         "... of one address; 0: no limit (a proxy has one address)"),
+         "... of one address, or requests through a trusted proxy; 0: no limit"),
     UINT("objects-requests-per-minute", objects_requests_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
          "requests of one address to it, evenly or at once; 0: no limit"),
     UINT("objects-bytes-in-flight-per-address", objects_bytes_in_flight_max, "0", 0, UINT64_MAX / 2,
@@ -93,7 +95,7 @@ static const struct ferry_setting table[] = {
     UINT("objects-uploads-max", objects_uploads_max, "1024", 1, 1000000, "uploads whose bytes are arriving at a time"),
 
     UINT("api-connections-max", api_connections_max, "1200", 1, 1000000, "open connections to the operator API"),
-    UINT("api-per-address-max", api_per_address_max, "0", 0, 1000000, "... of one address; 0: no limit"),
+    UINT("api-per-address-max", api_per_address_max, "0", 0, 1000000, "... of one address, or requests through a trusted proxy; 0: no limit"),
     UINT("api-requests-per-minute", api_requests_per_min, "0", 0, FERRY_RATE_PER_MINUTE_MAX,
          "requests of one address to it, evenly or at once; 0: no limit"),
 
@@ -234,7 +236,7 @@ static const char *argument_name(const struct ferry_setting *setting)
         [FERRY_SETTING_TEXT] = "TEXT",
     };
     static const char *const by_name[][2] = {
-        {"data", "DIR"},       {"listen", "ADDR"},        {"api-listen", "ADDR"}, {"public-url", "URL"},
+        {"data", "DIR"},       {"listen", "ADDR"},        {"api-listen", "ADDR"}, {"public-url", "URL"},  {"trusted-proxies", "NETWORKS"},
         {"store", "URL"},      {"objects", "URL"},        {"objects-credentials", "FILE"}, {"broker", "URL"},      {"broker-ca", "FILE"},   {"broker-sharing", "HOW"},
         {"mosquitto", "FILE"}, {"broker-plugin", "FILE"}, {"log-level", "LEVEL"}, {"log-format", "FORMAT"},
         {"tls", "LISTENERS"},  {"allow-plain", "LISTENERS"},

@@ -20,6 +20,7 @@ struct config {
     char *listen;
     char *api_listen;
     uint64_t mqtt_port, objects_port, api_port;
+    char *trusted_proxies; /* null: none; see ferry_subnets_parse() */
     char *public_url; /* null: the objects listener's own address */
     char *store, *objects;
     char *objects_credentials; /* null: those of the environment */

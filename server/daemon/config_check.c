@@ -3,6 +3,7 @@
 #include "address.h"
 
 #include "base/log.h"
+#include "base/subnets.h"
 #include "mqtt/broker_url.h"
 #include "objects/s3.h"
 #include "proto/limits.h"
@@ -64,6 +65,17 @@ static ferry_err check_public_url(const char *url, char message[FERRY_SETTING_ME
         return refuse(message, "--public-url: devices can hold a host of at most %d characters",
                       FERRY_URL_HOST_VENDOR_MAX);
     return FERRY_OK;
+}
+
+static ferry_err check_proxies(const char *text, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    struct ferry_subnets proxies;
+    ferry_err err = ferry_subnets_parse(text, &proxies);
+
+    if (err == FERRY_E_FULL)
+        return refuse(message, "--trusted-proxies: at most %d addresses and networks", FERRY_SUBNETS_MAX);
+    return err == FERRY_OK ? err : refuse(message, "--trusted-proxies: write addresses and networks joined by commas, such as "
+                                                   "10.0.0.5,10.1.0.0/16,fd00::/8");
 }
 
 static ferry_err check_scheme(const char *setting, const char *url, const char *scheme,
@@ -226,6 +238,8 @@ ferry_err config_check(const struct config *config, char reterr_message[FERRY_SE
         err = check_address("api-listen", config->api_listen, reterr_message);
     if (err == FERRY_OK)
         err = check_public_url(config->public_url, reterr_message);
+    if (err == FERRY_OK)
+        err = check_proxies(config->trusted_proxies, reterr_message);
     if (err == FERRY_OK)
         err = check_store(config->store, reterr_message);
     if (err == FERRY_OK)

@@ -50,6 +50,7 @@ static void every_setting_has_a_default_that_works(void **state)
     assert_true(config_broker_is_managed(&config));
     assert_true(config.data != NULL && config.data[0] == '/');
     assert_null(config.public_url);
+    assert_null(config.trusted_proxies);
     assert_false(config.allow_plain_secret);
     config_done(&config);
 }
@@ -98,6 +99,8 @@ static void a_wrong_value_is_named_with_its_origin(void **state)
         {"--listen localhost", "--listen"},
         {"--api-listen 1.2.3", "--api-listen"},
         {"--public-url files.example", "--public-url"},
+        {"--trusted-proxies haproxy.example", "--trusted-proxies"},
+        {"--trusted-proxies 10.0.0.1/8", "--trusted-proxies"},
         {"--public-url http://", "--public-url"},
         {"--public-url http://h/path", "--public-url"},
         {"--public-url http://[::1", "--public-url"},
@@ -151,6 +154,7 @@ static void a_wrong_value_is_named_with_its_origin(void **state)
 static void texts_of_the_right_form_are_taken(void **state)
 {
     static const char *const lines[] = {
+        "--trusted-proxies 10.0.0.5,10.1.0.0/16,fd00::/8",
         "--public-url http://files.example", "--public-url https://files.example:8443", "--public-url http://[::1]:80",
         "--broker mqtt://broker",            "--broker mqtts://u:p@broker:1",           "--store sqlite:/x/y.db",
         "--objects s3://bucket/prefix?region=eu-central-1",

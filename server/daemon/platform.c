@@ -275,7 +275,10 @@ static ferry_err start_planes(struct platform *p)
 
     limit_objects(p->config, &objects);
     limit_api(p->config, &api.limits);
-    err = object_plane_start(&objects, &p->object_plane);
+    err = ferry_subnets_parse(p->config->trusted_proxies, &api.proxies);
+    objects.proxies = api.proxies;
+    if (err == FERRY_OK)
+        err = object_plane_start(&objects, &p->object_plane);
     if (err == FERRY_OK) {
         p->objects_fd = -1; /* the plane's now */
         err = api_server_start(&api, &p->api_server);

@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 
-#include <netdb.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,18 +174,6 @@ static void touch(struct api_request *r, uint64_t now_ms)
 
 /* --- judging -------------------------------------------------------------------------------------------- */
 
-static void note_address(struct api_request *r)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-    if (info == NULL || info->client_addr == NULL)
-        return;
-    socklen_t size = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    if (getnameinfo(info->client_addr, size, r->from, sizeof r->from, NULL, 0, NI_NUMERICHOST) != 0)
-        r->from[0] = '\0';
-}
-
 static bool is_change(const struct api_request *r)
 {
     return strcmp(r->route->method, "GET") != 0;
@@ -268,7 +255,6 @@ static bool check_credential(struct api_request *r, api_role least)
 
 bool api_auth_check(struct api_request *r)
 {
-    note_address(r);
     return r->route->role == API_ROLE_OPEN || check_credential(r, r->route->role);
 }
 

@@ -278,9 +278,10 @@ static bool well_framed(struct api_request *r)
 
 static bool within_limits(struct api_request *r)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    struct ferry_network network = ferry_network_of(info != NULL ? info->client_addr : NULL);
+    struct ferry_network network = http_client_network(&r->client);
 
+    if (r->client.by_proxy)
+        object_connection_from(r->shared->watch, r->watched, &network);
     if (object_connection_is_extra(r->watched))
         api_reply_problem(r, API_BUSY, "There are too many connections. Try again when some are closed.");
     else if (!ferry_network_take(r->shared->address_rate, &network, ferry_mono_ms()))
@@ -301,6 +302,8 @@ static bool judge_head(struct api_request *r, const char *method)
 static enum MHD_Result on_head(struct api_request *r, struct MHD_Connection *connection, const char *method)
 {
     r->connection = connection;
+    r->client = http_client_of(&r->shared->proxies, connection);
+    http_client_text(&r->client, r->from);
     bool go_on = judge_head(r, method);
     give_back_reader(r);
     if (!go_on)

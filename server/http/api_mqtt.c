@@ -20,27 +20,19 @@
 
 /* --- who asks --------------------------------------------------------------------------------------------- */
 
-static bool is_loopback(const struct sockaddr *address)
+static bool is_loopback(const struct in6_addr *address)
 {
-    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-
-    if (address->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr) >> 24 == 127;
-    return address->sa_family == AF_INET6 &&
-           (IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127));
+    return IN6_IS_ADDR_LOOPBACK(address) || (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
 }
 
 /* A broker on this machine needs no token: RabbitMQ cannot send one. */
 static bool may_ask(struct api_request *r)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
     if (!r->shared->mqtt_http) {
         api_reply_problem(r, API_NO_ROUTE, "Other brokers are not answered: the setting mqtt-http is off.");
         return false;
     }
-    if (info != NULL && is_loopback(info->client_addr) && api_header(r, "X-Forwarded-For") == NULL)
+    if (is_loopback(&r->client.peer) && api_header(r, HTTP_FORWARDED_FOR) == NULL)
         return true;
     return api_auth_check_role(r, API_ROLE_OPERATOR);
 }

@@ -22,6 +22,7 @@
 #include "base/buf.h"
 #include "core/engine.h"
 #include "http/tls.h"
+#include "http_client.h"
 #include "http_framing.h"
 #include "http_mhd.h"
 #include "object_watch.h"
@@ -69,6 +70,7 @@ struct api_context {
     atomic_uint intakes;      /**< raw bodies being taken */
     struct api_gate gate;
     struct object_watch *watch;
+    struct ferry_subnets proxies;
     struct ferry_rate *address_rate;
     struct api_ready *ready;
     struct api_streams *streams;
@@ -95,7 +97,8 @@ struct api_request {
     const struct api_route *route;
     struct api_route_params params;
     struct api_caller caller; /**< who asks; zeros on an open route */
-    char from[ADDRESS_TEXT_SIZE];
+    struct http_client client; /**< whose limits count */
+    char from[ADDRESS_TEXT_SIZE]; /**< the same in words */
     bool slow; /**< counted in shared->slow */
     struct api_query query;
     struct ferry_buf body;

@@ -86,6 +86,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
     if (*req_cls == NULL)
         return;
     struct api_request *r = *req_cls;
+    if (r->client.by_proxy)
+        object_connection_from(server->context.watch, r->watched, NULL);
     object_connection_phase(r->watched, PACE_HEAD);
     api_request_free(r);
     *req_cls = NULL;
@@ -96,7 +98,8 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
                           enum MHD_ConnectionNotificationCode what)
 {
     struct api_server *server = cls;
-    const union MHD_ConnectionInfo *fd, *address;
+    const union MHD_ConnectionInfo *fd;
+    struct ferry_network client;
 
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
         object_watch_closed(server->context.watch, *context);
@@ -104,9 +107,9 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
         return;
     }
     fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (fd != NULL && address != NULL)
-        *context = object_watch_opened(server->context.watch, fd->connect_fd, address->client_addr);
+    client = http_client_of_connection(&server->context.proxies, connection);
+    if (fd != NULL)
+        *context = object_watch_opened(server->context.watch, fd->connect_fd, &client);
 }
 
 static int on_handshake(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
@@ -244,6 +247,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .quota = config->quota,
         .version = config->version,
         .settings = config->settings,
+        .proxies = config->proxies,
         .traffic = config->traffic,
         .certificate = config->certificate,
         .started_ms = ferry_mono_ms(),

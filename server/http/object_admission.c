@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "base/encode.h"
-#include "base/network.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -56,10 +55,9 @@ void object_admission_free(struct object_admission *admission)
     free(admission);
 }
 
-bool object_admission_address(struct object_admission *admission, const struct sockaddr *address, uint64_t now_ms)
+bool object_admission_address(struct object_admission *admission, const struct ferry_network *address, uint64_t now_ms)
 {
-    struct ferry_network network = ferry_network_of(address);
-    return ferry_network_take(admission->addresses, &network, now_ms);
+    return ferry_network_take(admission->addresses, address, now_ms);
 }
 
 static void key_of_device(const struct device_key *device, char key[KEY_SIZE])
@@ -76,13 +74,12 @@ bool object_admission_device(struct object_admission *admission, const struct de
 
 /* --- what is under way ------------------------------------------------------------------------------ */
 
-/* No device is called so: there is no slash in it. "": none. */
-static void key_of_address(const struct sockaddr *address, char key[KEY_SIZE])
+/* No device is called so: there is no slash in it. "": none is counted. */
+static void key_of_address(const struct object_admission *admission, const struct ferry_network *address, char key[KEY_SIZE])
 {
-    struct ferry_network network = ferry_network_of(address);
     key[0] = '\0';
-    if (network.len > 0)
-        ferry_hex_encode(network.bytes, network.len, key);
+    if (admission->limits.address_bytes_max != 0 && address->len > 0)
+        ferry_hex_encode(address->bytes, address->len, key);
 }
 
 /* Names are checked at the border and registered by operators, so any spread will do. */
@@ -131,12 +128,12 @@ static void give_back(struct object_admission *admission, const char *key, uint6
 }
 
 bool object_admission_begin(struct object_admission *admission, const struct device_key *device,
-                            const struct sockaddr *address, uint64_t bytes)
+                            const struct ferry_network *address, uint64_t bytes)
 {
     const struct object_admission_limits *limits = &admission->limits;
     char of_device[KEY_SIZE], of_address[KEY_SIZE];
     key_of_device(device, of_device);
-    key_of_address(limits->address_bytes_max != 0 ? address : NULL, of_address);
+    key_of_address(admission, address, of_address);
     (void)pthread_mutex_lock(&admission->lock);
     bool may = take(admission, of_device, limits->device_transfers_max, limits->device_bytes_max, bytes);
     if (may && of_address[0] != '\0' && !take(admission, of_address, 0, limits->address_bytes_max, bytes)) {
@@ -148,11 +145,11 @@ bool object_admission_begin(struct object_admission *admission, const struct dev
 }
 
 void object_admission_end(struct object_admission *admission, const struct device_key *device,
-                          const struct sockaddr *address, uint64_t bytes)
+                          const struct ferry_network *address, uint64_t bytes)
 {
     char of_device[KEY_SIZE], of_address[KEY_SIZE];
     key_of_device(device, of_device);
-    key_of_address(admission->limits.address_bytes_max != 0 ? address : NULL, of_address);
+    key_of_address(admission, address, of_address);
     (void)pthread_mutex_lock(&admission->lock);
     give_back(admission, of_device, bytes);
     if (of_address[0] != '\0')

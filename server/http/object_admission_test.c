@@ -2,13 +2,14 @@
 
 #include "base/alloc.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+static const struct ferry_network nobody = {.len = 0};
 
 static struct object_admission *admission_of(struct object_admission_limits limits)
 {
@@ -29,18 +30,18 @@ static void transfers_of_a_device_are_counted_until_they_end(void **state)
     (void)state;
     struct object_admission *admission = admission_of((struct object_admission_limits){.device_transfers_max = 2});
     struct device_key a = device("p", "a"), b = device("p", "b"), other = device("q", "a");
-    assert_true(object_admission_begin(admission, &a, NULL, 1));
-    assert_true(object_admission_begin(admission, &a, NULL, 1));
-    assert_false(object_admission_begin(admission, &a, NULL, 1));
-    assert_true(object_admission_begin(admission, &b, NULL, 1));
-    assert_true(object_admission_begin(admission, &other, NULL, 1));
-    object_admission_end(admission, &a, NULL, 1);
-    assert_true(object_admission_begin(admission, &a, NULL, 1));
-    assert_false(object_admission_begin(admission, &a, NULL, 1));
-    object_admission_end(admission, &a, NULL, 1);
-    object_admission_end(admission, &a, NULL, 1);
-    object_admission_end(admission, &b, NULL, 1);
-    object_admission_end(admission, &other, NULL, 1);
+    assert_true(object_admission_begin(admission, &a, &nobody, 1));
+    assert_true(object_admission_begin(admission, &a, &nobody, 1));
+    assert_false(object_admission_begin(admission, &a, &nobody, 1));
+    assert_true(object_admission_begin(admission, &b, &nobody, 1));
+    assert_true(object_admission_begin(admission, &other, &nobody, 1));
+    object_admission_end(admission, &a, &nobody, 1);
+    assert_true(object_admission_begin(admission, &a, &nobody, 1));
+    assert_false(object_admission_begin(admission, &a, &nobody, 1));
+    object_admission_end(admission, &a, &nobody, 1);
+    object_admission_end(admission, &a, &nobody, 1);
+    object_admission_end(admission, &b, &nobody, 1);
+    object_admission_end(admission, &other, &nobody, 1);
     object_admission_free(admission);
 }
 
@@ -59,14 +60,14 @@ static void bytes_under_way_have_a_limit_that_a_single_file_may_pass(void **stat
         struct object_admission *admission = admission_of((struct object_admission_limits){.device_bytes_max = 100});
         struct device_key a = device("p", "a");
         if (rows[i].held > 0)
-            assert_true(object_admission_begin(admission, &a, NULL, rows[i].held));
-        bool may = object_admission_begin(admission, &a, NULL, rows[i].asked);
+            assert_true(object_admission_begin(admission, &a, &nobody, rows[i].held));
+        bool may = object_admission_begin(admission, &a, &nobody, rows[i].asked);
         if (may != rows[i].may)
             fail_msg("row %zu", i);
         if (may)
-            object_admission_end(admission, &a, NULL, rows[i].asked);
+            object_admission_end(admission, &a, &nobody, rows[i].asked);
         if (rows[i].held > 0)
-            object_admission_end(admission, &a, NULL, rows[i].held);
+            object_admission_end(admission, &a, &nobody, rows[i].held);
         object_admission_free(admission);
     }
 }
@@ -80,13 +81,13 @@ static void many_devices_have_their_own_accounts(void **state)
         for (unsigned i = 0; i < 5000; i++) {
             (void)snprintf(name, sizeof name, "d%u", i);
             struct device_key key = device("p", name);
-            assert_true(object_admission_begin(admission, &key, NULL, i));
-            assert_false(object_admission_begin(admission, &key, NULL, i));
+            assert_true(object_admission_begin(admission, &key, &nobody, i));
+            assert_false(object_admission_begin(admission, &key, &nobody, i));
         }
         for (unsigned i = 0; i < 5000; i++) {
             (void)snprintf(name, sizeof name, "d%u", i);
             struct device_key key = device("p", name);
-            object_admission_end(admission, &key, NULL, i);
+            object_admission_end(admission, &key, &nobody, i);
         }
     }
     object_admission_free(admission);
@@ -97,32 +98,28 @@ static void the_bytes_of_an_address_are_those_of_all_its_devices(void **state)
     (void)state;
     struct object_admission *admission = admission_of((struct object_admission_limits){.address_bytes_max = 100});
     struct device_key a = device("p", "a"), b = device("p", "b");
-    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x0a000001)}, there = here;
-    there.sin_addr.s_addr = htonl(0x0a000002);
-    const struct sockaddr *one = (const struct sockaddr *)&here, *two = (const struct sockaddr *)&there;
+    struct ferry_network here = ferry_network_of_text("10.0.0.1"), there = ferry_network_of_text("10.0.0.2");
+    const struct ferry_network *one = &here, *two = &there;
     assert_true(object_admission_begin(admission, &a, one, 1000)); /* alone, it may */
     assert_false(object_admission_begin(admission, &b, one, 1));
     assert_true(object_admission_begin(admission, &b, two, 60));
     assert_false(object_admission_begin(admission, &a, two, 41));
     assert_true(object_admission_begin(admission, &a, two, 40));
-    assert_true(object_admission_begin(admission, &b, NULL, 1000));
+    assert_true(object_admission_begin(admission, &b, &nobody, 1000));
     object_admission_end(admission, &a, one, 1000);
     assert_true(object_admission_begin(admission, &b, one, 100));
     object_admission_end(admission, &b, one, 100);
     object_admission_end(admission, &b, two, 60);
     object_admission_end(admission, &a, two, 40);
-    object_admission_end(admission, &b, NULL, 1000);
+    object_admission_end(admission, &b, &nobody, 1000);
     object_admission_free(admission);
 }
 
 static bool address_may(struct object_admission *admission, const char *text)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-    if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-        return object_admission_address(admission, (struct sockaddr *)&in, 0);
-    assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-    return object_admission_address(admission, (struct sockaddr *)&in6, 0);
+    struct ferry_network network = ferry_network_of_text(text);
+    assert_true(network.len > 0);
+    return object_admission_address(admission, &network, 0);
 }
 
 static void an_address_is_the_network_that_its_owner_has(void **state)
@@ -140,7 +137,7 @@ static void an_address_is_the_network_that_its_owner_has(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (address_may(admission, rows[i].address) != rows[i].may)
             fail_msg("row %zu: %s", i, rows[i].address);
-    assert_true(object_admission_address(admission, NULL, 0));
+    assert_true(object_admission_address(admission, &nobody, 0));
     object_admission_free(admission);
 }
 
@@ -171,14 +168,14 @@ static void zero_is_no_limit_and_no_memory_is_a_no(void **state)
     admission = admission_of(none);
     struct device_key a = device("p", "a");
     ferry_alloc_fail_at(1);
-    assert_false(object_admission_begin(admission, &a, NULL, 1));
+    assert_false(object_admission_begin(admission, &a, &nobody, 1));
     ferry_alloc_fail_at(0);
     for (unsigned i = 0; i < 10000; i++) {
         assert_true(object_admission_device(admission, &a, 0) && address_may(admission, "192.0.2.1"));
-        assert_true(object_admission_begin(admission, &a, NULL, 1));
+        assert_true(object_admission_begin(admission, &a, &nobody, 1));
     }
     for (unsigned i = 0; i < 10000; i++)
-        object_admission_end(admission, &a, NULL, 1);
+        object_admission_end(admission, &a, &nobody, 1);
     object_admission_free(admission);
 }
 

@@ -5,6 +5,7 @@
 #include "api_pool.h"
 #include "api_readers.h"
 #include "http/object_plane.h"
+#include "http_client.h"
 #include "http_mhd.h"
 #include "object_address.h"
 #include "object_admission.h"
@@ -72,6 +73,8 @@ struct object_registration;
 struct object_request {
     struct object_plane *plane;
     struct object_connection *connection; /* null: no memory for it */
+    struct ferry_network client; /* whose limits count */
+    bool by_proxy;
     bool registers; /* it asks for /device/register */
     bool post;
     object_address_verdict address_verdict;

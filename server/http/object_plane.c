@@ -94,21 +94,15 @@ static size_t head_bytes(struct MHD_Connection *connection)
     return info != NULL ? info->header_size : 0;
 }
 
-static const struct sockaddr *address_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return info != NULL ? info->client_addr : NULL;
-}
-
 /* After the gate: nobody but who has a good URL can use up a device's share. */
-static object_refusal admit(struct object_request *r, struct MHD_Connection *connection)
+static object_refusal admit(struct object_request *r)
 {
     const struct object_target *target = &r->target;
     if (!object_admission_device(r->plane->admission, &target->device, ferry_mono_ms()))
         return REFUSED_RATE;
     if (r->method != METHOD_PUT && r->method != METHOD_PATCH && r->method != METHOD_GET)
         return REFUSED_NOT;
-    r->admitted = object_admission_begin(r->plane->admission, &target->device, address_of(connection), target->size);
+    r->admitted = object_admission_begin(r->plane->admission, &target->device, &r->client, target->size);
     if (!r->admitted)
         return REFUSED_SHARE;
     object_traffic_begin(r);
@@ -125,12 +119,12 @@ static object_refusal judge(struct object_request *r, struct MHD_Connection *con
         return REFUSED_HEAD_SIZE;
     if (!r->well_framed)
         return REFUSED_FRAMING;
-    if (!object_admission_address(r->plane->admission, address_of(connection), ferry_mono_ms()))
+    if (!object_admission_address(r->plane->admission, &r->client, ferry_mono_ms()))
         return REFUSED_RATE;
     if (r->registers)
         return r->post && r->plane->cfg.seal_keys != NULL ? REFUSED_NOT : REFUSED_PATH;
     object_refusal refusal = object_gate(r);
-    return refusal == REFUSED_NOT ? admit(r, connection) : refusal;
+    return refusal == REFUSED_NOT ? admit(r) : refusal;
 }
 
 static void start_discarding(struct object_request *r)
@@ -139,9 +133,19 @@ static void start_discarding(struct object_request *r)
     r->discard_until_ms = ferry_mono_ms() + r->plane->cfg.limits.refused_ms;
 }
 
+static void note_client(struct object_request *r, struct MHD_Connection *connection)
+{
+    struct http_client client = http_client_of(&r->plane->cfg.proxies, connection);
+    r->client = http_client_network(&client);
+    r->by_proxy = client.by_proxy;
+    if (client.by_proxy)
+        object_connection_from(r->plane->watch, r->connection, &r->client);
+}
+
 /* The head is known: what follows? */
 static enum MHD_Result serve_head(struct object_request *r, struct MHD_Connection *connection)
 {
+    note_client(r, connection);
     r->revocations = object_gate_revocations(r->plane);
     if (r->address_verdict == OBJECT_ADDRESS_GOOD && r->method == METHOD_GET)
         object_connection_serves(r->plane->watch, r->connection, &r->address.task);
@@ -275,18 +279,21 @@ static void mhd_completed(void *cls, struct MHD_Connection *connection, void **r
 {
     struct object_request *r = *request;
     (void)cls;
+    (void)connection;
     if (r == NULL)
         return;
     *request = NULL;
     object_traffic_end(r, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     object_upload_drop(r);
     if (r->admitted)
-        object_admission_end(r->plane->admission, &r->target.device, address_of(connection), r->target.size);
+        object_admission_end(r->plane->admission, &r->target.device, &r->client, r->target.size);
     object_register_drop(r);
     if (r->response != NULL && !r->response_is_shared)
         MHD_destroy_response(r->response);
     object_entry_release(r->entry);
     object_connection_serves(r->plane->watch, r->connection, NULL);
+    if (r->by_proxy)
+        object_connection_from(r->plane->watch, r->connection, NULL);
     object_connection_phase(r->connection, PACE_HEAD);
     free(r);
 }
@@ -301,9 +308,8 @@ static void mhd_connection(void *cls, struct MHD_Connection *connection, void **
         return;
     }
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    *context =
-        fd != NULL && address != NULL ? object_watch_opened(plane->watch, fd->connect_fd, address->client_addr) : NULL;
+    struct ferry_network client = http_client_of_connection(&plane->cfg.proxies, connection);
+    *context = fd != NULL ? object_watch_opened(plane->watch, fd->connect_fd, &client) : NULL;
 }
 
 static int mhd_handshake(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,

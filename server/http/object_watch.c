@@ -18,8 +18,9 @@ struct object_connection {
     int fd;
     struct http_tls *tls;
     bool extra;
+    bool extra_client; /* of a proxy's: there are too many of whom its request is for */
     bool cut;
-    struct in6_addr address;
+    struct ferry_network address;
     ferry_id writes;
     ferry_id serves;
     struct pace pace;
@@ -39,35 +40,25 @@ struct object_watch {
     bool over;
 };
 
-static struct in6_addr address_of(const struct sockaddr *address)
-{
-    struct in6_addr plain = IN6ADDR_ANY_INIT;
-    if (address != NULL && address->sa_family == AF_INET6)
-        memcpy(&plain, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, sizeof plain);
-    else if (address != NULL && address->sa_family == AF_INET)
-        memcpy(&plain.s6_addr[12], &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    return plain;
-}
-
 /* Linear: the limit is off by default, and a connection costs more than a walk over some thousand. */
-static bool address_is_full(const struct object_watch *watch, const struct in6_addr *address)
+static bool address_is_full(const struct object_watch *watch, const struct ferry_network *address)
 {
     uint32_t same = 0;
-    if (watch->cfg.per_address_max == 0)
+    if (watch->cfg.per_address_max == 0 || address->len == 0)
         return false;
     for (const struct object_connection *c = watch->first; c != NULL; c = c->next)
-        same += memcmp(&c->address, address, sizeof *address) == 0;
+        same += ferry_network_equal(&c->address, address);
     return same >= watch->cfg.per_address_max;
 }
 
-struct object_connection *object_watch_opened(struct object_watch *watch, int fd, const struct sockaddr *address)
+struct object_connection *object_watch_opened(struct object_watch *watch, int fd, const struct ferry_network *address)
 {
     struct object_connection *c = ferry_calloc(1, sizeof *c);
     if (c == NULL)
         return NULL;
     c->fd = fd;
     c->tls = watch->cfg.tls;
-    c->address = address_of(address);
+    c->address = *address;
     atomic_init(&c->phase, PACE_HEAD);
     pthread_mutex_lock(&watch->mutex);
     c->extra = watch->count >= watch->cfg.connections_max || address_is_full(watch, &c->address);
@@ -94,6 +85,16 @@ void object_watch_closed(struct object_watch *watch, struct object_connection *c
     free(c);
 }
 
+void object_connection_from(struct object_watch *watch, struct object_connection *c, const struct ferry_network *client)
+{
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&watch->mutex);
+    c->extra_client = client != NULL && address_is_full(watch, client);
+    c->address = client != NULL && !c->extra_client ? *client : (struct ferry_network){.len = 0};
+    pthread_mutex_unlock(&watch->mutex);
+}
+
 void object_connection_phase(struct object_connection *c, pace_phase phase)
 {
     if (c == NULL)
@@ -109,7 +110,7 @@ struct http_tls *object_connection_tls(const struct object_connection *c)
 
 bool object_connection_is_extra(const struct object_connection *c)
 {
-    return c == NULL || c->extra;
+    return c == NULL || c->extra || c->extra_client;
 }
 
 void object_connection_writes(struct object_watch *watch, struct object_connection *c, const ferry_id *key)

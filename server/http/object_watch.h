@@ -9,12 +9,12 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "base/network.h"
 #include "object_pace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 enum { WATCH_EVERY_MS = 500 }; /**< how often the thread looks */
 
@@ -36,8 +36,10 @@ ferry_err object_watch_new(const struct object_watch_config *cfg, struct object_
 /** @brief Ends the thread and frees. Every connection must be closed. Accepts null. */
 void object_watch_free(struct object_watch *watch);
 
-/** @brief A connection was accepted. Null: no memory, it is not watched. */
-struct object_connection *object_watch_opened(struct object_watch *watch, int fd, const struct sockaddr *address);
+/** @brief A connection was accepted; nobody's network is not counted. Null: no memory, it is not watched. */
+struct object_connection *object_watch_opened(struct object_watch *watch, int fd, const struct ferry_network *address);
+/** @brief A proxy's connection begins to carry a request for this client, whose it counts as; null: the request is over. */
+void object_connection_from(struct object_watch *watch, struct object_connection *connection, const struct ferry_network *client);
 /** @brief It is about to be closed; its descriptor is still its own. Accepts null. */
 void object_watch_closed(struct object_watch *watch, struct object_connection *connection);
 
@@ -47,7 +49,7 @@ void object_watch_closed(struct object_watch *watch, struct object_connection *c
 void object_connection_phase(struct object_connection *connection, pace_phase phase);
 /** @brief What it is to be given in its handshake; null: nothing. Accepts null. */
 struct http_tls *object_connection_tls(const struct object_connection *connection);
-/** @brief It came when there were too many already: what it asks is answered 503. */
+/** @brief It, or the request that it carries, came when there were too many already: what it asks is answered 503. */
 bool object_connection_is_extra(const struct object_connection *connection);
 /** @brief The upload whose partial object it writes; null: none any more. */
 void object_connection_writes(struct object_watch *watch, struct object_connection *connection, const ferry_id *key);

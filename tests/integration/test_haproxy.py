@@ -16,6 +16,7 @@ import pytest
 import requests
 from fake_platform import free_port
 from haproxy import HaProxy, missing
+from http_from import http_from
 from operator_api import OperatorApi
 from vendor_http import put_head
 
@@ -326,3 +327,29 @@ def test_one_address_is_limited_by_haproxy(front):
         assert {answer.status_code for answer in answers} == {206, 503}
         assert [answer.status_code for answer in answers][:2] == [206, 206]
         assert answers[-1].headers["Retry-After"] == "60"
+
+
+# --- who a client is -------------------------------------------------------------------------------------------------
+
+
+def log_in(haproxy, address, name, **headers):
+    body = {"user": name, "password": "a wrong password"}
+    return http_from(address, "POST", f"{haproxy.api_url}/api/v1/session", json=body, headers=headers, verify=str(haproxy.ca)).status_code
+
+
+def test_each_client_has_its_own_address_and_chooses_none():
+    """With --trusted-proxies, and two clients of which one pretends to be the other: limits, lock-outs and the audit log."""
+    one, other = "127.0.0.2", "127.0.0.3"
+    with Platform("--trusted-proxies", "127.0.0.1", "--objects-requests-per-minute", "5") as platform, HaProxy([platform, platform]) as haproxy:
+        pretend = {"X-Forwarded-For": other}
+        objects = [http_from(one, "GET", f"{haproxy.objects_url}/o/x", headers=pretend).status_code for _ in range(8)]
+        assert objects[:5] == [403] * 5 and objects[-1] == 503
+        assert http_from(other, "GET", f"{haproxy.objects_url}/o/x").status_code == 403
+
+        assert [log_in(haproxy, one, f"guess{n}", **pretend) for n in range(12)][-1] == 429
+        assert log_in(haproxy, other, "guess") == 401
+
+        answer = http_from(one, "POST", f"{haproxy.api_url}/api/v1/products", json={"name": "p"}, verify=str(haproxy.ca),
+                           headers={"Authorization": f"Bearer {platform.token}", **pretend})
+        assert answer.status_code == 201, answer.text
+        assert [row["from"] for row in platform.api.list("/audit") if row["object"] == "product/p"] == [one]

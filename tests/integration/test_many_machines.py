@@ -1,5 +1,6 @@
 """The examples for many machines in packaging/: what they name exists, what they say ferryd accepts, what they ask it answers."""
 import hashlib
+import ipaddress
 import os
 import pathlib
 import re
@@ -106,7 +107,7 @@ def test_the_compose_file_is_whole():
         assert name in (COMPOSE / "compose.yaml").read_text().partition("name: ferry")[0]
     for name, service in services.items():
         assert service.keys() <= {"image", "build", "command", "entrypoint", "environment", "secrets", "depends_on", "healthcheck",
-                                  "stop_grace_period", "restart", "volumes", "ports", "user"}, name
+                                  "stop_grace_period", "restart", "volumes", "ports", "user", "networks"}, name
         assert "image" in service and ("healthcheck" in service or service["restart"] == "on-failure"), name
         for other, how in service.get("depends_on", {}).items():
             assert ("healthcheck" in services[other]) == (how["condition"] == "service_healthy"), f"{name}: {other}"
@@ -130,6 +131,13 @@ def test_haproxy_finds_the_workers_of_the_compose_file():
     for plane, port in (("OBJECTS", "8080"), ("API", "8081")):
         assert {f"{worker}:{port}" for worker in workers} == {value for name, value in given.items()
                                                               if re.fullmatch(rf"WORKER_\d_{plane}", name)}
+
+
+def test_workers_believe_the_haproxy_of_the_compose_file_alone():
+    file = composed()
+    address = file["services"]["haproxy"]["networks"]["default"]["ipv4_address"]
+    assert {service["environment"]["FERRY_TRUSTED_PROXIES"] for name, service in file["services"].items() if name.startswith("ferryd-")} == {address}
+    assert ipaddress.ip_address(address) in ipaddress.ip_network(file["networks"]["default"]["ipam"]["config"][0]["subnet"])
 
 
 def test_the_plugin_knows_the_brokers_settings():

@@ -12,6 +12,7 @@
 #include "api/objects.h"
 #include "api/store.h"
 #include "base/error.h"
+#include "base/subnets.h"
 #include "core/engine.h"
 #include "http/tls.h"
 #include "http/traffic.h"
@@ -24,7 +25,7 @@ struct api_server;
 /* name, default, what it bounds */
 #define API_SERVER_LIMITS(X)                                                                          \
     X(connections_max, 1200, "open connections: a thousand silent clients leave room for an operator") \
-    X(per_address_max, 0, "... of one address; 0: no limit (a proxy has one address)")                 \
+    X(per_address_max, 0, "... of one address, or requests through a trusted proxy; 0: no limit")      \
     X(address_requests_per_min, 0, "requests of one address, evenly or at once; 0: no limit")          \
     X(streams_per_caller, 128, "event streams of one token or user at a time")                         \
     X(head_ms, 10000, "time for the head of a request, from the connection or from its first byte")    \
@@ -61,6 +62,7 @@ struct api_server_config {
     bool speaks_tls;              /**< else plain HTTP */
     struct http_tls *certificate; /**< of the platform, for TLS and to tell when it expires; null: it has none */
     struct api_server_limits limits;
+    struct ferry_subnets proxies; /**< are believed when they say for whom they ask */
 };
 
 /**

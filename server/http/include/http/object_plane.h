@@ -13,6 +13,7 @@
 #include "api/objects.h"
 #include "api/store.h"
 #include "base/error.h"
+#include "base/subnets.h"
 #include "core/engine.h"
 #include "http/tls.h"
 #include "http/traffic.h"
@@ -26,7 +27,7 @@ struct object_plane;
     X(threads, 0, "threads that serve connections; 0: one for each processor, at least 2")                         \
     X(finishers, 16, "threads that make uploads durable; many of them share one write of the disk's journal")      \
     X(connections_max, 2048, "open connections; more are answered 503 or wait to be accepted")                     \
-    X(per_address_max, 0, "open connections of one address; 0: no limit (a proxy has one address)")                \
+    X(per_address_max, 0, "open connections of one address, or requests through a trusted proxy; 0: no limit")      \
     X(address_requests_per_min, 0, "requests of one address, evenly or at once; 0: no limit")                         \
     X(device_requests_per_min, FERRY_DEVICE_TRANSFERS_PER_MIN, "requests with URLs of one device; 0: no limit")        \
     X(device_transfers_max, FERRY_DEVICE_TRANSFERS_MAX, "transfers of one device at a time; 0: no limit")              \
@@ -61,6 +62,7 @@ struct object_plane_config {
     struct objects *objects; /**< its url_check must not be null */
     struct http_tls *tls; /**< null: plain HTTP; must outlive the plane */
     struct object_plane_limits limits;
+    struct ferry_subnets proxies; /**< are believed when they say for whom they ask */
     uint64_t device_bytes_max; /**< of the files that one device transfers at a time; one may always; 0: no limit */
     uint64_t address_bytes_max; /**< ... that one address transfers, likewise */
     struct http_traffic *traffic; /**< what is moved is counted there; null: nowhere */
