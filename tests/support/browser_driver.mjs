@@ -20,7 +20,7 @@ const switches = [
   "--disable-component-update", "--disable-client-side-phishing-detection", "--disable-search-engine-choice-screen",
   "--metrics-recording-only", "--password-store=basic", "--force-color-profile=srgb", "--remote-debugging-port=0",
 ];
-const endMs = 10_000;
+const endMs = 10_000, lookMs = 1000;
 
 async function started() {
   const profile = `--user-data-dir=${settings.folder}/profile`;
@@ -106,14 +106,26 @@ function field({ label }) {
 
 const places = { control, field, css: ({ css }) => page().locator(css).first() };
 
+/** A place is looked for once and then clicked at until that works: not when a dialog has come over it meanwhile. So it is looked for
+ * anew, by and by. Without noWaitAfter a click that was done could time out. */
+async function click(place) {
+  for (const end = Date.now() + settings.wait_ms; ; ) {
+    try {
+      return await place.click({ timeout: lookMs, noWaitAfter: true });
+    } catch (error) {
+      if (error.name !== "TimeoutError" || Date.now() > end) throw error;
+    }
+  }
+}
+
 const deeds = {
-  click: (place) => place.click(),
+  click,
   wait: (place) => place.waitFor(),
   is_enabled: (place) => place.isEnabled(),
   value: (place) => place.inputValue(),
   /** As people do. */
   type: async (place, text) => {
-    await place.click();
+    await click(place);
     await place.press("Control+A");
     await place.press("Delete");
     await page().keyboard.type(text);
@@ -122,7 +134,7 @@ const deeds = {
   /** The place is a button that asks for files. */
   choose_files: async (place, paths) => {
     const asked = page().waitForEvent("filechooser");
-    await place.click();
+    await click(place);
     await (await asked).setFiles(paths);
   },
   drop_files: async (place, files) => {
