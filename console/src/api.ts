@@ -184,6 +184,7 @@ export type Query = Record<string, string | number | boolean | undefined>;
 const root = "/api/v1";
 let csrf = "";
 let onLoggedOut = () => {};
+let reading = new AbortController();
 
 /** What happens when the session is over: the caller of the next request hears of it too. */
 export function whenLoggedOut(then: () => void): void {
@@ -226,7 +227,8 @@ async function call<T>(method: string, url: string, body?: unknown): Promise<T> 
   let answer: Response;
   let text: string;
   try {
-    answer = await fetch(url, { method, headers, body: body === undefined ? null : JSON.stringify(body) });
+    const signal = method === "GET" ? reading.signal : null;
+    answer = await fetch(url, { method, headers, body: body === undefined ? null : JSON.stringify(body), signal });
     text = await answer.text();
   } catch {
     throw problemOf(0, "");
@@ -240,12 +242,22 @@ export const post = <T>(to: string, body?: unknown, query?: Query) => call<T>("P
 export const patch = <T>(to: string, body: unknown) => call<T>("PATCH", urlOf(to), body);
 export const remove = (to: string) => call<void>("DELETE", urlOf(to));
 
+/** Logs out. Nothing is read meanwhile: it would be refused. */
+export async function endSession(): Promise<void> {
+  reading.abort();
+  try {
+    await remove("/session");
+  } finally {
+    reading = new AbortController();
+  }
+}
+
 /** The bytes of something, or as many of the first ones. */
 export async function getBytes(to: string, most?: number): Promise<Uint8Array<ArrayBuffer>> {
   const headers: Record<string, string> = most ? { Range: `bytes=0-${most - 1}` } : {};
   let answer: Response;
   try {
-    answer = await fetch(urlOf(to), { headers });
+    answer = await fetch(urlOf(to), { headers, signal: reading.signal });
     if (answer.ok) return new Uint8Array(await answer.arrayBuffer());
   } catch {
     throw problemOf(0, "");

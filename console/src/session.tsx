@@ -1,7 +1,7 @@
 // Who is logged in, which product the pages are about, and what the user may do.
 import { createContext } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
-import { all, get, post, remove, useCsrf, whenLoggedOut, type Caller, type Product } from "./api";
+import { all, endSession, get, post, useCsrf, whenLoggedOut, type Caller, type Product } from "./api";
 import { startEvents, stopEvents, useEvents } from "./events";
 
 const productsMax = 2000; // a longer list is no choice: such a platform is better directed by ferryctl
@@ -51,7 +51,7 @@ export function useLogin() {
   }, []);
   const logIn = async (user: string, password: string) => enter(await post<Caller>("/session", { user, password }));
   const logOut = async () => {
-    await remove("/session");
+    await endSession();
     leave();
   };
   return { login, logIn, logOut };
