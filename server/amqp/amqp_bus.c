@@ -415,12 +415,10 @@ static ferry_err bus_start(struct bus *bus, const struct bus_listener *listener)
         return FERRY_E_STATE;
     b->listener = *listener;
     b->since_ms = ferry_mono_ms();
-    if (start_thread(b) != 0)
-        return FERRY_E_NOMEM;
-    (void)pthread_mutex_lock(&b->lock);
-    b->started = true;
+    (void)pthread_mutex_lock(&b->lock); /* the thread may have something to be answered before this one goes on */
+    b->started = start_thread(b) == 0;
     (void)pthread_mutex_unlock(&b->lock);
-    return FERRY_OK;
+    return b->started ? FERRY_OK : FERRY_E_NOMEM;
 }
 
 static ferry_err bus_publish(struct bus *bus, const char *topic, const void *payload, size_t len)

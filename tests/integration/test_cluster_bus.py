@@ -9,6 +9,7 @@ from broker_client import Client
 from cluster_bus import ANSWERED_S, PASSWORD, Asker, SharedMosquitto, Worker
 from ferry import PATIENCE, Platform, vendor_password, vendor_username, wait_for
 from mqtt5_broker import Mqtt5Broker
+from shim import build_shim, preload
 
 WORKERS, DEVICES = 4, 12
 
@@ -32,10 +33,10 @@ class World:
         self.broker = stack.enter_context(contextlib.closing(SharedMosquitto(registered)))
         self.workers, self.askers = [], []
 
-    def work(self, count=WORKERS, sharing="plugin"):
+    def work(self, count=WORKERS, sharing="plugin", environment=None):
         for _ in range(count):
-            name = f"w{len(self.workers)}"
-            self.workers.append(self._stack.enter_context(contextlib.closing(Worker(self.broker.url, sharing, name))))
+            worker = Worker(self.broker.url, sharing, f"w{len(self.workers)}", environment=environment)
+            self.workers.append(self._stack.enter_context(contextlib.closing(worker)))
         return self.workers
 
     def device(self):
@@ -113,6 +114,15 @@ def test_what_is_asked_while_nobody_works_waits_for_a_worker(world):
     world.work(1)
     world.wait_asked(5)
     world.finish()
+
+
+def test_a_worker_answers_before_its_start_has_returned(world, tmp_path):
+    askers = world.ask(3)
+    wait_for(lambda: all(asker.waits_s > 0.2 for asker in askers), 20 * PATIENCE, "the devices to wait")
+    world.work(1, environment=preload(build_shim(tmp_path, "slow_start_shim")))
+    world.wait_asked(5)
+    world.finish()
+    assert "not" not in world.workers[0].lines, "what could not be answered"
 
 
 def test_a_question_without_an_answer_is_repeated_only_when_its_worker_is_gone(world):

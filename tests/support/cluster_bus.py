@@ -99,12 +99,12 @@ plugin_opt_allow_plain_secret {"true" if plain_secret else "false"}
 class Worker:
     """One consumer. .asked: (topic, payload) of each request that it got."""
 
-    def __init__(self, url, sharing, name, *, wait=True):
+    def __init__(self, url, sharing, name, *, wait=True, environment=None):
         self.name = name
         self.asked, self.lines = [], []
         self._process = subprocess.Popen([build_dir() / "tests/integration/bus_worker", url, sharing, f"ferryd@{name}"],
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                         env=os.environ | sanitizer_environment())
+                                         env=os.environ | sanitizer_environment() | (environment or {}))
         self._log = []
         self._readers = [threading.Thread(target=self._read), threading.Thread(target=self._read_log)]
         for reader in self._readers:
