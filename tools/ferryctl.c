@@ -114,7 +114,8 @@ static enum ctl_exit run(const struct ctl_args *args)
     enum ctl_exit status = check_usage(command, args, ctl.word_count);
     if (status != CTL_DONE)
         return status;
-    status = ctl_api_init(&ctl.api, &args->options);
+    if ((command->options & CTL_HERE) == 0)
+        status = ctl_api_init(&ctl.api, &args->options);
     if (status == CTL_DONE)
         status = command->run(&ctl);
     ctl_api_done(&ctl.api);

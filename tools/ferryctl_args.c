@@ -64,6 +64,9 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_RESULT_CODE, 0, "result-code", "N", "only those that ended with that code"},
     {CTL_O_RESULT_MSG, 0, "result-msg", "TEXT", "only those that ended with that text"},
     {CTL_O_SORT, 0, "sort", "KEY", "by this, with - in front from the other end: created_at, name, size, resource, last_seen_at, ended_at, seq"},
+    {CTL_O_CONFIG, 0, "config", "FILE", "settings of the ferryd that is moved"},
+    {CTL_O_FROM, 0, "from", "FILE", "the SQLite file, if not that of the data folder"},
+    {CTL_O_TO, 0, "to", "URL", "postgresql://user:password@host/database, an empty one; better in FERRY_STORE_TO"},
     {CTL_O_LIMIT, 'n', "limit", "N", "at most so many rows"},
 };
 const size_t ctl_option_count = sizeof ctl_option_infos / sizeof ctl_option_infos[0];
@@ -205,6 +208,7 @@ static bool set_text(struct ctl_options *o, uint64_t flag, const char *value)
         {CTL_O_ANCHOR, &o->anchor}, {CTL_O_RESOURCE_ID, &o->resource_id}, {CTL_O_AFTER, &o->after},
         {CTL_O_URL, &o->url},       {CTL_O_KEY, &o->idempotency_key}, {CTL_O_SORT, &o->sort},
         {CTL_O_UNTIL, &o->until},   {CTL_O_STEP, &o->step},
+        {CTL_O_CONFIG, &o->config}, {CTL_O_FROM, &o->from}, {CTL_O_TO, &o->to},
         {CTL_O_RESULT_CODE, &o->result_code}, {CTL_O_RESULT_MSG, &o->result_msg},
     };
 

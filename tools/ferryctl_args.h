@@ -25,7 +25,7 @@ struct ctl_options {
     size_t device_count;
     const char *resource_id;
     const char *description; /**< may be "" */
-    const char *role, *actor, *object, *action, *since, *until, *step, *anchor, *after, *url, *sort, *result_code, *result_msg;
+    const char *role, *actor, *object, *action, *since, *until, *step, *anchor, *after, *url, *sort, *result_code, *result_msg, *config, *from, *to;
     const char *idempotency_key; /**< null: one of chance */
     bool everything, enable, disable, skip, new_secret;
     const char **types; /**< of every --type; freed by ctl_args_done() */
@@ -93,6 +93,9 @@ struct ctl_options {
 #define CTL_O_RESULT_MSG (UINT64_C(1) << 52)
 #define CTL_O_UNTIL (UINT64_C(1) << 53)
 #define CTL_O_STEP (UINT64_C(1) << 54)
+#define CTL_O_CONFIG (UINT64_C(1) << 55)
+#define CTL_O_FROM (UINT64_C(1) << 56)
+#define CTL_O_TO (UINT64_C(1) << 57)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)

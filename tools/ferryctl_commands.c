@@ -101,6 +101,8 @@ const struct ctl_command ctl_commands[] = {
     {"webhook", "resume", "ID", 1, 1, CTL_O_SKIP, "try again at once, also one that is parked", ctl_webhook_resume},
     {"webhook", "rm", "ID", 1, 1, 0, "remove a webhook", ctl_webhook_rm},
 
+    {"store", "copy", "", 0, 0, CTL_HERE | CTL_O_CONFIG | CTL_O_FROM | CTL_O_TO,
+     "move a ferryd of this machine from SQLite into an empty PostgreSQL database; it must not run", ctl_store_copy},
     {"events", NULL, "[P | P/D]", 0, 1, CTL_O_TYPE | CTL_O_AFTER | CTL_O_FOLLOW,
      "what changed, as the log of events holds it; or what changes from now on", ctl_events},
     {"statistics", NULL, "[P]", 0, 1, CTL_O_SINCE | CTL_O_UNTIL | CTL_O_STEP,

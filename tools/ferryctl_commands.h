@@ -16,12 +16,15 @@ struct ctl {
     size_t word_count;
 };
 
+/** @brief Among the options of a command: it asks no platform. */
+#define CTL_HERE (UINT64_C(1) << 63)
+
 struct ctl_command {
     const char *group; /**< "product" */
     const char *verb;  /**< "add"; null when the group is the whole command */
     const char *words; /**< "P FILE", as --help shows them */
     size_t words_min, words_max;
-    uint64_t options;  /**< CTL_O_... besides the common ones */
+    uint64_t options;  /**< CTL_O_... besides the common ones, and CTL_HERE */
     const char *help;
     enum ctl_exit (*run)(struct ctl *ctl);
 };
@@ -100,6 +103,7 @@ enum ctl_exit ctl_events(struct ctl *ctl);
 enum ctl_exit ctl_audit_list(struct ctl *ctl);
 enum ctl_exit ctl_audit_verify(struct ctl *ctl);
 
+enum ctl_exit ctl_store_copy(struct ctl *ctl);
 enum ctl_exit ctl_status(struct ctl *ctl);
 enum ctl_exit ctl_settings(struct ctl *ctl);
 

@@ -26,6 +26,7 @@ _ferryctl() {
     ['webhook add']='--type --product --device --secret-file --idempotency-key' ['webhook list']='--limit -n' ['webhook show']=''
     ['webhook change']='--url --type --product --device --everything --enable --disable --new-secret --secret-file --overlap --idempotency-key'
     ['webhook resume']='--skip' ['webhook rm']=''
+    ['store copy']='--config --from --to'
     ['events']='--type --after --follow' ['statistics']='--since --until --step' ['status']='' ['settings']=''
   )
   local -a words plain
@@ -54,7 +55,7 @@ _ferryctl() {
   COMPREPLY=()
   case $option in
     '') ;;
-    --token-file | --ca-file | --device-info | --secret-file | --output | -o | --devices-file | --anchor)
+    --token-file | --ca-file | --device-info | --secret-file | --output | -o | --devices-file | --anchor | --config | --from)
       compopt -o default
       return ;;
     --data)

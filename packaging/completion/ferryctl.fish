@@ -27,7 +27,7 @@ function __ferryctl_count
 end
 
 complete -c ferryctl -f
-complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit webhook events statistics status settings'
+complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit webhook store events statistics status settings'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list show rm open close'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add import list show presence rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add uploads abandon list show describe get rm'
@@ -38,6 +38,7 @@ complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at token' -a 'add li
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at user' -a 'add list passwd rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at audit' -a 'list verify'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at webhook' -a 'add list show change resume rm'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at store' -a 'copy'
 complete -c ferryctl -n '__ferryctl_count 2; and __ferryctl_at audit verify' -F
 complete -c ferryctl -n '__ferryctl_count 3; and __ferryctl_at resource add' -F
 complete -c ferryctl -n '__ferryctl_count 3; and __ferryctl_at device import' -F
@@ -106,3 +107,6 @@ complete -c ferryctl -n '__ferryctl_at webhook change' -l enable -d 'Go on where
 complete -c ferryctl -n '__ferryctl_at webhook change' -l disable -d 'Send nothing until it is enabled'
 complete -c ferryctl -n '__ferryctl_at webhook change' -l new-secret -d 'Sign with a new secret'
 complete -c ferryctl -n '__ferryctl_at webhook resume' -l skip -d 'Go on with what happens from now on'
+complete -c ferryctl -n '__ferryctl_at store copy' -l config -rF -d 'Settings of the ferryd that is moved'
+complete -c ferryctl -n '__ferryctl_at store copy' -l from -rF -d 'The SQLite file, if not that of the data folder'
+complete -c ferryctl -n '__ferryctl_at store copy' -l to -x -d 'An empty PostgreSQL database'

@@ -1,5 +1,7 @@
-"""ferryd store copy: from one machine's SQLite file into PostgreSQL."""
+"""ferryctl store copy: from one machine's SQLite file into PostgreSQL."""
+import os
 import re
+import shutil
 
 import pytest
 
@@ -28,7 +30,8 @@ def database(cluster, request):
 
 
 def copy(*args, **options):
-    return run(program("ferryd"), "store", "copy", *map(str, args), timeout=COPY_S, **options)
+    """By ferryctl, which needs neither address nor token for it."""
+    return run(program("ferryctl"), "store", "copy", *map(str, args), timeout=COPY_S, **options)
 
 
 @pytest.mark.skipif(bool(NO_DEVICES), reason=NO_DEVICES)
@@ -69,5 +72,26 @@ def test_what_is_wrong_is_one_line_without_the_password(make_platform, cluster, 
     assert refused.returncode == 1 and "password authentication failed" in refused.stderr
     assert "trout" not in refused.stderr and len(refused.stderr.splitlines()) == 1
     assert copy("--data", platform.data, env={"FERRY_STORE_TO": cluster.uri(database)}).returncode == 0
-    again = copy("--data", platform.data, "--to", cluster.uri(database))
+    again = run(program("ferryd"), "store", "copy", "--data", platform.data, "--to", cluster.uri(database))
     assert again.returncode == 1 and "not empty" in again.stderr
+
+
+def test_ferryctl_hands_over_to_the_ferryd_that_it_finds(tmp_path):
+    """Beside itself, whatever PATH says; else in PATH; else it says what is missing."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "path").mkdir()
+    shutil.copy(program("ferryctl"), tmp_path / "bin")
+    ferryctl, beside, in_path = tmp_path / "bin/ferryctl", tmp_path / "bin/ferryd", tmp_path / "path/ferryd"
+    args = ("store", "copy", "--to", "postgresql://u:trout@h/d", "--from=a b", "--data", "--config")
+    environment = {"PATH": f"{tmp_path}/path:{os.environ['PATH']}"}
+
+    nobody = run(ferryctl, *args, env=environment)
+    assert nobody.returncode == 1 and "no ferryd on this machine" in nobody.stderr and len(nobody.stderr.splitlines()) == 1
+    for found in (in_path, beside):
+        found.write_text('#!/bin/sh\nprintf "%s\\n" "$0" "$@" "$FERRY_STORE_TO"\nexit 7\n')
+        found.chmod(0o755)
+        done = run(ferryctl, *args, env=environment)
+        assert done.stdout.splitlines() == [str(found), "store", "copy", "--data=--config", "--from=a b", "postgresql://u:trout@h/d"]
+        assert done.returncode == 7
+    assert run(ferryctl, "--json", *args, env=environment).returncode == 2
+    assert run(ferryctl, "store", "copy", "--name", "x", env=environment).returncode == 2
