@@ -11,13 +11,16 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define S3_PUT_MAX (5ull << 30)        /* bytes of one PUT: more comes in parts */
-#define S3_OBJECT_MAX (5ull << 40)     /* bytes of an object */
+/* AWS, "Amazon S3 multipart upload limits" (others take the same or more): bytes of one PUT, and so of one part; bytes of an object */
+#define S3_PUT_MAX (5ull << 30)
+#define S3_OBJECT_MAX (5ull << 40)
 
 enum {
     S3_PART_BYTES = 8 << 20,           /* the first parts */
     S3_PART_LEAST_BYTES = 5 << 20,     /* stores take no smaller one, but the last */
-    S3_PARTS_PER_SIZE = 1000,          /* after so many parts, they are twice as large */
+    S3_PART_STEP = 1 << 20,
+    S3_PARTS_PER_SIZE = 1000,          /* when the size is not known: after so many parts, they are twice as large */
+    S3_PARTS_RESERVE = 10,             /* one part in so many is kept */
     S3_PARTS_MAX = 10000,
     S3_READ_BYTES = 256 << 10,         /* fetched at once */
     S3_UPLOAD_ID_SIZE = 1025,
@@ -31,6 +34,7 @@ enum {
 struct object_writer {
     struct objects_s3 *store;
     ferry_id key;
+    uint64_t size;           /* that it will have; 0: unknown */
     bool with_sha256;
     bool partial;
     bool noted;              /* partial: there is an object that tells of it */
@@ -69,7 +73,7 @@ int s3_read_fd(struct object_reader *reader);
 void s3_read_close(struct object_reader *reader);
 
 /* s3_parts.c: the multipart upload of a writer */
-size_t s3_part_bytes(unsigned parts); /* of the next part, when there are so many */
+size_t s3_part_bytes(uint64_t left, unsigned parts); /* of the next part, when so many bytes are left (0: unknown) and parts there */
 ferry_err s3_part_send(struct object_writer *writer);
 /** Makes the object of the parts. */
 ferry_err s3_parts_complete(struct object_writer *writer);

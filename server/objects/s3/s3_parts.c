@@ -11,9 +11,14 @@
 
 enum { NUMBER_SIZE = 16, COMPLETE_TRIES = 2 };
 
-size_t s3_part_bytes(unsigned parts)
+/* Of what is left each part takes its share, some parts being kept for those that breaks will make short. */
+size_t s3_part_bytes(uint64_t left, unsigned parts)
 {
-    return (size_t)S3_PART_BYTES << (parts / S3_PARTS_PER_SIZE);
+    unsigned room = parts < S3_PARTS_MAX ? S3_PARTS_MAX - parts : 1;
+    uint64_t share = left / (room - room / S3_PARTS_RESERVE);
+    if (left == 0)
+        return (size_t)S3_PART_BYTES << (parts / S3_PARTS_PER_SIZE);
+    return share < S3_PART_BYTES ? S3_PART_BYTES : (size_t)(share / S3_PART_STEP + 1) * S3_PART_STEP;
 }
 
 static void take_upload_id(void *arg, const char *name, const char *text)

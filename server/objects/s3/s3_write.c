@@ -92,6 +92,7 @@ static ferry_err writer_new(struct objects *o, const ferry_id *key, uint64_t siz
     if (w == NULL)
         return FERRY_E_NOMEM;
     writer_init(w, s3_of(o), key, with_sha256);
+    w->size = size;
     *ret_writer = w;
     return FERRY_OK;
 }
@@ -122,12 +123,18 @@ ferry_err s3_write_resume(struct objects *o, const ferry_id *key, uint64_t size,
 
 /* --- bytes ------------------------------------------------------------------------------------------ */
 
+static size_t part_bytes(const struct object_writer *w)
+{
+    uint64_t sent = w->hash.size - w->part.len;
+    return s3_part_bytes(w->size > sent ? w->size - sent : 0, w->parts);
+}
+
 /* A part goes when the next byte comes: the last one, or the only one, is sent at the end. */
 ferry_err s3_write(struct object_writer *w, const void *bytes, size_t len)
 {
     const char *at = bytes;
     while (len > 0) {
-        size_t most = s3_part_bytes(w->parts);
+        size_t most = part_bytes(w);
         if (w->part.len >= most) {
             ferry_err err = s3_part_send(w);
             if (err != FERRY_OK)
