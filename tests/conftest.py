@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+import rgw
 from ferry import Platform, VendorDevice
 from secret_watch import WATCH
 
@@ -45,6 +46,17 @@ def platform():
         platform.stop()
     finally:
         platform.close()
+
+
+@pytest.fixture(scope="session")
+def gateway():
+    """One RADOS Gateway for all tests of this process, which are in the group "s3"."""
+    if rgw.missing():
+        pytest.skip(rgw.missing())
+    gateway = rgw.Gateway()
+    WATCH.know(gateway.secret_key, "the secret key of the store")
+    yield gateway
+    gateway.close()
 
 
 @pytest.fixture

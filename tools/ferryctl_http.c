@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "ferryctl_memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -10,6 +11,7 @@ enum {
     ANSWER_TIMEOUT_S = 120,
     STALL_TIMEOUT_S = 60, /* a transfer without a byte */
     SEND_BUFFER = 256 << 10,
+    REFUSAL_MAX = 64 << 10, /* bytes of what a store says */
 };
 
 static size_t on_answer(char *bytes, size_t size, size_t count, void *arg)
@@ -90,10 +92,8 @@ static CURLcode set_request(struct ctl_exchange *x, const char *url, char *error
     curl_easy_reset(curl);
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
-    if (x->api->ca_file != NULL) {
+    if (x->api->ca_file != NULL)
         SET(CURLOPT_CAINFO, x->api->ca_file);
-        SET(CURLOPT_CAPATH, NULL);
-    }
     SET(CURLOPT_CUSTOMREQUEST, x->method);
     SET(CURLOPT_HTTPHEADER, x->headers);
     SET(CURLOPT_USERAGENT, "ferryctl");
@@ -146,6 +146,8 @@ enum ctl_exit ctl_http(struct ctl_exchange *x)
     x->status = 0;
     x->retry_after_s = 0;
     ferry_buf_reset(&x->answer);
+    if (code == CURLE_OK && x->api->ca_file != NULL) /* the platform is trusted by nothing else */
+        code = curl_easy_setopt(x->api->curl, CURLOPT_CAPATH, NULL);
     if (code == CURLE_OK)
         code = x->stream != NULL ? set_transfer(x) : set_body(x);
     if (code == CURLE_OK)
@@ -158,4 +160,25 @@ enum ctl_exit ctl_http(struct ctl_exchange *x)
     if (code != CURLE_OK && (x->status < 400 || x->answer.len == 0))
         return no_connection(x, code, error);
     return CTL_DONE;
+}
+
+bool ctl_http_put(struct ctl_api *api, const char *url, struct curl_slist *headers, struct ctl_stream *stream,
+                  char ret_why[CTL_HTTP_WHY_SIZE], bool *ret_refused)
+{
+    struct ctl_exchange x = {.api = api, .method = "PUT", .headers = headers, .stream = stream, .answer = FERRY_BUF_INIT(REFUSAL_MAX)};
+
+    ret_why[0] = '\0';
+    CURLcode code = set_request(&x, url, ret_why);
+    if (code == CURLE_OK)
+        code = set_transfer(&x);
+    if (code == CURLE_OK)
+        code = curl_easy_perform(api->curl);
+    (void)curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &x.status);
+    ferry_buf_done(&x.answer);
+    *ret_refused = x.status >= 300 && x.status < 500;
+    if (x.status >= 300)
+        (void)snprintf(ret_why, CTL_HTTP_WHY_SIZE, "HTTP status %ld", x.status);
+    else if (ret_why[0] == '\0')
+        (void)snprintf(ret_why, CTL_HTTP_WHY_SIZE, "%s", curl_easy_strerror(code));
+    return code == CURLE_OK && x.status == 200;
 }

@@ -1,16 +1,18 @@
-/* A large file on its way to the platform: in parts, until it is there. */
+/* A large file on its way to the platform: straight to its store where that can be, else in parts, until it is there. */
 #include "ferryctl_file.h"
 
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/system.h"
 #include "ferry/md5.h"
+#include "ferryctl_http.h"
 #include "ferryctl_memory.h"
 #include "progress.h"
 #include "proto/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,8 @@ enum {
     LARGE_BYTES = 8 << 20, /* below, sending again costs less than asking */
     BLOCK_BYTES = 256 << 10,
     WAIT_MAX_S = 30,
+    DIRECT_TRIES = 3, /* each begins at the first byte: the other way goes on where it was */
+    SHA256_BYTES = 32,
     TRIES_MAX = 60, /* without a byte more: half an hour */
 };
 
@@ -30,6 +34,7 @@ struct parts {
     int fd;
     uint64_t size;
     char md5[FERRY_MD5_HEX + 1];
+    char sha256[FERRY_SHA256_HEX + 1];
     char *path; /* of the upload */
     json_t *upload; /* as the platform showed it last */
     uint64_t at;
@@ -71,38 +76,53 @@ static size_t read_at(struct parts *p, uint64_t at, char *out, size_t cap)
 
 /* --- which file it is --------------------------------------------------------------------------------- */
 
-static enum ctl_exit find_md5(struct parts *p)
+static enum ctl_exit hash(struct parts *p, ferry_md5 *md5, EVP_MD_CTX *sha256)
 {
     ferry_autofree char *block = ctl_check(ferry_malloc(BLOCK_BYTES));
-    uint8_t digest[FERRY_MD5_BYTES];
-    ferry_md5 md5;
     uint64_t at = 0;
     size_t len;
 
-    ferry_md5_init(&md5);
     progress_begin(&p->progress, "checksum", p->size, 0, ferry_mono_ms());
     while ((len = read_at(p, at, block, BLOCK_BYTES)) != 0) {
         if (len == SIZE_MAX)
             return CTL_FAILED;
-        ferry_md5_update(&md5, block, len);
+        ferry_md5_update(md5, block, len);
+        if (EVP_DigestUpdate(sha256, block, len) != 1)
+            (void)ctl_check(NULL);
         at += len;
         progress_update(&p->progress, at, ferry_mono_ms());
     }
     progress_end(&p->progress);
-    if (at != p->size)
-        return ctl_fail(CTL_FAILED, "%s changes while it is read", p->file);
-    ferry_md5_final(&md5, digest);
-    ferry_hex_encode(digest, sizeof digest, p->md5);
-    return CTL_DONE;
+    return at == p->size ? CTL_DONE : ctl_fail(CTL_FAILED, "%s changes while it is read", p->file);
 }
 
-/* The platform knows an upload by product, name, size and MD5: one that was begun before is found again. */
+static enum ctl_exit find_digests(struct parts *p)
+{
+    uint8_t md5_bytes[FERRY_MD5_BYTES], sha256_bytes[SHA256_BYTES];
+    EVP_MD_CTX *sha256 = ctl_check(EVP_MD_CTX_new());
+    ferry_md5 md5;
+
+    ferry_md5_init(&md5);
+    if (EVP_DigestInit_ex(sha256, EVP_sha256(), NULL) != 1)
+        (void)ctl_check(NULL);
+    enum ctl_exit status = hash(p, &md5, sha256);
+    ferry_md5_final(&md5, md5_bytes);
+    if (EVP_DigestFinal_ex(sha256, sha256_bytes, NULL) != 1)
+        (void)ctl_check(NULL);
+    EVP_MD_CTX_free(sha256);
+    ferry_hex_encode(md5_bytes, sizeof md5_bytes, p->md5);
+    ferry_hex_encode(sha256_bytes, sizeof sha256_bytes, p->sha256);
+    return status;
+}
+
+/* The platform knows an upload by product, name, size and digests: one that was begun before is found again. */
 static enum ctl_exit begin(struct parts *p, json_t *order)
 {
     json_t *upload = NULL;
 
     if (json_object_set_new(order, "size", json_integer((json_int_t)p->size)) != 0 ||
-        json_object_set_new(order, "md5", json_string(p->md5)) != 0)
+        json_object_set_new(order, "md5", json_string(p->md5)) != 0 ||
+        json_object_set_new(order, "sha256", json_string(p->sha256)) != 0)
         (void)ctl_check(NULL);
     enum ctl_exit status = ctl_api_call(p->api, "POST", "/api/v1/resource-uploads", order, &upload);
     const char *id = json_string_value(json_object_get(upload, "id"));
@@ -149,10 +169,17 @@ static size_t read_some(void *arg, char *out, size_t cap)
     return len;
 }
 
+static void begin_at(struct parts *p, uint64_t offset)
+{
+    const char *slash = strrchr(p->file, '/');
+
+    p->at = offset;
+    progress_begin(&p->progress, slash != NULL ? slash + 1 : p->file, p->size, offset, ferry_mono_ms());
+}
+
 /* What is left, in one request. */
 static enum ctl_exit send_rest(struct parts *p, bool *ret_again)
 {
-    const char *slash = strrchr(p->file, '/');
     uint64_t offset = offset_of(p);
     struct ctl_stream stream = {.read = read_some,
                                 .arg = p,
@@ -161,8 +188,7 @@ static enum ctl_exit send_rest(struct parts *p, bool *ret_again)
                                 .part = true,
                                 .offset = offset};
 
-    p->at = offset;
-    progress_begin(&p->progress, slash != NULL ? slash + 1 : p->file, p->size, offset, ferry_mono_ms());
+    begin_at(p, offset);
     enum ctl_exit status = ctl_api_send_part(p->api, p->path, &stream, ret_again);
     progress_end(&p->progress);
     return status;
@@ -188,12 +214,65 @@ static void wait_a_little(unsigned tries)
     (void)sleep(seconds < WAIT_MAX_S ? seconds : WAIT_MAX_S);
 }
 
+/* --- straight to the store ----------------------------------------------------------------------------- */
+
+static bool put_file(struct parts *p, const json_t *way, char why[CTL_HTTP_WHY_SIZE], bool *ret_refused)
+{
+    struct ctl_stream stream = {.read = read_some, .arg = p, .size = p->size};
+    struct curl_slist *headers = NULL;
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(json_object_get(way, "headers"), name, value) {
+        const char *text = json_string_value(value);
+        ferry_autofree char *line = ctl_check(ferry_asprintf("%s: %s", name, text != NULL ? text : ""));
+        headers = ctl_check(curl_slist_append(headers, line));
+    }
+    begin_at(p, 0);
+    bool done = ctl_http_put(p->api, json_string_value(json_object_get(way, "url")), headers, &stream, why, ret_refused);
+    progress_end(&p->progress);
+    curl_slist_free_all(headers);
+    *ret_refused |= stream.failed;
+    return done;
+}
+
+/* Where the platform gives a URL of its store. Whatever becomes of it, the platform is asked how the upload stands then. */
+static enum ctl_exit send_direct(struct parts *p)
+{
+    ferry_autofree char *path = ctl_check(ferry_asprintf("%s/direct", p->path));
+    char why[CTL_HTTP_WHY_SIZE] = "";
+    bool refused = false;
+
+    for (unsigned tries = 0; tries < DIRECT_TRIES && !refused; tries++) {
+        ctl_autojson *way = NULL;
+        if (tries > 0)
+            wait_a_little(tries - 1);
+        enum ctl_exit status = ctl_api_call(p->api, "GET", path, NULL, &way);
+        if (status != CTL_DONE || json_string_value(json_object_get(way, "url")) == NULL || put_file(p, way, why, &refused))
+            return status;
+    }
+    (void)fprintf(stderr, "Note: the file goes through the platform, its store did not take it: %s.\n", why);
+    return CTL_DONE;
+}
+
+/* What was begun in parts goes on in parts. */
+static enum ctl_exit send_first(struct parts *p)
+{
+    enum ctl_exit status = look(p);
+
+    return status == CTL_DONE && !is_done(p) && offset_of(p) == 0 ? send_direct(p) : status;
+}
+
+/* --- until it is there ---------------------------------------------------------------------------------- */
+
 static enum ctl_exit send_all(struct parts *p)
 {
-    enum ctl_exit status = CTL_DONE;
+    enum ctl_exit status = send_first(p);
     uint64_t best = 0;
     bool again = false;
 
+    if (status != CTL_DONE && status != CTL_NETWORK)
+        return status;
     for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
         status = go_on(p, &again);
         if (!again && (status != CTL_DONE || is_done(p)))
@@ -233,7 +312,7 @@ enum ctl_exit ctl_file_send_parts(struct ctl_api *api, json_t *order, const char
     progress_init(&p.progress, stderr, quiet);
     enum ctl_exit status = open_file(&p);
     if (status == CTL_DONE)
-        status = find_md5(&p);
+        status = find_digests(&p);
     if (status == CTL_DONE)
         status = begin(&p, order);
     if (status == CTL_DONE)

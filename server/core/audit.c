@@ -407,6 +407,7 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_RESOURCE_REMOVE] = {"resource.remove", show_resource, false},
     [CMD_RESOURCE_UPLOAD_ADD] = {"resource_upload.add", show_resource_upload, false},
     [CMD_RESOURCE_UPLOAD_DONE] = {"resource.add", show_resource, false},
+    [CMD_RESOURCE_UPLOAD_CAME] = {"resource.add", show_resource, false}, /* the resource has the upload's id */
     [CMD_RESOURCE_UPLOAD_REMOVE] = {"resource_upload.remove", show_resource_upload, false},
     [CMD_DEPLOY] = {"deployment.add", show_deployment, false},
     [CMD_DEPLOYMENT_CANCEL] = {"deployment.cancel", show_deployment, false},
@@ -480,6 +481,8 @@ ferry_err audit_command(struct engine *e, struct command *cmd, uint64_t now_ms, 
     ferry_err err = look(e, rule, cmd, &before);
     if (err == FERRY_OK)
         err = work(e, cmd, now_ms);
+    if (cmd->kind == CMD_RESOURCE_UPLOAD_CAME && err == FERRY_OK && cmd->count == 0) /* another found it first */
+        return FERRY_OK;
     if (err == FERRY_OK)
         err = look(e, rule, cmd, &after);
     return err == FERRY_OK ? record(e, cmd, rule->action, &before, &after, now_ms) : err;

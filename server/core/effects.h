@@ -22,7 +22,7 @@ typedef enum { EFFECT_PUBLISH = 1, EFFECT_REMOVE_OBJECT, EFFECT_REMOVE_PARTIAL, 
 typedef enum {
     ERRAND_REPORT = 1, /**< is the object there of which a device says that it is done? Then its message is handled again */
     ERRAND_EXPIRY,     /**< has the object come of a task that is about to expire? */
-    ERRAND_PARTIAL,    /**< how much has come of a resource's upload? */
+    ERRAND_PARTIAL,    /**< how much has come of a resource's upload? With an MD5: is it there as a whole? */
     ERRAND_REMOVE_OBJECT,
     ERRAND_REMOVE_PARTIAL,
 } errand_kind;

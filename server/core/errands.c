@@ -180,6 +180,11 @@ static ferry_err on_partial(struct engine *e, struct errand *errand)
 {
     struct objects *objects = e->parts.objects;
     uint64_t bytes = 0;
+    ferry_err found = errand->md5[0] != '\0' ? look_up(e, errand) : FERRY_E_NOT_FOUND;
+    if (found == FERRY_OK)
+        return command(e, CMD_RESOURCE_UPLOAD_CAME, &errand->key, NULL, 0);
+    if (found != FERRY_E_NOT_FOUND)
+        return found;
     ferry_err err = objects->ops->partial_size(objects, &errand->key, &bytes);
     return err == FERRY_OK ? command(e, CMD_RESOURCE_UPLOAD_SEEN, &errand->key, NULL, bytes) : err;
 }

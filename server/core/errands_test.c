@@ -23,6 +23,7 @@ static _Atomic int store_says;    /* other than FERRY_OK: to every question */
 static atomic_uint questions;
 static pthread_t engine_thread;   /* which asks nothing */
 static atomic_bool engine_asked;
+static atomic_bool sweeps; /* a sweep removes, as that of the memory does */
 
 static ferry_err note_question(void)
 {
@@ -69,7 +70,8 @@ static ferry_err remote_partial_remove(struct objects *o, const ferry_id *key)
 static ferry_err remote_sweep(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),
                               bool (*keep_partial)(void *arg, const ferry_id *key), void *arg, uint64_t *ret_removed)
 {
-    (void)o, (void)keep_object, (void)keep_partial, (void)arg;
+    if (atomic_load(&sweeps))
+        return real_ops->sweep(o, keep_object, keep_partial, arg, ret_removed);
     *ret_removed = 0;
     return note_question();
 }
@@ -95,6 +97,7 @@ static int set_up(void **state)
     f->parts.objects->ops = &remote_ops;
     atomic_store(&store_says, FERRY_OK);
     atomic_store(&engine_asked, false);
+    atomic_store(&sweeps, false);
     engine_thread = pthread_self();
     fixture_crash(f);
     assert_int_equal(errands_start(f->engine), FERRY_OK);
@@ -313,6 +316,111 @@ static void a_resource_that_comes_in_parts_is_given_up_when_nothing_came(void **
     until(f, half_is_given_up);
 }
 
+/* --- a resource that is sent straight to the store ------------------------------------------------------------- */
+
+static const struct resource_upload hello = {.id = {"01hf7yat00z4b8p5m3q1n2k7rb"}, .product = "P", .name = "r", .size = 5,
+                                             .md5 = FIXTURE_MD5,
+                                             .sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"};
+
+static void begin_hello(struct fixture *f)
+{
+    struct command begin = {.kind = CMD_RESOURCE_UPLOAD_ADD, .resource_upload = hello};
+    assert_int_equal(fixture_command(f, &begin), FERRY_OK);
+}
+
+static ferry_err hello_as_resource(struct fixture *f, struct resource *ret)
+{
+    return f->real_store_ops->resource_get(f->reader, &hello.id, ret);
+}
+
+static bool hello_is_a_resource(struct fixture *f)
+{
+    struct resource resource;
+    return hello_as_resource(f, &resource) == FERRY_OK;
+}
+
+static bool hello_has_its_whole_life(struct fixture *f)
+{
+    struct resource_upload now;
+    assert_int_equal(upload_of_resource(f, &hello.id, &now), FERRY_OK);
+    return now.expires_ms == now.created_ms + 1000ull * FERRY_RESOURCE_UPLOAD_LIFE_S;
+}
+
+static bool hello_has_no_object(struct fixture *f)
+{
+    uint64_t size = 0;
+    return real_ops->stat(f->parts.objects, &hello.id, &size) == FERRY_E_NOT_FOUND;
+}
+
+static bool hello_is_given_up(struct fixture *f)
+{
+    struct resource_upload now;
+    return upload_of_resource(f, &hello.id, &now) == FERRY_E_NOT_FOUND;
+}
+
+static void a_resource_is_one_though_its_sender_died_behind_the_last_byte(void **state)
+{
+    struct fixture *f = *state;
+    struct resource resource;
+    begin_hello(f);
+    fixture_put_hello(f, &hello.id);
+    fixture_advance_s(f, FERRY_URL_LIFE_S + 1);
+    until(f, hello_is_a_resource);
+    assert_int_equal(hello_as_resource(f, &resource), FERRY_OK);
+    assert_int_equal(resource.size, hello.size);
+    assert_string_equal(resource.md5, hello.md5);
+    assert_string_equal(resource.sha256, hello.sha256);
+    assert_string_equal(resource.name, hello.name);
+}
+
+static void what_did_not_come_with_the_first_url_may_come_later_or_never(void **state)
+{
+    struct fixture *f = *state;
+    begin_hello(f);
+    fixture_advance_s(f, FERRY_URL_LIFE_S + 1);
+    until(f, hello_has_its_whole_life);
+    fixture_advance_s(f, FERRY_RESOURCE_UPLOAD_LIFE_S);
+    until(f, hello_is_given_up);
+}
+
+static void a_resource_that_came_is_made_once(void **state)
+{
+    struct fixture *f = *state;
+    begin_hello(f);
+    fixture_put_hello(f, &hello.id);
+    for (unsigned i = 0; i < 2; i++) {
+        struct command came = {.kind = CMD_RESOURCE_UPLOAD_CAME, .id = hello.id};
+        assert_int_equal(fixture_command(f, &came), FERRY_OK);
+        assert_int_equal(came.count, i == 0);
+        assert_true(came.resource_upload.stored_ms != 0);
+    }
+    struct command other = {.kind = CMD_RESOURCE_UPLOAD_CAME, .id = half.id};
+    assert_int_equal(fixture_command(f, &other), FERRY_E_NOT_FOUND);
+}
+
+static void what_came_goes_with_the_upload_that_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    begin_hello(f);
+    fixture_put_hello(f, &hello.id);
+    struct command remove = {.kind = CMD_RESOURCE_UPLOAD_REMOVE, .id = hello.id};
+    assert_int_equal(fixture_command(f, &remove), FERRY_OK);
+    until(f, hello_has_no_object);
+}
+
+static void a_sweep_leaves_what_nobody_has_told_of_yet(void **state)
+{
+    struct fixture *f = *state;
+    begin_hello(f);
+    fixture_put_hello(f, &hello.id);
+    fixture_put_hello(f, &half.id); /* of no upload */
+    atomic_store(&sweeps, true);
+    assert_int_equal(recovery_sweep(f->engine, f->reader, true), FERRY_OK);
+    uint64_t size = 0;
+    assert_int_equal(real_ops->stat(f->parts.objects, &half.id, &size), FERRY_E_NOT_FOUND);
+    assert_false(hello_has_no_object(f));
+}
+
 int main(void)
 {
 #define RULE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -326,6 +434,11 @@ int main(void)
         RULE(nothing_expires_while_the_store_is_silent),
         RULE(what_is_removed_is_removed_by_another_thread),
         RULE(a_resource_that_comes_in_parts_is_given_up_when_nothing_came),
+        RULE(a_resource_is_one_though_its_sender_died_behind_the_last_byte),
+        RULE(what_did_not_come_with_the_first_url_may_come_later_or_never),
+        RULE(a_resource_that_came_is_made_once),
+        RULE(what_came_goes_with_the_upload_that_is_given_up),
+        RULE(a_sweep_leaves_what_nobody_has_told_of_yet),
     };
     return cmocka_run_group_tests_name("errands", tests, NULL, NULL);
 }

@@ -66,6 +66,13 @@ struct sweep {
     ferry_err err;     /* a look-up that failed: then nothing is removed */
 };
 
+static bool keep_resource_upload(const struct sweep *s, const ferry_id *key)
+{
+    struct resource_upload upload;
+    ferry_err err = s->store->resource_upload_get(s->conn, key, &upload);
+    return err == FERRY_OK ? upload.stored_ms == 0 : err != FERRY_E_NOT_FOUND;
+}
+
 static bool keep_object(void *arg, const ferry_id *key)
 {
     struct sweep *s = arg;
@@ -78,16 +85,11 @@ static bool keep_object(void *arg, const ferry_id *key)
     struct resource resource;
     if (err == FERRY_E_NOT_FOUND)
         err = s->store->resource_get(s->conn, key, &resource);
-    if (err != FERRY_OK && err != FERRY_E_NOT_FOUND)
+    if (err == FERRY_E_NOT_FOUND) /* what a client sent straight to the store, and has not told of */
+        return keep_resource_upload(s, key);
+    if (err != FERRY_OK)
         s->err = err;
-    return err != FERRY_E_NOT_FOUND;
-}
-
-static bool keep_resource_upload(const struct sweep *s, const ferry_id *key)
-{
-    struct resource_upload upload;
-    ferry_err err = s->store->resource_upload_get(s->conn, key, &upload);
-    return err == FERRY_OK ? upload.stored_ms == 0 : err != FERRY_E_NOT_FOUND;
+    return true;
 }
 
 static bool keep_partial(void *arg, const ferry_id *key)

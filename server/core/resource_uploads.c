@@ -20,6 +20,19 @@ static ferry_err find_same(struct engine *e, const struct resource_upload *like,
     return err == FERRY_OK && ret->stored_ms != 0 ? e->store->resource_get(e->conn, &ret->id, &resource) : err;
 }
 
+/* Who begins with both digests may send straight to the store: what comes there is known then without being read. */
+static bool may_come_by_itself(const struct engine *e, const struct resource_upload *u)
+{
+    return e->errands != NULL && u->md5[0] != '\0' && u->sha256[0] != '\0';
+}
+
+/* When it is looked at first: a client that dies behind its last byte leaves what is a resource already. */
+static uint64_t first_look_ms(const struct engine *e, const struct resource_upload *u)
+{
+    uint64_t url_ms = 1000ull * e->settings.url_life_s;
+    return may_come_by_itself(e, u) && url_ms < life_ms(e) ? url_ms : life_ms(e);
+}
+
 static ferry_err begin(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
     struct resource_upload *u = &cmd->resource_upload;
@@ -29,7 +42,7 @@ static ferry_err begin(struct engine *e, struct command *cmd, uint64_t now_ms)
         return engine_fail(cmd, FERRY_E_QUOTA, "the quota is used up: %s. Remove files, or raise it",
                            quota_verdict_text(verdict));
     u->created_ms = now_ms;
-    u->expires_ms = now_ms + life_ms(e);
+    u->expires_ms = now_ms + first_look_ms(e, u);
     u->stored_ms = u->seen_bytes = 0;
     cmd->count = 1;
     if (err == FERRY_OK)
@@ -52,29 +65,55 @@ static ferry_err add(struct engine *e, struct command *cmd, uint64_t now_ms)
 }
 
 /* Its room was set aside when it began: no quota stops it now. */
-static ferry_err done(struct engine *e, struct command *cmd, uint64_t now_ms)
+static ferry_err become(struct engine *e, struct resource_upload *u, struct resource *resource, uint64_t now_ms)
 {
-    struct resource *resource = &cmd->resource;
-    struct resource_upload u;
-    ferry_err err = e->store->resource_upload_get(e->conn, &resource->id, &u);
-    if (err == FERRY_E_NOT_FOUND)
-        return engine_fail(cmd, err, "the upload %s was given up", resource->id.text);
-    if (err != FERRY_OK)
-        return err;
-    u.stored_ms = now_ms;
-    u.expires_ms = now_ms + life_ms(e);
-    resource->created_ms = u.created_ms;
-    err = e->store->resource_upload_put(e->conn, &u);
+    u->stored_ms = now_ms;
+    u->expires_ms = now_ms + life_ms(e);
+    resource->created_ms = u->created_ms;
+    ferry_err err = e->store->resource_upload_put(e->conn, u);
     if (err == FERRY_OK)
         err = e->store->resource_add(e->conn, resource);
-    cmd->resource_upload = u;
     return err == FERRY_OK ? events_resource(e, resource, NULL, "available", now_ms) : err;
+}
+
+static ferry_err find_upload(struct engine *e, struct command *cmd, const ferry_id *id)
+{
+    ferry_err err = e->store->resource_upload_get(e->conn, id, &cmd->resource_upload);
+    return err == FERRY_E_NOT_FOUND ? engine_fail(cmd, err, "the upload %s was given up", id->text) : err;
+}
+
+static ferry_err done(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    ferry_err err = find_upload(e, cmd, &cmd->resource.id);
+    return err == FERRY_OK ? become(e, &cmd->resource_upload, &cmd->resource, now_ms) : err;
+}
+
+static ferry_err came(struct engine *e, struct command *cmd, uint64_t now_ms)
+{
+    struct resource_upload *u = &cmd->resource_upload;
+    struct resource *resource = &cmd->resource;
+    ferry_err err = find_upload(e, cmd, &cmd->id);
+    cmd->count = err == FERRY_OK && u->stored_ms == 0;
+    if (cmd->count == 0)
+        return err;
+    *resource = (struct resource){.id = u->id, .size = u->size};
+    memcpy(resource->product, u->product, sizeof resource->product);
+    memcpy(resource->name, u->name, sizeof resource->name);
+    memcpy(resource->description, u->description, sizeof resource->description);
+    memcpy(resource->md5, u->md5, sizeof resource->md5);
+    memcpy(resource->sha256, u->sha256, sizeof resource->sha256);
+    err = become(e, u, resource, now_ms);
+    return err == FERRY_OK ? effects_remove_partial(&e->effects, &u->id) : err; /* it may have been begun the other way */
 }
 
 static ferry_err give_up(struct engine *e, const struct resource_upload *u)
 {
     ferry_err err = e->store->resource_upload_remove(e->conn, &u->id);
-    return err == FERRY_OK && u->stored_ms == 0 ? effects_remove_partial(&e->effects, &u->id) : err;
+    if (err != FERRY_OK || u->stored_ms != 0)
+        return err;
+    if (may_come_by_itself(e, u))
+        err = effects_remove_object(&e->effects, &u->id);
+    return err == FERRY_OK ? effects_remove_partial(&e->effects, &u->id) : err;
 }
 
 static ferry_err remove_one(struct engine *e, struct command *cmd, uint64_t now_ms)
@@ -90,6 +129,11 @@ static ferry_err remove_one(struct engine *e, struct command *cmd, uint64_t now_
 /* bytes: so many are there. */
 static ferry_err look_at(struct engine *e, struct resource_upload *u, uint64_t bytes, uint64_t now_ms)
 {
+    uint64_t whole_life_ms = u->created_ms + life_ms(e);
+    if (may_come_by_itself(e, u) && u->stored_ms == 0 && bytes <= u->seen_bytes && now_ms < whole_life_ms) {
+        u->expires_ms = whole_life_ms;
+        return e->store->resource_upload_put(e->conn, u);
+    }
     if (bytes <= u->seen_bytes) {
         if (u->stored_ms == 0)
             ferry_log(FERRY_LOG_INFO, "engine", "upload %s of resource \"%s\" is given up: nothing came for too long",
@@ -116,6 +160,7 @@ ferry_err resource_uploads_on_command(struct engine *e, struct command *cmd, uin
     static handler *const handlers[] = {
         [CMD_RESOURCE_UPLOAD_ADD] = add,
         [CMD_RESOURCE_UPLOAD_DONE] = done,
+        [CMD_RESOURCE_UPLOAD_CAME] = came,
         [CMD_RESOURCE_UPLOAD_REMOVE] = remove_one,
         [CMD_RESOURCE_UPLOAD_SEEN] = seen,
     };
@@ -130,7 +175,7 @@ static ferry_err ask_first(struct engine *e, struct resource_upload *u, uint64_t
     ferry_err err = e->store->resource_upload_put(e->conn, u);
     if (err != FERRY_OK || !errands_room(e))
         return err;
-    return effects_errand(&e->effects, ERRAND_PARTIAL, &u->id, 0, "", 0);
+    return effects_errand(&e->effects, ERRAND_PARTIAL, &u->id, u->size, may_come_by_itself(e, u) ? u->md5 : "", 0);
 }
 
 static ferry_err on_due(struct engine *e, struct resource_upload *u, uint64_t now_ms)

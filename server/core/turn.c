@@ -34,6 +34,7 @@ static command_handler *const command_handlers[] = {
     [CMD_RESOURCE_REMOVE] = registry_on_command,
     [CMD_RESOURCE_UPLOAD_ADD] = resource_uploads_on_command,
     [CMD_RESOURCE_UPLOAD_DONE] = resource_uploads_on_command,
+    [CMD_RESOURCE_UPLOAD_CAME] = resource_uploads_on_command,
     [CMD_RESOURCE_UPLOAD_REMOVE] = resource_uploads_on_command,
     [CMD_DEPLOY] = deployments_on_command,
     [CMD_DEPLOYMENT_CANCEL] = deployments_on_command,

@@ -268,6 +268,7 @@ static ferry_err start_planes(struct platform *p)
         .settings = p->settings,
         .speaks_tls = (p->tls_listeners & CONFIG_API) != 0,
         .certificate = p->tls,
+        .url_life_s = (uint32_t)p->config->url_life_s,
         .session_idle_s = (uint32_t)p->config->session_idle_s,
         .answers_kept_s = (uint32_t)p->config->answers_kept_s,
     };

@@ -70,6 +70,7 @@ extern const struct api_stream_ops api_resource_upload_stream;
 void api_resource_upload_add(struct api_request *r);
 void api_resource_upload_list(struct api_request *r);
 void api_resource_upload_get(struct api_request *r);
+void api_resource_upload_direct(struct api_request *r);
 void api_resource_upload_bytes(struct api_request *r);
 void api_resource_upload_remove(struct api_request *r);
 

@@ -51,6 +51,7 @@ struct api_context {
     bool mqtt_http;          /**< other brokers may ask */
     bool allow_plain_secret; /**< of their clients, a device may send its secret */
     uint64_t object_size_max;
+    uint32_t url_life_s;
     struct quota_limits quota;
     const char *version;
     const char *settings; /**< null: nobody gave them */

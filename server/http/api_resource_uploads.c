@@ -1,4 +1,4 @@
-/* Resources that come in several requests: made with a JSON body, sent by the core protocol of tus 1.0. */
+/* Resources that come in several requests: made with a JSON body, sent by the core protocol of tus 1.0, or straight to the store. */
 #include "api_handlers.h"
 
 #include "api_intake.h"
@@ -168,6 +168,62 @@ void api_resource_upload_list(struct api_request *r)
     api_list_answer(r, &list);
 }
 
+/* --- straight to the store ------------------------------------------------------------------------------ */
+
+struct digests {
+    uint8_t md5[16], sha256[32];
+};
+
+/* False: not both were announced. */
+static bool read_digests(const struct resource_upload *u, struct digests *ret)
+{
+    return u->md5[0] != '\0' && u->sha256[0] != '\0' &&
+           ferry_hex_decode(u->md5, FERRY_MD5_HEX, ret->md5, sizeof ret->md5) == FERRY_OK &&
+           ferry_hex_decode(u->sha256, FERRY_SHA256_HEX, ret->sha256, sizeof ret->sha256) == FERRY_OK;
+}
+
+static ferry_err sign_direct(const struct api_request *r, const struct resource_upload *u, uint64_t expires_s,
+                             struct object_direct *ret_direct)
+{
+    struct objects *objects = r->shared->objects;
+    struct digests digests;
+
+    if (objects->ops->direct_sign == NULL || u->stored_ms != 0 || !read_digests(u, &digests))
+        return FERRY_E_UNSUPPORTED;
+    const struct object_expect expect = {.size = u->size, .md5 = digests.md5, .sha256 = digests.sha256};
+    return objects->ops->direct_sign(objects, &u->id, &expect, expires_s, ret_direct);
+}
+
+static json_t *direct_json(const struct object_direct *direct, uint64_t expires_s)
+{
+    json_t *headers = json_object();
+
+    for (size_t i = 0; i < direct->headers_count; i++)
+        (void)json_object_set_new(headers, direct->headers[i].name, json_string(direct->headers[i].value));
+    if (json_object_size(headers) != direct->headers_count) {
+        json_decref(headers);
+        return NULL;
+    }
+    return json_pack("{s:s, s:o, s:o}", "url", direct->url, "headers", headers, "expires_at", api_json_time(1000 * expires_s));
+}
+
+void api_resource_upload_direct(struct api_request *r)
+{
+    struct resource_upload u;
+    struct object_direct direct;
+    uint64_t expires_s = engine_now_ms(r->shared->engine) / 1000 + r->shared->url_life_s;
+
+    if (!find(r, &u))
+        return;
+    ferry_err err = sign_direct(r, &u, expires_s, &direct);
+    if (err == FERRY_OK)
+        api_reply_json(r, MHD_HTTP_OK, direct_json(&direct, expires_s));
+    else if (err == FERRY_E_UNSUPPORTED || err == FERRY_E_LIMIT)
+        api_reply_json(r, MHD_HTTP_OK, json_pack("{s:n, s:{}, s:n}", "url", "headers", "expires_at"));
+    else
+        api_reply_err(r, err, NULL);
+}
+
 /* --- the end ------------------------------------------------------------------------------------------ */
 
 static void answer_stands(struct api_request *r, const struct resource_upload *u, uint64_t offset)
@@ -224,12 +280,39 @@ static bool is_left_over(const struct api_request *r, const struct resource_uplo
     return u->stored_ms == 0 && offset == u->size && r->caller.role >= ROLE_OPERATOR && !r->command_given;
 }
 
+/* Its sender was given a URL of the store, perhaps, and asks whether the file has come there. */
+static bool may_have_come(const struct api_request *r, const struct resource_upload *u, struct digests *digests)
+{
+    return r->shared->objects->ops->match != NULL && u->stored_ms == 0 && r->caller.role >= ROLE_OPERATOR && !r->command_given &&
+           read_digests(u, digests);
+}
+
+/* True: there is an answer, or will be. */
+static bool adopt(struct api_request *r, const struct resource_upload *u)
+{
+    struct objects *objects = r->shared->objects;
+    struct digests digests;
+
+    if (!may_have_come(r, u, &digests))
+        return false;
+    const struct object_expect expect = {.size = u->size, .md5 = digests.md5, .sha256 = digests.sha256};
+    ferry_err err = objects->ops->match(objects, &u->id, &expect);
+    if (err == FERRY_E_NOT_FOUND || err == FERRY_E_SIZE || err == FERRY_E_DIGEST)
+        return false;
+    r->command.id = u->id;
+    if (err == FERRY_OK)
+        api_command(r, CMD_RESOURCE_UPLOAD_CAME, finish_done);
+    else
+        api_reply_err(r, err, NULL);
+    return true;
+}
+
 void api_resource_upload_get(struct api_request *r)
 {
     struct resource_upload u;
     uint64_t offset, at;
 
-    if (!find(r, &u) || !api_store_ok(r, find_offset(r, &u, &offset), NULL))
+    if (!find(r, &u) || adopt(r, &u) || !api_store_ok(r, find_offset(r, &u, &offset), NULL))
         return;
     if (is_left_over(r, &u, offset)) {
         if (!api_intake_open(r))

@@ -51,6 +51,7 @@ const struct api_route api_routes[] = {
      .run = api_resource_upload_list},
     {"POST", V1 "/resource-uploads", CHANGE, OF_PRODUCT, ONCE, JSON_BODY, .run = api_resource_upload_add},
     {"GET", V1 "/resource-uploads/{upload}", READ, OF_PRODUCT, .run = api_resource_upload_get},
+    {"GET", V1 "/resource-uploads/{upload}/direct", CHANGE, OF_PRODUCT, .run = api_resource_upload_direct},
     {"PATCH", V1 "/resource-uploads/{upload}", CHANGE, OF_PRODUCT, .stream = &api_resource_upload_stream,
      .run = api_resource_upload_bytes},
     {"DELETE", V1 "/resource-uploads/{upload}", CHANGE, OF_PRODUCT, .run = api_resource_upload_remove},

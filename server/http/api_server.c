@@ -253,6 +253,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .started_ms = ferry_mono_ms(),
         .streams_per_caller = config->limits.streams_per_caller,
         .answers_kept_ms = 1000ull * (config->answers_kept_s != 0 ? config->answers_kept_s : FERRY_ANSWERS_KEPT_S),
+        .url_life_s = config->url_life_s != 0 ? config->url_life_s : FERRY_URL_LIFE_S,
         .session_idle_ms = 1000ull * (config->session_idle_s != 0 ? config->session_idle_s : FERRY_SESSION_IDLE_S),
     };
     server->tls = config->speaks_tls ? config->certificate : NULL;

@@ -125,6 +125,7 @@ REQUESTS = {
     ("POST", "/api/v1/resource-uploads"): lambda w: (
         "/resource-uploads", json_body(product=w.mine, name=unique_name("r"), size=5)),
     ("GET", "/api/v1/resource-uploads/{upload}"): lambda w: (f"/resource-uploads/{w.resource_upload()}", {}),
+    ("GET", "/api/v1/resource-uploads/{upload}/direct"): lambda w: (f"/resource-uploads/{w.resource_upload()}/direct", {}),
     ("PATCH", "/api/v1/resource-uploads/{upload}"): lambda w: (
         f"/resource-uploads/{w.resource_upload()}",
         {"data": b"bytes", "headers": {"Tus-Resumable": "1.0.0", "Upload-Offset": "0",

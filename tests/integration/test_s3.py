@@ -1,7 +1,6 @@
 """Files in a bucket of an S3-compatible store: a real ferryd, devices, and a RADOS Gateway."""
 import base64
 import hashlib
-import itertools
 import json
 import os
 import shutil
@@ -28,33 +27,9 @@ def md5_of(data):
 
 
 @pytest.fixture(scope="module")
-def gateway():
-    if rgw.missing():
-        pytest.skip(rgw.missing())
-    gateway = rgw.Gateway()
-    WATCH.know(gateway.secret_key, "the secret key of the store")
-    yield gateway
-    gateway.close()
-
-
-_prefixes = itertools.count(1)
-
-
-def address(gateway, prefix=None, bucket=None, **more):
-    """As --objects says it, a prefix of its own each time. Vendor devices say no port in Host: they dial 80, and the tests the gateway's."""
-    prefix = prefix or f"p{next(_prefixes)}"
-    parameters = {"endpoint": gateway.endpoint, "public-endpoint": "http://127.0.0.1", **more}
-    return f"s3://{bucket or gateway.bucket}/{prefix}?" + "&".join(f"{name.replace('_', '-')}={value}" for name, value in parameters.items())
-
-
-def keys(gateway, **more):
-    return {"AWS_ACCESS_KEY_ID": gateway.access_key, "AWS_SECRET_ACCESS_KEY": gateway.secret_key, **more}
-
-
-@pytest.fixture(scope="module")
 def bucket(gateway):
     """A platform on it, for all tests of this file."""
-    platform = Platform("--objects", address(gateway, "f"), env=keys(gateway))
+    platform = Platform("--objects", gateway.address("f"), env=gateway.keys())
     try:
         platform.start()
         yield platform
@@ -76,12 +51,6 @@ def put(gateway, answer, data, **options):
 def upload_of(platform, device):
     (row,) = platform.api.uploads(device.product, device.device)
     return row
-
-
-def objects(gateway, bucket=None):
-    """What is in the bucket."""
-    listing = run("radosgw-admin", "bucket", "list", f"--bucket={bucket or gateway.bucket}", env=gateway._environment(), timeout=60)
-    return [entry["name"] for entry in json.loads(listing.stdout)]
 
 
 # --- devices ------------------------------------------------------------------------------------------------
@@ -115,7 +84,7 @@ def test_wrong_bytes_and_half_of_them_store_nothing(gateway, bucket, device):
     assert put(gateway, answer, b"content", stop_after=3) is None
     assert put(gateway, answer, b"content and more").status == 403
     assert device.upload_verdict("log")["result_code"] == NO_OBJECT
-    assert f"f/{upload_of(bucket, device)['id']}" not in objects(gateway)
+    assert f"f/{upload_of(bucket, device)['id']}" not in gateway.objects()
     assert put(gateway, answer, b"content").status == 200
     assert device.upload_verdict("log")["result_code"] == 0
 
@@ -145,7 +114,7 @@ def test_a_url_is_good_for_its_method_and_its_object_only(gateway, bucket, devic
 
 @pytest.mark.parametrize("size", [1000, 5 * MIB])
 def test_our_own_device_uploads_straight_to_the_store(gateway, make_platform, tmp_path, size):
-    platform = make_platform("--objects", address(gateway, public_endpoint=gateway.endpoint), env=keys(gateway))
+    platform = make_platform("--objects", gateway.address(public_endpoint=gateway.endpoint), env=gateway.keys())
     command = Command.of(tmp_path, platform, platform.new_device())
     file = tmp_path / "a.bin"
     file.write_bytes(os.urandom(size))
@@ -177,22 +146,22 @@ def upload_and_read_back(gateway, platform, port):
 
 def test_the_bucket_may_be_in_the_host(gateway, make_platform):
     endpoint = f"http://localhost:{gateway.port}"
-    platform = make_platform("--objects", address(gateway, endpoint=endpoint, public_endpoint=endpoint, style="host"), env=keys(gateway))
+    platform = make_platform("--objects", gateway.address(endpoint=endpoint, public_endpoint=endpoint, style="host"), env=gateway.keys())
     upload_and_read_back(gateway, platform, gateway.port)
 
 
 def test_a_store_with_tls_is_trusted_by_its_certificate_only(gateway, make_platform):
     endpoint = f"https://localhost:{gateway.tls_port}"
-    trusted = address(gateway, endpoint=endpoint, public_endpoint=endpoint, ca=gateway.ca)
-    upload_and_read_back(gateway, make_platform("--objects", trusted, env=keys(gateway)), gateway.tls_port)
-    assert "certificate" in refused(make_platform, address(gateway, endpoint=endpoint), keys(gateway))
+    trusted = gateway.address(endpoint=endpoint, public_endpoint=endpoint, ca=gateway.ca)
+    upload_and_read_back(gateway, make_platform("--objects", trusted, env=gateway.keys()), gateway.tls_port)
+    assert "certificate" in refused(make_platform, gateway.address(endpoint=endpoint), gateway.keys())
 
 
 # --- operators ----------------------------------------------------------------------------------------------
 
 
 def test_a_resource_sent_in_parts_lies_in_the_store_and_survives_a_restart(gateway, make_platform):
-    platform = make_platform("--objects", address(gateway), env=keys(gateway))
+    platform = make_platform("--objects", gateway.address(), env=gateway.keys())
     data = os.urandom(11 * MIB)
     product = platform.new_product()
     tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
@@ -206,7 +175,7 @@ def test_a_resource_sent_in_parts_lies_in_the_store_and_survives_a_restart(gatew
     (resource,) = platform.api.list("/resources", product=product)
     assert resource["md5"] == md5_of(data)
     assert platform.api.call("GET", f"/resources/{resource['id']}/content", ok=False).content == data
-    assert not [name for name in objects(gateway) if "partial/" + upload in name]
+    assert not [name for name in gateway.objects() if "partial/" + upload in name]
 
 
 def test_what_is_removed_is_removed_from_the_store(gateway, bucket, device):
@@ -214,16 +183,16 @@ def test_what_is_removed_is_removed_from_the_store(gateway, bucket, device):
     put(gateway, answer, b"content")
     device.upload_verdict("log")
     row = upload_of(bucket, device)
-    assert f"f/{row['id']}" in objects(gateway)
+    assert f"f/{row['id']}" in gateway.objects()
     bucket.api.call("DELETE", f"/uploads/{row['id']}")
-    wait_for(lambda: f"f/{row['id']}" not in objects(gateway), 20, "the object's end")
+    wait_for(lambda: f"f/{row['id']}" not in gateway.objects(), 20, "the object's end")
 
 
 # --- a store that fails ---------------------------------------------------------------------------------------
 
 
 def test_a_store_that_hangs_stops_nobody_and_comes_back(gateway, make_platform):
-    platform = make_platform("--objects", address(gateway), env=keys(gateway))
+    platform = make_platform("--objects", gateway.address(), env=gateway.keys())
     product = platform.new_product()
     with VendorDevice(platform, platform.new_device(product)) as device, VendorDevice(platform, platform.new_device(product)) as other:
         platform.api.resource_add(product, "pack", os.urandom(MIB))
@@ -253,7 +222,7 @@ def ready(platform):
 
 
 def test_a_store_that_died_is_found_again(gateway, make_platform):
-    platform = make_platform("--objects", address(gateway), env=keys(gateway))
+    platform = make_platform("--objects", gateway.address(), env=gateway.keys())
     with VendorDevice(platform, platform.new_device()) as device:
         answer = device.request_upload("log", b"content")
         assert put(gateway, answer, b"content").status == 200
@@ -268,7 +237,7 @@ def test_a_store_that_died_is_found_again(gateway, make_platform):
 
 
 def test_what_came_while_ferryd_was_dead_is_there(gateway, make_platform):
-    platform = make_platform("--objects", address(gateway), env=keys(gateway))
+    platform = make_platform("--objects", gateway.address(), env=gateway.keys())
     platform.pin_ports()
     with VendorDevice(platform, platform.new_device()) as device:
         answer = device.request_upload("log", b"content")
@@ -286,7 +255,7 @@ def test_a_full_store_is_told_to_the_operator(gateway, make_platform):
     assert gateway.curl("PUT", "full", "-d", "", user=":".join(full.values())) == "200"
     gateway.admin("quota", "set", "--quota-scope=user", "--uid=full", "--max-size=1M")
     gateway.admin("quota", "enable", "--quota-scope=user", "--uid=full")
-    platform = make_platform("--objects", address(gateway, bucket="full"), env=full)
+    platform = make_platform("--objects", gateway.address(bucket="full"), env=full)
     product = platform.new_product()
     with pytest.raises(ApiError) as refused:
         platform.api.resource_add(product, "pack", os.urandom(2 * MIB))
@@ -298,7 +267,7 @@ def test_a_full_store_is_told_to_the_operator(gateway, make_platform):
 
 def test_a_url_that_devices_could_not_hold_is_one_of_ours(gateway, make_platform):
     prefix = "=" * 200  # three characters each in a URL
-    platform = make_platform("--objects", address(gateway, prefix), env=keys(gateway))
+    platform = make_platform("--objects", gateway.address(prefix), env=gateway.keys())
     with VendorDevice(platform, platform.new_device()) as device:
         for name in ("one", "two"):
             transfer = device.upload(name, b"content of " + name.encode())
@@ -312,19 +281,19 @@ def test_a_url_that_devices_could_not_hold_is_one_of_ours(gateway, make_platform
 
 
 def test_with_urls_of_our_own_an_upload_is_resumed_after_a_restart(gateway, make_platform, tmp_path):
-    platform = make_platform("--objects", address(gateway, urls="own"), env=keys(gateway))
+    platform = make_platform("--objects", gateway.address(urls="own"), env=gateway.keys())
     platform.pin_ports()
     command = Command.of(tmp_path, platform, platform.new_device())
     file = tmp_path / "a.bin"
     file.write_bytes(os.urandom(20 * MIB))
     process = command.start("upload", file, "--limit-rate", "4M")
     (first,) = wait_for(lambda: platform.api.uploads(command.product), 20, "the task")
-    wait_for(lambda: any(name.endswith("/partial/" + first["id"]) for name in objects(gateway)), 60, "the first part in the store")
+    wait_for(lambda: any(name.endswith("/partial/" + first["id"]) for name in gateway.objects()), 60, "the first part in the store")
     platform.restart()
     assert process.wait(120) == DONE, command.text(process, "stderr")
     row = upload_of(platform, command)
     assert row["state"] == "done" and platform.api.upload_bytes(row["id"]) == file.read_bytes()
-    assert any(name.endswith("/" + row["id"]) for name in objects(gateway))
+    assert any(name.endswith("/" + row["id"]) for name in gateway.objects())
     sent = platform.api.metric("ferry_transfer_bytes_total")
     assert 0 < sent < 20 * MIB, "it went on where it was"
     command.close()
@@ -345,9 +314,9 @@ def database():
 
 def test_another_machine_goes_on_where_one_was_killed(gateway, database, make_platform):
     """Two on one PostgreSQL and one bucket, each with a broker of its own."""
-    options = ["--store", database, "--objects", address(gateway)]
-    one = make_platform(*options, env=keys(gateway))
-    two = make_platform(*options, env=keys(gateway), start=False)
+    options = ["--store", database, "--objects", gateway.address()]
+    one = make_platform(*options, env=gateway.keys())
+    two = make_platform(*options, env=gateway.keys(), start=False)
     two.data.mkdir(mode=0o700)
     for name in ("secrets.key", "admin.token"): # what all of them have
         shutil.copy2(one.data / name, two.data / name)
@@ -393,12 +362,12 @@ def closed_port():
 
 
 @pytest.mark.parametrize("objects, env, wanted", [
-    (lambda g: address(g, bucket="nobucket"), keys, "there is no such bucket"),
-    (address, lambda g: keys(g, AWS_ACCESS_KEY_ID="NOBODYKNOWSTHISONE01"), "does not know the access key"),
-    (address, lambda g: keys(g, AWS_SECRET_ACCESS_KEY="not the secret of this access key"), "AWS_SECRET_ACCESS_KEY"),
-    (lambda g: f"s3://b?endpoint=http://127.0.0.1:{closed_port()}", keys, "cannot reach the store at http://127.0.0.1:"),
-    (lambda g: "s3://b?endpoint=http://no-such-host.invalid", keys, "cannot reach the store at http://no-such-host.invalid"),
-    (address, lambda g: {}, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    (lambda g: g.address(bucket="nobucket"), rgw.Gateway.keys, "there is no such bucket"),
+    (rgw.Gateway.address, lambda g: g.keys(AWS_ACCESS_KEY_ID="NOBODYKNOWSTHISONE01"), "does not know the access key"),
+    (rgw.Gateway.address, lambda g: g.keys(AWS_SECRET_ACCESS_KEY="not the secret of this access key"), "AWS_SECRET_ACCESS_KEY"),
+    (lambda g: f"s3://b?endpoint=http://127.0.0.1:{closed_port()}", rgw.Gateway.keys, "cannot reach the store at http://127.0.0.1:"),
+    (lambda g: "s3://b?endpoint=http://no-such-host.invalid", rgw.Gateway.keys, "cannot reach the store at http://no-such-host.invalid"),
+    (rgw.Gateway.address, lambda g: {}, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
 ], ids=["no bucket", "access key", "secret key", "nobody there", "no such host", "no credentials"])
 def test_what_is_wrong_is_said_in_one_line(gateway, make_platform, objects, env, wanted):
     assert wanted in refused(make_platform, objects(gateway), env(gateway))
@@ -407,14 +376,14 @@ def test_what_is_wrong_is_said_in_one_line(gateway, make_platform, objects, env,
 def test_a_wrong_clock_is_said(gateway, make_platform, tmp_path):
     faults = Faults(tmp_path, build_shim(tmp_path))
     faults.move_clock(-3600)
-    line = refused(make_platform, address(gateway), keys(gateway) | faults.environment())
+    line = refused(make_platform, gateway.address(), gateway.keys() | faults.environment())
     assert "the clock of this machine is 3" in line and "s behind that of the store" in line
 
 
 def test_a_store_that_hangs_is_said(gateway, make_platform):
     gateway.stop_answering()
     try:
-        assert "cannot reach the store" in refused(make_platform, address(gateway), keys(gateway))
+        assert "cannot reach the store" in refused(make_platform, gateway.address(), gateway.keys())
     finally:
         gateway.go_on()
 
@@ -427,24 +396,24 @@ def test_a_missing_right_to_write_is_said(gateway, make_platform):
                                                         "Action": ["s3:ListBucket", "s3:GetObject"],
                                                         "Resource": ["arn:aws:s3:::readonly", "arn:aws:s3:::readonly/*"]}]}
     assert gateway.curl("PUT", "readonly?policy=", "-d", json.dumps(everybody)) in ("200", "204")
-    assert "no right to write into the bucket" in refused(make_platform, address(gateway, bucket="readonly"), reader)
+    assert "no right to write into the bucket" in refused(make_platform, gateway.address(bucket="readonly"), reader)
 
 
 def test_the_files_of_another_installation_are_left_alone(gateway, make_platform):
-    objects = address(gateway)
-    one = make_platform("--objects", objects, env=keys(gateway))
+    objects = gateway.address()
+    one = make_platform("--objects", objects, env=gateway.keys())
     one.restart()
-    assert "another installation" in refused(make_platform, objects, keys(gateway)), "another database would sweep them away"
-    make_platform("--objects", address(gateway), env=keys(gateway))
+    assert "another installation" in refused(make_platform, objects, gateway.keys()), "another database would sweep them away"
+    make_platform("--objects", gateway.address(), env=gateway.keys())
 
 
 def test_credentials_may_be_in_a_file_that_nobody_else_reads(gateway, make_platform, tmp_path):
     file = tmp_path / "credentials"
     file.write_text(f"[default]\naws_access_key_id = {gateway.access_key}\naws_secret_access_key = {gateway.secret_key}\n")
     file.chmod(0o644)
-    assert "give it mode 0600" in refused(make_platform, address(gateway), {}, "--objects-credentials", file)
+    assert "give it mode 0600" in refused(make_platform, gateway.address(), {}, "--objects-credentials", file)
     file.chmod(0o600)
-    platform = make_platform("--objects", address(gateway), "--objects-credentials", file)
+    platform = make_platform("--objects", gateway.address(), "--objects-credentials", file)
     assert gateway.secret_key.encode() not in open(f"/proc/{platform.broker_pid}/environ", "rb").read()
     settings = json.dumps(platform.api.call("GET", "/settings"))
     assert gateway.bucket in settings and gateway.secret_key not in settings

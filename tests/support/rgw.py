@@ -10,6 +10,8 @@
     rgw.py COMMAND...                   # runs it with FERRY_TEST_S3_... set; 77 when there is no Ceph here
 """
 import contextlib
+import itertools
+import json
 import os
 import pathlib
 import shutil
@@ -57,8 +59,9 @@ mon max pg per osd = 2000
 mon data avail crit = 1
 [osd.0]
 osd data = {folder}/osd
-osd objectstore = memstore
+osd objectstore = {store}
 memstore device bytes = 4294967296
+bluestore block size = 21474836480
 osd op num shards = 2
 [client.rgw]
 rgw frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} ssl_certificate={folder}/cert.pem ssl_private_key={folder}/key.pem
@@ -85,7 +88,9 @@ def free_port():
 class Gateway:
     access_key, secret_key, region = "FERRYTESTACCESSKEY01", "ferrytestsecretkey000000000000000000001", "us-east-1"
 
-    def __init__(self):
+    def __init__(self, store="memstore"):
+        """store: "bluestore" keeps objects in a file, for those that memory could not hold."""
+        self._store, self._prefixes = store, itertools.count(1)
         self._folder = tempfile.TemporaryDirectory(prefix="ferry-rgw-", ignore_cleanup_errors=True)
         self.folder = pathlib.Path(self._folder.name)
         self.port, self.bucket, self._running = free_port(), "ferry-test", {}
@@ -124,7 +129,7 @@ class Gateway:
                   "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,DNS:*.localhost", "-keyout", "key.pem", "-out", "cert.pem")
         monitor = f"v2:127.0.0.1:{free_port()},v1:127.0.0.1:{free_port()}"
         (self.folder / "ceph.conf").write_text(CONFIGURATION.format(fsid=FSID, monitor=monitor, folder=self.folder, port=self.port,
-                                                                           tls_port=self.tls_port))
+                                                                           tls_port=self.tls_port, store=self._store))
         self._run("monmaptool", "--create", "--clobber", "--fsid", FSID, "--addv", "a", f"[{monitor}]", "monmap")
         self._run("ceph-mon", "-i", "a", "--mkfs", "--monmap", "monmap")
         self._start("ceph-mon", "-i", "a")
@@ -151,6 +156,19 @@ class Gateway:
 
     def admin(self, *command):
         return self._run("radosgw-admin", *command)
+
+    def address(self, prefix=None, bucket=None, **more):
+        """As --objects says it, a prefix of its own each time. Vendor devices say no port in Host: they dial 80, and the tests the gateway's."""
+        prefix = prefix or f"p{next(self._prefixes)}"
+        parameters = {"endpoint": self.endpoint, "public-endpoint": "http://127.0.0.1", **more}
+        return f"s3://{bucket or self.bucket}/{prefix}?" + "&".join(f"{name.replace('_', '-')}={value}" for name, value in parameters.items())
+
+    def keys(self, **more):
+        return {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key, **more}
+
+    def objects(self, bucket=None):
+        """What is in the bucket: name to ETag, which has a "-" when the object came in parts."""
+        return {entry["name"]: entry["meta"]["etag"] for entry in json.loads(self.admin("bucket", "list", f"--bucket={bucket or self.bucket}"))}
 
     def curl(self, method, path, *options, user=None):
         """The status of a request that is signed; 000 when nobody answers."""

@@ -236,65 +236,6 @@ ferry_err objects_s3_check(struct objects *objects, const char *owner, char rete
     return err == FERRY_OK ? check_owner(store, owner, reterr_problem) : err;
 }
 
-/* --- addresses -------------------------------------------------------------------------------------- */
-
-static ferry_err presigned(struct objects_s3 *store, const struct object_url *url, struct ferry_buf *out)
-{
-    char name[S3_NAME_SIZE], length[24], md5_text[S3_MD5_BASE64_SIZE];
-    uint8_t md5[16];
-    uint64_t now_s = store->wall_ms() / 1000;
-    uint64_t life_s = url->expires_s > now_s ? url->expires_s - now_s : 1;
-    s3_object_name(&url->key, name);
-    if (life_s > SIGV4_LIFE_MAX_S)
-        life_s = SIGV4_LIFE_MAX_S;
-    if (url->method == OBJECT_GET)
-        return s3_presign(store, "GET", name, NULL, 0, now_s, life_s, out);
-    if (url->size > S3_PUT_MAX)
-        return FERRY_E_LIMIT;
-    ferry_err err = ferry_hex_decode(url->md5, strlen(url->md5), md5, sizeof md5);
-    if (err != FERRY_OK)
-        return err;
-    s3_md5_base64(md5, md5_text);
-    (void)snprintf(length, sizeof length, "%" PRIu64, url->size);
-    const struct sigv4_pair headers[] = {{"content-length", length}, {"content-md5", md5_text}};
-    return s3_presign(store, "PUT", name, headers, 2, now_s, life_s, out);
-}
-
-/* Credentials or a prefix that are too long do so for all URLs: once is enough. */
-static void tell_fallback(struct objects_s3 *store, const struct object_url *url)
-{
-    if (url->method == OBJECT_PUT && url->size > S3_PUT_MAX)
-        return;
-    if (!atomic_exchange(&store->told_fallback, true))
-        ferry_log(FERRY_LOG_WARN, "objects",
-                  "a presigned URL of this store has more than the %d characters that devices can hold, so files go through ferryd: "
-                  "take a shorter prefix, or credentials without a session token",
-                  FERRY_URL_MAX);
-}
-
-static ferry_err s3_url_sign(struct objects *o, const struct object_url *url, char *out, size_t cap)
-{
-    struct objects_s3 *store = s3_of(o);
-    ferry_autobuf text = FERRY_BUF_INIT(FERRY_URL_MAX);
-    if (store->address.own_urls)
-        return signed_url_make(&store->own, url, out, cap);
-    ferry_err err = presigned(store, url, &text);
-    if (err == FERRY_E_LIMIT) {
-        tell_fallback(store, url);
-        return signed_url_make(&store->own, url, out, cap);
-    }
-    if (err == FERRY_OK && text.len >= cap)
-        err = FERRY_E_LIMIT;
-    if (err == FERRY_OK)
-        memcpy(out, text.data, text.len + 1);
-    return err;
-}
-
-static ferry_err s3_url_check(struct objects *o, const struct object_url *url, const char *signature, size_t len)
-{
-    return signed_url_check(&s3_of(o)->own, url, signature, len);
-}
-
 /* --- life ------------------------------------------------------------------------------------------- */
 
 static void store_free(struct objects_s3 *store)
@@ -334,6 +275,7 @@ static const struct objects_ops s3_ops = {
     .interrupt = s3_interrupt,
     .url_sign = s3_url_sign,
     .url_check = s3_url_check,
+    .direct_sign = s3_direct_sign,
     .close = s3_close,
 };
 

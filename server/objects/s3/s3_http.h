@@ -86,7 +86,7 @@ FERRY_MUST_CHECK ferry_err s3_call(struct objects_s3 *store, const struct s3_cal
 void s3_answer_done(struct s3_answer *answer);
 #define s3_autoanswer __attribute__((cleanup(s3_answer_done))) struct s3_answer
 
-/** @brief Appends the presigned URL of an object, for devices. @retval FERRY_E_LIMIT | FERRY_E_NOMEM | FERRY_E_ARG */
+/** @brief Appends the presigned URL of an object, as seen from outside. @retval FERRY_E_LIMIT | FERRY_E_NOMEM | FERRY_E_ARG */
 FERRY_MUST_CHECK ferry_err s3_presign(struct objects_s3 *store, const char *method, const char *name,
                                       const struct sigv4_pair *headers, size_t headers_count, uint64_t now_s, uint64_t life_s,
                                       struct ferry_buf *out);

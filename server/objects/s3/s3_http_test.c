@@ -391,6 +391,44 @@ static void files_over_5_gib_and_long_tokens_get_urls_of_ours(void **state)
     o->ops->close(o);
 }
 
+/* A URL of operators' clients is as long as it must be, and never one of ours. */
+static void whole_objects_go_straight_to_the_store_where_one_put_can(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        uint64_t size;
+        ferry_err err;
+        size_t headers;
+        const char *begin, *is_signed;
+    } rows[] = {
+        {"http://store.example", S3_PUT_MAX, FERRY_OK, 2, "http://store.example/bucket/01kdzhjq3mx5v6r2c8q0t9w4ab?X-Amz-",
+         "&X-Amz-SignedHeaders=content-length%3Bcontent-md5%3Bhost%3Bx-amz-checksum-sha256&"},
+        {"http://store.example&signature=cos", 1, FERRY_OK, 1, "http://store.example/bucket/01kdzhjq3mx5v6r2c8q0t9w4ab?q-sign-",
+         "&q-header-list=content-length%3Bcontent-md5%3Bhost&"},
+        {"http://store.example", S3_PUT_MAX + 1, FERRY_E_LIMIT, 0, NULL, NULL},
+        {"http://store.example&urls=own", 1, FERRY_E_UNSUPPORTED, 0, NULL, NULL},
+    };
+    static const uint8_t md5[16], sha256[32];
+    const ferry_id key = {"01kdzhjq3mx5v6r2c8q0t9w4ab"};
+    char token[600];
+    memset(token, 't', sizeof token);
+    token[sizeof token - 1] = '\0';
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct object_direct direct;
+        struct objects *o = open_at(rows[i].url, token);
+        const struct object_expect expect = {.size = rows[i].size, .md5 = md5, .sha256 = sha256};
+        assert_int_equal(o->ops->direct_sign(o, &key, &expect, 1, &direct), rows[i].err);
+        if (rows[i].err == FERRY_OK) {
+            assert_memory_equal(direct.url, rows[i].begin, strlen(rows[i].begin));
+            assert_non_null(strstr(direct.url, rows[i].is_signed));
+            assert_int_equal(direct.headers_count, rows[i].headers);
+            assert_string_equal(direct.headers[0].value, "AAAAAAAAAAAAAAAAAAAAAA==");
+        }
+        o->ops->close(o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +439,7 @@ int main(void)
         cmocka_unit_test(an_object_whose_completion_was_not_heard_of_is_looked_at),
         cmocka_unit_test(an_error_behind_a_200_is_one_and_the_parts_are_removed),
         cmocka_unit_test(files_over_5_gib_and_long_tokens_get_urls_of_ours),
+        cmocka_unit_test(whole_objects_go_straight_to_the_store_where_one_put_can),
     };
     return cmocka_run_group_tests_name("s3_http", tests, NULL, NULL);
 }

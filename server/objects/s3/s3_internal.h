@@ -101,6 +101,12 @@ ferry_err s3_partial_size(struct objects *o, const ferry_id *key, uint64_t *ret_
 ferry_err s3_reopen(struct objects *o, const ferry_id *key);
 ferry_err s3_partial_remove(struct objects *o, const ferry_id *key);
 
+/* s3_url.c */
+ferry_err s3_url_sign(struct objects *o, const struct object_url *url, char *out, size_t cap);
+ferry_err s3_url_check(struct objects *o, const struct object_url *url, const char *signature, size_t len);
+ferry_err s3_direct_sign(struct objects *o, const ferry_id *key, const struct object_expect *expect, uint64_t expires_s,
+                         struct object_direct *ret_direct);
+
 /* s3_sweep.c */
 ferry_err s3_sweep(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),
                    bool (*keep_partial)(void *arg, const ferry_id *key), void *arg, uint64_t *ret_removed);

@@ -52,6 +52,18 @@ struct object_url {
     char md5[FERRY_MD5_HEX + 1];
 };
 
+enum { OBJECT_DIRECT_URL_SIZE = 8192, OBJECT_DIRECT_HEADERS = 2 };
+
+/** @brief One PUT to the store itself: the URL, and the headers that must be sent with it, besides Content-Length. */
+struct object_direct {
+    char url[OBJECT_DIRECT_URL_SIZE];
+    struct {
+        const char *name; /**< static storage */
+        char value[48];
+    } headers[OBJECT_DIRECT_HEADERS];
+    size_t headers_count;
+};
+
 struct objects_ops {
     const char *name;
 
@@ -163,6 +175,16 @@ struct objects_ops {
      *  url->expires_s is the one given in the URL. Expiry itself is judged by the caller. Never blocks.
      *  @retval FERRY_E_DENIED */
     ferry_err (*url_check)(struct objects *o, const struct object_url *url, const char *signature, size_t len);
+
+    /**
+     * How a client that holds long URLs sends the whole object to the store itself. The store takes nothing but these bytes
+     * (size, MD5; the SHA-256 where the store looks at it), again and again until expires_s (Unix seconds). Null slot, or
+     * FERRY_E_UNSUPPORTED: everything comes through us. Only with match. Never blocks.
+     * @param[in] expect  with both digests
+     * @retval FERRY_E_UNSUPPORTED | FERRY_E_LIMIT more than one PUT takes | FERRY_E_NOMEM
+     */
+    ferry_err (*direct_sign)(struct objects *o, const ferry_id *key, const struct object_expect *expect, uint64_t expires_s,
+                             struct object_direct *ret_direct);
 
     void (*close)(struct objects *o); /**< accepts null; no writer or reader may be open */
 };

@@ -54,6 +54,7 @@ struct api_server_config {
     bool mqtt_http;           /**< /mqtt/auth and /mqtt/acl answer other brokers */
     bool allow_plain_secret;  /**< they may ask for devices whose password is the secret itself */
     uint64_t object_size_max; /**< bytes of a resource; 0: FERRY_OBJECT_SIZE_MAX */
+    uint32_t url_life_s;      /**< as the engine has it; 0: FERRY_URL_LIFE_S */
     uint32_t answers_kept_s;  /**< as the engine has it; 0: FERRY_ANSWERS_KEPT_S */
     uint32_t session_idle_s;  /**< as the engine has it; 0: FERRY_SESSION_IDLE_S */
     struct quota_limits quota; /**< of products that have none of their own; the engine has the same */
