@@ -29,6 +29,7 @@ const struct ctl_option_info ctl_option_infos[] = {
     {CTL_O_ALL_VERSIONS, 0, "all-versions", NULL, "every version of that name"},
     {CTL_O_RESOURCE_ID, 0, "resource-id", "ID", "deliver this version of the resource, not the newest one"},
     {CTL_O_RATE, 0, "rate", "N/min", "begin with at most N devices a minute"},
+    {CTL_O_LIMIT_RATE, 0, "limit-rate", "BYTES", "read at most so many bytes a second; k, M and G are taken, default 50M"},
     {CTL_O_TIMEOUT, 0, "timeout", "TIME", "time of each device: 60s to 7d, default 1d"},
     {CTL_O_RETRIES, 0, "retries", "N", "try a device that failed N times more by itself: 0 to 100, default 0"},
     {CTL_O_START, 0, "start", "TIME", "begin then: 2h (from now), or UTC: 2026-01-02T03:04:05Z"},
@@ -88,6 +89,27 @@ static bool parse_number(const char *text, uint64_t *ret_number, const char **re
         return false;
     *ret_number = number;
     *ret_rest = end;
+    return true;
+}
+
+bool ctl_parse_amount(const char *text, uint64_t *ret_amount)
+{
+    static const char units[] = "kMGT";
+    uint64_t number;
+    const char *rest;
+    unsigned shift = 0;
+
+    if (!parse_number(text, &number, &rest))
+        return false;
+    if (*rest != '\0') {
+        const char *unit = strchr(units, *rest);
+        if (unit == NULL || rest[1] != '\0')
+            return false;
+        shift = 10 * (unsigned)(unit - units + 1);
+    }
+    if (number > (uint64_t)INT64_MAX >> shift)
+        return false;
+    *ret_amount = number << shift;
     return true;
 }
 
@@ -225,6 +247,8 @@ static bool set_value(struct ctl_options *o, uint64_t flag, const char *value)
 {
     if (flag == CTL_O_RATE)
         return ctl_parse_rate(value, &o->rate_per_min);
+    if (flag == CTL_O_LIMIT_RATE)
+        return ctl_parse_amount(value, &o->rate_bytes) && o->rate_bytes > 0;
     if (flag == CTL_O_TIMEOUT)
         return ctl_parse_timeout(value, &o->timeout_s);
     if (flag == CTL_O_OVERLAP)

@@ -16,6 +16,7 @@ struct ctl_options {
     const char *name, *device_info, *secret_file, *output, *devices_file, *state, *prefix;
     bool all, all_versions, force, wait, follow, online, offline;
     uint32_t rate_per_min;
+    uint64_t rate_bytes; /**< a second; 0: the platform's default */
     uint32_t timeout_s; /**< 0: the platform's default */
     uint32_t overlap_s; /**< 0: none */
     uint32_t retries;
@@ -96,6 +97,7 @@ struct ctl_options {
 #define CTL_O_CONFIG (UINT64_C(1) << 55)
 #define CTL_O_FROM (UINT64_C(1) << 56)
 #define CTL_O_TO (UINT64_C(1) << 57)
+#define CTL_O_LIMIT_RATE (UINT64_C(1) << 58)
 
 #define CTL_O_COMMON \
     (CTL_O_API | CTL_O_TOKEN_FILE | CTL_O_DATA | CTL_O_CA_FILE | CTL_O_JSON | CTL_O_HELP | CTL_O_VERSION)
@@ -129,6 +131,8 @@ struct ctl_args {
 bool ctl_args_parse(int argc, const char *const *argv, struct ctl_args *args, char reterr_message[CTL_MESSAGE_SIZE]);
 void ctl_args_done(struct ctl_args *args);
 
+/** @brief "500", "20G": bytes, or a number; k, M, G, T, at most 2^63-1. */
+bool ctl_parse_amount(const char *text, uint64_t *ret_amount);
 /** @brief "100/min" or "100": 1 to FERRY_DEPLOY_RATE_MAX. */
 bool ctl_parse_rate(const char *text, uint32_t *ret_per_min);
 /** @brief "90d", "12h": 60 seconds to ten years. */

@@ -68,6 +68,9 @@ const struct ctl_command ctl_commands[] = {
     {"upload", "get", "ID", 1, 1, CTL_O_OUTPUT, "fetch the file and verify it", ctl_upload_get},
     {"upload", "rm", "ID", 1, 1, 0, "remove the file and the task", ctl_upload_rm},
 
+    {"object", "verify", "", 0, 0, CTL_O_PRODUCT | CTL_O_LIMIT_RATE,
+     "compare the files of the platform with what it knows of them, and wait for the result; 1: something is wrong", ctl_object_verify},
+
     {"quota", "list", "", 0, 0, LIST, "what products may keep and do keep", ctl_quota_list},
     {"quota", "show", "P | P/D", 1, 1, 0, "limits and use of a product, or of a device", ctl_quota_show},
     {"quota", "set", "P BYTES FILES DEVICE-BYTES DEVICE-FILES", 5, 5, 0,

@@ -77,6 +77,8 @@ enum ctl_exit ctl_upload_reports(struct ctl *ctl);
 enum ctl_exit ctl_upload_get(struct ctl *ctl);
 enum ctl_exit ctl_upload_rm(struct ctl *ctl);
 
+enum ctl_exit ctl_object_verify(struct ctl *ctl);
+
 enum ctl_exit ctl_statistics(struct ctl *ctl);
 enum ctl_exit ctl_quota_list(struct ctl *ctl);
 enum ctl_exit ctl_quota_show(struct ctl *ctl);
@@ -109,6 +111,8 @@ enum ctl_exit ctl_settings(struct ctl *ctl);
 
 /** @brief Fetches the bytes of an upload or resource ("uploads", "resources") to --output. */
 enum ctl_exit ctl_get_content(struct ctl *ctl, const char *kind, const json_t *object);
+
+void ctl_pause_ms(unsigned ms);
 
 /** @brief Prints the reports at path, which it frees. */
 enum ctl_exit ctl_print_reports(struct ctl *ctl, char *path);

@@ -52,7 +52,7 @@ static void report(const json_t *deployment, bool json, const char *line, char l
     (void)fflush(stdout);
 }
 
-static void pause_ms(unsigned ms)
+void ctl_pause_ms(unsigned ms)
 {
     struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 
@@ -94,7 +94,7 @@ static enum ctl_exit follow(struct ctl *ctl, const char *id, struct ctl_live *li
                 (void)putchar('\n');
             return conclude(deployment, id);
         }
-        pause_ms(wait_ms);
+        ctl_pause_ms(wait_ms);
     }
 }
 

@@ -4,7 +4,6 @@
 #include "ferryctl_memory.h"
 #include "ferryctl_show.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,39 +61,17 @@ enum ctl_exit ctl_quota_show(struct ctl *ctl)
     return call_and_print(ctl, "GET", ctl_path("/api/v1/quota/%s/%s", name.product, name.device), NULL);
 }
 
-/* "500", "20G": digits and at most one of k M G T. */
-static bool parse_amount(const char *text, json_int_t *ret_amount)
-{
-    static const char units[] = "kMGT";
-    char *end;
-    unsigned shift = 0;
-
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    unsigned long long amount = strtoull(text, &end, 10);
-    if (*end != '\0') {
-        const char *unit = strchr(units, *end);
-        if (unit == NULL || end[1] != '\0')
-            return false;
-        shift = 10 * (unsigned)(unit - units + 1);
-    }
-    if (errno != 0 || amount > (unsigned long long)INT64_MAX >> shift)
-        return false;
-    *ret_amount = (json_int_t)(amount << shift);
-    return true;
-}
-
 enum ctl_exit ctl_quota_set(struct ctl *ctl)
 {
-    json_int_t amounts[4];
+    uint64_t numbers[4];
 
-    for (size_t i = 0; i < COUNT(amounts); i++)
-        if (!parse_amount(ctl->words[i + 1], &amounts[i]))
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        if (!ctl_parse_amount(ctl->words[i + 1], &numbers[i]))
             return ctl_fail(CTL_USAGE, "\"%s\" is no amount: write digits, and k, M, G or T after them",
                             ctl->words[i + 1]);
-    ctl_autojson *body = ctl_check(json_pack("{s:I, s:I, s:I, s:I}", "product_bytes", amounts[0], "product_files",
-                                             amounts[1], "device_bytes", amounts[2], "device_files", amounts[3]));
+    ctl_autojson *body = ctl_check(json_pack("{s:I, s:I, s:I, s:I}", "product_bytes", (json_int_t)numbers[0],
+                                             "product_files", (json_int_t)numbers[1], "device_bytes",
+                                             (json_int_t)numbers[2], "device_files", (json_int_t)numbers[3]));
     return call_and_print(ctl, "PUT", ctl_path("/api/v1/quota/%s", ctl->words[0]), body);
 }
 

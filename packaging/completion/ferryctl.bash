@@ -19,6 +19,7 @@ _ferryctl() {
     ['deployment causes']='' ['deployment progress']='--limit -n' ['deployment reports']='--limit -n' ['deployment pause']='' ['deployment resume']=''
     ['deployment cancel']='--device' ['deployment retry']='--device --state --result-code --result-msg --wait'
     ['upload list']='--limit -n --sort --state --prefix --since' ['upload show']='' ['upload reports']='--limit -n' ['upload get']='--output -o' ['upload rm']=''
+    ['object verify']='--product --limit-rate'
     ['quota list']='--limit -n' ['quota show']='' ['quota set']='' ['quota reset']=''
     ['token add']='--role --product --expires --output -o --idempotency-key' ['token list']='--limit -n' ['token rm']=''
     ['user add']='--role --product --idempotency-key' ['user list']='--limit -n' ['user passwd']='' ['user rm']=''

@@ -27,12 +27,13 @@ function __ferryctl_count
 end
 
 complete -c ferryctl -f
-complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload quota token user audit webhook store events statistics status settings'
+complete -c ferryctl -n '__ferryctl_count 0' -a 'product device resource deploy deployment upload object quota token user audit webhook store events statistics status settings'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at product' -a 'add list show rm open close'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at device' -a 'add import list show presence rm disable enable tag rotate'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at resource' -a 'add uploads abandon list show describe get rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at deployment' -a 'list show watch causes progress reports cancel pause resume retry'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at upload' -a 'list show reports get rm'
+complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at object' -a 'verify'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at quota' -a 'list show set reset'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at token' -a 'add list rm'
 complete -c ferryctl -n '__ferryctl_count 1; and __ferryctl_at user' -a 'add list passwd rm'
@@ -71,7 +72,8 @@ complete -c ferryctl -n '__ferryctl_at device rotate; or __ferryctl_at webhook c
 complete -c ferryctl -n '__ferryctl_at resource add' -l name -x -d 'Name of the resource'
 complete -c ferryctl -n '__ferryctl_at resource add,describe' -l description -x -d 'What it is, in your words'
 complete -c ferryctl -n '__ferryctl_at token,user add' -l role -x -a 'viewer operator admin' -d 'What the holder may do'
-complete -c ferryctl -n '__ferryctl_at token,user,webhook add; or __ferryctl_at audit list; or __ferryctl_at webhook change' -l product -x -d 'Only for this product'
+complete -c ferryctl -n '__ferryctl_at object verify' -l limit-rate -x -d 'Read at most so many bytes a second'
+complete -c ferryctl -n '__ferryctl_at token,user,webhook add; or __ferryctl_at audit list; or __ferryctl_at webhook change; or __ferryctl_at object verify' -l product -x -d 'Only for this product'
 complete -c ferryctl -n '__ferryctl_at token add' -l expires -x -d 'Life of the token'
 complete -c ferryctl -n '__ferryctl_at audit list' -l actor -x -d 'Only what this one did'
 complete -c ferryctl -n '__ferryctl_at audit list' -l object -x -d 'Only what was done to this'

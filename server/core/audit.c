@@ -285,6 +285,20 @@ static ferry_err show_upload(struct engine *e, const struct command *cmd, struct
     return end(&j);
 }
 
+static ferry_err show_objects(struct engine *e, const struct command *cmd, struct view *v)
+{
+    (void)e;
+    name_view(v, "objects", cmd->product.name[0] != '\0' ? cmd->product.name : "all", cmd->product.name);
+    return FERRY_OK;
+}
+
+/* The change is in the object store: the record says what is said of it here. */
+static ferry_err show_damaged(struct engine *e, const struct command *cmd, struct view *v)
+{
+    ferry_err err = show_upload(e, cmd, v);
+    return err == FERRY_E_NOT_FOUND ? show_resource(e, cmd, v) : err;
+}
+
 /* A scope of one product makes what is done to it that product's business. */
 static const char *only_product(const char *scope)
 {
@@ -423,6 +437,9 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_UPLOAD_REMOVE] = {"upload.remove", show_upload, false},
     [CMD_QUOTA_SET] = {"quota.set", show_quota, false},
     [CMD_QUOTA_RESET] = {"quota.reset", show_quota, false},
+    [CMD_OBJECTS_VERIFY] = {"objects.verify", show_objects, false},
+    [CMD_OBJECTS_VERIFY_END] = {"objects.verify_end", show_objects, false},
+    [CMD_OBJECT_DAMAGED] = {"object.damaged", show_damaged, false},
     [CMD_TOKEN_ADD] = {"token.add", show_token, false},
     [CMD_TOKEN_REMOVE] = {"token.remove", show_token, false},
     [CMD_USER_ADD] = {"user.add", show_user, false},

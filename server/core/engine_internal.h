@@ -191,6 +191,9 @@ ferry_err resource_uploads_expire(struct engine *e, uint64_t now_ms, bool *ret_m
 /** After a sudden end: objects that nobody was told of become partial ones again, to be verified once more. */
 ferry_err resource_uploads_reopen(struct engine *e);
 
+/* --- damage.c ----------------------------------------------------------------------------------- */
+ferry_err damage_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
+
 /* --- operators.c -------------------------------------------------------------------------------- */
 ferry_err operators_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
 
@@ -208,6 +211,10 @@ ferry_err audit_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
 ferry_err events_download(struct engine *e, const struct download_task *before, const struct download_task *task,
                           uint64_t now_ms);
 ferry_err events_upload(struct engine *e, const struct upload_task *before, const struct upload_task *task);
+#define EVENT_DAMAGED "damaged" /* likewise */
+/** Its object is not what it was; damage: one sentence. */
+ferry_err events_upload_damaged(struct engine *e, const struct upload_task *task, const char *damage, uint64_t now_ms);
+ferry_err events_resource_damaged(struct engine *e, const struct resource *resource, const char *damage, uint64_t now_ms);
 ferry_err events_upload_removed(struct engine *e, const struct upload_task *task, uint64_t now_ms);
 /** before: name of the state it had, or null. */
 ferry_err events_deployment(struct engine *e, const char *before, const struct deployment *d);

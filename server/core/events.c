@@ -74,6 +74,14 @@ ferry_err events_upload_removed(struct engine *e, const struct upload_task *task
     return add(e, &ev);
 }
 
+ferry_err events_upload_damaged(struct engine *e, const struct upload_task *task, const char *damage, uint64_t now_ms)
+{
+    struct event ev = upload_event_of(task, now_ms);
+    set(ev.text, sizeof ev.text, damage);
+    set_states(&ev, upload_state_name(task->state), EVENT_DAMAGED);
+    return add(e, &ev);
+}
+
 ferry_err events_deployment(struct engine *e, const char *before, const struct deployment *d)
 {
     struct event ev = {.kind = EVENT_DEPLOYMENT, .time_ms = d->updated_ms};
@@ -113,13 +121,27 @@ ferry_err events_presence(struct engine *e, const struct device_key *key, const 
     return add(e, &ev);
 }
 
-ferry_err events_resource(struct engine *e, const struct resource *resource, const char *before, const char *state,
-                          uint64_t now_ms)
+static struct event resource_event_of(const struct resource *resource, uint64_t now_ms)
 {
     struct event ev = {.kind = EVENT_RESOURCE, .time_ms = now_ms};
     set(ev.product, sizeof ev.product, resource->product);
     set(ev.resource, sizeof ev.resource, resource->id.text);
+    return ev;
+}
+
+ferry_err events_resource(struct engine *e, const struct resource *resource, const char *before, const char *state,
+                          uint64_t now_ms)
+{
+    struct event ev = resource_event_of(resource, now_ms);
     set_states(&ev, before, state);
+    return add(e, &ev);
+}
+
+ferry_err events_resource_damaged(struct engine *e, const struct resource *resource, const char *damage, uint64_t now_ms)
+{
+    struct event ev = resource_event_of(resource, now_ms);
+    set(ev.text, sizeof ev.text, damage);
+    set_states(&ev, "available", EVENT_DAMAGED);
     return add(e, &ev);
 }
 

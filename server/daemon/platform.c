@@ -258,6 +258,7 @@ static ferry_err start_planes(struct platform *p)
         .engine = p->engine,
         .store = p->store,
         .objects = p->objects,
+        .scrub = p->scrub,
         .object_size_max = p->config->object_size_max,
         .quota = p->config->quota,
         .seal_keys = &p->seal_keys,
@@ -286,6 +287,24 @@ static ferry_err start_planes(struct platform *p)
     }
     if (err != FERRY_OK)
         ferry_log(FERRY_LOG_ERROR, "http", "cannot start: %s", ferry_err_text(err));
+    return err;
+}
+
+static void forget_object(void *arg, const ferry_id *key)
+{
+    struct platform *p = arg;
+
+    object_plane_forget(p->object_plane, key);
+}
+
+static ferry_err make_scrub(struct platform *p)
+{
+    const struct scrub_config cfg = {
+        .engine = p->engine, .store = p->store, .objects = p->objects, .forget = forget_object, .forget_arg = p};
+    ferry_err err = scrub_new(&cfg, &p->scrub);
+
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_ERROR, "scrub", "cannot start: %s", ferry_err_text(err));
     return err;
 }
 
@@ -358,7 +377,7 @@ static ferry_err announce(struct platform *p)
 static ferry_err (*const start_steps[])(struct platform *p) = {
     open_folder,       name_paths,   open_store,   platform_decide_tls,   bind_listeners,
     name_public_url,   platform_open_tls, platform_open_objects, platform_start_broker, platform_open_bus,
-    start_engine,      list_settings, start_planes, platform_start_bus, start_webhooks, announce,
+    start_engine,      list_settings, make_scrub, start_planes, platform_start_bus, start_webhooks, announce,
 };
 
 static struct platform *platform_new(const struct config *config)
@@ -443,8 +462,10 @@ void platform_stop(struct platform *p)
     /* first nothing new comes in, then what is in is finished and answered, then the answers are sent */
     if (p->bus != NULL)
         p->bus->ops->stop(p->bus);
+    scrub_stop(p->scrub); /* it calls the object plane and the engine */
     object_plane_stop(p->object_plane);
     api_server_stop(p->api_server);
+    scrub_free(p->scrub);
     webhooks_stop(p->webhooks);
     if (p->engine != NULL)
         engine_stop(p->engine);

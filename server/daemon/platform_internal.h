@@ -21,6 +21,7 @@
 #include "http/tls.h"
 #include "mqtt/broker_url.h"
 #include "mqtt/mosquitto_bus.h"
+#include "scrub/scrub.h"
 #include "webhooks/webhooks.h"
 
 #include <pthread.h>
@@ -62,6 +63,7 @@ struct platform {
     struct http_traffic traffic;
     struct object_plane *object_plane;
     struct api_server *api_server;
+    struct scrub *scrub;
     struct webhooks *webhooks;
     bool announced; /* the ready file is ours to remove */
     pthread_mutex_t lock;

@@ -189,15 +189,29 @@ static bool answer_known(struct api_request *r, const char *etag)
     return true;
 }
 
-void api_content_answer(struct api_request *r, const ferry_id *key, const char *name, const char *md5)
+/* FERRY_E_CORRUPT: what is there is not what was stored. */
+static ferry_err open_whole(struct api_request *r, const ferry_id *key, uint64_t size, struct object_reader **ret_reader)
+{
+    struct objects *objects = r->shared->objects;
+    uint64_t have = 0;
+    ferry_err err = objects->ops->read_open(objects, key, ret_reader, &have);
+
+    if (err != FERRY_OK || have == size)
+        return err;
+    ferry_log(FERRY_LOG_ERROR, "api", "object %s has %llu bytes instead of %llu: it is not given out", key->text,
+              (unsigned long long)have, (unsigned long long)size);
+    objects->ops->read_close(*ret_reader);
+    return FERRY_E_CORRUPT;
+}
+
+void api_content_answer(struct api_request *r, const ferry_id *key, const char *name, uint64_t size, const char *md5)
 {
     struct object_reader *reader;
-    uint64_t size;
     char etag[FERRY_MD5_HEX + 3];
-    ferry_err err = r->shared->objects->ops->read_open(r->shared->objects, key, &reader, &size);
+    ferry_err err = open_whole(r, key, size, &reader);
 
-    if (err == FERRY_E_NOT_FOUND) {
-        api_reply_problem(r, API_NO_CONTENT, NULL);
+    if (err == FERRY_E_NOT_FOUND || err == FERRY_E_CORRUPT) {
+        api_reply_problem(r, err == FERRY_E_CORRUPT ? API_DAMAGED : API_NO_CONTENT, NULL);
         return;
     }
     if (err != FERRY_OK) {

@@ -12,7 +12,7 @@
  * @param[in] name  the file's name, for who saves it
  * @param[in] md5   its hexadecimal MD5, which is its ETag
  */
-void api_content_answer(struct api_request *r, const ferry_id *key, const char *name, const char *md5);
+void api_content_answer(struct api_request *r, const ferry_id *key, const char *name, uint64_t size, const char *md5);
 
 enum { API_DISPOSITION_SIZE = 4 * FERRY_NAME_MAX + 64 };
 /** @brief "attachment" with the name in both forms of RFC 6266. Pure. name: at most FERRY_NAME_MAX bytes. */

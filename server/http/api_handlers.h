@@ -119,6 +119,10 @@ bool api_take_scope(struct api_request *r, json_t *products, char scope[SCOPE_SI
 void api_mqtt_auth(struct api_request *r);
 void api_mqtt_acl(struct api_request *r);
 
+void api_verify_get(struct api_request *r);
+void api_verify_begin(struct api_request *r);
+void api_verify_end(struct api_request *r);
+
 void api_statistics_get(struct api_request *r);
 void api_status_get(struct api_request *r);
 void api_settings_get(struct api_request *r);

@@ -38,6 +38,7 @@
     X(API_CONFLICT, "conflict", 409, "This is not possible in the present state.")                \
     X(API_KEY_BUSY, "idempotency_key_busy", 409, "A request with this Idempotency-Key is under way. Try again in a second.") \
     X(API_OFFSET, "offset_conflict", 409, "Upload-Offset is not where the upload stands. HEAD says where that is.") \
+    X(API_DAMAGED, "object_damaged", 410, "The file is not what was stored, and is given to nobody. Restore it, or remove it and send it again.") \
     X(API_PRECONDITION, "precondition_failed", 412, "It has changed since: read it again. Nothing was done.") \
     X(API_TUS_VERSION, "tus_version", 412, "Send Tus-Resumable: 1.0.0.")                         \
     X(API_TOO_LARGE, "too_large", 413, "The body is larger than this route takes.")               \

@@ -26,6 +26,7 @@
 #include "http_framing.h"
 #include "http_mhd.h"
 #include "object_watch.h"
+#include "scrub/scrub.h"
 
 #include <jansson.h>
 #include <stdatomic.h>
@@ -47,6 +48,7 @@ struct api_context {
     struct engine *engine;
     struct store *store;
     struct objects *objects;
+    struct scrub *scrub; /**< null: nobody can look */
     const struct seal_keys *seal_keys;
     bool mqtt_http;          /**< other brokers may ask */
     bool allow_plain_secret; /**< of their clients, a device may send its secret */

@@ -158,7 +158,7 @@ void api_resource_content(struct api_request *r)
     struct resource resource;
 
     if (find(r, &resource))
-        api_content_answer(r, &resource.id, resource.name, resource.md5);
+        api_content_answer(r, &resource.id, resource.name, resource.size, resource.md5);
 }
 
 static void finish_change(struct api_request *r)

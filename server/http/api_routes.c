@@ -128,6 +128,10 @@ const struct api_route api_routes[] = {
     {"DELETE", V1 "/quota/{product}", ADMIN, OF_ALL, .run = api_quota_reset},
     {"GET", V1 "/quota/{product}/{device}", READ, OF_PRODUCT, .run = api_quota_device},
 
+    {"GET", V1 "/objects/verify", READ, OF_ALL, .run = api_verify_get},
+    {"POST", V1 "/objects/verify", ADMIN, OF_ALL, JSON_BODY, .run = api_verify_begin},
+    {"DELETE", V1 "/objects/verify", ADMIN, OF_ALL, .run = api_verify_end},
+
     {"GET", V1 "/statistics", READ, A_LIST, .query = API_Q_PRODUCT | API_Q_SINCE | API_Q_UNTIL | API_Q_STEP,
      .run = api_statistics_get},
     {"GET", V1 "/status", READ, OF_ALL, .run = api_status_get},

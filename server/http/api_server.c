@@ -240,6 +240,7 @@ ferry_err api_server_start(const struct api_server_config *config, struct api_se
         .engine = config->engine,
         .store = config->store,
         .objects = config->objects,
+        .scrub = config->scrub,
         .seal_keys = config->seal_keys,
         .mqtt_http = config->mqtt_http,
         .allow_plain_secret = config->allow_plain_secret,

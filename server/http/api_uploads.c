@@ -90,7 +90,7 @@ void api_upload_content(struct api_request *r)
     struct upload_task task;
 
     if (find(r, &task))
-        api_content_answer(r, &task.id, task.name, task.md5);
+        api_content_answer(r, &task.id, task.name, task.size, task.md5);
 }
 
 void api_upload_remove(struct api_request *r)

@@ -211,7 +211,7 @@ static ferry_err entry_open(struct object_cache *cache, const ferry_id *key, uin
     (void)snprintf(entry->etag, sizeof entry->etag, "\"%.32s\"", md5);
     ferry_err err = objects->ops->read_open(objects, key, &entry->reader, &entry->size);
     if (err == FERRY_OK && entry->size != size)
-        err = FERRY_E_NOT_FOUND;
+        err = FERRY_E_CORRUPT;
     if (err == FERRY_OK && size <= cache->cfg.small_bytes)
         err = read_small(entry);
     if (err == FERRY_OK)
@@ -317,6 +317,21 @@ static struct object_entry *take_idle(struct object_cache *cache, uint64_t not_s
 {
     struct object_entry **at = oldest(cache, not_since_ms);
     return at != NULL ? unlist(cache, at) : NULL;
+}
+
+void object_cache_forget(struct object_cache *cache, const ferry_id *key)
+{
+    struct object_entry *idle = NULL;
+    pthread_mutex_lock(&cache->mutex);
+    for (struct object_entry **at = bucket_of(cache, key); *at != NULL; at = &(*at)->next) {
+        if (!ferry_id_equal(&(*at)->key, key))
+            continue;
+        struct object_entry *entry = unlist(cache, at);
+        idle = entry->refs == 0 ? entry : NULL; /* else it goes with its last user */
+        break;
+    }
+    pthread_mutex_unlock(&cache->mutex);
+    entry_free(idle);
 }
 
 void object_cache_tick(struct object_cache *cache)

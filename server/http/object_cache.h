@@ -32,10 +32,13 @@ void object_cache_free(struct object_cache *cache);
 /** @brief Lets go of what nobody asked for lately. Any thread. */
 void object_cache_tick(struct object_cache *cache);
 
+/** @brief The next one who asks for the object opens it anew. Any thread. */
+void object_cache_forget(struct object_cache *cache, const ferry_id *key);
+
 /**
  * @brief The open object, opened if needed. Any thread; may wait for the disk.
  * @retval FERRY_OK give it back with object_entry_release
- * @retval FERRY_E_NOT_FOUND no such object, or not of that size | FERRY_E_LIMIT no descriptor left | FERRY_E_NOMEM | FERRY_E_IO
+ * @retval FERRY_E_NOT_FOUND no such object | FERRY_E_CORRUPT it is not of that size, or was set aside | FERRY_E_LIMIT no descriptor left | FERRY_E_NOMEM | FERRY_E_IO
  */
 FERRY_MUST_CHECK
 ferry_err object_cache_get(struct object_cache *cache, const ferry_id *key, uint64_t size, const char *md5,

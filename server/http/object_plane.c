@@ -489,6 +489,11 @@ ferry_err object_plane_start(const struct object_plane_config *cfg, struct objec
     return FERRY_OK;
 }
 
+void object_plane_forget(struct object_plane *plane, const ferry_id *key)
+{
+    object_cache_forget(plane->cache, key);
+}
+
 static void wait_for_transfers(struct object_plane *plane, bool bodies)
 {
     const struct timespec pause = {.tv_nsec = STOP_POLL_MS * 1000000L};

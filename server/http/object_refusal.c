@@ -59,7 +59,9 @@ object_refusal object_refusal_of_download(ferry_err err)
 {
     if (err == FERRY_OK)
         return REFUSED_NOT;
-    return err == FERRY_E_NOT_FOUND ? REFUSED_GONE : REFUSED_UNAVAILABLE;
+    if (err == FERRY_E_NOT_FOUND)
+        return REFUSED_GONE;
+    return err == FERRY_E_CORRUPT ? REFUSED_DAMAGED : REFUSED_UNAVAILABLE;
 }
 
 object_refusal object_refusal_for_vendor_get(object_refusal refusal)

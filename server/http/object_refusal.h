@@ -22,6 +22,7 @@
     X(REFUSED_TASK, 404, "NoSuchKey", "There is no such task.")                                               \
     X(REFUSED_CANCELLED, 404, "NoSuchKey", "The task was cancelled or has ended.")                            \
     X(REFUSED_GONE, 404, "NoSuchKey", "The object is not there.")                                             \
+    X(REFUSED_DAMAGED, 404, "NoSuchKey", "The object is damaged: the operator must send it again.")           \
     X(REFUSED_NOT_NOW, 404, "NoSuchKey", "The object cannot be given now: ask again later.")                  \
     X(REFUSED_REGISTER, 403, "AccessDenied", "The device cannot register itself: wrong signature, or it is known.") \
     X(REFUSED_HEAD_SIZE, 431, "RequestHeaderSectionTooLarge", "The head of the request is too long.")         \

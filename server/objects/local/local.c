@@ -27,6 +27,11 @@ void local_object_path(const ferry_id *key, char out[LOCAL_PATH_MAX])
     (void)snprintf(out, LOCAL_PATH_MAX, "%s/%s", key->text + FERRY_ID_LEN - 2, key->text);
 }
 
+void local_aside_path(const ferry_id *key, char out[LOCAL_PATH_MAX])
+{
+    (void)snprintf(out, LOCAL_PATH_MAX, "damaged/%s", key->text);
+}
+
 void local_partial_path(const ferry_id *key, char out[LOCAL_PATH_MAX])
 {
     (void)snprintf(out, LOCAL_PATH_MAX, "partial/%s", key->text);
@@ -83,6 +88,13 @@ static ferry_err local_stat(struct objects *o, const ferry_id *key, uint64_t *re
     return FERRY_OK;
 }
 
+static ferry_err why_not_there(struct objects_local *store, const ferry_id *key)
+{
+    char aside[LOCAL_PATH_MAX];
+    local_aside_path(key, aside);
+    return faccessat(store->root_fd, aside, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? FERRY_E_CORRUPT : FERRY_E_NOT_FOUND;
+}
+
 static ferry_err local_read_open(struct objects *o, const ferry_id *key, struct object_reader **ret_reader,
                                  uint64_t *ret_size)
 {
@@ -90,6 +102,8 @@ static ferry_err local_read_open(struct objects *o, const ferry_id *key, struct 
     struct stat info;
     local_object_path(key, path);
     ferry_autoclose int fd = openat(local_of(o)->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT)
+        return why_not_there(local_of(o), key);
     if (fd < 0 || fstat(fd, &info) != 0)
         return local_errno(errno);
     if (!S_ISREG(info.st_mode))
@@ -133,13 +147,33 @@ static void local_read_close(struct object_reader *reader)
     free(reader);
 }
 
-static ferry_err local_remove(struct objects *o, const ferry_id *key)
+static ferry_err remove_path(struct objects *o, const char *path)
 {
-    char path[LOCAL_PATH_MAX];
-    local_object_path(key, path);
     if (unlinkat(local_of(o)->root_fd, path, 0) != 0 && errno != ENOENT)
         return local_errno(errno);
     return FERRY_OK;
+}
+
+static ferry_err local_remove(struct objects *o, const ferry_id *key)
+{
+    char path[LOCAL_PATH_MAX], aside[LOCAL_PATH_MAX];
+    local_object_path(key, path);
+    local_aside_path(key, aside);
+    ferry_err err = remove_path(o, path);
+    return err == FERRY_OK ? remove_path(o, aside) : err;
+}
+
+static ferry_err local_set_aside(struct objects *o, const ferry_id *key)
+{
+    struct objects_local *store = local_of(o);
+    char path[LOCAL_PATH_MAX], aside[LOCAL_PATH_MAX];
+    local_object_path(key, path);
+    local_aside_path(key, aside);
+    if (renameat(store->root_fd, path, store->root_fd, aside) != 0)
+        return local_errno(errno);
+    path[2] = '\0'; /* its folder */
+    ferry_err err = local_folder_sync(store, "damaged");
+    return err == FERRY_OK ? local_folder_sync(store, path) : err;
 }
 
 static ferry_err local_probe(struct objects *o)
@@ -197,6 +231,8 @@ static const struct objects_ops local_ops = {
     .read_close = local_read_close,
     .remove = local_remove,
     .sweep = local_sweep,
+    .set_aside = local_set_aside,
+    .list = local_list,
     .probe = local_probe,
     .url_sign = local_url_sign,
     .url_check = local_url_check,
@@ -205,7 +241,7 @@ static const struct objects_ops local_ops = {
 
 static ferry_err folders_make(int root_fd)
 {
-    static const char *const names[] = {"tmp", "partial"};
+    static const char *const names[] = {"tmp", "partial", "damaged"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (mkdirat(root_fd, names[i], folder_mode) != 0 && errno != EEXIST)
             return local_errno(errno);

@@ -49,6 +49,8 @@ static inline struct objects_local *local_of(struct objects *o)
 }
 
 void local_object_path(const ferry_id *key, char out[LOCAL_PATH_MAX]);
+/* Where an object is kept that was set aside. */
+void local_aside_path(const ferry_id *key, char out[LOCAL_PATH_MAX]);
 void local_partial_path(const ferry_id *key, char out[LOCAL_PATH_MAX]);
 ferry_err local_errno(int errnum);
 /* Creates a file of its own below tmp/. */
@@ -72,6 +74,7 @@ ferry_err local_reopen(struct objects *o, const ferry_id *key);
 ferry_err local_partial_remove(struct objects *o, const ferry_id *key);
 
 /* local_sweep.c */
+ferry_err local_list(struct objects *o, bool (*visit)(void *arg, const ferry_id *key, uint64_t changed_s), void *arg);
 ferry_err local_sweep(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),
                       bool (*keep_partial)(void *arg, const ferry_id *key), void *arg, uint64_t *ret_removed);
 

@@ -77,6 +77,56 @@ static bool is_fan_out(const char *name)
     return strlen(name) == 2 && strchr(alphabet, name[0]) != NULL && strchr(alphabet, name[1]) != NULL;
 }
 
+/* --- the list ------------------------------------------------------------------------------------- */
+
+struct folder_list {
+    bool (*visit)(void *arg, const ferry_id *key, uint64_t changed_s);
+    void *arg;
+    bool ended; /* nobody wants to hear more */
+};
+
+static void list_entry(struct folder_list *list, int folder_fd, const char *fan_out, const char *name)
+{
+    struct stat info;
+    ferry_id key;
+    size_t len = strlen(name);
+    if (ferry_id_parse(name, len, &key) && strcmp(name + len - 2, fan_out) == 0 &&
+        fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode))
+        list->ended = !list->visit(list->arg, &key, (uint64_t)info.st_mtim.tv_sec);
+}
+
+static ferry_err folder_list(struct objects_local *store, const char *folder, struct folder_list *list)
+{
+    ferry_cleanup(closedir) DIR *dir = NULL;
+    ferry_err err = folder_open(store, folder, &dir);
+    while (err == FERRY_OK && !list->ended) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL)
+            return errno == 0 ? FERRY_OK : FERRY_E_IO;
+        list_entry(list, dirfd(dir), folder, entry->d_name);
+    }
+    return err;
+}
+
+ferry_err local_list(struct objects *o, bool (*visit)(void *arg, const ferry_id *key, uint64_t changed_s), void *arg)
+{
+    struct folder_list list = {.visit = visit, .arg = arg};
+    ferry_cleanup(closedir) DIR *root = NULL;
+    ferry_err err = folder_open(local_of(o), ".", &root);
+    while (err == FERRY_OK && !list.ended) {
+        errno = 0;
+        const struct dirent *entry = readdir(root);
+        if (entry == NULL)
+            return errno == 0 ? FERRY_OK : FERRY_E_IO;
+        if (is_fan_out(entry->d_name))
+            err = folder_list(local_of(o), entry->d_name, &list);
+    }
+    return err;
+}
+
+/* --- the sweep ------------------------------------------------------------------------------------- */
+
 static ferry_err objects_sweep(struct objects_local *store, keep_func keep, void *arg, uint64_t *removed)
 {
     ferry_cleanup(closedir) DIR *root = NULL;
@@ -101,14 +151,17 @@ ferry_err local_sweep(struct objects *o, bool (*keep_object)(void *arg, const fe
     struct objects_local *store = local_of(o);
     struct folder_sweep temps = {.keep = NULL};
     struct folder_sweep partials = {.keep = keep_partial, .arg = arg};
+    struct folder_sweep damaged = {.keep = keep_object, .arg = arg};
     uint64_t objects_removed = 0;
     ferry_err err = folder_sweep(store, "tmp", &temps);
     if (err == FERRY_OK)
         err = folder_sweep(store, "partial", &partials);
     if (err == FERRY_OK)
+        err = folder_sweep(store, "damaged", &damaged);
+    if (err == FERRY_OK)
         err = objects_sweep(store, keep_object, arg, &objects_removed);
     if (err != FERRY_OK)
         return err;
-    *ret_removed = temps.removed + partials.removed + objects_removed;
+    *ret_removed = temps.removed + partials.removed + damaged.removed + objects_removed;
     return FERRY_OK;
 }

@@ -251,6 +251,9 @@ static ferry_err publish(struct object_writer *writer)
     err = local_folder_sync(store, folder);
     if (err != FERRY_OK && !replaces)
         (void)unlinkat(store->root_fd, path, 0);
+    local_aside_path(&writer->key, path);
+    if (err == FERRY_OK && !replaces)
+        (void)unlinkat(store->root_fd, path, 0); /* the object is whole again */
     return err;
 }
 

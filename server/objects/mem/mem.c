@@ -75,6 +75,50 @@ static ferry_err mem_stat(struct objects *o, const ferry_id *key, uint64_t *ret_
     return err;
 }
 
+/* Moves an entry to the front of another list. */
+static void move(struct entry **at, struct entry **list)
+{
+    struct entry *entry = *at;
+    *at = entry->next;
+    entry->next = *list;
+    *list = entry;
+}
+
+static ferry_err mem_set_aside(struct objects *o, const ferry_id *key)
+{
+    struct objects_mem *store = mem_of(o);
+    pthread_mutex_lock(&store->mutex);
+    struct entry **at = mem_find(&store->objects, key);
+    bool found = *at != NULL;
+    if (found)
+        move(at, &store->aside);
+    pthread_mutex_unlock(&store->mutex);
+    return found ? FERRY_OK : FERRY_E_NOT_FOUND;
+}
+
+/* The n-th key; false when there are fewer. */
+static bool key_at(struct objects_mem *store, size_t n, ferry_id *ret_key)
+{
+    pthread_mutex_lock(&store->mutex);
+    const struct entry *entry = store->objects;
+    for (size_t i = 0; entry != NULL && i < n; i++)
+        entry = entry->next;
+    if (entry != NULL)
+        *ret_key = entry->key;
+    pthread_mutex_unlock(&store->mutex);
+    return entry != NULL;
+}
+
+/* The mutex is not held while somebody is called. */
+static ferry_err mem_list(struct objects *o, bool (*visit)(void *arg, const ferry_id *key, uint64_t changed_s), void *arg)
+{
+    ferry_id key;
+    for (size_t n = 0; key_at(mem_of(o), n, &key); n++)
+        if (!visit(arg, &key, 0))
+            break;
+    return FERRY_OK;
+}
+
 static ferry_err mem_read_open(struct objects *o, const ferry_id *key, struct object_reader **ret_reader,
                                uint64_t *ret_size)
 {
@@ -82,9 +126,9 @@ static ferry_err mem_read_open(struct objects *o, const ferry_id *key, struct ob
     ferry_autofree struct object_reader *reader = ferry_calloc(1, sizeof *reader);
     if (reader == NULL)
         return FERRY_E_NOMEM;
-    ferry_err err = FERRY_E_NOT_FOUND;
     pthread_mutex_lock(&store->mutex);
     struct entry *entry = *mem_find(&store->objects, key);
+    ferry_err err = *mem_find(&store->aside, key) != NULL ? FERRY_E_CORRUPT : FERRY_E_NOT_FOUND;
     if (entry != NULL) {
         entry->blob->refs++;
         reader->store = store;
@@ -131,6 +175,9 @@ static ferry_err mem_remove(struct objects *o, const ferry_id *key)
     struct entry **at = mem_find(&store->objects, key);
     if (*at != NULL)
         mem_entry_remove(store, at);
+    at = mem_find(&store->aside, key);
+    if (*at != NULL)
+        mem_entry_remove(store, at);
     pthread_mutex_unlock(&store->mutex);
     return FERRY_OK;
 }
@@ -158,6 +205,7 @@ static ferry_err mem_sweep(struct objects *o, bool (*keep_object)(void *arg, con
     pthread_mutex_lock(&store->mutex);
     uint64_t removed = list_sweep(store, &store->partials, keep_partial, arg);
     removed += list_sweep(store, &store->objects, keep_object, arg);
+    removed += list_sweep(store, &store->aside, keep_object, arg);
     pthread_mutex_unlock(&store->mutex);
     *ret_removed = removed;
     return FERRY_OK;
@@ -191,6 +239,8 @@ static void mem_close(struct objects *o)
         mem_entry_remove(store, &store->objects);
     while (store->partials != NULL)
         mem_entry_remove(store, &store->partials);
+    while (store->aside != NULL)
+        mem_entry_remove(store, &store->aside);
     (void)pthread_mutex_destroy(&store->mutex);
     free(store);
 }
@@ -213,6 +263,8 @@ static const struct objects_ops mem_ops = {
     .read_close = mem_read_close,
     .remove = mem_remove,
     .sweep = mem_sweep,
+    .set_aside = mem_set_aside,
+    .list = mem_list,
     .probe = mem_probe,
     .url_sign = mem_url_sign,
     .url_check = mem_url_check,

@@ -31,6 +31,7 @@ struct objects_mem {
     uint64_t used;         /* bytes of all blobs */
     struct entry *objects;
     struct entry *partials;
+    struct entry *aside; /* objects that are none any more */
 };
 
 struct object_writer {

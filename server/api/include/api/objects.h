@@ -133,7 +133,7 @@ struct objects_ops {
 
     /** Opens for reading; the content stays readable until read_close even if the object is removed or replaced. A store that
      *  cannot keep it says FERRY_E_IO for what it has no more, and never gives bytes of another.
-     *  @retval FERRY_E_NOT_FOUND | FERRY_E_LIMIT no descriptors left | FERRY_E_NOMEM | FERRY_E_IO */
+     *  @retval FERRY_E_NOT_FOUND | FERRY_E_CORRUPT it was set aside | FERRY_E_LIMIT no descriptors left | FERRY_E_NOMEM | FERRY_E_IO */
     ferry_err (*read_open)(struct objects *o, const ferry_id *key, struct object_reader **ret_reader,
                            uint64_t *ret_size);
 
@@ -147,7 +147,8 @@ struct objects_ops {
 
     /* --- house-keeping ----------------------------------------------------------------------- */
 
-    /** Removes the object; FERRY_OK when there is none. Open readers go on. @retval FERRY_E_IO | FERRY_E_READONLY */
+    /** Removes the object, and what was set aside of it; FERRY_OK when there is none. Open readers go on.
+     *  @retval FERRY_E_IO | FERRY_E_READONLY */
     ferry_err (*remove)(struct objects *o, const ferry_id *key);
 
     /**
@@ -158,6 +159,21 @@ struct objects_ops {
      */
     ferry_err (*sweep)(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),
                        bool (*keep_partial)(void *arg, const ferry_id *key), void *arg, uint64_t *ret_removed);
+
+    /**
+     * The object's bytes are not what they were: it is an object no more (stat, reopen: FERRY_E_NOT_FOUND; read_open:
+     * FERRY_E_CORRUPT), but what is left of it stays for people to look at, until it is removed or written anew. Durable.
+     * Null slot: a store that others read past this table, where it would keep nobody from it.
+     * @retval FERRY_E_NOT_FOUND there is no such object | FERRY_E_IO
+     */
+    ferry_err (*set_aside)(struct objects *o, const ferry_id *key);
+
+    /**
+     * Names every object, in no order; visit may remove it, and ends the list with false. changed_s: Unix seconds of the last change,
+     * 0 when that is not known. What comes and goes meanwhile may be among them or not. Null slot: a store that is not listed.
+     * @retval FERRY_E_IO
+     */
+    ferry_err (*list)(struct objects *o, bool (*visit)(void *arg, const ferry_id *key, uint64_t changed_s), void *arg);
 
     /** Is there room and right to write? Used by the readiness check. @retval FERRY_E_FULL | FERRY_E_READONLY | FERRY_E_IO */
     ferry_err (*probe)(struct objects *o);

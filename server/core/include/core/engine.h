@@ -101,6 +101,9 @@ typedef enum {
     CMD_UPLOAD_EXPIRE,     /**< id: its object was looked for and is not there; an open task whose time is over ends */
     CMD_RESOURCE_UPLOAD_SEEN, /**< id, resource_upload.seen_bytes: so much is there of one to which nothing seemed to come */
     CMD_UPLOAD_REMOVE,     /**< id: task and object; an open one is cancelled first. E_NOT_FOUND */
+    CMD_OBJECTS_VERIFY,    /**< product.name, "" for all: what is in the object store is about to be compared. E_NOT_FOUND product */
+    CMD_OBJECTS_VERIFY_END, /**< ... is compared no further */
+    CMD_OBJECT_DAMAGED,    /**< id, damage: the object of this upload task or resource is not what it was. E_NOT_FOUND */
     CMD_TOKEN_ADD,         /**< token. E_EXISTS */
     CMD_TOKEN_REMOVE,      /**< token.name. E_NOT_FOUND */
     CMD_USER_ADD,          /**< user. E_EXISTS */
@@ -194,6 +197,8 @@ struct command {
     struct quota quota;
     struct deploy_order deploy;
     struct retry_cause retry;
+    const char *damage; /**< one sentence; static storage */
+    uint64_t rate_bytes; /**< of CMD_OBJECTS_VERIFY, for who gave it */
     struct token token;
     struct user user;
     bool user_scope_given;
@@ -303,6 +308,7 @@ void engine_unwatch_events(struct engine *engine, void (*wake)(void *arg), void 
     X(publish_failed_total, "messages that could not be given to the broker")                     \
     X(uploads_created_total, "upload tasks made")                                                 \
     X(uploads_stored_total, "uploads verified and stored")                                        \
+    X(objects_damaged_total, "objects found to be missing, or not what they were")                 \
     X(downloads_offered_total, "download tasks offered to a device")                              \
     X(downloads_done_total, "download tasks finished by the device")                              \
     X(revocations_total, "changes that may take away the right to a transfer under way")                \

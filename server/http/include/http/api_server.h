@@ -16,6 +16,7 @@
 #include "core/engine.h"
 #include "http/tls.h"
 #include "http/traffic.h"
+#include "scrub/scrub.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ struct api_server_config {
     struct engine *engine;
     struct store *store;
     struct objects *objects;
+    struct scrub *scrub; /**< for /objects/verify; null: it is refused */
     const struct seal_keys *seal_keys; /**< what secrets are sealed with */
     struct http_traffic *traffic; /**< of the object plane, for /metrics; null: not shown */
     bool mqtt_http;           /**< /mqtt/auth and /mqtt/acl answer other brokers */

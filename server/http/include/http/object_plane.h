@@ -79,6 +79,9 @@ struct object_plane_config {
 FERRY_MUST_CHECK
 ferry_err object_plane_start(const struct object_plane_config *cfg, struct object_plane **ret_plane);
 
+/** @brief The object was found to be damaged: who asks for it now is not answered from what is kept open. Any thread. */
+void object_plane_forget(struct object_plane *plane, const ferry_id *key);
+
 /**
  * @brief Stops: takes no new requests, gives transfers stop_grace_ms, lets finished uploads have their answer,
  * cuts the rest (partial objects of resumable uploads are kept), frees. Accepts null.
