@@ -252,7 +252,8 @@ static ferry_err find_reported(struct engine *e, const struct device_message *m,
     return FERRY_OK;
 }
 
-/* A second `done` for a file that the device has just finished must not end the next task of that name unfetched. */
+/* A second `done` for a file that the device has just finished must not end the next task of that name unfetched. One that says the
+ * MD5 of another file is no second one. */
 static ferry_err is_repeated_done(struct engine *e, const struct device_message *m, const struct download_task *task,
                                   uint64_t now_ms, bool *ret_repeated)
 {
@@ -266,7 +267,7 @@ static ferry_err is_repeated_done(struct engine *e, const struct device_message 
     size_t count = 0;
     ferry_err err = e->store->download_list(e->conn, &filter, &page, &last, &count);
     *ret_repeated = err == FERRY_OK && count == 1 && strcmp(last.name, task->name) == 0 &&
-                    now_ms - last.ended_ms < REPEATED_DONE_MS;
+                    report_md5_fits(m->msg.md5sum, last.md5) && now_ms - last.ended_ms < REPEATED_DONE_MS;
     return err;
 }
 

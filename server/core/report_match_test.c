@@ -108,6 +108,28 @@ static void a_device_that_says_no_md5_means_the_open_task(void **state)
     assert_int_equal(state_of(f, &d), DOWNLOAD_DONE);
 }
 
+/* The device asks while it fetches (its question crossed the push): its task counts as offered again when its end is reported. */
+static void the_end_of_a_version_is_believed_soon_after_that_of_the_one_before(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_version(f, "fw", MD5_OLD);
+    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    fixture_add_version(f, "fw", MD5_NEW);
+    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
+    assert_int_equal(report(f, "download", "done", MD5_OLD), FERRY_RESULT_OK);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(report(f, "download", "downloading", MD5_NEW), FERRY_RESULT_OK);
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    fixture_expect(f, FERRY_MSG_GET_DOWNLOAD_TASK_RSP, &a);
+    assert_int_equal(report(f, "download", "done", MD5_OLD), FERRY_RESULT_OK); /* the older one's, again */
+    assert_int_equal(state_of(f, &newer), DOWNLOAD_OFFERED);
+    assert_int_equal(report(f, "download", "done", MD5_NEW), FERRY_RESULT_OK);
+    assert_int_equal(state_of(f, &newer), DOWNLOAD_DONE);
+    assert_int_equal(state_of(f, &older), DOWNLOAD_DONE);
+}
+
 static void ask_to_upload(struct fixture *f, const char *md5)
 {
     char json[256];
@@ -146,6 +168,7 @@ int main(void)
         PLATFORM_TEST(a_late_done_ends_its_own_version_though_a_newer_one_is_open),
         PLATFORM_TEST(a_file_that_nobody_deployed_is_no_task),
         PLATFORM_TEST(a_device_that_says_no_md5_means_the_open_task),
+        PLATFORM_TEST(the_end_of_a_version_is_believed_soon_after_that_of_the_one_before),
         PLATFORM_TEST(the_end_of_an_upload_is_that_of_its_own_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
