@@ -102,13 +102,17 @@ static bool settings_valid(const struct engine_settings *s)
            s->events_max > 0 && s->resource_upload_life_s > 0 && s->answers_kept_s > 0 && s->answers_max > 0;
 }
 
+/* Some events are of what is no task: the last one may be younger than all of them. */
 static ferry_err start_time(struct engine *e)
 {
     struct clock *clock = e->parts.clock;
-    uint64_t latest_ms = 0;
-    ferry_err err = e->store->latest_ms(e->conn, &latest_ms);
+    uint64_t task_ms = 0, event_ms = 0;
+    ferry_err err = e->store->latest_ms(e->conn, &task_ms);
     if (err == FERRY_OK)
-        timekeeper_init(&e->time, clock->ops->wall_ms(clock), clock->ops->mono_ms(clock), latest_ms);
+        err = events_latest_ms(e, &event_ms);
+    if (err == FERRY_OK)
+        timekeeper_init(&e->time, clock->ops->wall_ms(clock), clock->ops->mono_ms(clock),
+                        task_ms > event_ms ? task_ms : event_ms);
     return err;
 }
 

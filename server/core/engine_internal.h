@@ -225,6 +225,8 @@ ferry_err events_presence(struct engine *e, const struct device_key *key, const 
 ferry_err events_resource(struct engine *e, const struct resource *resource, const char *before, const char *state,
                           uint64_t now_ms);
 ferry_err events_retain(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** The time of the last event; 0: there is none. */
+ferry_err events_latest_ms(struct engine *e, uint64_t *ret_ms);
 /** Something of the topic changes with the transaction. */
 void events_topic(struct engine *e, engine_topic topic);
 /** After a commit: who watches is woken when there are new ones. */

@@ -145,6 +145,18 @@ ferry_err events_resource_damaged(struct engine *e, const struct resource *resou
     return add(e, &ev);
 }
 
+ferry_err events_latest_ms(struct engine *e, uint64_t *ret_ms)
+{
+    struct event_bounds bounds;
+    struct event last = {0};
+    size_t count = 0;
+    ferry_err err = e->store->event_bounds(e->conn, &bounds);
+    if (err == FERRY_OK && bounds.last != 0)
+        err = e->store->event_list(e->conn, bounds.last - 1, &last, 1, &count);
+    *ret_ms = last.time_ms;
+    return err;
+}
+
 /* --- retention ------------------------------------------------------------------------------------------------ */
 
 /* The last event from before the time, by halving: times never go back. first - 1: there is none. */

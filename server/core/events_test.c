@@ -1,6 +1,8 @@
 /* What the event log tells of each change, and what it keeps. */
 #include "engine_fixture.h"
 
+#include "clock/manual.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -174,6 +176,23 @@ static void log_is_cut_by_count(void **state)
     expect_first(f, last_id(f) - 2);
 }
 
+/* By halving, retention finds where the log is to be cut: that takes times that never go back. */
+static void times_in_the_log_do_not_go_back_over_a_restart(void **state)
+{
+    struct fixture *f = *state;
+    struct event events[2];
+    size_t count = 0;
+    uint64_t before = last_id(f);
+    fixture_advance_s(f, 3600);
+    fixture_add_resource(f, "a");
+    clock_manual_step_wall(f->parts.clock, -1800 * 1000);
+    fixture_crash(f);
+    fixture_add_resource(f, "b");
+    assert_int_equal(f->real_store_ops->event_list(f->reader, before, events, 2, &count), FERRY_OK);
+    assert_int_equal(count, 2);
+    assert_true(events[1].time_ms >= events[0].time_ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +201,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(upload_that_recovery_finds_stored_is_told, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(command_that_is_undone_leaves_no_event, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(watcher_is_woken_by_commits_with_events_only, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(times_in_the_log_do_not_go_back_over_a_restart, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(log_is_cut_by_age_and_never_empty, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(log_is_cut_by_count, fixture_setup, fixture_teardown),
     };
