@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-cluster run test test-long bench bench-device bench-operator install clean help
+.PHONY: build demo demo-cluster run test test-long sim sim-long bench bench-device bench-operator install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -26,6 +26,14 @@ test: ## all tests and checks, also under the sanitizers
 test-long: ## the same with the long kill tests and real waiting times
 	@scripts/install-deps test
 	@scripts/run-tests --long
+
+sim: ## the whole system on simulated time: SEED=n STEPS=n, PLAN='...' or TRANSFERS=n; TRACE=1: everything that happens
+	@scripts/install-deps build
+	@scripts/build release sim
+	@build/release/tests/sim/sim $(if $(TRANSFERS),--first $(or $(SEED),1) --transfers $(TRANSFERS),--plan "seed=$(or $(SEED),1) $(if $(STEPS),steps=$(STEPS)) $(PLAN)" $(if $(TRACE),--trace))
+
+sim-long: ## the same for ten million transfers (an hour), at low priority
+	@nice $(MAKE) --no-print-directory sim TRANSFERS=10000000
 
 bench: ## first measurements: against a broker that only echoes, and against curl
 	@scripts/install-deps test
