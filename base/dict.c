@@ -75,6 +75,23 @@ ferry_err ferry_dict_add(struct ferry_dict *dict, struct ferry_dict_item *item)
     return FERRY_OK;
 }
 
+void *ferry_dict_find_or_add(struct ferry_dict *dict, const char *name, size_t size)
+{
+    struct ferry_dict_item *item = ferry_dict_find(dict, name);
+    size_t name_size = strlen(name) + 1;
+
+    if (item != NULL)
+        return item;
+    item = ferry_calloc(1, size + name_size);
+    if (item == NULL)
+        return NULL;
+    item->name = memcpy((char *)item + size, name, name_size);
+    if (ferry_dict_add(dict, item) == FERRY_OK)
+        return item;
+    free(item);
+    return NULL;
+}
+
 /* Moves back what stands behind the hole only because the hole was taken. */
 static void close_hole(struct ferry_dict *dict, size_t hole)
 {

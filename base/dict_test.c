@@ -104,6 +104,32 @@ static void a_lack_of_memory_changes_nothing(void **state)
     ferry_dict_done(&dict, NULL);
 }
 
+static void a_thing_is_made_when_it_is_not_there(void **state)
+{
+    struct ferry_dict dict;
+    char name[] = "P/d1";
+
+    (void)state;
+    ferry_dict_init(&dict);
+    struct thing *made = ferry_dict_find_or_add(&dict, name, sizeof *made);
+    assert_non_null(made);
+    assert_int_equal(made->met, 0);
+    name[3] = '2'; /* it has a copy */
+    assert_string_equal(made->item.name, "P/d1");
+    assert_ptr_equal(ferry_dict_find_or_add(&dict, "P/d1", sizeof *made), made);
+    assert_ptr_not_equal(ferry_dict_find_or_add(&dict, name, sizeof *made), made);
+    assert_int_equal(dict.used, 2);
+    for (int at = 1; at <= 2; at++) { /* of the thing, of the table */
+        struct ferry_dict empty;
+        ferry_dict_init(&empty);
+        ferry_alloc_fail_at(at);
+        assert_null(ferry_dict_find_or_add(&empty, name, sizeof *made));
+        assert_null(ferry_dict_find(&empty, name));
+        ferry_dict_done(&empty, free);
+    }
+    ferry_dict_done(&dict, free);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +137,7 @@ int main(void)
         cmocka_unit_test(a_walk_meets_all_once),
         cmocka_unit_test(the_end_frees_everything),
         cmocka_unit_test(a_lack_of_memory_changes_nothing),
+        cmocka_unit_test(a_thing_is_made_when_it_is_not_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,6 @@ struct presence_device {
     bool waiting; /* in the list of changes */
     struct presence_device *next_change;
     uint64_t since_ms; /* when it came, or went */
-    char name[];
 };
 
 enum { LIST_FULL = PRESENCE_MESSAGE_MAX - PRESENCE_LINE_MAX };
@@ -32,21 +31,6 @@ void presence_done(struct presence *p)
 static void write_name(const struct device_key *device, char out[PRESENCE_NAME_SIZE])
 {
     (void)snprintf(out, PRESENCE_NAME_SIZE, "%s/%s", device->product, device->device);
-}
-
-static struct presence_device *add(struct presence *p, const char *name)
-{
-    size_t size = strlen(name) + 1;
-    struct presence_device *device = ferry_calloc(1, sizeof(*device) + size);
-
-    if (device == NULL)
-        return NULL;
-    memcpy(device->name, name, size);
-    device->item.name = device->name;
-    if (ferry_dict_add(&p->devices, &device->item) == FERRY_OK)
-        return device;
-    free(device);
-    return NULL;
 }
 
 static void note_change(struct presence *p, struct presence_device *device, uint64_t now_ms)
@@ -69,9 +53,7 @@ ferry_err presence_enter(struct presence *p, const struct device_key *key, uint6
     struct presence_device *device;
 
     write_name(key, name);
-    device = (struct presence_device *)ferry_dict_find(&p->devices, name);
-    if (device == NULL)
-        device = add(p, name);
+    device = ferry_dict_find_or_add(&p->devices, name, sizeof(*device));
     if (device == NULL)
         return FERRY_E_NOMEM;
     if (device->clients++ == 0)
@@ -115,7 +97,7 @@ ferry_err presence_take_changes(struct presence *p, struct ferry_buf *out)
     while (err == FERRY_OK && p->first_change != NULL && out->len < LIST_FULL) {
         const struct presence_device *device = p->first_change;
 
-        err = presence_write_line(out, device->clients > 0, device->since_ms, device->name);
+        err = presence_write_line(out, device->clients > 0, device->since_ms, device->item.name);
         drop_change(p);
     }
     return err;
@@ -137,7 +119,7 @@ ferry_err presence_write_all(const struct presence *p, struct presence_walk *wal
     ferry_err err = FERRY_OK;
 
     while (err == FERRY_OK && device != NULL && lines.len < LIST_FULL - PRESENCE_LINE_MAX) {
-        err = presence_write_line(&lines, true, device->since_ms, device->name);
+        err = presence_write_line(&lines, true, device->since_ms, device->item.name);
         walk->at = &device->item;
         device = next_connected(p, walk->at);
     }

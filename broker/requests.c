@@ -9,7 +9,6 @@
 struct asker {
     struct ferry_dict_item item;
     struct request *first;
-    char name[];
 };
 
 static const char unanswered[] = "get_download_task"; /* has no answer when there is nothing to fetch */
@@ -22,7 +21,7 @@ void requests_init(struct requests *r, uint64_t bytes_max)
 
 const char *request_name(const struct request *request)
 {
-    return request->asker->name;
+    return request->asker->item.name;
 }
 
 static uint64_t size_of(const struct request *request)
@@ -60,24 +59,6 @@ void requests_done(struct requests *r)
 static struct asker *find(const struct requests *r, const char *name)
 {
     return (struct asker *)ferry_dict_find(&r->askers, name);
-}
-
-static struct asker *find_or_add(struct requests *r, const char *name)
-{
-    struct asker *asker = find(r, name);
-    size_t size = strlen(name) + 1;
-
-    if (asker != NULL)
-        return asker;
-    asker = ferry_calloc(1, sizeof(*asker) + size);
-    if (asker == NULL)
-        return NULL;
-    memcpy(asker->name, name, size);
-    asker->item.name = asker->name;
-    if (ferry_dict_add(&r->askers, &asker->item) == FERRY_OK)
-        return asker;
-    free(asker);
-    return NULL;
 }
 
 /* One that waits comes back to a worker as it was. */
@@ -133,7 +114,7 @@ void requests_note(struct requests *r, const char *name, const void *payload, si
         return;
     make_room(r, name, sizeof(*request) + len);
     request = ferry_calloc(1, sizeof(*request) + len);
-    asker = request != NULL ? find_or_add(r, name) : NULL;
+    asker = request != NULL ? ferry_dict_find_or_add(&r->askers, name, sizeof(struct asker)) : NULL;
     if (asker == NULL) {
         free(request);
         return;

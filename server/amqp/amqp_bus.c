@@ -8,16 +8,13 @@
 #include "base/log.h"
 #include "base/system.h"
 #include "base/wait.h"
-#include "mqtt/outbox.h"
+#include "mqtt/bus_thread.h"
 #include "proto/topic.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,25 +34,16 @@ struct node {
 };
 
 struct amqp_bus {
-    struct bus bus;
+    struct bus_thread base;
     struct node nodes[NODES_MAX];
     size_t node_count;
     char *username, *password, *vhost, *queue, *ca_file;
     bool tls;
 
-    struct bus_listener listener; /* set by start, before the thread exists */
-    pthread_t thread;
-    pthread_mutex_t calling; /* held while the listener may be called; guards stopped */
-    bool stopped;
-    pthread_mutex_t lock; /* guards what follows; always taken after calling */
+    /* guarded by base.lock */
     pthread_cond_t changed; /* ended */
-    bool started; /* the thread exists */
-    bool ended;   /* it has nothing left to do */
-    bool closing;
-    uint64_t since_ms; /* when the connection was lost, or the bus was started */
-    struct outbox outbox;
+    bool ended;    /* the thread has nothing left to do */
     int socket_fd; /* of the connection; -1: none */
-    int wake_fd;   /* eventfd: something was put into an empty outbox, or closing was set */
 
     /* of the thread alone */
     size_t node; /* in use, or next */
@@ -73,54 +61,20 @@ static struct amqp_bus *bus_of(struct bus *bus)
     return (struct amqp_bus *)bus;
 }
 
-static void wake(struct amqp_bus *b)
-{
-    uint64_t one = 1;
-
-    if (write(b->wake_fd, &one, sizeof(one)) < 0)
-        return; /* EAGAIN: it is awake already */
-}
-
-static bool is_closing(struct amqp_bus *b)
-{
-    bool closing;
-
-    (void)pthread_mutex_lock(&b->lock);
-    closing = b->closing;
-    (void)pthread_mutex_unlock(&b->lock);
-    return closing;
-}
-
-static bool is_stopped(struct amqp_bus *b)
-{
-    bool stopped;
-
-    (void)pthread_mutex_lock(&b->calling);
-    stopped = b->stopped;
-    (void)pthread_mutex_unlock(&b->calling);
-    return stopped;
-}
-
 static void set_socket(struct amqp_bus *b, int fd)
 {
-    (void)pthread_mutex_lock(&b->lock);
+    (void)pthread_mutex_lock(&b->base.lock);
     b->socket_fd = fd;
-    (void)pthread_mutex_unlock(&b->lock);
+    (void)pthread_mutex_unlock(&b->base.lock);
 }
 
 static void set_up(struct amqp_bus *b, bool up)
 {
-    (void)pthread_mutex_lock(&b->lock);
-    if (up && ferry_mono_ms() - b->since_ms > BUS_KEEP_MS)
-        outbox_clear(&b->outbox);
-    if (!up)
-        b->since_ms = ferry_mono_ms();
-    (void)pthread_mutex_unlock(&b->lock);
+    bus_thread_set_connected(&b->base, up);
     b->up = up;
-    (void)pthread_mutex_lock(&b->calling);
-    if (!b->stopped && b->listener.link != NULL)
-        b->listener.link(b->listener.arg, up);
-    (void)pthread_mutex_unlock(&b->calling);
+    (void)pthread_mutex_lock(&b->base.calling);
+    bus_thread_tell_link(&b->base, up);
+    (void)pthread_mutex_unlock(&b->base.calling);
 }
 
 /* --- messages --------------------------------------------------------------------------------------------- */
@@ -150,11 +104,11 @@ static bool deliver(struct amqp_bus *b, const char *topic, const amqp_bytes_t *b
 {
     bool stopped;
 
-    (void)pthread_mutex_lock(&b->calling);
-    stopped = b->stopped;
+    (void)pthread_mutex_lock(&b->base.calling);
+    stopped = b->base.stopped;
     if (!stopped)
-        b->listener.message(b->listener.arg, topic, body->len > 0 ? body->bytes : "", body->len);
-    (void)pthread_mutex_unlock(&b->calling);
+        b->base.listener.message(b->base.listener.arg, topic, body->len > 0 ? body->bytes : "", body->len);
+    (void)pthread_mutex_unlock(&b->base.calling);
     return !stopped;
 }
 
@@ -164,7 +118,7 @@ static bool take(struct amqp_bus *b, const amqp_envelope_t *envelope)
     char topic[FERRY_TOPIC_SIZE];
     const char *name = topic_of(envelope->routing_key, topic) ? name_of(topic, FERRY_TOPIC_UP_PREFIX) : NULL;
 
-    if (is_stopped(b))
+    if (bus_thread_is_stopped(&b->base))
         return link_give_back(&b->link, envelope->delivery_tag);
     if (name == NULL || deliveries_note(&b->deliveries, name, envelope->delivery_tag, ferry_mono_ms()) != FERRY_OK)
         return link_acknowledge(&b->link, envelope->delivery_tag) && (name == NULL || deliver(b, topic, &envelope->message.body));
@@ -211,11 +165,8 @@ static bool send_one(struct amqp_bus *b, const struct bus_message *message)
 static bool write_some(struct amqp_bus *b)
 {
     for (int i = 0; i < AT_ONCE && !b->lost; i++) {
-        struct bus_message *message;
+        struct bus_message *message = bus_thread_take(&b->base);
 
-        (void)pthread_mutex_lock(&b->lock);
-        message = outbox_take(&b->outbox);
-        (void)pthread_mutex_unlock(&b->lock);
         if (message == NULL)
             return false;
         b->lost = !send_one(b, message);
@@ -282,13 +233,11 @@ static void end(struct amqp_bus *b)
 /* Waits for the network or a wake-up. */
 static void turn(struct amqp_bus *b, bool more_to_send)
 {
-    struct pollfd fds[2] = {{.fd = amqp_get_sockfd(b->link.conn), .events = POLLIN}, {.fd = b->wake_fd, .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = amqp_get_sockfd(b->link.conn), .events = POLLIN}, {.fd = b->base.wake_fd, .events = POLLIN}};
     bool buffered = amqp_frames_enqueued(b->link.conn) || amqp_data_in_buffer(b->link.conn);
-    uint64_t count;
 
-    if (poll(fds, 2, more_to_send || buffered ? 0 : TURN_MS) > 0 && (fds[1].revents & POLLIN) != 0 &&
-        read(b->wake_fd, &count, sizeof(count)) < 0)
-        return;
+    if (poll(fds, 2, more_to_send || buffered ? 0 : TURN_MS) > 0 && (fds[1].revents & POLLIN) != 0)
+        bus_thread_hush(&b->base);
 }
 
 /* Others have by now what came meanwhile, and devices have gone on: what is read late would be done a second time, out of order. */
@@ -306,7 +255,7 @@ static void lose_if_stood_still(struct amqp_bus *b)
 /* After stop others are to have what comes. */
 static void share_no_more(struct amqp_bus *b)
 {
-    if (b->lost || b->takes_no_more || !is_stopped(b))
+    if (b->lost || b->takes_no_more || !bus_thread_is_stopped(&b->base))
         return;
     b->takes_no_more = true;
     b->lost = !link_take_no_more(&b->link);
@@ -316,7 +265,7 @@ static void serve(struct amqp_bus *b)
 {
     uint64_t deadline_ms;
 
-    while (!b->lost && !is_closing(b)) {
+    while (!b->lost && !bus_thread_is_closing(&b->base)) {
         bool more = write_some(b);
 
         settle_old(b, ferry_mono_ms());
@@ -345,108 +294,41 @@ static void say_lost(struct amqp_bus *b)
               b->nodes[b->node].port, b->link.reason);
 }
 
-static void pause_before_retry(struct amqp_bus *b, uint32_t pause_ms)
-{
-    struct pollfd fd = {.fd = b->wake_fd, .events = POLLIN};
-    uint32_t jitter;
-    uint64_t count;
-
-    ferry_random_bytes(&jitter, sizeof(jitter));
-    if (poll(&fd, 1, (int)(pause_ms + jitter % (pause_ms / 4 + 1))) > 0 && read(b->wake_fd, &count, sizeof(count)) < 0)
-        return;
-}
-
 static void note_end(struct amqp_bus *b)
 {
-    (void)pthread_mutex_lock(&b->lock);
+    (void)pthread_mutex_lock(&b->base.lock);
     b->ended = true;
     (void)pthread_cond_broadcast(&b->changed);
-    (void)pthread_mutex_unlock(&b->lock);
+    (void)pthread_mutex_unlock(&b->base.lock);
 }
 
 static void *run(void *arg)
 {
     struct amqp_bus *b = arg;
-    uint32_t pause_ms = AMQP_BUS_RETRY_FIRST_MS;
     size_t failed = 0; /* nodes, one after the other */
 
-    while (!is_closing(b) && !is_stopped(b)) {
+    while (bus_thread_goes_on(&b->base)) {
         bool was_up = begin(b);
 
         if (was_up)
             serve(b);
         end(b);
-        if (is_closing(b) || is_stopped(b))
+        if (!bus_thread_goes_on(&b->base))
             break;
         say_lost(b);
         b->node = (b->node + 1) % b->node_count;
         failed = was_up ? 0 : failed + 1;
         if (was_up)
-            pause_ms = AMQP_BUS_RETRY_FIRST_MS;
+            bus_thread_forget_pauses(&b->base);
         if (failed % b->node_count != 0)
             continue; /* another node may do */
-        pause_before_retry(b, pause_ms);
-        pause_ms = pause_ms > AMQP_BUS_RETRY_MAX_MS / 2 ? AMQP_BUS_RETRY_MAX_MS : pause_ms * 2;
+        bus_thread_pause(&b->base);
     }
     note_end(b);
     return NULL;
 }
 
-/* Signals are for the threads that wait for them. */
-static int start_thread(struct amqp_bus *b)
-{
-    sigset_t all, before;
-    int failed;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&b->thread, NULL, run, b);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 /* --- the table -------------------------------------------------------------------------------------------- */
-
-static ferry_err bus_start(struct bus *bus, const struct bus_listener *listener)
-{
-    struct amqp_bus *b = bus_of(bus);
-
-    if (b->started)
-        return FERRY_E_STATE;
-    b->listener = *listener;
-    b->since_ms = ferry_mono_ms();
-    (void)pthread_mutex_lock(&b->lock); /* the thread may have something to be answered before this one goes on */
-    b->started = start_thread(b) == 0;
-    (void)pthread_mutex_unlock(&b->lock);
-    return b->started ? FERRY_OK : FERRY_E_NOMEM;
-}
-
-static ferry_err bus_publish(struct bus *bus, const char *topic, const void *payload, size_t len)
-{
-    struct amqp_bus *b = bus_of(bus);
-    ferry_err err = FERRY_E_NETWORK;
-    bool was_empty = false;
-
-    (void)pthread_mutex_lock(&b->lock);
-    if (b->started) {
-        was_empty = b->outbox.first == NULL;
-        err = outbox_put(&b->outbox, topic, payload, len);
-    }
-    (void)pthread_mutex_unlock(&b->lock);
-    if (err == FERRY_OK && was_empty)
-        wake(b);
-    return err;
-}
-
-static void bus_stop(struct bus *bus)
-{
-    struct amqp_bus *b = bus_of(bus);
-
-    (void)pthread_mutex_lock(&b->calling);
-    b->stopped = true;
-    (void)pthread_mutex_unlock(&b->calling);
-    wake(b);
-}
 
 static void free_bus(struct amqp_bus *b)
 {
@@ -458,13 +340,9 @@ static void free_bus(struct amqp_bus *b)
         free(texts[i]);
     for (size_t i = 0; i < NODES_MAX; i++)
         free(b->nodes[i].host);
-    outbox_clear(&b->outbox);
     deliveries_done(&b->deliveries);
-    if (b->wake_fd >= 0)
-        (void)close(b->wake_fd);
     (void)pthread_cond_destroy(&b->changed);
-    (void)pthread_mutex_destroy(&b->lock);
-    (void)pthread_mutex_destroy(&b->calling);
+    bus_thread_done(&b->base);
     free(b);
 }
 
@@ -473,12 +351,12 @@ static void wait_for_end(struct amqp_bus *b)
 {
     struct timespec deadline = ferry_deadline_in(END_TIMEOUT_MS);
 
-    (void)pthread_mutex_lock(&b->lock);
-    while (!b->ended && pthread_cond_timedwait(&b->changed, &b->lock, &deadline) == 0)
+    (void)pthread_mutex_lock(&b->base.lock);
+    while (!b->ended && pthread_cond_timedwait(&b->changed, &b->base.lock, &deadline) == 0)
         continue;
     if (!b->ended && b->socket_fd >= 0)
         (void)shutdown(b->socket_fd, SHUT_RDWR);
-    (void)pthread_mutex_unlock(&b->lock);
+    (void)pthread_mutex_unlock(&b->base.lock);
 }
 
 static void bus_close(struct bus *bus)
@@ -487,23 +365,19 @@ static void bus_close(struct bus *bus)
 
     if (b == NULL)
         return;
-    bus_stop(bus);
-    (void)pthread_mutex_lock(&b->lock);
-    b->closing = true;
-    (void)pthread_mutex_unlock(&b->lock);
-    wake(b);
-    if (b->started) {
+    bus_thread_close(&b->base);
+    if (b->base.started) {
         wait_for_end(b);
-        (void)pthread_join(b->thread, NULL);
+        (void)pthread_join(b->base.thread, NULL);
     }
     free_bus(b);
 }
 
 static const struct bus_ops amqp_bus_ops = {
     .name = "amqp",
-    .start = bus_start,
-    .publish = bus_publish,
-    .stop = bus_stop,
+    .start = bus_thread_start,
+    .publish = bus_thread_publish,
+    .stop = bus_thread_stop,
     .close = bus_close,
 };
 
@@ -529,6 +403,23 @@ static bool copy_all(struct amqp_bus *b, const struct amqp_bus_config *cfg)
            copy(&b->queue, cfg->queue != NULL ? cfg->queue : AMQP_BUS_QUEUE) && copy(&b->ca_file, cfg->ca_file);
 }
 
+static ferry_err init(struct amqp_bus *b, const struct amqp_bus_config *cfg)
+{
+    const struct bus_thread_config thread = {
+        .ops = &amqp_bus_ops,
+        .run = run,
+        .queue_bytes_max = cfg->queue_bytes_max > 0 ? cfg->queue_bytes_max : AMQP_BUS_QUEUE_BYTES,
+        .retry_first_ms = AMQP_BUS_RETRY_FIRST_MS,
+        .retry_max_ms = AMQP_BUS_RETRY_MAX_MS,
+    };
+    ferry_err err = bus_thread_init(&b->base, &thread);
+
+    b->socket_fd = -1;
+    (void)pthread_cond_init(&b->changed, NULL);
+    deliveries_init(&b->deliveries);
+    return err == FERRY_OK && !copy_all(b, cfg) ? FERRY_E_NOMEM : err;
+}
+
 ferry_err amqp_bus_open(const struct amqp_bus_config *cfg, struct bus **ret_bus)
 {
     struct amqp_bus *b;
@@ -539,18 +430,10 @@ ferry_err amqp_bus_open(const struct amqp_bus_config *cfg, struct bus **ret_bus)
     b = ferry_calloc(1, sizeof(*b));
     if (b == NULL)
         return FERRY_E_NOMEM;
-    b->bus.ops = &amqp_bus_ops;
-    b->socket_fd = -1;
-    (void)pthread_mutex_init(&b->calling, NULL); /* cannot fail without attributes */
-    (void)pthread_mutex_init(&b->lock, NULL);
-    (void)pthread_cond_init(&b->changed, NULL);
-    deliveries_init(&b->deliveries);
-    outbox_init(&b->outbox, cfg->queue_bytes_max > 0 ? cfg->queue_bytes_max : AMQP_BUS_QUEUE_BYTES);
-    b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (b->wake_fd < 0 || !copy_all(b, cfg)) {
+    if (init(b, cfg) != FERRY_OK) {
         free_bus(b);
         return FERRY_E_NOMEM;
     }
-    *ret_bus = &b->bus;
+    *ret_bus = &b->base.bus;
     return FERRY_OK;
 }

@@ -8,7 +8,6 @@
 struct asker {
     struct ferry_dict_item item;
     struct delivery *first;
-    char name[];
 };
 
 struct delivery {
@@ -50,28 +49,10 @@ void deliveries_done(struct deliveries *d)
     deliveries_init(d);
 }
 
-static struct asker *find_or_add(struct deliveries *d, const char *name)
-{
-    struct asker *asker = (struct asker *)ferry_dict_find(&d->askers, name);
-    size_t size = strlen(name) + 1;
-
-    if (asker != NULL)
-        return asker;
-    asker = ferry_calloc(1, sizeof(*asker) + size);
-    if (asker == NULL)
-        return NULL;
-    memcpy(asker->name, name, size);
-    asker->item.name = asker->name;
-    if (ferry_dict_add(&d->askers, &asker->item) == FERRY_OK)
-        return asker;
-    free(asker);
-    return NULL;
-}
-
 ferry_err deliveries_note(struct deliveries *d, const char *name, uint64_t tag, uint64_t now_ms)
 {
     struct delivery *delivery = ferry_calloc(1, sizeof(*delivery));
-    struct asker *asker = delivery != NULL ? find_or_add(d, name) : NULL;
+    struct asker *asker = delivery != NULL ? ferry_dict_find_or_add(&d->askers, name, sizeof(*asker)) : NULL;
     struct delivery **at;
 
     if (asker == NULL) {

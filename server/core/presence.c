@@ -180,9 +180,9 @@ void presence_heard(struct engine *e, const struct device_key *device, uint64_t 
 
 static ferry_err write_entry(struct engine *e, const struct presence_entry *entry, uint64_t now_ms)
 {
-    const char *slash = strchr(entry->name, '/');
+    const char *slash = strchr(entry->item.name, '/');
     struct device_key key;
-    ferry_text product = {entry->name, (size_t)(slash - entry->name)};
+    ferry_text product = {entry->item.name, (size_t)(slash - entry->item.name)};
     if (!ferry_text_copy(product, key.product, sizeof key.product) ||
         !ferry_text_copy(ferry_text_of(slash + 1), key.device, sizeof key.device))
         return FERRY_OK;

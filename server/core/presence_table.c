@@ -76,23 +76,6 @@ static struct presence_entry *find(const struct presence_table *t, const char *n
     return entry_of(ferry_dict_find(&t->entries, name));
 }
 
-static struct presence_entry *find_or_add(struct presence_table *t, const char *name)
-{
-    struct presence_entry *entry = find(t, name);
-    size_t size = strlen(name) + 1;
-    if (entry != NULL)
-        return entry;
-    entry = ferry_calloc(1, sizeof *entry + size);
-    if (entry == NULL)
-        return NULL;
-    memcpy(entry->name, name, size);
-    entry->item.name = entry->name;
-    if (ferry_dict_add(&t->entries, &entry->item) == FERRY_OK)
-        return entry;
-    free(entry);
-    return NULL;
-}
-
 static void set_online(struct presence_table *t, struct presence_entry *entry, uint64_t online_ms)
 {
     if (online_ms != 0 && entry->online_ms == 0)
@@ -110,7 +93,7 @@ static void set_seen(struct presence_entry *entry, uint64_t at_ms)
 
 ferry_err presence_table_load(struct presence_table *t, const char *name, uint64_t online_ms, uint64_t seen_ms)
 {
-    struct presence_entry *entry = find_or_add(t, name);
+    struct presence_entry *entry = ferry_dict_find_or_add(&t->entries, name, sizeof(struct presence_entry));
     if (entry == NULL)
         return FERRY_E_NOMEM;
     set_online(t, entry, online_ms);
@@ -121,7 +104,7 @@ ferry_err presence_table_load(struct presence_table *t, const char *name, uint64
 
 ferry_err presence_table_set(struct presence_table *t, const char *name, uint64_t online_ms, uint64_t at_ms)
 {
-    struct presence_entry *entry = find_or_add(t, name);
+    struct presence_entry *entry = ferry_dict_find_or_add(&t->entries, name, sizeof(struct presence_entry));
     if (entry == NULL)
         return FERRY_E_NOMEM;
     entry->round = t->round;
@@ -136,7 +119,7 @@ ferry_err presence_table_set(struct presence_table *t, const char *name, uint64_
 
 ferry_err presence_table_seen(struct presence_table *t, const char *name, uint64_t now_ms)
 {
-    struct presence_entry *entry = find_or_add(t, name);
+    struct presence_entry *entry = ferry_dict_find_or_add(&t->entries, name, sizeof(struct presence_entry));
     if (entry == NULL)
         return FERRY_E_NOMEM;
     set_seen(entry, now_ms);
@@ -200,7 +183,7 @@ void presence_table_written(struct presence_table *t, size_t count, uint64_t now
         const struct presence_entry *entry = presence_table_due(t, NULL, now_ms);
         if (entry == NULL)
             return;
-        settle(t, find(t, entry->name));
+        settle(t, find(t, entry->item.name));
     }
 }
 

@@ -29,7 +29,6 @@ struct presence_entry {
     uint64_t round;     /* of the list that named it last */
     bool stored_online; /* the store has it as connected */
     bool unlisted;      /* not connected because the list of all did not name it */
-    char name[];
 };
 
 struct presence_table {

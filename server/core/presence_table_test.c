@@ -43,7 +43,7 @@ static void expect_due(struct presence_table *t, uint64_t now_ms, const char *wa
     char got[512] = "";
     size_t len = 0, count = 0;
     while ((at = presence_table_due(t, at, now_ms)) != NULL) {
-        len += (size_t)snprintf(got + len, sizeof got - len, "%s %u %u%s,", at->name, (unsigned)at->online_ms,
+        len += (size_t)snprintf(got + len, sizeof got - len, "%s %u %u%s,", at->item.name, (unsigned)at->online_ms,
                                 (unsigned)at->seen_ms, at->queue == PRESENCE_QUEUE_SEEN ? "?" : "");
         count++;
     }
@@ -153,9 +153,9 @@ static void who_is_not_in_a_list_of_all_is_gone(void **state)
     unsigned gone = 0;
     while ((at = presence_table_due(t, at, 0)) != NULL) {
         gone += at->online_ms == 0;
-        if (strcmp(at->name, "P/old") == 0)
+        if (strcmp(at->item.name, "P/old") == 0)
             assert_int_equal(at->seen_ms, 40);
-        if (strcmp(at->name, "P/lost") == 0)
+        if (strcmp(at->item.name, "P/lost") == 0)
             assert_int_equal(at->seen_ms, 50); /* it was seen after the list's time: that is kept */
     }
     assert_int_equal(gone, 2);

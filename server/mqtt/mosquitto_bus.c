@@ -1,6 +1,6 @@
 #include "mqtt/mosquitto_bus.h"
 
-#include "mqtt/outbox.h"
+#include "mqtt/bus_thread.h"
 
 #include "base/alloc.h"
 #include "base/cleanup.h"
@@ -12,12 +12,9 @@
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum {
@@ -40,25 +37,12 @@ enum {
  * a broken one can live on. All calls of libmosquitto are made by the bus's thread.
  */
 struct mosquitto_bus {
-    struct bus bus;
+    struct bus_thread base;
     char *host, *username, *password, *client_id, *ca_file;
     uint16_t port;
     char *probe_filter, *probe_topic;
     bool tls;
     bus_sharing wanted;
-    uint32_t retry_first_ms, retry_max_ms;
-
-    struct bus_listener listener; /* set by start, before the thread exists */
-    pthread_t thread;
-    pthread_mutex_t calling; /* held while the listener may be called; guards stopped */
-    bool stopped;
-    pthread_mutex_t lock; /* guards what follows; always taken after calling */
-    bool started; /* the thread exists */
-    bool closing;
-    bool connected; /* the broker has let us in: messages can be sent, and waiting ones arrive already */
-    uint64_t since_ms; /* when the connection was lost, or the bus was started */
-    struct outbox outbox;
-    int wake_fd; /* eventfd: something was put into an empty outbox, or closing was set */
 
     /* of the thread alone */
     struct mosquitto *client;
@@ -79,34 +63,6 @@ static struct mosquitto_bus *bus_of(struct bus *bus)
     return (struct mosquitto_bus *)bus;
 }
 
-static void wake(struct mosquitto_bus *b)
-{
-    uint64_t one = 1;
-
-    if (write(b->wake_fd, &one, sizeof(one)) < 0)
-        return; /* EAGAIN: it is awake already */
-}
-
-static bool is_closing(struct mosquitto_bus *b)
-{
-    bool closing;
-
-    (void)pthread_mutex_lock(&b->lock);
-    closing = b->closing;
-    (void)pthread_mutex_unlock(&b->lock);
-    return closing;
-}
-
-static bool is_stopped(struct mosquitto_bus *b)
-{
-    bool stopped;
-
-    (void)pthread_mutex_lock(&b->calling);
-    stopped = b->stopped;
-    (void)pthread_mutex_unlock(&b->calling);
-    return stopped;
-}
-
 static bool speaks_v5(const struct mosquitto_bus *b)
 {
     return b->wanted == BUS_SHARING_MQTT5 || b->wanted == BUS_SHARING_AUTO;
@@ -123,23 +79,11 @@ static void lose(struct mosquitto_bus *b, const char *reason)
     b->lost = true;
 }
 
-static void set_connected(struct mosquitto_bus *b, bool connected)
-{
-    (void)pthread_mutex_lock(&b->lock);
-    if (connected && ferry_mono_ms() - b->since_ms > BUS_KEEP_MS)
-        outbox_clear(&b->outbox);
-    if (b->connected && !connected)
-        b->since_ms = ferry_mono_ms();
-    b->connected = connected;
-    (void)pthread_mutex_unlock(&b->lock);
-}
-
 /* A change of the link. Called with calling held. */
 static void set_up(struct mosquitto_bus *b, bool up)
 {
     b->up = up;
-    if (!b->stopped && b->listener.link != NULL)
-        b->listener.link(b->listener.arg, up);
+    bus_thread_tell_link(&b->base, up);
 }
 
 /* --- what libmosquitto tells; during read_some(), so with calling held -------------------------------- */
@@ -175,7 +119,7 @@ static void on_connect(struct mosquitto *client, void *arg, int code)
         lose(b, mosquitto_connack_string(code));
         return;
     }
-    set_connected(b, true); /* what waited for us comes before the SUBACK, and wants its answer */
+    bus_thread_set_connected(&b->base, true); /* what waited for us comes before the SUBACK, and wants its answer */
     subscribe(b, b->wanted);
 }
 
@@ -195,7 +139,7 @@ static void on_connect_v5(struct mosquitto *client, void *arg, int code, int fla
     } else if (shares == 0) {
         lose(b, "it has no shared subscriptions: switch them on there, or say --broker-sharing none for a single worker");
     } else {
-        set_connected(b, true);
+        bus_thread_set_connected(&b->base, true);
         subscribe(b, BUS_SHARING_MQTT5);
     }
 }
@@ -291,7 +235,7 @@ static void on_message(struct mosquitto *client, void *arg, const struct mosquit
 
         topic = len > 0 && (size_t)len < sizeof(up) ? up : topic; /* else it is nobody's, and the engine says so */
     }
-    b->listener.message(b->listener.arg, topic, payload, (size_t)message->payloadlen);
+    b->base.listener.message(b->base.listener.arg, topic, payload, (size_t)message->payloadlen);
 }
 
 /* --- one connection ------------------------------------------------------------------------------------- */
@@ -353,12 +297,9 @@ static void end(struct mosquitto_bus *b)
 static void write_some(struct mosquitto_bus *b)
 {
     while (!b->lost && !mosquitto_want_write(b->client)) {
-        struct bus_message *message;
+        struct bus_message *message = bus_thread_take(&b->base);
         int rc;
 
-        (void)pthread_mutex_lock(&b->lock);
-        message = outbox_take(&b->outbox);
-        (void)pthread_mutex_unlock(&b->lock);
         if (message == NULL)
             return;
         if (b->sharing == BUS_SHARING_MQTT5 && strcmp(message->topic, BUS_CONTROL_TOPIC) == 0)
@@ -376,10 +317,10 @@ static void read_some(struct mosquitto_bus *b, short events)
     /* before CONNACK libmosquitto may wait for either direction: a TLS handshake goes on in its read */
     bool readable = (events & (POLLIN | POLLERR | POLLHUP)) != 0 || !b->answered;
 
-    (void)pthread_mutex_lock(&b->calling);
-    if (readable && !b->stopped)
+    (void)pthread_mutex_lock(&b->base.calling);
+    if (readable && !b->base.stopped)
         (void)mosquitto_loop_read(b->client, 1); /* failures arrive in on_disconnect */
-    if (b->stopped && (events & (POLLERR | POLLHUP)) != 0)
+    if (b->base.stopped && (events & (POLLERR | POLLHUP)) != 0)
         lose(b, "the connection was closed");
     if (!b->lost && (events & POLLOUT) != 0)
         (void)mosquitto_loop_write(b->client, 1);
@@ -387,7 +328,7 @@ static void read_some(struct mosquitto_bus *b, short events)
         (void)mosquitto_loop_misc(b->client);
     if (!b->lost && mosquitto_socket(b->client) < 0)
         lose(b, "the connection was closed"); /* a failed TLS handshake makes no callback */
-    (void)pthread_mutex_unlock(&b->calling);
+    (void)pthread_mutex_unlock(&b->base.calling);
 }
 
 /* Others have by now what came meanwhile, and devices have gone on: what is read late would be done a second time, out of order. */
@@ -403,19 +344,18 @@ static void lose_if_stood_still(struct mosquitto_bus *b)
 /* Waits for the network or a wake-up. Reads nothing after stop: unread messages wait in the broker. */
 static void turn(struct mosquitto_bus *b, int timeout_ms)
 {
-    bool reading = !is_stopped(b);
+    bool reading = !bus_thread_is_stopped(&b->base);
     struct pollfd fds[2] = {
         {.fd = mosquitto_socket(b->client), .events = reading ? POLLIN : 0},
-        {.fd = b->wake_fd, .events = POLLIN},
+        {.fd = b->base.wake_fd, .events = POLLIN},
     };
-    uint64_t count;
 
     if (mosquitto_want_write(b->client))
         fds[0].events |= POLLOUT;
     if (poll(fds, 2, timeout_ms) < 0)
         fds[0].revents = fds[1].revents = 0;
-    if ((fds[1].revents & POLLIN) != 0 && read(b->wake_fd, &count, sizeof(count)) < 0)
-        count = 0;
+    if ((fds[1].revents & POLLIN) != 0)
+        bus_thread_hush(&b->base);
     lose_if_stood_still(b);
     if (!b->lost)
         read_some(b, fds[0].revents);
@@ -453,7 +393,7 @@ static void share(struct mosquitto_bus *b, uint64_t now_ms)
 /* After stop others are to have what comes. Who is alone keeps the subscription: what comes waits for the next start. */
 static void share_no_more(struct mosquitto_bus *b)
 {
-    if (b->lost || b->sharing == BUS_SHARING_NONE || b->subscribing == 0 || !is_stopped(b))
+    if (b->lost || b->sharing == BUS_SHARING_NONE || b->subscribing == 0 || !bus_thread_is_stopped(&b->base))
         return;
     b->subscribing = 0;
     check_sent(b, mosquitto_unsubscribe(b->client, NULL, filter_of(b->sharing)));
@@ -464,7 +404,7 @@ static void serve(struct mosquitto_bus *b)
 {
     uint64_t deadline_ms = ferry_mono_ms() + LINK_TIMEOUT_MS;
 
-    while (!b->lost && !is_closing(b)) {
+    while (!b->lost && !bus_thread_is_closing(&b->base)) {
         share(b, ferry_mono_ms());
         share_no_more(b);
         if (!b->up && !b->lost && ferry_mono_ms() >= deadline_ms)
@@ -490,100 +430,34 @@ static void say_lost(struct mosquitto_bus *b)
               b->reason);
 }
 
-static void pause_before_retry(struct mosquitto_bus *b, uint32_t pause_ms)
-{
-    struct pollfd fd = {.fd = b->wake_fd, .events = POLLIN};
-    uint32_t jitter;
-    uint64_t count;
-
-    ferry_random_bytes(&jitter, sizeof(jitter));
-    if (poll(&fd, 1, (int)(pause_ms + jitter % (pause_ms / 4 + 1))) > 0 && read(b->wake_fd, &count, sizeof(count)) < 0)
-        return;
-}
-
 static void *run(void *arg)
 {
     struct mosquitto_bus *b = arg;
-    uint32_t pause_ms = b->retry_first_ms;
 
-    while (!is_closing(b) && !is_stopped(b)) {
+    while (bus_thread_goes_on(&b->base)) {
         bool was_up;
 
         begin(b);
         serve(b);
         end(b);
-        set_connected(b, false);
+        bus_thread_set_connected(&b->base, false);
         was_up = b->up;
         if (was_up) {
-            (void)pthread_mutex_lock(&b->calling);
+            (void)pthread_mutex_lock(&b->base.calling);
             set_up(b, false);
-            (void)pthread_mutex_unlock(&b->calling);
+            (void)pthread_mutex_unlock(&b->base.calling);
         }
-        if (is_closing(b) || is_stopped(b))
+        if (!bus_thread_goes_on(&b->base))
             break;
         say_lost(b);
-        pause_ms = was_up ? b->retry_first_ms : pause_ms;
-        pause_before_retry(b, pause_ms);
-        pause_ms = pause_ms > b->retry_max_ms / 2 ? b->retry_max_ms : pause_ms * 2;
+        if (was_up)
+            bus_thread_forget_pauses(&b->base);
+        bus_thread_pause(&b->base);
     }
     return NULL;
 }
 
-/* Signals are for the threads that wait for them. */
-static int start_thread(struct mosquitto_bus *b)
-{
-    sigset_t all, before;
-    int failed;
-
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&b->thread, NULL, run, b);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 /* --- the table -------------------------------------------------------------------------------------------- */
-
-static ferry_err bus_start(struct bus *bus, const struct bus_listener *listener)
-{
-    struct mosquitto_bus *b = bus_of(bus);
-
-    if (b->started)
-        return FERRY_E_STATE;
-    b->listener = *listener;
-    b->since_ms = ferry_mono_ms();
-    (void)pthread_mutex_lock(&b->lock); /* the thread may have something to be answered before this one goes on */
-    b->started = start_thread(b) == 0;
-    (void)pthread_mutex_unlock(&b->lock);
-    return b->started ? FERRY_OK : FERRY_E_NOMEM;
-}
-
-static ferry_err bus_publish(struct bus *bus, const char *topic, const void *payload, size_t len)
-{
-    struct mosquitto_bus *b = bus_of(bus);
-    ferry_err err = FERRY_E_NETWORK;
-    bool was_empty = false;
-
-    (void)pthread_mutex_lock(&b->lock);
-    if (b->started) {
-        was_empty = b->outbox.first == NULL;
-        err = outbox_put(&b->outbox, topic, payload, len);
-    }
-    (void)pthread_mutex_unlock(&b->lock);
-    if (err == FERRY_OK && was_empty)
-        wake(b);
-    return err;
-}
-
-static void bus_stop(struct bus *bus)
-{
-    struct mosquitto_bus *b = bus_of(bus);
-
-    (void)pthread_mutex_lock(&b->calling);
-    b->stopped = true;
-    (void)pthread_mutex_unlock(&b->calling);
-    wake(b);
-}
 
 static void free_bus(struct mosquitto_bus *b)
 {
@@ -593,11 +467,7 @@ static void free_bus(struct mosquitto_bus *b)
         explicit_bzero(b->password, strlen(b->password));
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);
-    outbox_clear(&b->outbox);
-    if (b->wake_fd >= 0)
-        (void)close(b->wake_fd);
-    (void)pthread_mutex_destroy(&b->lock);
-    (void)pthread_mutex_destroy(&b->calling);
+    bus_thread_done(&b->base);
     free(b);
 }
 
@@ -607,22 +477,18 @@ static void bus_close(struct bus *bus)
 
     if (b == NULL)
         return;
-    bus_stop(bus);
-    (void)pthread_mutex_lock(&b->lock);
-    b->closing = true;
-    (void)pthread_mutex_unlock(&b->lock);
-    wake(b);
-    if (b->started)
-        (void)pthread_join(b->thread, NULL);
+    bus_thread_close(&b->base);
+    if (b->base.started)
+        (void)pthread_join(b->base.thread, NULL);
     free_bus(b);
     (void)mosquitto_lib_cleanup();
 }
 
 static const struct bus_ops mosquitto_bus_ops = {
     .name = "mosquitto",
-    .start = bus_start,
-    .publish = bus_publish,
-    .stop = bus_stop,
+    .start = bus_thread_start,
+    .publish = bus_thread_publish,
+    .stop = bus_thread_stop,
     .close = bus_close,
 };
 
@@ -647,6 +513,23 @@ static bool copy_texts(struct mosquitto_bus *b, const struct mosquitto_bus_confi
     return b->probe_topic != NULL && b->probe_filter != NULL;
 }
 
+static ferry_err init(struct mosquitto_bus *b, const struct mosquitto_bus_config *cfg)
+{
+    const struct bus_thread_config thread = {
+        .ops = &mosquitto_bus_ops,
+        .run = run,
+        .queue_bytes_max = cfg->queue_bytes_max > 0 ? cfg->queue_bytes_max : MOSQUITTO_BUS_QUEUE_BYTES,
+        .retry_first_ms = cfg->retry_first_ms > 0 ? cfg->retry_first_ms : MOSQUITTO_BUS_RETRY_FIRST_MS,
+        .retry_max_ms = cfg->retry_max_ms > 0 ? cfg->retry_max_ms : MOSQUITTO_BUS_RETRY_MAX_MS,
+    };
+    ferry_err err = bus_thread_init(&b->base, &thread);
+
+    b->port = cfg->port;
+    b->tls = cfg->tls;
+    b->wanted = cfg->sharing;
+    return err == FERRY_OK && !copy_texts(b, cfg) ? FERRY_E_NOMEM : err;
+}
+
 ferry_err mosquitto_bus_open(const struct mosquitto_bus_config *cfg, struct bus **ret_bus)
 {
     struct mosquitto_bus *b;
@@ -656,24 +539,10 @@ ferry_err mosquitto_bus_open(const struct mosquitto_bus_config *cfg, struct bus 
     b = ferry_calloc(1, sizeof(*b));
     if (b == NULL)
         return FERRY_E_NOMEM;
-    b->bus.ops = &mosquitto_bus_ops;
-    b->port = cfg->port;
-    b->tls = cfg->tls;
-    b->wanted = cfg->sharing;
-    b->retry_first_ms = cfg->retry_first_ms > 0 ? cfg->retry_first_ms : MOSQUITTO_BUS_RETRY_FIRST_MS;
-    b->retry_max_ms = cfg->retry_max_ms > 0 ? cfg->retry_max_ms : MOSQUITTO_BUS_RETRY_MAX_MS;
-    (void)pthread_mutex_init(&b->calling, NULL); /* cannot fail without attributes */
-    (void)pthread_mutex_init(&b->lock, NULL);
-    outbox_init(&b->outbox, cfg->queue_bytes_max > 0 ? cfg->queue_bytes_max : MOSQUITTO_BUS_QUEUE_BYTES);
-    b->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (b->wake_fd < 0 || !copy_texts(b, cfg)) {
+    if (init(b, cfg) != FERRY_OK || mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
         free_bus(b);
         return FERRY_E_NOMEM;
     }
-    if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS) {
-        free_bus(b);
-        return FERRY_E_NOMEM;
-    }
-    *ret_bus = &b->bus;
+    *ret_bus = &b->base.bus;
     return FERRY_OK;
 }

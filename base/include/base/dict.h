@@ -31,6 +31,11 @@ void ferry_dict_done(struct ferry_dict *dict, void (*free_item)(void *item));
 struct ferry_dict_item *ferry_dict_find(const struct ferry_dict *dict, const char *name);
 /** @brief Adds what is not there yet. @retval FERRY_E_NOMEM nothing changed */
 FERRY_MUST_CHECK ferry_err ferry_dict_add(struct ferry_dict *dict, struct ferry_dict_item *item);
+/**
+ * @brief What is there by that name, or a new thing of size bytes, zeroed, with a copy of the name behind it: one block, freed with free().
+ * Null: no memory.
+ */
+void *ferry_dict_find_or_add(struct ferry_dict *dict, const char *name, size_t size);
 /** @brief Takes out what is there. */
 void ferry_dict_remove(struct ferry_dict *dict, const struct ferry_dict_item *item);
 /** @brief Walks over all: null begins, null ends. The table must not change meanwhile. */
