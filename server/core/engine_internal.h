@@ -166,9 +166,13 @@ ferry_err downloads_cancel_device(struct engine *e, const struct device_key *dev
 /** Offers the device its current task, if that is not running yet. */
 ferry_err downloads_offer_next(struct engine *e, const struct device_key *device, uint64_t now_ms);
 
-/* --- deployments.c ------------------------------------------------------------------------------ */
+/* --- deployments.c, deployment_orders.c ------------------------------------------------------------ */
 ferry_err deployments_on_command(struct engine *e, struct command *cmd, uint64_t now_ms);
 ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** The order of the command becomes a deployment. */
+ferry_err deployments_order(struct engine *e, struct command *cmd, uint64_t now_ms);
+/** The device's task of it. */
+ferry_err deployments_add_task(struct engine *e, struct deployment *d, const struct device_key *device, uint64_t now_ms);
 /** Releases queued tasks of a deployment that was paused, cancels open ones or queues failed ones again, some in each turn. */
 ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more);
 /** Makes a deployment finished when none of its tasks is open. */
