@@ -13,6 +13,7 @@ import requests
 import postgres
 import rgw
 from device_command import DONE, Command
+from fault_proxy import Cut, HttpProxy
 from ferry import PATIENCE, ApiError, Platform, VendorDevice, run, vendor_get, vendor_put, wait_for
 from secret_watch import WATCH
 from shim import Faults, build_shim
@@ -89,15 +90,58 @@ def test_wrong_bytes_and_half_of_them_store_nothing(gateway, bucket, device):
     assert device.upload_verdict("log")["result_code"] == 0
 
 
+def test_an_upload_that_broke_off_begins_again_and_is_whole(gateway, bucket, device):
+    data = os.urandom(3 * MIB)
+    answer = device.request_upload("log", data)
+    assert put(gateway, answer, data, stop_after=MIB) is None
+    again = device.request_upload("log", data)  # as the vendor's does ten seconds after each failure
+    assert put(gateway, again, data, stop_after=2 * MIB) is None
+    assert device.upload_verdict("log")["result_code"] == NO_OBJECT
+    assert put(gateway, answer, data).status == 200, "the URL is good as long as it says"
+    assert put(gateway, again, data, stop_after=MIB) is None, "and a late one that breaks off spoils nothing"
+    assert device.upload_verdict("log")["result_code"] == 0
+    row = upload_of(bucket, device)
+    assert row["state"] == "done" and bucket.api.upload_bytes(row["id"]) == data
+
+
+def test_an_upload_that_the_device_gave_up_comes_with_the_next_one(gateway, bucket, device):
+    data = os.urandom(MIB)
+    assert put(gateway, device.request_upload("log", data), data, stop_after=1000) is None
+    device.report_upload("log", "fail", code=-1)
+    device.wait("report_upload_progress_rsp")
+    assert put(gateway, device.request_upload("log", data), data).status == 200
+    assert device.upload_verdict("log")["result_code"] == 0
+    (done,) = [row for row in bucket.api.uploads(device.product, device.device) if row["state"] == "done"]
+    assert bucket.api.upload_bytes(done["id"]) == data
+
+
+def test_our_own_device_begins_again_what_broke_off(gateway, make_platform, tmp_path):
+    proxy = HttpProxy(gateway.port)
+    proxy.plan = lambda number: () if proxy.hits else (Cut("up", 2 * MIB, reset=True),)
+    platform = make_platform("--objects", gateway.address(public_endpoint=f"http://127.0.0.1:{proxy.port}"), env=gateway.keys())
+    command = Command.of(tmp_path, platform, platform.new_device())
+    file = tmp_path / "a.bin"
+    file.write_bytes(os.urandom(5 * MIB))
+    try:
+        done = command.run("upload", file)
+    finally:
+        proxy.close()
+    assert done.returncode == DONE and proxy.hits, proxy.requests
+    assert [method for method, _, _ in proxy.requests if method != "HEAD"] == ["PUT", "PUT"]
+    row = upload_of(platform, command)
+    assert row["state"] == "done" and platform.api.upload_bytes(row["id"]) == file.read_bytes()
+    command.close()
+
+
 def test_files_come_from_the_store_and_go_on_where_they_were_cut(gateway, bucket, device):
     data = os.urandom(9 * MIB + 5)  # ferryd sends it in parts
     bucket.api.resource_add(device.product, "pack", data)
     deployment = bucket.api.deploy(device.product, "pack", [device.device])
     offer = device.wait("download")
-    first = vendor_get(offer["url"], offer["size"], dial=gateway.port, stop_after=4 * MIB)
-    assert (first.status, first.problems) == (206, [])
-    rest = vendor_get(offer["url"], offer["size"], len(first.body), dial=gateway.port)
-    assert first.body + rest.body == data and rest.problems == []
+    begun = vendor_get(offer["url"], offer["size"], dial=gateway.port, stop_after=4 * MIB)
+    assert (begun.status, begun.problems) == (206, [])
+    rest = vendor_get(offer["url"], offer["size"], len(begun.body), dial=gateway.port)
+    assert begun.body + rest.body == data and rest.problems == []
     end = vendor_get(offer["url"], offer["size"], offer["size"], dial=gateway.port)
     assert (end.status, end.headers["Content-Length"]) in ((206, "0"), (416, "0")) or end.status == 416
     device.report_download("pack", "done")
