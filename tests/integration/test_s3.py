@@ -443,6 +443,12 @@ def test_a_missing_right_to_write_is_said(gateway, make_platform):
     assert "no right to write into the bucket" in refused(make_platform, gateway.address(bucket="readonly"), reader)
 
 
+def test_a_bucket_of_another_region_is_said(gateway, make_platform):
+    gateway.make_bucket("elsewhere")
+    gateway.move_bucket("elsewhere")
+    assert "another region of the store: write the endpoint of that one" in refused(make_platform, gateway.address(bucket="elsewhere"), gateway.keys())
+
+
 def test_the_files_of_another_installation_are_left_alone(gateway, make_platform):
     objects = gateway.address()
     one = make_platform("--objects", objects, env=gateway.keys())

@@ -111,8 +111,8 @@ class Gateway:
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "CEPH_CONF": f"{self.folder}/ceph.conf", "CEPH_ARGS": "",
                 "LC_ALL": "C.UTF-8"}
 
-    def _run(self, *command):
-        run = subprocess.run(command, env=self._environment(), cwd=self.folder, capture_output=True, text=True, timeout=START_S)
+    def _run(self, *command, **options):
+        run = subprocess.run(command, env=self._environment(), cwd=self.folder, capture_output=True, text=True, timeout=START_S, **options)
         assert run.returncode == 0, f"{command}: {run.stderr}"
         return run.stdout
 
@@ -180,6 +180,14 @@ class Gateway:
     def make_bucket(self, bucket):
         # the first object makes the pool that objects are in
         self._until(lambda: [self.curl("PUT", path, "-d", "") for path in (bucket, f"{bucket}/.ready")] == ["200", "200"], "radosgw")
+
+    def move_bucket(self, bucket):
+        """As if it had been made in another zonegroup of the store: this one refuses it from now on, and says so with 301."""
+        at = json.loads(self.admin("metadata", "get", f"bucket:{bucket}"))["data"]["bucket"]["bucket_id"]
+        instance = json.loads(self.admin("metadata", "get", f"bucket.instance:{bucket}:{at}"))
+        instance["data"]["bucket_info"]["zonegroup"] = "elsewhere"
+        self._run("radosgw-admin", "metadata", "put", f"bucket.instance:{bucket}:{at}", input=json.dumps(instance))
+        self._until(lambda: self.curl("GET", bucket) == "301", "radosgw")
 
     def stop_answering(self):
         self._running["radosgw"].send_signal(signal.SIGSTOP)

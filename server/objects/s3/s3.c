@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SKEW_TOLD_S = 30 };
+enum { SKEW_TOLD_S = 30, MOVED = 301 };
 
 #define OWNER_NAME "installation"
 
@@ -142,6 +142,8 @@ static ferry_err tell(const struct objects_s3 *store, const struct s3_answer *a,
                    skew < 0 ? "ahead of" : "behind");
     if (a->region[0] != '\0' && strcmp(a->region, store->address.region) != 0)
         return say(problem, err, "the bucket is in another region: write region=%s", a->region);
+    if (a->status == MOVED) /* a RADOS Gateway names no region */
+        return say(problem, err, "the bucket is in another region of the store: write the endpoint of that one");
     for (size_t i = 0; i < sizeof findings / sizeof findings[0]; i++)
         if (strcmp(a->code, findings[i].code) == 0)
             return say(problem, err, "%s", findings[i].words);
