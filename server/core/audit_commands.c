@@ -423,6 +423,12 @@ static ferry_err record(struct engine *e, const struct command *cmd, const char 
     return audit_append(e->store, e->conn, &r);
 }
 
+/* An upload becomes a resource once, whoever finds first that it is whole. */
+static bool was_done_before(const struct command *cmd)
+{
+    return (cmd->kind == CMD_RESOURCE_UPLOAD_DONE || cmd->kind == CMD_RESOURCE_UPLOAD_CAME) && cmd->count == 0;
+}
+
 ferry_err audit_command(struct engine *e, struct command *cmd, uint64_t now_ms, audit_work *work)
 {
     const struct rule *rule = (size_t)cmd->kind < CMD_COUNT ? &rules[cmd->kind] : NULL;
@@ -433,7 +439,7 @@ ferry_err audit_command(struct engine *e, struct command *cmd, uint64_t now_ms, 
     ferry_err err = look(e, rule, cmd, &before);
     if (err == FERRY_OK)
         err = work(e, cmd, now_ms);
-    if (cmd->kind == CMD_RESOURCE_UPLOAD_CAME && err == FERRY_OK && cmd->count == 0) /* another found it first */
+    if (err == FERRY_OK && was_done_before(cmd))
         return FERRY_OK;
     if (err == FERRY_OK)
         err = look(e, rule, cmd, &after);

@@ -394,6 +394,10 @@ static void a_resource_that_came_is_made_once(void **state)
         assert_int_equal(came.count, i == 0);
         assert_true(came.resource_upload.stored_ms != 0);
     }
+    struct command done = {.kind = CMD_RESOURCE_UPLOAD_DONE, .resource = {.id = hello.id, .product = "P", .name = "r", .size = 5}};
+    assert_int_equal(fixture_command(f, &done), FERRY_OK); /* of who sent it in parts meanwhile: not a failure, which would undo the object */
+    assert_int_equal(done.count, 0);
+    assert_true(hello_is_a_resource(f));
     struct command other = {.kind = CMD_RESOURCE_UPLOAD_CAME, .id = half.id};
     assert_int_equal(fixture_command(f, &other), FERRY_E_NOT_FOUND);
 }

@@ -84,8 +84,10 @@ static ferry_err find_upload(struct engine *e, struct command *cmd, const ferry_
 
 static ferry_err done(struct engine *e, struct command *cmd, uint64_t now_ms)
 {
+    struct resource_upload *u = &cmd->resource_upload;
     ferry_err err = find_upload(e, cmd, &cmd->resource.id);
-    return err == FERRY_OK ? become(e, &cmd->resource_upload, &cmd->resource, now_ms) : err;
+    cmd->count = err == FERRY_OK && u->stored_ms == 0; /* else somebody has asked the store between the last byte and now */
+    return cmd->count != 0 ? become(e, u, &cmd->resource, now_ms) : err;
 }
 
 static ferry_err came(struct engine *e, struct command *cmd, uint64_t now_ms)

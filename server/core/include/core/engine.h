@@ -80,7 +80,8 @@ typedef enum {
     CMD_RESOURCE_REMOVE,   /**< id: that version. E_NOT_FOUND, E_STATE in use */
     CMD_RESOURCE_UPLOAD_ADD, /**< resource_upload: a resource will come in several requests. With a digest, and when there is the same
                                 already, that one. resource_upload out; count: 1 when it is new. E_NOT_FOUND product, E_QUOTA */
-    CMD_RESOURCE_UPLOAD_DONE, /**< resource: of the upload with its id, whose object is there. E_NOT_FOUND it was given up */
+    CMD_RESOURCE_UPLOAD_DONE, /**< resource: of the upload with its id, whose object is there. resource_upload out; count: 0 when it was
+                                one already. E_NOT_FOUND it was given up */
     CMD_RESOURCE_UPLOAD_CAME, /**< id: its object came to the store by itself, and is what the upload says (both digests).
                                 resource_upload out; count: 0 when it was a resource already. E_NOT_FOUND it was given up */
     CMD_RESOURCE_UPLOAD_REMOVE, /**< id: it is given up; a resource that it has become stays. E_NOT_FOUND */
