@@ -1,4 +1,5 @@
 """Files of operators go straight to the bucket where the client can: the API, ferryctl, and a RADOS Gateway."""
+import base64
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import requests
 
 import rgw
 from fault_proxy import Cut, HttpProxy, first
-from ferry import Platform, program, wait_for
+from ferry import SOURCE_DIR, Platform, program, wait_for
 from operators import token_caller
 
 pytestmark = pytest.mark.xdist_group("s3")
@@ -148,6 +149,35 @@ def test_what_was_begun_in_parts_may_end_in_one_piece(gateway, bucket, product):
     assert put(way_of(bucket, upload), data).status_code == 200
     assert look(bucket, upload)["state"] == "done" and content(bucket, upload) == data
     wait_for(lambda: f"o/partial/{upload}" not in gateway.objects(), 20, "the partial's end")
+
+
+CORS = """<CORSConfiguration><CORSRule><AllowedOrigin>{origin}</AllowedOrigin><AllowedMethod>PUT</AllowedMethod>
+<AllowedHeader>content-md5</AllowedHeader><AllowedHeader>x-amz-checksum-sha256</AllowedHeader><MaxAgeSeconds>3600</MaxAgeSeconds></CORSRule></CORSConfiguration>"""
+
+
+def test_a_page_in_a_browser_may_send_with_the_rule_that_the_manual_shows(gateway, bucket, product):
+    origin = "https://upload.example"
+    rule = CORS.format(origin=origin)
+    with open(SOURCE_DIR / "docs/bucket.md", encoding="utf-8") as manual:
+        assert "".join(rule.split()) in "".join(manual.read().split())
+    way = way_of(bucket, begin(bucket, product, b"bytes"))
+
+    def asked_before(by):
+        """What a browser asks before it sends."""
+        headers = {"Origin": by, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-md5,x-amz-checksum-sha256"}
+        return requests.options(way["url"], headers=headers, proxies={"http": ""})
+
+    assert "Access-Control-Allow-Origin" not in asked_before(origin).headers
+    md5 = base64.b64encode(hashlib.md5(rule.encode()).digest()).decode()
+    assert gateway.curl("PUT", f"{gateway.bucket}?cors=", "-H", f"Content-MD5: {md5}", "-H", "Content-Type: application/xml", "--data-binary", rule) == "200"
+    try:
+        answer = asked_before(origin)
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
+        assert {"content-md5", "x-amz-checksum-sha256"} <= set(answer.headers["Access-Control-Allow-Headers"].lower().replace(" ", "").split(","))
+        assert "Access-Control-Allow-Origin" not in asked_before("https://other.example").headers
+        assert put(way, b"bytes", Origin=origin).headers["Access-Control-Allow-Origin"] == origin
+    finally:
+        assert gateway.curl("DELETE", f"{gateway.bucket}?cors=") == "204"
 
 
 # --- ferryctl -----------------------------------------------------------------------------------------------
