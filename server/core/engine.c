@@ -273,8 +273,8 @@ void engine_get_stats(struct engine *e, struct engine_stats *ret_stats)
     for (size_t i = 0; i < ENGINE_STATS_COUNT; i++)
         values[i] = atomic_load_explicit(&e->counters[i], memory_order_relaxed);
     values[ENGINE_STAT(inbox_depth_now)] = inbox_depth(&e->inbox);
-    values[ENGINE_STAT(presence_known_now)] = engine_presence_known(e);
-    if (!engine_presence_known(e))
+    values[ENGINE_STAT(presence_known_now)] = presence_is_told(e);
+    if (!presence_is_told(e))
         values[ENGINE_STAT(devices_connected_now)] = 0;
     memcpy(ret_stats, values, sizeof *ret_stats);
 }

@@ -66,6 +66,7 @@ struct presence_state {
     size_t writing;     /* entries in the transaction that is open */
     uint64_t writing_ms;
     bool writing_changes; /* one of them came or went */
+    bool shown;           /* when it was looked at last: it is known, to this process or to another */
 };
 
 /** @brief What lets several processes work on one store; nothing of it when there is one. */
@@ -87,6 +88,7 @@ struct part {
 struct next_times {
     uint64_t prune_ms, audit_cut_ms, event_cut_ms, answer_cut_ms, statistics_cut_ms;
     uint64_t alive_ms; /* that the platform was there */
+    uint64_t look_ms;  /* whether another process is told who is connected */
     uint64_t count_ms; /* that processes are counted */
 };
 
@@ -116,6 +118,9 @@ struct engine {
     _Atomic uint64_t link_epoch;       /* grows with each change of the link; odd: it is up */
     _Atomic uint64_t presence_known;   /* the epoch in which the list of all came last */
     _Atomic uint64_t presence_gone_ms; /* who is not in the next list was there until then; 0: until now */
+    _Atomic uint64_t presence_up_ms;    /* when the link came up last */
+    _Atomic uint64_t presence_alive_ms; /* of several processes: when the one that is told was there last */
+    _Atomic uint64_t presence_connected; /* likewise: the number of devices that it wrote down */
     _Atomic bool presence_missed;      /* a message of the plugin could not be taken in */
 
     bool topics_changed[ENGINE_TOPICS];     /* since the last commit */
@@ -290,6 +295,8 @@ void presence_missed(struct engine *e);
 void presence_take(struct engine *e, const struct presence_report *report, uint64_t now_ms);
 void presence_heard(struct engine *e, const struct device_key *device, uint64_t now_ms);
 ferry_err presence_tick(struct engine *e, uint64_t now_ms, bool *ret_more);
+/** Any thread. Is it this process that the broker tells who is connected? */
+bool presence_is_told(struct engine *e);
 /** When presence_tick() has something to do. */
 uint64_t presence_next_ms(struct engine *e);
 /** After each transaction. */

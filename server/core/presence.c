@@ -9,11 +9,15 @@
 #include <string.h>
 
 #define ALIVE_KEY "presence.alive"
+#define CONNECTED_KEY "presence.connected"
 
 enum {
     ASK_AGAIN_MS = 10 * 1000,
     GO_ON_MS = 250, /* what comes in that time is told at once: devices come back by thousands */
     ALIVE_EVERY_MS = 60 * 1000,
+    ALIVE_SHARED_EVERY_MS = 5 * 1000, /* of several processes: the others show what the one knows that is told */
+    ALIVE_SHARED_MS = 20 * 1000,      /* for so long, when it says nothing more */
+    LOOK_EVERY_MS = 2 * 1000,
     WRITE_MAX = 512, /* rows written in one turn */
     RETRY_MS = 1000, /* after a row could not be written */
 };
@@ -39,8 +43,7 @@ void presence_on_link(struct engine *e, bool up)
     uint64_t epoch = atomic_load(&e->link_epoch);
     if (link_is_up(epoch) == up)
         return;
-    if (!up)
-        atomic_store(&e->presence_gone_ms, engine_now_ms(e));
+    atomic_store(up ? &e->presence_up_ms : &e->presence_gone_ms, engine_now_ms(e));
     atomic_store(&e->link_epoch, epoch + 1);
     atomic_fetch_add(&e->topics[ENGINE_TOPIC_PRESENCE], 1); /* what was known is not any more, or will be */
     if (up && e->settings.broker_is_ours)
@@ -217,7 +220,7 @@ static ferry_err write_due(struct engine *e, size_t max, uint64_t due_ms, uint64
     return FERRY_OK;
 }
 
-static bool is_known(struct engine *e)
+bool presence_is_told(struct engine *e)
 {
     uint64_t epoch = atomic_load(&e->link_epoch);
     return link_is_up(epoch) && atomic_load(&e->presence_known) == epoch;
@@ -225,8 +228,49 @@ static bool is_known(struct engine *e)
 
 static ferry_err note_alive(struct engine *e, uint64_t now_ms)
 {
-    e->next.alive_ms = now_ms + ALIVE_EVERY_MS;
-    return e->store->value_put(e->conn, ALIVE_KEY, &now_ms, sizeof now_ms);
+    uint64_t connected = e->presence.table.online;
+    ferry_err err = e->store->value_put(e->conn, ALIVE_KEY, &now_ms, sizeof now_ms);
+    if (err == FERRY_OK && share_is_many(e))
+        err = e->store->value_put(e->conn, CONNECTED_KEY, &connected, sizeof connected);
+    e->next.alive_ms = now_ms + (share_is_many(e) ? ALIVE_SHARED_EVERY_MS : ALIVE_EVERY_MS);
+    return err;
+}
+
+/* A value that another process keeps; 0: it is not there yet. */
+static ferry_err read_number(struct engine *e, const char *key, uint64_t *ret)
+{
+    size_t len = 0;
+    *ret = 0;
+    ferry_err err = e->store->value_get(e->conn, key, ret, sizeof *ret, &len);
+    return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
+}
+
+/* The broker tells one process, and that one the others: by the store. A word from before this one's connection may be of a broker that
+ * has died since. */
+static bool is_told_to_another(struct engine *e)
+{
+    uint64_t alive_ms = atomic_load(&e->presence_alive_ms);
+    return share_is_many(e) && link_is_up(atomic_load(&e->link_epoch)) && alive_ms > atomic_load(&e->presence_up_ms) &&
+           engine_now_ms(e) < alive_ms + ALIVE_SHARED_MS;
+}
+
+static ferry_err look_who_is_told(struct engine *e, uint64_t now_ms)
+{
+    uint64_t alive_ms, connected;
+    if (!share_is_many(e) || presence_is_told(e) || now_ms < e->next.look_ms)
+        return FERRY_OK;
+    ferry_err err = read_number(e, ALIVE_KEY, &alive_ms);
+    if (err == FERRY_OK)
+        err = read_number(e, CONNECTED_KEY, &connected);
+    if (err != FERRY_OK)
+        return err;
+    e->next.look_ms = now_ms + LOOK_EVERY_MS;
+    atomic_store(&e->presence_alive_ms, alive_ms);
+    bool known = engine_presence_known(e);
+    if (atomic_exchange(&e->presence_connected, connected) != connected || e->presence.shown != known)
+        atomic_fetch_add(&e->topics[ENGINE_TOPIC_PRESENCE], 1);
+    e->presence.shown = known;
+    return FERRY_OK;
 }
 
 /* Does our broker's plugin wait for a word? */
@@ -256,8 +300,11 @@ ferry_err presence_tick(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (is_asking(e))
         go_on(e, now_ms);
     ferry_err err = now_ms >= p->retry_ms ? write_due(e, WRITE_MAX, now_ms, now_ms) : FERRY_OK;
-    if (err == FERRY_OK && is_known(e) && now_ms >= e->next.alive_ms)
+    bool shared_change = share_is_many(e) && p->writing_changes && p->writing > 0;
+    if (err == FERRY_OK && presence_is_told(e) && (now_ms >= e->next.alive_ms || shared_change))
         err = note_alive(e, now_ms);
+    if (err == FERRY_OK)
+        err = look_who_is_told(e, now_ms);
     *ret_more = p->writing == WRITE_MAX;
     return err;
 }
@@ -273,7 +320,7 @@ uint64_t presence_next_ms(struct engine *e)
         return 0;
     if (is_asking(e) && word_ms < next_ms)
         next_ms = word_ms;
-    return is_known(e) && e->next.alive_ms < next_ms ? e->next.alive_ms : next_ms;
+    return presence_is_told(e) && e->next.alive_ms < next_ms ? e->next.alive_ms : next_ms;
 }
 
 void presence_committed(struct engine *e, bool written)
@@ -314,11 +361,9 @@ static ferry_err load_product(struct engine *e, const char *product)
 ferry_err presence_load(struct engine *e)
 {
     struct product product = {.created_ms = 0};
-    uint64_t alive_ms = 0;
-    size_t count = 1, len = 0;
-    ferry_err err = e->store->value_get(e->conn, ALIVE_KEY, &alive_ms, sizeof alive_ms, &len);
-    if (err == FERRY_E_NOT_FOUND)
-        err = FERRY_OK;
+    uint64_t alive_ms;
+    size_t count = 1;
+    ferry_err err = read_number(e, ALIVE_KEY, &alive_ms);
     atomic_store(&e->presence_gone_ms, alive_ms);
     while (err == FERRY_OK && count == 1) {
         char after[FERRY_IDENT_MAX + 1];
@@ -334,7 +379,7 @@ ferry_err presence_load(struct engine *e)
 void presence_note_end(struct engine *e)
 {
     uint64_t now_ms = engine_now_ms(e);
-    bool known = is_known(e);
+    bool known = presence_is_told(e);
     ferry_err err = e->store->begin(e->conn);
     if (err != FERRY_OK)
         return;
@@ -350,5 +395,10 @@ void presence_note_end(struct engine *e)
 
 bool engine_presence_known(struct engine *e)
 {
-    return is_known(e);
+    return presence_is_told(e) || is_told_to_another(e);
+}
+
+uint64_t engine_devices_connected(struct engine *e)
+{
+    return presence_is_told(e) ? atomic_load(&e->counters[ENGINE_STAT(devices_connected_now)]) : atomic_load(&e->presence_connected);
 }

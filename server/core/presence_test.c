@@ -166,14 +166,15 @@ static void a_platform_that_starts_again_makes_it_right(void **state)
 {
     struct fixture *f = *state;
     tell(f, "all 0 0 end\n+1700000010000 P/D1\n+1700000010000 P/D2\n");
-    fixture_advance_s(f, 100); /* it notes that it is there, at AT(200) */
+    bool many = f->store_ops.claim != NULL;
+    fixture_advance_s(f, 100); /* it notes that it is there, at AT(200); as one of many more often */
     fixture_advance_s(f, 30);
     fixture_crash(f);
     expect_connected(f, false, 0);
     fixture_advance_s(f, 70);
     tell(f, "all 7 0 end\n+1700000010000 P/D2\n+1700000250000 P/D3\n");
     expect_connected(f, true, 2);
-    expect(f, "D1", 0, AT(200));
+    expect(f, "D1", 0, many ? AT(230) : AT(200));
     expect(f, "D2", AT(10), AT(10));
     expect(f, "D3", AT(250), AT(250));
 }

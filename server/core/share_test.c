@@ -234,6 +234,43 @@ static void who_is_told_of_connected_devices_next_does_not_tell_again(void **sta
     assert_int_equal(events_of_kind(f, EVENT_ONLINE), before);
 }
 
+/* As another process says that the broker tells it, or told it until then. */
+static void another_is_told_at(struct fixture *f, uint64_t at_ms)
+{
+    assert_int_equal(real->value_put(writer, "presence.alive", &at_ms, sizeof at_ms), FERRY_OK);
+    fixture_advance_s(f, 3);
+    fixture_turns(f, 2);
+}
+
+static void who_is_connected_is_known_while_another_process_is_told(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.broker_is_ours = true;
+    fixture_crash(f);
+    real = f->real_store_ops;
+    f->store_ops.begin = note_writer;
+    fixture_advance_s(f, 100);
+    assert_false(engine_presence_known(f->engine));
+    uint64_t shown = engine_topic_generation(f->engine, ENGINE_TOPIC_PRESENCE);
+    another_is_told_at(f, engine_now_ms(f->engine));
+    assert_true(engine_presence_known(f->engine));
+    assert_true(engine_topic_generation(f->engine, ENGINE_TOPIC_PRESENCE) > shown);
+    struct engine_stats stats;
+    engine_get_stats(f->engine, &stats);
+    assert_int_equal(stats.presence_known_now, 0); /* by itself it knows nothing */
+    fixture_advance_s(f, 30);
+    assert_false(engine_presence_known(f->engine)); /* the other one is silent */
+
+    another_is_told_at(f, engine_now_ms(f->engine));
+    mem_bus_set_link(f->parts.bus, false);
+    assert_false(engine_presence_known(f->engine));
+    fixture_advance_s(f, 1);
+    mem_bus_set_link(f->parts.bus, true);
+    assert_false(engine_presence_known(f->engine)); /* that was of the broker before it came back */
+    another_is_told_at(f, engine_now_ms(f->engine) + 1);
+    assert_true(engine_presence_known(f->engine));
+}
+
 static void nothing_that_failed_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -258,6 +295,7 @@ int main(void)
         SHARE_TEST(what_is_told_makes_the_others_look_again),
         SHARE_TEST(nothing_that_failed_is_told),
         SHARE_TEST(who_is_told_of_connected_devices_next_does_not_tell_again),
+        SHARE_TEST(who_is_connected_is_known_while_another_process_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,9 +128,9 @@ static json_t *engine_json(const struct engine_stats *stats)
 }
 
 /* Null while it is not known. */
-static json_t *connected_json(const struct engine_stats *stats)
+static json_t *connected_json(struct engine *engine)
 {
-    return stats->presence_known_now != 0 ? json_integer((json_int_t)stats->devices_connected_now) : json_null();
+    return engine_presence_known(engine) ? json_integer((json_int_t)engine_devices_connected(engine)) : json_null();
 }
 
 void api_status_get(struct api_request *r)
@@ -148,7 +148,7 @@ void api_status_get(struct api_request *r)
                              (json_int_t)((ferry_mono_ms() - r->shared->started_ms) / 1000), "now",
                              api_json_time(engine_now_ms(r->shared->engine)), "healthy", (int)(health == FERRY_OK),
                              "health", word(health), "broker_connected", (int)(stats.link_up_now != 0), "devices_connected",
-                             connected_json(&stats), "totals", totals_json(&totals), "engine", engine_json(&stats), "certificate_expires",
+                             connected_json(r->shared->engine), "totals", totals_json(&totals), "engine", engine_json(&stats), "certificate_expires",
                              certificate_json(r->shared->certificate)));
 }
 

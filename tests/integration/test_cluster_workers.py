@@ -118,7 +118,8 @@ def answer_while_workers_fail(world):
     for asker in world.askers:
         asker.finish()
     slowest = max(max(asker.took) for asker in world.askers)
-    print(f"{sum(len(asker.took) for asker in world.askers)} requests, the slowest took {slowest:.2f} s")
+    refused = [why for asker in world.askers for why in asker.refused]
+    print(f"{sum(len(asker.took) for asker in world.askers)} requests, the slowest took {slowest:.2f} s; refused: {refused}")
     assert slowest < ANSWERED_S * PATIENCE
     for asker in world.askers:
         names = [task["name"] for task in workers[2].api.uploads(world.product, asker.device)]
@@ -136,12 +137,14 @@ def test_one_worker_at_a_time_is_told_who_is_connected(world):
     username = vendor_username(device.product, device.device)
     with Client(world.broker, device.product + device.device, username, vendor_password(device.secret, username)) as client:
         assert client.code == 0
-        wait_for(lambda: sorted(map(str, (online(w, device) for w in workers))) == ["None", "None", "True"], 30 * PATIENCE,
-                 "one worker to know")
-        told = next(w for w in workers if online(w, device))
-        others = [w for w in workers if w is not told]
-        told.kill9()
-        wait_for(lambda: any(online(w, device) for w in others), 30 * PATIENCE, "another one to be told")
+        wait_for(lambda: all(online(w, device) for w in workers), 30 * PATIENCE, "every worker to know what one is told")
+        wait_for(lambda: {w.api.call("GET", "/status")["devices_connected"] for w in workers} == {1}, 30 * PATIENCE, "the number too")
+        told = [w for w in workers if w.api.metric("ferry_presence_known")]
+        assert len(told) == 1
+        others = [w for w in workers if w is not told[0]]
+        told[0].kill9()
+        wait_for(lambda: any(w.api.metric("ferry_presence_known") for w in others), 30 * PATIENCE, "another one to be told")
+        wait_for(lambda: all(online(w, device) for w in others), 30 * PATIENCE, "the others to know it from there")
         others[0].api.device_disable(device.product, device.device)
         wait_for(lambda: client.gone, 20 * PATIENCE, "the plugin to end the connection, whoever says so")
 

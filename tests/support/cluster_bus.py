@@ -158,13 +158,15 @@ class Worker:
 
 
 class Asker:
-    """A device that asks one thing after the other, each when the one before was answered, and notes how long that took."""
+    """A device that asks one thing after the other, each when the one before was answered, and notes how long that took. What is
+    refused (a platform may be busy) it asks again."""
 
     def __init__(self, port, product, device, secret=None, *, username=None, password=None, pause_s=0.01, most=None):
         """With its secret, or by an account of the broker's own. most: of its requests."""
         self.product, self.device = product, device
-        self.took, self.repeated = [], 0
+        self.took, self.repeated, self.refused = [], 0, []
         self._pause_s, self._number, self._asked_at, self.most = pause_s, 0, None, most
+        self._again = False
         self._changed = threading.Condition()
         self._ending = False
         self._client = mqtt.Client(product + device, clean_session=True)
@@ -190,7 +192,11 @@ class Asker:
         number = answer.get("asked", answer).get("name") # a real platform says it itself
         with self._changed:
             if number == str(self._number) and self._asked_at is not None:
-                self.took.append(time.monotonic() - self._asked_at)
+                self._again = bool(answer.get("result_code"))
+                if self._again:
+                    self.refused.append(answer["result_msg"])
+                else:
+                    self.took.append(time.monotonic() - self._asked_at)
                 self._asked_at = None
                 self._changed.notify()
             else:
@@ -198,13 +204,13 @@ class Asker:
 
     def ask(self, text=None):
         with self._changed:
-            self._number += 1
+            self._number += 0 if self._again else 1
             self._asked_at = time.monotonic()
             payload = text or json.dumps({"type": "create_upload_task", "size": 1, "name": str(self._number), "md5sum": MD5})
         self._client.publish(f"$resource/up/service/{self.product}/{self.device}", payload, 1)
 
     def _run(self):
-        while not self._ending and self._number != self.most:
+        while not self._ending and (self._again or self._number != self.most):
             self.ask()
             with self._changed:
                 self._changed.wait_for(lambda: self._asked_at is None or self._ending)

@@ -264,8 +264,10 @@ uint64_t engine_now_ms(struct engine *engine);
 uint64_t engine_operators_generation(struct engine *engine);
 
 /** @brief Is it known now which devices are connected? Only of a broker with our plugin, while the connection to it
- *  stands. Else what the store has is of before. Any thread. */
+ *  stands. Else what the store has is of before. Of several processes one is told: the others know it from the store. Any thread. */
 bool engine_presence_known(struct engine *engine);
+/** @brief How many devices are connected; while that is not known, how many were. Any thread. */
+uint64_t engine_devices_connected(struct engine *engine);
 
 /** @brief What changes and is in no event log: who shows it is told that it did, and reads it again. */
 typedef enum {
