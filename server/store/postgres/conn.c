@@ -19,7 +19,7 @@
 
 enum {
     VERSION_MIN = 130000,
-    IDLE_IN_TX_MS = 10 * 1000,    /* a program that stands still lets go of its locks */
+    IDLE_IN_TX_MS = 1500,         /* a program that stands still lets go of its locks, before others give up waiting for them */
     RETRY_MS = 500,               /* between two attempts to connect */
     FIND_COMMIT_MS = 15 * 1000,
     FIND_AGAIN_MS = 100,
