@@ -13,13 +13,14 @@ struct step {
 
 #define STAY(answer) {0, FERRY_RESULT_##answer}
 #define GO(state, answer) {DOWNLOAD_##state, FERRY_RESULT_##answer}
-#define OPEN_ROW(hold) {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), GO(DOWNLOADING, OK), GO(DONE, OK), GO(FAILED, OK), \
+#define OPEN_ROW(fail, hold) {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), GO(DOWNLOADING, OK), GO(DONE, OK), fail, \
                   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(hold), STAY(hold)}
 
 static const struct step steps[][DOWNLOAD_EV_COUNT] = {
     /*                          OFFER            PUSH            WAIT            RUNNING              DONE              FAIL              TIME_OUT   CANCEL          RETRY              HOLD            RESUME */
-    [DOWNLOAD_QUEUED]      = OPEN_ROW(OK),
-    [DOWNLOAD_OFFERED]     = OPEN_ROW(FINISHED),
+    /* What was not offered cannot have failed: it is the end of an earlier try, said twice. */
+    [DOWNLOAD_QUEUED]      = OPEN_ROW(STAY(OK), OK),
+    [DOWNLOAD_OFFERED]     = OPEN_ROW(GO(FAILED, OK), FINISHED),
     [DOWNLOAD_DOWNLOADING] = {GO(OFFERED, OK), STAY(OK),        STAY(OK),       STAY(OK),            GO(DONE, OK),     GO(FAILED, OK),   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
     [DOWNLOAD_DONE]        = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(OK),            STAY(OK),         STAY(OK),         STAY(OK),  STAY(FINISHED), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
     /* The device's word that it has the file is better than our belief that it has not. */
@@ -34,8 +35,7 @@ static bool is_rejection(const struct download_task *before, const struct downlo
 {
     bool transport = event->result_code == FERRY_RESULT_TIME_OUT || event->result_code == FERRY_RESULT_URL_REFUSED ||
                      event->result_code == FERRY_RESULT_MD5_MISMATCH;
-    return event->kind == DOWNLOAD_EV_FAIL && !transport &&
-           (before->state == DOWNLOAD_QUEUED || before->state == DOWNLOAD_OFFERED);
+    return event->kind == DOWNLOAD_EV_FAIL && !transport && before->state == DOWNLOAD_OFFERED;
 }
 
 static void set_result(struct download_task *task, int32_t code, const char *text)
@@ -177,7 +177,7 @@ ferry_result download_apply(const struct download_task *before, const struct dow
     assert(before->state >= DOWNLOAD_QUEUED && before->state <= DOWNLOAD_REJECTED);
     struct step step = steps[before->state][event->kind];
     *ret_after = *before;
-    if (step.next == 0 && !download_state_open(before->state))
+    if (step.next == 0 && (!download_state_open(before->state) || event->kind == DOWNLOAD_EV_FAIL))
         return step.answer;
     if (step.answer != FERRY_RESULT_OK)
         return step.answer;

@@ -40,7 +40,7 @@ struct expected {
 
 static const struct expected matrix[][DOWNLOAD_EV_COUNT] = {
     /*                          OFFER                    PUSH                     WAIT                     RUNNING                  DONE                     FAIL                 TIME_OUT              CANCEL                   RETRY                    HOLD                     RESUME */
-    [DOWNLOAD_QUEUED]      = {T(OFFERED, OK),         T(OFFERED, OK),         T(QUEUED, OK),          T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(QUEUED, FINISHED), T(QUEUED, OK), T(QUEUED, OK)},
+    [DOWNLOAD_QUEUED]      = {T(OFFERED, OK),         T(OFFERED, OK),         T(QUEUED, OK),          T(DOWNLOADING, OK),      T(DONE, OK),             T(QUEUED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(QUEUED, FINISHED), T(QUEUED, OK), T(QUEUED, OK)},
     [DOWNLOAD_OFFERED]     = {T(OFFERED, OK),         T(OFFERED, OK),         T(OFFERED, OK),         T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(OFFERED, FINISHED), T(OFFERED, FINISHED), T(OFFERED, FINISHED)},
     [DOWNLOAD_DOWNLOADING] = {T(OFFERED, OK),         T(DOWNLOADING, OK),     T(DOWNLOADING, OK),     T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED)},
     [DOWNLOAD_DONE]        = {T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, OK),             T(DONE, OK),             T(DONE, OK),         T(DONE, OK),          T(DONE, FINISHED),       T(DONE, FINISHED), T(DONE, FINISHED), T(DONE, FINISHED)},
@@ -110,9 +110,9 @@ static void a_refusal_before_the_beginning_is_a_rejection(void **state)
         int code;
         download_state to;
     } rows[] = {
-        {DOWNLOAD_OFFERED, -2, DOWNLOAD_REJECTED},   {DOWNLOAD_QUEUED, -2, DOWNLOAD_REJECTED},
-        {DOWNLOAD_OFFERED, 99, DOWNLOAD_REJECTED},   {DOWNLOAD_OFFERED, -1, DOWNLOAD_FAILED},
-        {DOWNLOAD_OFFERED, -3, DOWNLOAD_FAILED},     {DOWNLOAD_OFFERED, -4, DOWNLOAD_FAILED},
+        {DOWNLOAD_OFFERED, -2, DOWNLOAD_REJECTED},   {DOWNLOAD_OFFERED, 99, DOWNLOAD_REJECTED},
+        {DOWNLOAD_OFFERED, -1, DOWNLOAD_FAILED},     {DOWNLOAD_OFFERED, -3, DOWNLOAD_FAILED},
+        {DOWNLOAD_OFFERED, -4, DOWNLOAD_FAILED},
         {DOWNLOAD_DOWNLOADING, -2, DOWNLOAD_FAILED}, {DOWNLOAD_DOWNLOADING, -4, DOWNLOAD_FAILED},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -122,6 +122,25 @@ static void a_refusal_before_the_beginning_is_a_rejection(void **state)
         assert_int_equal(after.state, rows[i].to);
         assert_int_equal(after.result_code, rows[i].code);
         assert_string_equal(after.result_msg, "no");
+    }
+}
+
+/* Devices of the vendor say `fail` twice, and a message at QoS 1 may come twice. */
+static void a_fail_that_is_said_twice_costs_one_try(void **state)
+{
+    (void)state;
+    static const int codes[] = {-1, -2, -3};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        struct deployment d = order;
+        struct download_task t = task_in(DOWNLOAD_DOWNLOADING), once, twice;
+        struct download_event event = {
+            .kind = DOWNLOAD_EV_FAIL, .result_code = codes[i], .result_msg = "no", .deployment = &d};
+        d.retries = 1;
+        assert_int_equal(download_apply(&t, &event, NOW, &pace, &once), FERRY_RESULT_OK);
+        assert_int_equal(once.state, DOWNLOAD_QUEUED);
+        assert_int_equal(once.retries, 1);
+        assert_int_equal(download_apply(&once, &event, NOW + 200, &pace, &twice), FERRY_RESULT_OK);
+        assert_memory_equal(&twice, &once, sizeof once);
     }
 }
 
@@ -330,6 +349,7 @@ int main(void)
         cmocka_unit_test(pushes_without_a_sign_of_life_back_off),
         cmocka_unit_test(a_report_keeps_the_push_timer_quiet),
         cmocka_unit_test(a_refusal_before_the_beginning_is_a_rejection),
+        cmocka_unit_test(a_fail_that_is_said_twice_costs_one_try),
         cmocka_unit_test(a_retry_starts_from_the_beginning),
         cmocka_unit_test(a_failure_is_tried_again_as_often_as_the_deployment_says),
         cmocka_unit_test(a_pause_stops_the_time_of_who_was_not_offered_anything),
