@@ -13,14 +13,14 @@ struct step {
 
 #define STAY(answer) {0, FERRY_RESULT_##answer}
 #define GO(state, answer) {DOWNLOAD_##state, FERRY_RESULT_##answer}
-#define OPEN_ROW(fail, hold) {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), GO(DOWNLOADING, OK), GO(DONE, OK), fail, \
+#define OPEN_ROW(running, fail, hold) {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), running, GO(DONE, OK), fail, \
                   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(hold), STAY(hold)}
 
 static const struct step steps[][DOWNLOAD_EV_COUNT] = {
     /*                          OFFER            PUSH            WAIT            RUNNING              DONE              FAIL              TIME_OUT   CANCEL          RETRY              HOLD            RESUME */
-    /* What was not offered cannot have failed: it is the end of an earlier try, said twice. */
-    [DOWNLOAD_QUEUED]      = OPEN_ROW(STAY(OK), OK),
-    [DOWNLOAD_OFFERED]     = OPEN_ROW(GO(FAILED, OK), FINISHED),
+    /* What was not offered neither runs nor fails: that is said of an earlier try, twice or late. */
+    [DOWNLOAD_QUEUED]      = OPEN_ROW(STAY(OK), STAY(OK), OK),
+    [DOWNLOAD_OFFERED]     = OPEN_ROW(GO(DOWNLOADING, OK), GO(FAILED, OK), FINISHED),
     [DOWNLOAD_DOWNLOADING] = {GO(OFFERED, OK), STAY(OK),        STAY(OK),       STAY(OK),            GO(DONE, OK),     GO(FAILED, OK),   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
     [DOWNLOAD_DONE]        = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(OK),            STAY(OK),         STAY(OK),         STAY(OK),  STAY(FINISHED), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
     /* The device's word that it has the file is better than our belief that it has not. */
@@ -177,7 +177,9 @@ ferry_result download_apply(const struct download_task *before, const struct dow
     assert(before->state >= DOWNLOAD_QUEUED && before->state <= DOWNLOAD_REJECTED);
     struct step step = steps[before->state][event->kind];
     *ret_after = *before;
-    if (step.next == 0 && (!download_state_open(before->state) || event->kind == DOWNLOAD_EV_FAIL))
+    bool of_earlier_try = before->state == DOWNLOAD_QUEUED &&
+                          (event->kind == DOWNLOAD_EV_RUNNING || event->kind == DOWNLOAD_EV_FAIL);
+    if (of_earlier_try || (step.next == 0 && !download_state_open(before->state)))
         return step.answer;
     if (step.answer != FERRY_RESULT_OK)
         return step.answer;

@@ -179,6 +179,9 @@ struct sim_result {
     struct figures figures;
 };
 void sim_run(const struct sim_plan *plan, FILE *text, struct sim_result *ret);
+/** For tests: the platform with its product and registered devices, of which none is switched on; nothing fails. */
+struct sim *sim_platform_new(const struct sim_plan *plan);
+void sim_platform_free(struct sim *s);
 /** Lets the next thing happen; false when it led to a failure, or there is none. */
 bool sim_step(struct sim *s);
 

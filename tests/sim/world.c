@@ -95,7 +95,7 @@ static void draw_settings(struct sim *s)
         s->settings.inbox_max = 4 + chance_below(&s->net, 16);
 }
 
-static struct sim *world_new(const struct sim_plan *plan, FILE *text)
+static struct sim *new_sim(const struct sim_plan *plan, FILE *text)
 {
     struct sim *s = sim_alloc(sizeof *s);
     s->plan = *plan;
@@ -105,19 +105,12 @@ static struct sim *world_new(const struct sim_plan *plan, FILE *text)
     s->net = chance_stream(plan->seed, STREAM_NET);
     s->device_chance = chance_stream(plan->seed, STREAM_DEVICES);
     trace_begin(&s->trace, text);
-    draw_settings(s);
     s->broker_up = true;
     s->healing = true; /* nothing fails before it stands */
-    platform_open(s);
-    events_reader_open(s);
-    devices_open(s);
-    operator_open(s);
-    s->healing = false;
-    sim_after(s, 1, tick, NULL, 0, NULL);
     return s;
 }
 
-static void world_free(struct sim *s)
+void sim_platform_free(struct sim *s)
 {
     platform_close(s);
     http_close(s);
@@ -127,6 +120,34 @@ static void world_free(struct sim *s)
     side_store_close(s);
     schedule_done(&s->schedule);
     free(s);
+}
+
+struct sim *sim_platform_new(const struct sim_plan *plan)
+{
+    struct sim *s = new_sim(plan, NULL);
+    engine_settings_defaults(&s->settings);
+    s->settings.device_requests_per_min = 0;
+    s->settings.url_life_s = 600;
+    platform_open(s);
+    events_reader_open(s);
+    devices_open(s);
+    for (unsigned i = 0; i < plan->devices; i++)
+        s->devices[i].life++; /* none of them comes on */
+    operator_open(s);
+    return s;
+}
+
+static struct sim *world_new(const struct sim_plan *plan, FILE *text)
+{
+    struct sim *s = new_sim(plan, text);
+    draw_settings(s);
+    platform_open(s);
+    events_reader_open(s);
+    devices_open(s);
+    operator_open(s);
+    s->healing = false;
+    sim_after(s, 1, tick, NULL, 0, NULL);
+    return s;
 }
 
 bool sim_step(struct sim *s)
@@ -183,5 +204,5 @@ void sim_run(const struct sim_plan *plan, FILE *text, struct sim_result *ret)
         heal(s);
     *ret = (struct sim_result){.failed = s->failed, .figures = s->figures, .digest = s->trace.digest};
     memcpy(ret->failure, s->failure, sizeof ret->failure);
-    world_free(s);
+    sim_platform_free(s);
 }
