@@ -230,13 +230,20 @@ bool download_running(const struct download_task *task)
     return task->state == DOWNLOAD_OFFERED || task->state == DOWNLOAD_DOWNLOADING;
 }
 
+/* What no timer looks at any more has had its turn, and waits for the device alone: also when the worker that saw the turn come has a
+ * clock ahead of this one's. */
+static bool is_released(const struct download_task *task, uint64_t now_ms)
+{
+    return task->release_ms <= now_ms || task->wake_ms == 0;
+}
+
 const struct download_task *download_current(const struct download_task *open, size_t count, uint64_t now_ms)
 {
     const struct download_task *oldest = NULL;
     for (size_t i = 0; i < count; i++) {
         if (download_running(&open[i]))
             return &open[i];
-        if (oldest == NULL && open[i].release_ms <= now_ms)
+        if (oldest == NULL && is_released(&open[i], now_ms))
             oldest = &open[i];
     }
     return oldest;

@@ -319,7 +319,7 @@ static void a_device_has_one_task_at_a_time(void **state)
     struct download_task open[3] = {task_in(DOWNLOAD_QUEUED), task_in(DOWNLOAD_QUEUED), task_in(DOWNLOAD_QUEUED)};
     assert_null(download_current(open, 0, NOW));
     assert_ptr_equal(download_current(open, 3, NOW), &open[0]);
-    open[0].release_ms = NOW + 1;
+    open[0].release_ms = open[0].wake_ms = NOW + 1;
     assert_ptr_equal(download_current(open, 3, NOW), &open[1]);
     open[2].state = DOWNLOAD_DOWNLOADING;
     assert_ptr_equal(download_current(open, 3, NOW), &open[2]);
@@ -328,7 +328,21 @@ static void a_device_has_one_task_at_a_time(void **state)
     assert_ptr_equal(download_current(open, 3, NOW), &open[2]);
     open[2].state = DOWNLOAD_QUEUED;
     open[1].release_ms = NOW + 1;
+    for (int i = 0; i < 3; i++)
+        open[i].wake_ms = open[i].release_ms;
     assert_null(download_current(open, 3, NOW));
+}
+
+/* Another worker, whose clock is ahead, saw its turn come while the device was busy: no timer will look at it again. */
+static void what_has_had_its_turn_is_current_by_any_clock(void **state)
+{
+    (void)state;
+    struct download_task open = task_in(DOWNLOAD_QUEUED), waiting;
+    struct download_event wait = {.kind = DOWNLOAD_EV_WAIT};
+    open.release_ms = open.wake_ms = NOW + 1500;
+    assert_null(download_current(&open, 1, NOW));
+    assert_int_equal(download_apply(&open, &wait, NOW + 1500, &pace, &waiting), FERRY_RESULT_OK);
+    assert_ptr_equal(download_current(&waiting, 1, NOW), &waiting);
 }
 
 static void a_new_task_waits_for_its_release(void **state)
@@ -360,6 +374,7 @@ int main(void)
         cmocka_unit_test(nothing_runs_past_the_end_of_a_deployment),
         cmocka_unit_test(a_rate_is_nothing_but_release_times),
         cmocka_unit_test(a_device_has_one_task_at_a_time),
+        cmocka_unit_test(what_has_had_its_turn_is_current_by_any_clock),
         cmocka_unit_test(a_new_task_waits_for_its_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
