@@ -199,6 +199,8 @@ static void draw_config(struct sim_device *d)
     d->cfg.name_max = DEVICE_NAME_MAX;
     d->cfg.url_max = DEVICE_URL_MAX;
     d->cfg.resumable_bytes = resumable[chance_below(c, 3)];
+    if (chance_once_in(c, 2))
+        d->cfg.poll_ms = 0; /* it hears of a file by a push alone, as devices of the vendor do */
     d->cfg.save_bytes = 1 + chance_below(c, 2048);
     d->cfg.save_ms = 1 + chance_below(c, 1000);
 }

@@ -104,7 +104,10 @@ static void end(struct exchange *x, ferry_fault fault)
     ferry_event event = {.kind = FERRY_EV_HTTP_END, .lane = x->lane, .fault = fault};
     sim_note(x->sim, "http end", d->no, &fault, sizeof fault);
     release(x);
-    (void)device_event(d, &event);
+    (void)device_tell(d, &event);
+    check_bytes(d, event.lane);
+    if (!d->running)
+        device_run(d);
 }
 
 void http_abort(struct sim_device *d, ferry_lane lane)
@@ -203,6 +206,7 @@ static void on_body_down(struct sim *s, void *subject, uint64_t arg, void *owned
         sim_fail(s, "device %u takes bytes behind the end of its file", d->no);
     if (device_tell(d, &event) == FERRY_DEVICE_E_UNWANTED)
         release(x);
+    check_bytes(d, event.lane);
     device_run(d);
 }
 
@@ -224,6 +228,7 @@ static void on_head_down(struct sim *s, void *subject, uint64_t arg, void *owned
         ferry_http_head_line(&head, etag, line, (size_t)(strchr(line, '\n') + 1 - line));
     ferry_event event = {.kind = FERRY_EV_HTTP_HEAD, .lane = x->lane, .head = &head};
     bool unwanted = device_tell(d, &event) == FERRY_DEVICE_E_UNWANTED;
+    check_bytes(d, event.lane);
     if (unwanted)
         release(x);
     else if (x->body_len > 0)

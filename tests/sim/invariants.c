@@ -182,6 +182,17 @@ void check_received(struct sim_device *d, const char *name, const char *md5)
     d->sim->figures.acknowledged++;
 }
 
+void check_bytes(struct sim_device *d, ferry_lane lane)
+{
+    ferry_lane_status status;
+    if (!d->on || (d->sim->plan.faults & 1u << FAULT_TORN) != 0)
+        return;
+    ferry_device_status(&d->machine, lane, &status);
+    if (status.err == FERRY_DEVICE_E_DIGEST)
+        sim_fail(d->sim, "device %u %s %s with another MD5, and nothing was damaged", d->no,
+                 lane == FERRY_LANE_UP ? "has sent" : "has fetched", status.name);
+}
+
 void check_whole(struct sim *s)
 {
     events_read(s);

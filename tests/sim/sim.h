@@ -280,6 +280,8 @@ void check_published(struct sim *s, unsigned device, const char *payload, size_t
 void check_stored(struct sim *s, const ferry_id *task);
 void check_job(struct sim_device *d, const struct job *job);
 void check_received(struct sim_device *d, const char *name, const char *md5);
+/** Bytes that do not have their MD5 come of damage alone. */
+void check_bytes(struct sim_device *d, ferry_lane lane);
 /** Everything, as a reader sees it now. */
 void check_whole(struct sim *s);
 /** True when nothing is under way any more. why: what is, if not. */
