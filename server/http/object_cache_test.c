@@ -159,11 +159,11 @@ static void object_that_nobody_asks_for_is_let_go(void **state)
     assert_int_equal(counting.opened, counting.closed);
 }
 
-static void object_of_another_size_is_not_there(void **state)
+static void object_of_another_size_is_damaged(void **state)
 {
     struct object_entry *entry = NULL;
     ferry_id key = key_of(1), none = key_of(77);
-    assert_int_equal(object_cache_get(*state, &key, OBJECT_BYTES + 1, md5, &entry), FERRY_E_NOT_FOUND);
+    assert_int_equal(object_cache_get(*state, &key, OBJECT_BYTES + 1, md5, &entry), FERRY_E_CORRUPT);
     assert_int_equal(object_cache_get(*state, &none, 1, md5, &entry), FERRY_E_NOT_FOUND);
     assert_null(entry);
 }
@@ -203,7 +203,7 @@ int main(void)
         RULE(small_object_is_held_in_memory_and_its_reader_closed),
         RULE(number_of_open_objects_is_bounded_also_while_all_are_in_use),
         RULE(object_that_nobody_asks_for_is_let_go),
-        RULE(object_of_another_size_is_not_there),
+        RULE(object_of_another_size_is_damaged),
         RULE(entry_with_another_md5_is_opened_anew),
         RULE(part_says_which_part_it_is),
     };
