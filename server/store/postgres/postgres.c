@@ -36,33 +36,17 @@ void store_postgres_problem(struct store *base, char out[STORE_POSTGRES_PROBLEM_
     (void)pthread_mutex_unlock(&s->lock);
 }
 
-/* Counts a connection in (+1) or out (-1). */
-static ferry_err count_conn(struct postgres_store *s, store_mode mode, int step)
-{
-    ferry_err err = FERRY_OK;
-    unsigned *count = mode == STORE_WRITER ? &s->writers : &s->readers;
-    unsigned max = mode == STORE_WRITER ? 1 : READERS_MAX;
-
-    (void)pthread_mutex_lock(&s->lock);
-    if (step > 0 && *count >= max)
-        err = FERRY_E_LIMIT;
-    else
-        *count += (unsigned)step;
-    (void)pthread_mutex_unlock(&s->lock);
-    return err;
-}
-
 static ferry_err postgres_connect(struct store *base, store_mode mode, struct store_conn **ret_conn)
 {
     struct postgres_store *s = (struct postgres_store *)base;
     struct pgs_conn *c = NULL;
-    ferry_err err = count_conn(s, mode, 1);
+    ferry_err err = sql_conns_enter(&s->conns, mode, READERS_MAX);
 
     if (err != FERRY_OK)
         return err;
     err = pgs_conn_new(s, mode, &c);
     if (err != FERRY_OK)
-        (void)count_conn(s, mode, -1);
+        sql_conns_leave(&s->conns, mode);
     else
         *ret_conn = &c->base;
     return err;
@@ -78,7 +62,7 @@ static void postgres_disconnect(struct store_conn *base)
     store_mode mode = base->mode;
 
     pgs_conn_free(c);
-    (void)count_conn(s, mode, -1);
+    sql_conns_leave(&s->conns, mode);
 }
 
 static void postgres_close(struct store *base)

@@ -6,6 +6,7 @@
 #define STORE_POSTGRES_INTERNAL_H
 
 #include "store/postgres.h"
+#include "store/sql/conn.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,8 +19,8 @@ struct postgres_store {
     uint32_t busy_ms, patience_ms, batch_max;
     atomic_int writer_backend; /* the process that serves our writer */
     struct pgs_news *news;     /* null: nobody listens */
+    struct sql_conns conns;
     pthread_mutex_t lock; /* of what follows */
-    unsigned readers, writers;
     char problem[STORE_POSTGRES_PROBLEM_SIZE];
 };
 

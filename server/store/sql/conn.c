@@ -2,6 +2,23 @@
 
 #include "store/sql/query.h"
 
+ferry_err sql_conns_enter(struct sql_conns *n, store_mode mode, unsigned readers_max)
+{
+    atomic_uint *count = mode == STORE_WRITER ? &n->writers : &n->readers;
+    unsigned max = mode == STORE_WRITER ? 1 : readers_max, now = atomic_load(count);
+
+    do {
+        if (now >= max)
+            return FERRY_E_LIMIT;
+    } while (!atomic_compare_exchange_weak(count, &now, now + 1));
+    return FERRY_OK;
+}
+
+void sql_conns_leave(struct sql_conns *n, store_mode mode)
+{
+    (void)atomic_fetch_sub(mode == STORE_WRITER ? &n->writers : &n->readers, 1);
+}
+
 static ferry_err read_latest(struct store_conn *c, uint64_t *ret_ms)
 {
     query_auto q = sql_query_begin(c, STMT_LATEST_GET);

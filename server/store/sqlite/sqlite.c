@@ -5,7 +5,6 @@
 #include "conn.h"
 #include "store/sql/ops.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 enum { READERS_MAX = 256 }; /* each holds READER_CACHE_KIB at most and two file descriptors */
@@ -14,37 +13,20 @@ struct sqlite_store {
     struct store base; /* first: a struct store * is one of these */
     char *path;
     uint32_t busy_ms;
-    pthread_mutex_t lock; /* of the two counters */
-    unsigned readers, writers;
+    struct sql_conns conns;
 };
-
-/* Counts a connection in (+1) or out (-1). */
-static ferry_err count_conn(struct sqlite_store *s, store_mode mode, int step)
-{
-    ferry_err err = FERRY_OK;
-    unsigned *count = mode == STORE_WRITER ? &s->writers : &s->readers;
-    unsigned max = mode == STORE_WRITER ? 1 : READERS_MAX;
-
-    (void)pthread_mutex_lock(&s->lock);
-    if (step > 0 && *count >= max)
-        err = FERRY_E_LIMIT;
-    else
-        *count += (unsigned)step;
-    (void)pthread_mutex_unlock(&s->lock);
-    return err;
-}
 
 static ferry_err sqlite_connect(struct store *base, store_mode mode, struct store_conn **ret_conn)
 {
     struct sqlite_store *s = (struct sqlite_store *)base;
     struct sqlite_conn *c = NULL;
-    ferry_err err = count_conn(s, mode, 1);
+    ferry_err err = sql_conns_enter(&s->conns, mode, READERS_MAX);
 
     if (err != FERRY_OK)
         return err;
     err = sq_conn_new(s, s->path, s->busy_ms, mode, &c);
     if (err != FERRY_OK)
-        (void)count_conn(s, mode, -1);
+        sql_conns_leave(&s->conns, mode);
     else
         *ret_conn = &c->base;
     return err;
@@ -60,7 +42,7 @@ static void sqlite_disconnect(struct store_conn *base)
     store_mode mode = base->mode;
 
     sq_conn_free(c);
-    (void)count_conn(s, mode, -1); /* after the file is closed: the next writer may come at once */
+    sql_conns_leave(&s->conns, mode); /* after the file is closed: the next writer may come at once */
 }
 
 static void sqlite_close(struct store *base)
@@ -69,7 +51,6 @@ static void sqlite_close(struct store *base)
 
     if (s == NULL)
         return;
-    (void)pthread_mutex_destroy(&s->lock);
     free(s->path);
     free(s);
 }
@@ -94,8 +75,7 @@ ferry_err store_sqlite_open(const struct store_sqlite_config *cfg, struct store 
     s->base.ops = &sqlite_ops;
     s->busy_ms = cfg->busy_ms;
     s->path = ferry_strdup(cfg->path);
-    if (s->path == NULL || pthread_mutex_init(&s->lock, NULL) != 0) {
-        free(s->path);
+    if (s->path == NULL) {
         free(s);
         return FERRY_E_NOMEM;
     }

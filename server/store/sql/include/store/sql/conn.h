@@ -8,6 +8,7 @@
 #include "api/store.h"
 #include "store/sql/driver.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,6 +23,16 @@ struct store_conn {
     uint64_t latest_mark; /* the same at the savepoint */
     uint64_t latest_disk; /* what is committed */
 };
+
+/** What a store has of connections. Zero: none. Any thread. */
+struct sql_conns {
+    atomic_uint readers, writers;
+};
+
+/** @brief Counts one in. @retval FERRY_E_LIMIT there are readers_max, or a writer, already */
+FERRY_MUST_CHECK ferry_err sql_conns_enter(struct sql_conns *n, store_mode mode, unsigned readers_max);
+/** @brief Counts one out. */
+void sql_conns_leave(struct sql_conns *n, store_mode mode);
 
 /* the slots of struct store_ops */
 ferry_err sql_conn_begin(struct store_conn *c);
