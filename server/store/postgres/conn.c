@@ -164,8 +164,9 @@ static ferry_err migrate(struct pgs_conn *c, PGconn *db)
     ferry_err err = pgs_schema_migrate(db, pgs_schema_steps, pgs_schema_step_count, words);
 
     if (err != FERRY_OK && words[0] != '\0')
-        pgs_store_note(c->store, err == FERRY_E_CORRUPT ? "there are tables of another program: %s" : "the tables cannot be made: %s",
-                       words);
+        pgs_store_note(c->store, err == FERRY_E_CORRUPT ? "there are tables of another program: %s"
+                                 : err == FERRY_E_BUSY  ? "the tables cannot be changed while others hold them for long (a backup?): %s"
+                                                        : "the tables cannot be made: %s", words);
     return err == FERRY_OK || words[0] == '\0' ? check_schema(c, db) : err;
 }
 
