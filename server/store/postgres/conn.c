@@ -236,17 +236,25 @@ ferry_err pgs_conn_new(struct postgres_store *store, store_mode mode, struct pgs
     return err;
 }
 
+static void free_stmt(struct pgs_stmt *stmt)
+{
+    if (stmt == NULL)
+        return;
+    free(stmt->text.sql);
+    free(stmt);
+}
+
 void pgs_conn_free(struct pgs_conn *c)
 {
     if (c == NULL)
         return;
     if (c->base.in_tx)
         sql_conn_rollback(&c->base);
-    for (int i = 0; i < STMT_COUNT; i++)
-        if (c->stmts[i] != NULL) {
-            free(c->stmts[i]->text.sql);
-            free(c->stmts[i]);
-        }
+    for (int i = 0; i < STMT_COUNT; i++) {
+        if (c->stmts[i] != NULL)
+            free_stmt(c->stmts[i]->many);
+        free_stmt(c->stmts[i]);
+    }
     pgs_queue_done(&c->queue);
     pgs_queue_done(&c->late);
     pgs_answers_done(&c->answers);
@@ -254,14 +262,21 @@ void pgs_conn_free(struct pgs_conn *c)
     free(c);
 }
 
+static void forget_prepared(struct pgs_stmt *stmt)
+{
+    if (stmt != NULL)
+        stmt->prepared = stmt->preparing = false;
+}
+
 void pgs_conn_drop(struct pgs_conn *c)
 {
     PQfinish(c->db);
     c->db = NULL;
     c->duties = 0;
-    for (int i = 0; i < STMT_COUNT; i++)
-        if (c->stmts[i] != NULL)
-            c->stmts[i]->prepared = c->stmts[i]->preparing = false;
+    for (int i = 0; i < STMT_COUNT; i++) {
+        forget_prepared(c->stmts[i]);
+        forget_prepared(c->stmts[i] != NULL ? c->stmts[i]->many : NULL);
+    }
 }
 
 /* A server that has ended us has said so, and nobody has read it yet. */

@@ -89,13 +89,20 @@ struct pgs_keep {
 };
 FERRY_MUST_CHECK ferry_err pgs_exchange_many(struct pgs_conn *c, struct pgs_keep keep, size_t *ret_done);
 
-/* driver.c */
+/* transaction.c */
 
 /**
  * @brief In a transaction: sends the queue, of which the statement at own is the caller's.
  * @retval FERRY_E_AGAIN the connection is lost, or a statement before own has failed: the transaction is lost
  */
 FERRY_MUST_CHECK ferry_err pgs_send(struct pgs_conn *c, size_t own, struct pgs_keep keep, size_t *ret_done);
+/** @brief In a transaction: sends the queue and behind it the statement. ret_result: of it, to be cleared. Errors: as pgs_send(), and its own. */
+FERRY_MUST_CHECK ferry_err pgs_run_in_tx(struct pgs_conn *c, struct pgs_stmt *stmt, PGresult **ret_result);
+/** @brief Puts what was to be sent last into the queue. @retval FERRY_E_NOMEM | FERRY_E_BUSY it belongs before a mark that was sent */
+FERRY_MUST_CHECK ferry_err pgs_join_late(struct pgs_conn *c);
+/** @brief Slots of the driver (store/sql/driver.h). */
+FERRY_MUST_CHECK ferry_err pgs_tx(struct store_conn *c, sql_tx_step step);
+void pgs_rollback(struct store_conn *c);
 
 /** @brief The driver of store/sql (driver.c). */
 extern const struct sql_driver pgs_driver;

@@ -21,7 +21,7 @@
 #define expect(want, call) assert_string_equal(ferry_err_name(call), ferry_err_name(want))
 #define ok(call) expect(FERRY_OK, call)
 
-enum { PATIENCE_MS = 1000, LONG_MS = 60 * 1000 };
+enum { PATIENCE_MS = 1000, LONG_MS = 60 * 1000, TASKS = 7 };
 
 static struct postgres_cluster *cluster;
 
@@ -232,6 +232,51 @@ static void commit_that_arrives_after_it_was_asked_for_is_not_done(void **state)
     assert_products(f, 1);
 }
 
+static ferry_err put_tasks(struct fixture *f, unsigned first)
+{
+    ferry_err err = f->ops->begin(f->writer);
+
+    for (unsigned n = first; err == FERRY_OK && n < first + TASKS; n++) {
+        struct upload_task t = {.device = {.product = "p", .device = "d"}, .size = n, .state = UPLOAD_CREATED, .created_ms = 1, .updated_ms = 1};
+
+        t.id = ferry_id_make(n, (const uint8_t *)&(uint64_t[2]){n, n});
+        err = f->ops->upload_put(f->writer, &t);
+        if (err == FERRY_OK)
+            err = f->ops->event_append(f->writer, &(struct event){.time_ms = n, .kind = EVENT_KIND_FIRST});
+    }
+    return err;
+}
+
+static void assert_tasks(struct fixture *f, long long count)
+{
+    assert_int_equal(postgres_number(f->direct, "SELECT count(*) FROM upload"), count);
+    assert_int_equal(postgres_number(f->direct, "SELECT sum(uploads_open) FROM total"), count);
+    assert_int_equal(postgres_number(f->direct, "SELECT coalesce(sum(files), 0) FROM usage WHERE device = 'd'"), count);
+    assert_int_equal(postgres_number(f->direct, "SELECT coalesce(sum(id), 0) FROM event"), count * (count + 1) / 2); /* 1, 2, 3 ... */
+}
+
+/* They are one statement, and there are all of them or none, once. */
+static void rows_that_are_sent_together_are_there_once_or_not_at_all(void **state)
+{
+    struct fixture *f = *state;
+
+    ok(put_tasks(f, 0));
+    ok(f->ops->commit(f->writer));
+    assert_tasks(f, TASKS);
+    ok(put_tasks(f, 100));
+    cutting_proxy_cut(f->proxy, CUT_REQUEST);
+    expect(FERRY_E_AGAIN, f->ops->commit(f->writer));
+    assert_tasks(f, TASKS);
+    ok(put_tasks(f, 100)); /* what was undone is done again, over another connection */
+    cutting_proxy_cut(f->proxy, CUT_ANSWER);
+    ok(f->ops->commit(f->writer));
+    assert_tasks(f, 2 * TASKS);
+    ok(put_tasks(f, 100)); /* the same tasks once more: only events are new */
+    ok(f->ops->commit(f->writer));
+    assert_int_equal(postgres_number(f->direct, "SELECT sum(uploads_open) FROM total"), 2 * TASKS);
+    assert_int_equal(postgres_number(f->direct, "SELECT max(id) FROM event"), 3 * TASKS);
+}
+
 static void server_that_was_away_is_found_again(void **state)
 {
     struct fixture *f = *state;
@@ -312,6 +357,7 @@ int main(void)
         TEST(commit_that_was_done_is_known_when_its_answer_is_lost),
         TEST(commit_that_did_not_arrive_is_known_too),
         TEST(commit_that_arrives_after_it_was_asked_for_is_not_done),
+        TEST(rows_that_are_sent_together_are_there_once_or_not_at_all),
         TEST(server_that_was_away_is_found_again),
         TEST(silent_server_is_given_up_and_found_again),
         TEST(row_that_another_holds_is_busy_and_not_for_ever),

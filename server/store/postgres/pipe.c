@@ -1,4 +1,5 @@
 /* Sends the queue in pipeline mode: one round trip, however many statements there are. */
+#include "bulk.h"
 #include "conn.h"
 #include "link.h"
 #include "postgres_internal.h"
@@ -65,20 +66,23 @@ static ferry_err take_all(struct pgs_conn *c, struct pgs_keep keep, size_t *ret_
 {
     ferry_err first = FERRY_OK;
     PGresult *none = NULL;
+    size_t at = 0; /* in the queue as it was before rows were put together */
 
     for (size_t i = 0; i < c->queue.count; i++) {
         ferry_cleanup(PQclear) PGresult *result = NULL;
+        size_t rows = c->queue.items[i]->rows > 0 ? c->queue.items[i]->rows : 1;
         ferry_err err = take_one(c, c->queue.items[i], &result);
 
         if (err == FERRY_E_NETWORK)
             return err;
         if (first == FERRY_OK && err == FERRY_OK) {
-            ++*ret_done;
-            if (i >= keep.from && i - keep.from < keep.count)
-                keep.results[i - keep.from] = FERRY_TAKE(result);
+            *ret_done += rows;
+            if (at >= keep.from && at - keep.from < keep.count)
+                keep.results[at - keep.from] = FERRY_TAKE(result);
         } else if (first == FERRY_OK) {
             first = err;
         }
+        at += rows;
     }
     return take(c, &none) == FERRY_E_NETWORK ? FERRY_E_NETWORK : first;
 }
@@ -99,12 +103,12 @@ ferry_err pgs_exchange(struct pgs_conn *c, size_t keep, struct pgs_outcome *ret_
 
 ferry_err pgs_exchange_many(struct pgs_conn *c, struct pgs_keep keep, size_t *ret_done)
 {
-    ferry_err err = FERRY_E_NETWORK;
+    ferry_err err = c->careful ? FERRY_OK : pgs_bulk_join(&c->queue, keep.from, keep.count);
 
     *ret_done = 0;
     c->round_trips++;
-    if (c->db != NULL && send_all(c))
-        err = take_all(c, keep, ret_done);
+    if (err == FERRY_OK)
+        err = c->db != NULL && send_all(c) ? take_all(c, keep, ret_done) : FERRY_E_NETWORK;
     pgs_queue_cut(&c->queue, 0);
     if (err == FERRY_E_NETWORK)
         pgs_conn_drop(c);

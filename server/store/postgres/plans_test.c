@@ -2,6 +2,7 @@
  * What PostgreSQL makes of the statements, with as many rows as a large installation has: no walk over a large table, no sorting
  * but of a few rows, the indexes that the statements name, and pages that cost what they look at.
  */
+#include "bulk.h"
 #include "dialect.h"
 #include "postgres_cluster.h"
 #include "rewrite.h"
@@ -316,12 +317,36 @@ static void a_page_costs_what_it_looks_at(void **state)
     }
 }
 
+static void rows_that_are_removed_together_are_found_by_their_index(void **state)
+{
+    struct database *d = *state;
+    const struct pgs_bulk *bulk = pgs_bulk_of(STMT_REPORT_DROP);
+    Oid types[2] = {pgs_bulk_type(bulk->columns[0]), pgs_bulk_type(bulk->columns[1])};
+    struct pgs_text text;
+    PGresult *result;
+    bool by_index = false;
+
+    assert_int_equal(pgs_rewrite(bulk->sql, &text), FERRY_OK);
+    result = PQprepare(d->db, "drop_all", text.sql, 2, types);
+    assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+    PQclear(result);
+    result = PQexec(d->db, "EXPLAIN (COSTS off) EXECUTE drop_all (NULL, NULL)");
+    for (int row = 0; row < PQntuples(result); row++) {
+        assert_null(strstr(PQgetvalue(result, row, 0), "Seq Scan"));
+        by_index |= strstr(PQgetvalue(result, row, 0), "report_pkey") != NULL;
+    }
+    assert_true(by_index);
+    PQclear(result);
+    free(text.sql);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_statement_walks_over_a_table_or_sorts_it),
         cmocka_unit_test(the_indexes_that_are_named_are_used),
         cmocka_unit_test(a_page_costs_what_it_looks_at),
+        cmocka_unit_test(rows_that_are_removed_together_are_found_by_their_index),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

@@ -28,6 +28,18 @@ static void open_gap(struct pgs_queue *q, size_t at, size_t count)
     q->count += count;
 }
 
+struct pgs_request *pgs_request_blank(struct pgs_stmt *stmt, size_t bytes)
+{
+    struct pgs_request *r = ferry_calloc(1, sizeof(*r) + bytes);
+
+    if (r == NULL)
+        return NULL;
+    r->stmt = stmt;
+    r->bytes_len = bytes;
+    r->count = stmt != NULL ? (int)stmt->text.last : 0;
+    return r;
+}
+
 /* Texts are ended by a zero byte, as libpq wants it. */
 struct pgs_request *pgs_request_new(struct pgs_stmt *stmt)
 {
@@ -36,12 +48,9 @@ struct pgs_request *pgs_request_new(struct pgs_stmt *stmt)
 
     for (unsigned i = 0; i < stmt->text.last; i++)
         bytes += stmt->values[i].bytes != NULL ? stmt->values[i].len + 1 : 0;
-    r = ferry_calloc(1, sizeof(*r) + bytes);
+    r = pgs_request_blank(stmt, bytes);
     if (r == NULL)
         return NULL;
-    r->stmt = stmt;
-    r->bytes_len = bytes;
-    r->count = (int)stmt->text.last;
     for (unsigned i = 0; i < stmt->text.last; i++) {
         const struct pgs_value *v = &stmt->values[i];
 
@@ -99,7 +108,7 @@ ferry_err pgs_queue_insert_text(struct pgs_queue *q, size_t at, const char *text
 
     if (make_room(q, 1) != FERRY_OK)
         return FERRY_E_NOMEM;
-    r = ferry_calloc(1, sizeof(*r));
+    r = pgs_request_blank(NULL, 0);
     if (r == NULL)
         return FERRY_E_NOMEM;
     r->text = text;

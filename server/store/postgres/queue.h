@@ -16,6 +16,12 @@ enum {
     PGS_NUMBERS_AS_TEXT = 4, /* of one row, at a time */
 };
 
+/* The server's numbers of types; they never change (pg_type.dat). */
+enum {
+    BOOLOID = 16, BYTEAOID = 17, INT8OID = 20, INT2OID = 21, INT4OID = 23, TEXTOID = 25,
+    BYTEA_ARRAY_OID = 1001, TEXT_ARRAY_OID = 1009, INT8_ARRAY_OID = 1016,
+};
+
 /** @brief A value of a parameter. Numbers are text, so that the server makes of them what the column is. */
 struct pgs_value {
     const char *bytes; /* null: NULL */
@@ -25,10 +31,14 @@ struct pgs_value {
     char small[PGS_SMALL];
 };
 
+struct pgs_bulk;
+
 /** @brief A statement on a connection. */
 struct pgs_stmt {
     struct pgs_text text;
-    char name[16];
+    const struct pgs_bulk *bulk; /* null: each row is a statement of its own */
+    struct pgs_stmt *many;       /* the one for many rows, made at its first use */
+    char name[24];
     bool prepared, preparing; /* on the connection that there is; preparing: it is on its way */
     bool in_use;
 
@@ -49,6 +59,7 @@ struct pgs_request {
     const char *text;
     char *own_text;        /* null, or the same: freed with the request */
     bool prepares;         /* the statement is prepared right before it */
+    size_t rows;           /* so many requests were joined to it; 0: it is one */
     int count;
     const char *values[PGS_PARAMETERS_MAX];
     int lengths[PGS_PARAMETERS_MAX], formats[PGS_PARAMETERS_MAX];
@@ -65,6 +76,9 @@ struct pgs_queue {
 /** @brief A statement with copies of the values that are bound to it; to be freed with pgs_request_free(). Null: no memory. */
 struct pgs_request *pgs_request_new(struct pgs_stmt *stmt);
 void pgs_request_free(struct pgs_request *r);
+
+/** @brief One without values, and room for them. Null: no memory. */
+struct pgs_request *pgs_request_blank(struct pgs_stmt *stmt, size_t bytes);
 
 /** @brief Puts a statement with the values that are bound to it at the end. @retval FERRY_E_NOMEM */
 FERRY_MUST_CHECK ferry_err pgs_queue_stmt(struct pgs_queue *q, struct pgs_stmt *stmt);

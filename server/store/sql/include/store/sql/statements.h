@@ -271,9 +271,11 @@
 #define DOWNLOAD_LOOK(index)                                                                      \
     LOOK("(t.product = ?4 OR ?4 IS NULL) AND (t.device = ?5 OR ?5 IS NULL) AND (?8 = 0 OR t.state = ?8)" \
          " AND (t.deployment = ?9 OR ?9 IS NULL)", "t.id") DOWNLOAD_JOIN(index)
+#define DOWNLOAD_OWN                                                                              \
+    "id, deployment, resource, product, device, state, percent, result_code, result_msg, pushes, release_ms, wake_ms," \
+    " deadline_ms, created_ms, updated_ms, ended_ms, due_ms, retries"
 #define DOWNLOAD_VALUES                                                                           \
-    " INTO download (id, deployment, resource, product, device, state, percent, result_code, result_msg, pushes," \
-    " release_ms, wake_ms, deadline_ms, created_ms, updated_ms, ended_ms, due_ms, retries, name)" \
+    " INTO download (" DOWNLOAD_OWN ", name)"                                                     \
     WITH_NAME_OF_RESOURCE("?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18", "?3")
 #define DOWNLOAD_ALL                                                                              \
     "deployment = excluded.deployment, resource = excluded.resource, product = excluded.product, device = excluded.device," \
@@ -330,9 +332,11 @@
     X(DOWNLOAD_PRUNE, DELETE_SOME("download", "id", "id", INDEXED("download_ended")               \
                       " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms LIMIT ?"))
 
+#define REPORT_COLUMNS "task, number, time_ms, state, percent, result_code, result_msg"
+
 #define REPORT_STATEMENTS(X)                                                                      \
     X(REPORT_LAST, "SELECT coalesce(max(number), 0) FROM report WHERE task = ?")                  \
-    X(REPORT_ADD, "INSERT INTO report (task, number, time_ms, state, percent, result_code, result_msg) VALUES (?, ?, ?, ?, ?, ?, ?)") \
+    X(REPORT_ADD, "INSERT INTO report (" REPORT_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?)") \
     X(REPORT_DROP, "DELETE FROM report WHERE task = ? AND number = ?")                            \
     WAYS_1(X, REPORT_LIST, LIMITED, "SELECT number, time_ms, state, percent, result_code, result_msg FROM report" \
                               " WHERE task = ?4 AND number > ?1 AND number < ?2", "number")
