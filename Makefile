@@ -35,20 +35,15 @@ sim: ## the whole system on simulated time: SEED=n STEPS=n, PLAN='...' or TRANSF
 sim-long: ## the same for ten million transfers (an hour), at low priority
 	@nice $(MAKE) --no-print-directory sim TRANSFERS=10000000
 
-bench: ## first measurements: against a broker that only echoes, and against curl
-	@scripts/install-deps test
-	@scripts/build release all
-	@bench/run build/release
+BENCHES = store broker signalling objects device webhooks events
 
-bench-device: ## only the device's command against curl
-	@scripts/install-deps test
-	@scripts/build release programs
-	@bench/device build/release
+bench: $(BENCHES:%=bench-%) ## all benchmarks but the long ones, each against its peer by turns; 20 minutes
 
-bench-operator: ## pages of lists over 1,000,000 tasks, and the console's overview
-	@scripts/install-deps test
+bench-%: ## one of them: store broker signalling objects device webhooks events; operator scaling workers (long)
+	@scripts/install-deps bench
 	@scripts/build release all
-	@bench/operator build/release --console
+	@mkdir -p build/bench
+	@bench/$* build/release
 
 install: ## build for release and install (PREFIX, DESTDIR)
 	@scripts/install-deps build
@@ -59,4 +54,4 @@ clean: ## remove everything that was built
 	rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile

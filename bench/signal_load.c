@@ -1,13 +1,15 @@
 /**
  * @file signal_load.c
- * @brief Devices that ask for a place to put a file as fast as they are answered.
+ * @brief Devices that ask as fast as they are answered.
  *
- *     signal_load PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]
+ *     signal_load [--ask create|report|get] PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]
  *
- * SECRET: of each of them, for a broker that asks who they are. Each device is a connection of its own with one request under way. Every request has other content under
- * the same name, so that each one is a change that the platform has to keep. Prints one JSON object.
+ * SECRET: of each of them, for a broker that asks who they are. Each device is a connection of its own with one request under way. create: a
+ * place for a file, each time other content under the same name, so that each request is a change that the platform has to keep. report: how
+ * far the upload of one file has come. get: is there a file for me? Prints one JSON object.
  */
 #define _GNU_SOURCE /* memmem */
+#include <getopt.h>
 #include <mosquitto.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -24,7 +26,13 @@ enum {
     ANSWER_MAX_S = 10,     /* a device that hears nothing for so long is reported */
 };
 
-static const char granted_mark[] = "\"url\":\"http";
+static const char answer_mark[] = "_rsp\"", url_mark[] = "\"url\":\"http", accepted_mark[] = "\"result_code\":0";
+
+static const struct ask_kind {
+    const char *name, *granted_mark;
+} ask_kinds[] = {{"create", url_mark}, {"report", accepted_mark}, {"get", url_mark}};
+
+enum { ASK_CREATE, ASK_REPORT, ASK_GET, ASK_KINDS };
 
 struct load;
 
@@ -34,13 +42,13 @@ struct device {
     char up[TOPIC_SIZE], down[TOPIC_SIZE];
     uint64_t number; /* of its requests */
     uint64_t asked_us;
-    bool ready;
+    bool ready, waits;
 };
 
 struct load {
     int port;
     const char *service, *product, *secret;
-    int device_count;
+    int device_count, kind;
     uint64_t end_us; /* 0: not begun */
     uint64_t rounds, refused;
     int ready;
@@ -70,13 +78,31 @@ static void must(int err, const char *what)
 
 /* --- one device --------------------------------------------------------------------------------- */
 
+/* Who reports has asked for a place first. */
+static int kind_of(const struct device *device)
+{
+    return device->load->kind == ASK_REPORT && device->number == 0 ? ASK_CREATE : device->load->kind;
+}
+
+static int write_request(const struct device *device, char *out, size_t size)
+{
+    uint64_t content = (uint64_t)(device - device->load->devices) << 32 | device->number;
+
+    if (kind_of(device) == ASK_GET)
+        return snprintf(out, size, "{\"type\": \"get_download_task\"}");
+    if (kind_of(device) == ASK_REPORT)
+        return snprintf(out, size, "{\"type\": \"report_upload_progress\",\"name\": \"bench\",\"progress\": {\"state\": \"uploading\","
+                        "\"percent\": %u,\"result_code\": 0,\"result_msg\": \"\"}}", (unsigned)(device->number % 101));
+    return snprintf(out, size, "{\"type\": \"create_upload_task\",\"size\": 1000,\"name\": \"bench\",\"md5sum\": \"%032llx\"}",
+                    (unsigned long long)content);
+}
+
 static void ask(struct device *device)
 {
     char payload[256];
-    uint64_t content = (uint64_t)(device - device->load->devices) << 32 | device->number++;
-    int len = snprintf(payload, sizeof payload,
-                       "{\"type\": \"create_upload_task\",\"size\": 1000,\"name\": \"bench\",\"md5sum\": \"%032llx\"}",
-                       (unsigned long long)content);
+    int len = write_request(device, payload, sizeof payload);
+
+    device->waits = true;
     device->asked_us = now_us();
     must(mosquitto_publish(device->client, NULL, device->up, len, payload, 1, false), "publish");
 }
@@ -107,8 +133,13 @@ static void on_message(struct mosquitto *client, void *arg, const struct mosquit
     struct device *device = arg;
     struct load *load = device->load;
     uint64_t now = now_us();
+    const char *granted = ask_kinds[kind_of(device)].granted_mark;
     (void)client;
-    if (memmem(message->payload, (size_t)message->payloadlen, granted_mark, sizeof granted_mark - 1) == NULL)
+    if (!device->waits || memmem(message->payload, (size_t)message->payloadlen, answer_mark, sizeof answer_mark - 1) == NULL)
+        return; /* the platform pushes a file */
+    device->waits = false;
+    device->number++;
+    if (memmem(message->payload, (size_t)message->payloadlen, granted, strlen(granted)) == NULL)
         load->refused++;
     if (load->rounds < SAMPLES_MAX)
         load->samples[load->rounds] = (uint32_t)(now - device->asked_us);
@@ -169,32 +200,92 @@ static void connect_all(struct load *load)
     }
 }
 
+/* After the end: who was asked for last is answered, too. Returns how many were not. */
+static int wait_for_the_last(struct load *load)
+{
+    uint64_t give_up = now_us() + ANSWER_MAX_S * 1000000ull;
+    int waiting;
+
+    do {
+        waiting = 0;
+        for (int i = 0; i < load->device_count; i++)
+            waiting += load->devices[i].waits;
+        if (waiting > 0)
+            turn(load);
+    } while (waiting > 0 && now_us() < give_up);
+    return waiting;
+}
+
 static int by_value(const void *a, const void *b)
 {
     const uint32_t *x = a, *y = b;
     return (*x > *y) - (*x < *y);
 }
 
-static void report(const struct load *load, uint64_t took_us)
+static void report(const struct load *load, uint64_t took_us, uint64_t rounds, int stuck)
 {
     size_t samples = load->rounds < SAMPLES_MAX ? (size_t)load->rounds : SAMPLES_MAX;
     if (samples == 0)
         fail("no answer", "nothing came back at all");
     qsort(load->samples, samples, sizeof load->samples[0], by_value);
-    (void)printf("{\"rounds\":%llu,\"refused\":%llu,\"per_second\":%llu,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u}\n",
-                 (unsigned long long)load->rounds, (unsigned long long)load->refused,
-                 (unsigned long long)(load->rounds * 1000000u / took_us), load->samples[samples / 2],
+    (void)printf("{\"rounds\":%llu,\"refused\":%llu,\"stuck\":%d,\"per_second\":%llu,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u}\n",
+                 (unsigned long long)load->rounds, (unsigned long long)load->refused, stuck,
+                 (unsigned long long)(rounds * 1000000u / took_us), load->samples[samples / 2],
                  load->samples[samples * 99 / 100], load->samples[samples - 1]);
+}
+
+static int usage(void)
+{
+    (void)fprintf(stderr, "usage: signal_load [--ask create|report|get] PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]\n");
+    return 2;
+}
+
+static int kind_named(const char *name)
+{
+    int kind = 0;
+
+    while (kind < ASK_KINDS && strcmp(ask_kinds[kind].name, name) != 0)
+        kind++;
+    return kind;
+}
+
+/* The index of what is no option; below 0: it is wrong. */
+static int read_options(int argc, char **argv, struct load *load)
+{
+    static const struct option options[] = {{"ask", required_argument, NULL, 'a'}, {0}};
+
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        if (option != 'a' || (load->kind = kind_named(optarg)) == ASK_KINDS)
+            return -1;
+    return argc - optind == 5 || argc - optind == 6 ? optind : -1;
+}
+
+static void measure(struct load *load, uint64_t seconds)
+{
+    uint64_t began = now_us(), rounds, took_us;
+
+    load->end_us = began + seconds * 1000000u;
+    for (int i = 0; i < load->device_count; i++)
+        ask(&load->devices[i]);
+    while (now_us() < load->end_us)
+        turn(load);
+    rounds = load->rounds;
+    took_us = now_us() - began;
+    report(load, took_us, rounds, wait_for_the_last(load));
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 6 && argc != 7) {
-        (void)fprintf(stderr, "usage: signal_load PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]\n");
-        return 2;
-    }
-    struct load load = {.port = (int)strtol(argv[1], NULL, 10), .service = argv[2], .product = argv[3],
-                        .secret = argc == 7 ? argv[6] : NULL, .device_count = (int)strtol(argv[4], NULL, 10)};
+    struct load load = {.kind = ASK_CREATE};
+    int at = read_options(argc, argv, &load);
+
+    if (at < 0)
+        return usage();
+    load.port = (int)strtol(argv[at], NULL, 10);
+    load.service = argv[at + 1];
+    load.product = argv[at + 2];
+    load.device_count = (int)strtol(argv[at + 3], NULL, 10);
+    load.secret = argc - at == 6 ? argv[at + 5] : NULL;
     if (load.device_count < 1 || load.device_count > DEVICES_MAX)
         fail("DEVICES", "1 to 4000");
     load.devices = calloc((size_t)load.device_count, sizeof load.devices[0]);
@@ -205,14 +296,7 @@ int main(int argc, char **argv)
 
     (void)mosquitto_lib_init();
     connect_all(&load);
-    uint64_t began = now_us();
-    load.end_us = began + strtoull(argv[5], NULL, 10) * 1000000u;
-    for (int i = 0; i < load.device_count; i++)
-        ask(&load.devices[i]);
-    while (now_us() < load.end_us)
-        turn(&load);
-    report(&load, now_us() - began);
-
+    measure(&load, strtoull(argv[at + 4], NULL, 10));
     for (int i = 0; i < load.device_count; i++)
         mosquitto_destroy(load.devices[i].client);
     (void)mosquitto_lib_cleanup();
