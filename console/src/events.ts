@@ -21,6 +21,9 @@ export interface Happened {
   anything?: boolean;
 }
 
+/** What it is about was deleted: to ask for it would be answered 404. */
+export const isGone = (happened: Happened) => happened.state === "deleted";
+
 /** The types of events in the platform's log, and what each is about. */
 const logged = {
   "upload.changed": "upload",

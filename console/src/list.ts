@@ -1,7 +1,7 @@
 // A list of the API as a page shows it: fetched page by page as one scrolls, brought up to date row by row.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, get, type Page, type Query } from "./api";
-import { useEvents, type Happened, type Topic } from "./events";
+import { isGone, useEvents, type Happened, type Topic } from "./events";
 
 const pageRows = 250; // the most that the API gives at once
 /** So many changed rows are fetched one by one; for more the beginning of the list is read again. */
@@ -135,12 +135,11 @@ export function useList<T>(of: ListOf<T>): List<T> {
   useEvents([of.topic ?? []].flat(), (bundle) => {
     const happened = bundle.filter((one) => one.anything || (of.concerns?.(one) ?? true));
     if (of.ready === false || happened.length === 0) return;
-    const keys = [...new Set(happened.map((one) => of.keyOf?.(one) ?? ""))];
+    const newest = new Map(happened.map((one) => [of.keyOf?.(one) ?? "", one]));
     const shown = new Set(state.rows.map(of.key));
     const one = of.one;
-    if (one && keys.length <= singleRows && keys.every((key) => shown.has(key)))
-      for (const key of keys) void fetchOne(key, one(key));
-    else refresh();
+    if (!one || newest.size > singleRows || ![...newest.keys()].every((key) => shown.has(key))) refresh();
+    else for (const [key, it] of newest) isGone(it) ? put(key, null) : void fetchOne(key, one(key));
   });
 
   return { ...state, fetchMore, refresh, put };
@@ -153,12 +152,13 @@ export interface One<T> {
   set: (value: T) => void;
 }
 
-/** One thing of the API; it is read again when something happens that concerns it. */
+/** One thing of the API; it is read again when something happens that concerns it, unless that was its end. */
 export function useOne<T>(
   key: string,
   read: () => Promise<T>,
   topics: Topic[] = [],
   concerns: (one: Happened) => boolean = () => true,
+  isEnd: (one: Happened) => boolean = () => false,
 ): One<T> {
   const [value, setValue] = useState<T | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
@@ -181,7 +181,9 @@ export function useOne<T>(
     refresh();
   }, [key]);
   useEvents(topics, (happened) => {
-    if (happened.some((one) => one.anything || concerns(one))) refresh();
+    const newest = happened.filter((one) => one.anything || concerns(one)).pop();
+    if (newest && isEnd(newest)) setError(new ApiError(404, "not_found", ""));
+    else if (newest) refresh();
   });
   return { value, error, refresh, set: setValue };
 }

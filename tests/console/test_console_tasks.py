@@ -127,4 +127,3 @@ def test_what_is_neither_is_not_shown(browser, chosen, platform, device, data):
     browser.click("Delete", "button")
     browser.see("Uploads", "h1")
     assert upload["id"] not in [one["id"] for one in platform.api.uploads(chosen)]
-    browser.forget_errors() # the page may hear of the removal, and ask once more, before its own request is answered

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { get, patch, path, type Device, type Task, type Upload } from "../api";
+import { isGone } from "../events";
 import { useList, useOne } from "../list";
 import { Ago, Confirm, Empty, Facts, Failure, Heading, Online, Percent, Refresh, State, useDoing } from "../parts";
 import { linkTo } from "../route";
@@ -114,6 +115,7 @@ export function DevicePage({ product, device, part }: { product: string; device:
     () => get<Device>(path("devices", product, device)),
     ["device"],
     (one) => one.product === product && one.device === device,
+    isGone,
   );
   const again = () => {
     refresh();

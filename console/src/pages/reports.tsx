@@ -1,6 +1,6 @@
 // What a device reported about one task, as it comes in.
 import type { Report } from "../api";
-import type { Topic } from "../events";
+import { isGone, type Topic } from "../events";
 import { useList } from "../list";
 import { Empty, Percent, State } from "../parts";
 import { Table, type Column } from "../table";
@@ -24,7 +24,7 @@ export function Reports({ path, topic, task }: ReportsProps) {
     query: {},
     key: (report) => String(report.number),
     topic,
-    concerns: (happened) => happened.task === task,
+    concerns: (happened) => happened.task === task && !isGone(happened),
   });
   const columns: Column<Report>[] = [
     { title: t("number"), width: "number", wide: true, show: (one) => numberText(one.number) },

@@ -1,6 +1,7 @@
 // What went to and from one device, and when it came and went itself, in one list by time.
 import type { Presence, Task, Upload } from "../api";
 import { path } from "../api";
+import { isGone, type Happened } from "../events";
 import { useList, type List } from "../list";
 import { Empty, Percent, State } from "../parts";
 import { linkTo } from "../route";
@@ -61,7 +62,7 @@ function What({ one }: { one: Moment }) {
 }
 
 export function Timeline({ product, device }: { product: string; device: string }) {
-  const mine = (happened: { product?: string; device?: string | null }) => happened.product === product && happened.device === device;
+  const mine = (happened: Happened) => happened.product === product && happened.device === device;
   const query = { product, device };
   const downs = useList<Task>({
     path: "/downloads", query, key: (task) => task.id, topic: "download", keyOf: (happened) => happened.task, concerns: mine,
@@ -71,7 +72,8 @@ export function Timeline({ product, device }: { product: string; device: string 
     one: (id) => path("uploads", id),
   });
   const comings = useList<Presence>({
-    path: path("devices", product, device, "presence"), query: {}, key: (event) => event.id, topic: "device", concerns: mine,
+    path: path("devices", product, device, "presence"), query: {}, key: (event) => event.id, topic: "device",
+    concerns: (happened) => mine(happened) && !isGone(happened),
   });
   const columns: Column<Moment>[] = [
     { title: t("what_happened"), show: (one) => <What one={one} /> },

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { get, isWhole, path, remove, urlOf, type Upload } from "../api";
+import { isGone } from "../events";
 import { useOne } from "../list";
 import { Confirm, Facts, Failure, Heading, Percent, Refresh, State, useDoing } from "../parts";
 import { readPreview, type Preview } from "../preview";
@@ -86,7 +87,7 @@ function Actions({ upload }: { upload: Upload }) {
 
 export function UploadPage({ id }: { id: string }) {
   const to = path("uploads", id);
-  const { value, error, refresh } = useOne(id, () => get<Upload>(to), ["upload"], (one) => one.task === id);
+  const { value, error, refresh } = useOne(id, () => get<Upload>(to), ["upload"], (one) => one.task === id, isGone);
   return (
     <>
       <Heading title={value?.name ?? t("upload")}>
