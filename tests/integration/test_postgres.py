@@ -1,5 +1,6 @@
 """ferryd on PostgreSQL: what is found at the start, what a server that dies costs, and the move to a promoted replica."""
 import pathlib
+import shutil
 import socket
 import struct
 import threading
@@ -14,8 +15,6 @@ from postgres import Cluster
 
 pytestmark = [pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()), pytest.mark.xdist_group("postgres")]
 
-NO_DEVICES = postgres.missing_for_a_broker()
-devices = pytest.mark.skipif(bool(NO_DEVICES), reason=NO_DEVICES)
 
 SOON_S = 30 * PATIENCE # until a ferryd has found its database again
 
@@ -127,7 +126,6 @@ def test_the_password_is_shown_nowhere(make_platform, cluster, database):
 # --- work --------------------------------------------------------------------------------------------------------
 
 
-@devices
 def test_files_go_both_ways(make_platform, cluster, database):
     platform = make_platform("--store", cluster.uri(database))
     device = platform.new_device()
@@ -176,7 +174,6 @@ def stored(platform):
     return {upload["name"] for upload in platform.api.uploads(state="done")}
 
 
-@devices
 def test_connections_that_are_cut_cost_nothing_that_was_acknowledged(make_platform, cluster, database):
     platform = make_platform("--store", cluster.uri(database))
 
@@ -190,7 +187,6 @@ def test_connections_that_are_cut_cost_nothing_that_was_acknowledged(make_platfo
     platform.stop(check=False)
 
 
-@devices
 def test_a_server_that_is_silent_holds_nobody_for_ever(make_platform, cluster, database):
     platform = make_platform("--store", cluster.uri(database))
 
@@ -209,7 +205,6 @@ def test_a_server_that_is_silent_holds_nobody_for_ever(make_platform, cluster, d
     platform.stop(check=False)
 
 
-@devices
 def test_a_promoted_replica_is_found_and_has_all_that_was_acknowledged(make_platform):
     with Cluster({"synchronous_commit": "on"}) as primary:
         primary.create("ferry")
@@ -227,3 +222,25 @@ def test_a_promoted_replica_is_found_and_has_all_that_was_acknowledged(make_plat
             assert set(names) <= stored(platform)
             print(f"fail-over: {len(names)} uploads acknowledged, none for {outage:.1f} s at most")
             platform.stop(check=False)
+
+
+def test_settings_that_differ_between_workers_are_recorded_once(make_platform, cluster, database):
+    def start(worker, *args):
+        worker.args[2:] = args
+        worker.start()
+        records = [row for row in worker.api.list("/audit") if row["action"] == "settings.change"]
+        worker.stop()
+        return records
+
+    store = ("--store", cluster.uri(database))
+    one, other = make_platform(*store, start=False), make_platform(*store, start=False)
+    start(one, "--url-life", "120s")
+    other.data.mkdir(mode=0o700)
+    shutil.copy2(one.data / "secrets.key", other.data)
+    shutil.copy2(one.data / "admin.token", other.data)
+    for _ in range(2):
+        start(other, "--url-life", "180s")
+        records = start(one, "--url-life", "120s")
+    assert len(records) == 2 and len({row["object"] for row in records}) == 2
+    newest = max(start(one, "--url-life", "240s"), key=lambda row: row["seq"])
+    assert (newest["before"]["url-life"], newest["after"]["url-life"]) == (120, 240)
