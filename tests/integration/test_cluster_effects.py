@@ -11,7 +11,7 @@ from test_cluster_workers import World, world  # noqa: F401 (a fixture)
 from test_events import Stream
 from test_webhooks import QUICK, add_hook, make_receiver, receiver  # noqa: F401
 
-MISSING = postgres.missing_for_a_broker()
+MISSING = postgres.missing()
 pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.xdist_group("workers"), pytest.mark.timeout(300)]
 MIB = 1 << 20
 AT_ONCE_S = 5

@@ -7,7 +7,7 @@ import postgres
 import rgw
 from ferry import SOURCE_DIR, build_dir
 
-MISSING = postgres.missing_for_a_broker() or rgw.missing()
+MISSING = postgres.missing() or rgw.missing()
 
 
 @pytest.mark.skipif(bool(MISSING), reason=MISSING)

@@ -26,7 +26,7 @@ PACKAGING = SOURCE_DIR / "packaging"
 COMPOSE = PACKAGING / "compose"
 KUBERNETES = PACKAGING / "kubernetes" / "ferry.yaml"
 UNITS = build_dir() / "packaging"
-NO_COMPOSED = haproxy.missing() or postgres.missing_for_a_broker() or rgw.missing()
+NO_COMPOSED = haproxy.missing() or postgres.missing() or rgw.missing()
 OTHERS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}  # what ferryd reads besides its settings
 
 

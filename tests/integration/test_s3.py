@@ -349,8 +349,8 @@ def test_with_urls_of_our_own_an_upload_is_resumed_after_a_restart(gateway, make
 @pytest.fixture
 def database():
     """A PostgreSQL that is there until the platforms on it have ended."""
-    if postgres.missing_for_a_broker():
-        pytest.skip(postgres.missing_for_a_broker())
+    if postgres.missing():
+        pytest.skip(postgres.missing())
     with postgres.Cluster() as cluster:
         cluster.create("ferry")
         yield cluster.uri("ferry")

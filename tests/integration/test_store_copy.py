@@ -9,7 +9,6 @@ import postgres
 from ferry import VendorDevice, program, run
 from postgres import Cluster
 
-NO_DEVICES = postgres.missing_for_a_broker()
 pytestmark = [pytest.mark.skipif(bool(postgres.missing()), reason=postgres.missing()), pytest.mark.xdist_group("postgres")]
 
 COPY_S = 120
@@ -34,7 +33,6 @@ def copy(*args, **options):
     return run(program("ferryctl"), "store", "copy", *map(str, args), timeout=COPY_S, **options)
 
 
-@pytest.mark.skipif(bool(NO_DEVICES), reason=NO_DEVICES)
 def test_a_platform_goes_on_over_there(make_platform, cluster, database):
     platform = make_platform()
     device = platform.new_device()

@@ -10,6 +10,7 @@
 Programs come from the build folder named by FERRY_BUILD (default: build/dev in the tree).
 """
 import atexit
+import functools
 import itertools
 import json
 import os
@@ -23,6 +24,7 @@ import time
 
 from operator_api import ApiError, OperatorApi
 from secret_watch import WATCH
+from shim import build_shim
 from vendor_device import DeviceCredential, VendorDevice, vendor_username, vendor_password
 from vendor_http import HttpAnswer, vendor_get, vendor_put
 
@@ -461,8 +463,14 @@ def sanitizer_environment(preload=None):
 def sanitizer_preload(others=None):
     """LD_PRELOAD for a build with ASan: ferry_auth.so is loaded by a mosquitto that was built without it."""
     found = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    library = os.path.realpath(found.stdout.strip())
-    return f"{library}:{others}" if others else library
+    return ":".join(filter(None, [os.path.realpath(found.stdout.strip()), str(_asan_first()), others]))
+
+
+@functools.cache
+def _asan_first():
+    folder = tempfile.TemporaryDirectory(prefix="ferry-asan-")
+    atexit.register(folder.cleanup)
+    return build_shim(pathlib.Path(folder.name), "asan_first_shim", "-Wl,-z,initfirst")
 
 
 @atexit.register

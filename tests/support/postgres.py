@@ -39,13 +39,6 @@ def missing():
     return "" if os.access(BINARIES / "postgres", os.X_OK) else "postgresql-15 is not installed (scripts/install-deps test)"
 
 
-def missing_for_a_broker():
-    """Why no broker's plugin can read it here; empty when it can."""
-    if os.environ.get("FERRY_SANITIZED"):
-        return "a Mosquitto with libasan before it hangs in libpq's bindtextdomain(), in its plugin's first connection"
-    return missing()
-
-
 def _free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -10,12 +10,12 @@ LAYOUT = struct.Struct("=qi244s")  # the same as struct commands in fault_shim.c
 SOURCES = pathlib.Path(__file__).parent.parent / "faults"
 
 
-def build_shim(folder, name="fault_shim"):
+def build_shim(folder, name="fault_shim", *flags):
     """Compiles the shared object of this name into the folder; gives its path."""
     library = folder / f"{name}.so"
     source = SOURCES / f"{name}.c"
     subprocess.run(["cc", "-std=gnu11", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror",
-                    "-o", str(library), str(source)], check=True)
+                    *flags, "-o", str(library), str(source)], check=True)
     return library
 
 
