@@ -264,9 +264,9 @@ bool object_upload_open(struct object_request *r, bool resume, uint64_t *ret_at)
     return true;
 }
 
-static void give_up(struct object_request *r)
+static void give_up(struct object_request *r, upload_ending ending)
 {
-    end_with(r->upload, END_ABORT);
+    end_with(r->upload, ending);
     r->step = STEP_DISCARD;
 }
 
@@ -279,13 +279,13 @@ void object_upload_bytes(struct object_request *r, const char *bytes, size_t len
     r->revocations = revocations;
     if (atomic_load(&u->revoked)) {
         r->refusal = REFUSED_CANCELLED;
-        give_up(r);
+        give_up(r, END_ABORT);
         return;
     }
     ferry_err err = u->plane->cfg.objects->ops->write(u->writer, bytes, len);
     if (err != FERRY_OK) {
         refuse(r, err, "cannot be written");
-        give_up(r);
+        give_up(r, u->resumable ? END_KEEP : END_ABORT); /* what an earlier request was told is there stays there */
         return;
     }
     u->at += len;

@@ -2,6 +2,9 @@
 import errno
 import os
 
+import pytest
+import requests
+
 from ferry import ApiError, VendorDevice, wait_for
 
 MIB = 1 << 20
@@ -109,6 +112,56 @@ def test_a_full_database_disk_is_told_to_devices_and_operators_and_work_goes_on_
     # nothing that was refused is there, and all that was granted is
     names = [row["name"] for row in platform.api.list("/products")]
     assert "roomy" in names and error.problem
+
+
+def tus(method, url, data=b"", **headers):
+    return requests.request(method, url, data=data, timeout=10, headers={"Tus-Resumable": "1.0.0", **headers})
+
+
+def patch(url, offset, data):
+    return tus("PATCH", url, data, **{"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"})
+
+
+def offset_of(url):
+    return int(tus("HEAD", url).headers["Upload-Offset"])
+
+
+@pytest.mark.parametrize("failure", (errno.ENOSPC, errno.EIO), ids=errno.errorcode.get)
+def test_bytes_that_a_resumable_upload_was_told_are_there_outlive_a_disk_that_fails(make_platform, faults, failure):
+    platform = make_platform(env=faults.environment())
+    data = bytes(range(256)) * 1000
+    with VendorDevice(platform, platform.new_device()) as device:
+        url = device.request_upload("log", data)["url"]
+        assert patch(url, 0, data[:100_000]).status_code == 204
+        for part in ("/partial/", "/objects/"): # in the middle, and where the last bytes become an object
+            faults.fail_writes(part, failure)
+            assert patch(url, 100_000, data[100_000:]).status_code in (503, 507)
+            faults.heal_writes()
+            wait_for(lambda: offset_of(url) >= 100_000, 5, "the bytes that were there")
+        offset = offset_of(url)
+        assert offset == len(data) or patch(url, offset, data[offset:]).status_code == 204
+        device.report_upload("log", "done")
+        assert device.upload_verdict("log")["result_code"] == 0
+    (row,) = platform.api.uploads(device.product)
+    assert platform.api.upload_bytes(row["id"]) == data
+
+
+def test_an_object_that_cannot_be_made_durable_is_still_the_partial_that_it_was(make_platform, faults):
+    platform = make_platform(env=faults.environment())
+    data = bytes(range(256)) * 1000
+    with VendorDevice(platform, platform.new_device()) as device:
+        url = device.request_upload("log", data)["url"]
+        task = url.split("/o/")[1].partition("?")[0]
+        assert patch(url, 0, data[:100_000]).status_code == 204
+        faults.fail_writes(f"/objects/{task[-2:]}", errno.EIO) # the folder of the object: it has its name already
+        assert patch(url, 100_000, data[100_000:]).status_code == 503
+        assert platform.api.call("GET", f"/uploads/{task}/content", ok=False).status_code == 404
+        assert (platform.data / "objects" / "partial" / task).read_bytes() == data
+        faults.heal_writes()
+        assert offset_of(url) == len(data)
+        device.report_upload("log", "done")
+        assert device.upload_verdict("log")["result_code"] == 0
+    assert platform.api.upload_bytes(task) == data
 
 
 def send_part(api, upload, offset, data):

@@ -231,6 +231,14 @@ static ferry_err move_into_place(struct object_writer *writer, const char *folde
     return renameat(store->root_fd, writer->path, store->root_fd, path) == 0 ? FERRY_OK : local_errno(errno);
 }
 
+/* The object is none yet: its folder could not be synced. */
+static void take_back(struct object_writer *writer, const char *path)
+{
+    int root_fd = writer->store->root_fd;
+    if (!writer->partial || renameat(root_fd, path, root_fd, writer->path) != 0)
+        (void)unlinkat(root_fd, path, 0);
+}
+
 /* Durable bytes first, then the name, then a durable name. */
 static ferry_err publish(struct object_writer *writer)
 {
@@ -250,11 +258,20 @@ static ferry_err publish(struct object_writer *writer)
         return err;
     err = local_folder_sync(store, folder);
     if (err != FERRY_OK && !replaces)
-        (void)unlinkat(store->root_fd, path, 0);
+        take_back(writer, path);
     local_aside_path(&writer->key, path);
     if (err == FERRY_OK && !replaces)
         (void)unlinkat(store->root_fd, path, 0); /* the object is whole again */
     return err;
+}
+
+/* A partial object holds what somebody was told is there: only bytes that are wrong go. */
+static void end_unfinished(struct object_writer *writer, ferry_err err)
+{
+    if (writer->partial && err != FERRY_E_SIZE && err != FERRY_E_DIGEST)
+        writer_free(writer);
+    else
+        discard(writer);
 }
 
 ferry_err local_write_finish(struct object_writer *writer, const struct object_expect *expect,
@@ -265,7 +282,7 @@ ferry_err local_write_finish(struct object_writer *writer, const struct object_e
     if (err == FERRY_OK)
         err = publish(writer);
     if (err != FERRY_OK) {
-        discard(writer);
+        end_unfinished(writer, err);
         return err;
     }
     if (ret_digests != NULL) {

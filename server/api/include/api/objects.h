@@ -91,7 +91,8 @@ struct objects_ops {
 
     /**
      * Verifies, makes durable (file and folder synced) and visible at once, replacing an older object.
-     * Consumes the writer in every case; on failure nothing is left behind and an older object is untouched.
+     * Consumes the writer in every case; on failure an older object is untouched, and nothing is left behind but, where
+     * that can be, a partial object whose bytes may be right: not one with another size or digest.
      * ret_digests may be null.
      * @retval FERRY_E_SIZE | FERRY_E_DIGEST not as expected | FERRY_E_FULL | FERRY_E_IO
      */
