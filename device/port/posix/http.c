@@ -387,31 +387,6 @@ static void finish(struct ferry__http *h)
     h->headers = NULL;
 }
 
-void ferry__http_begin(struct ferry *f, const ferry_action *act)
-{
-    struct ferry__http *h = &f->http[act->lane];
-    bool sends = act->http == FERRY_HTTP_PUT || act->http == FERRY_HTTP_PATCH;
-
-    finish(h);
-    curl_easy_reset(h->easy);
-    h->answered = false;
-    h->fault = FERRY_FAULT_NONE;
-    h->head = (ferry_http_head){0};
-    h->reason = (struct ferry__reason){0};
-    h->error[0] = '\0';
-    h->size = act->size;
-    h->start = h->position = h->gone = act->http == FERRY_HTTP_PUT ? 0 : act->offset;
-    h->paced_at = h->start;
-    h->paced_ms = ferry__now_ms();
-    if (sends && !ferry__source_fits(f, act))
-        ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_READ);
-    else if (set_common(h, act) && set_callbacks(h) && set_tls(h) && set_request(h, act) &&
-             curl_multi_add_handle(f->multi, h->easy) == CURLM_OK)
-        h->active = h->wanted = true;
-    else
-        ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_SYSTEM);
-}
-
 void ferry__http_abort(struct ferry *f, ferry_lane lane)
 {
     finish(&f->http[lane]);
@@ -485,6 +460,15 @@ static void collect_ends(struct ferry *f)
     }
 }
 
+/* libcurl could not go on, and does not say with which of them: nobody would wake it any more. */
+static void end_all(struct ferry *f)
+{
+    f->curl_broken = true;
+    for (struct ferry__http *h = f->http; h < f->http + FERRY_LANES; h++)
+        if (h->active)
+            tell_end(h, CURLE_OUT_OF_MEMORY);
+}
+
 void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events)
 {
     int running;
@@ -492,8 +476,10 @@ void ferry__http_io(struct ferry *f, int fd, uint32_t epoll_events)
                ((epoll_events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                ((epoll_events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
 
-    (void)curl_multi_socket_action(f->multi, fd, mask, &running);
+    CURLMcode code = curl_multi_socket_action(f->multi, fd, mask, &running);
     collect_ends(f);
+    if (code != CURLM_OK)
+        end_all(f);
 }
 
 void ferry__http_time(struct ferry *f)
@@ -547,4 +533,52 @@ void ferry__http_done(struct ferry *f)
     if (f->multi != NULL)
         (void)curl_multi_cleanup(f->multi);
     f->multi = NULL;
+}
+
+/* --- the next transfer --- */
+
+static void mend(struct ferry *f)
+{
+    if (!f->curl_broken || f->http[FERRY_LANE_UP].active || f->http[FERRY_LANE_DOWN].active)
+        return;
+    ferry__http_done(f);
+    f->curl_broken = ferry__http_init(f) != FERRY_DEVICE_OK;
+    if (f->curl_broken)
+        ferry__http_done(f);
+}
+
+static void lacks(struct ferry *f, ferry_lane lane)
+{
+    f->curl_broken = true;
+    ferry__tell(f, FERRY_EV_HTTP_END, lane, FERRY_FAULT_SYSTEM);
+}
+
+void ferry__http_begin(struct ferry *f, const ferry_action *act)
+{
+    struct ferry__http *h = &f->http[act->lane];
+    bool sends = act->http == FERRY_HTTP_PUT || act->http == FERRY_HTTP_PATCH;
+
+    finish(h);
+    mend(f);
+    if (h->easy == NULL) {
+        ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_SYSTEM);
+        return;
+    }
+    curl_easy_reset(h->easy);
+    h->answered = false;
+    h->fault = FERRY_FAULT_NONE;
+    h->head = (ferry_http_head){0};
+    h->reason = (struct ferry__reason){0};
+    h->error[0] = '\0';
+    h->size = act->size;
+    h->start = h->position = h->gone = act->http == FERRY_HTTP_PUT ? 0 : act->offset;
+    h->paced_at = h->start;
+    h->paced_ms = ferry__now_ms();
+    if (sends && !ferry__source_fits(f, act))
+        ferry__tell(f, FERRY_EV_HTTP_END, act->lane, FERRY_FAULT_READ);
+    else if (set_common(h, act) && set_callbacks(h) && set_tls(h) && set_request(h, act) &&
+             curl_multi_add_handle(f->multi, h->easy) == CURLM_OK)
+        h->active = h->wanted = true;
+    else
+        lacks(f, act->lane);
 }

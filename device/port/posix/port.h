@@ -148,6 +148,7 @@ struct ferry {
     uint64_t timer_ms; /* what timer_fd is set to; UINT64_MAX: off */
     bool woken;        /* there is something to do that no descriptor shows */
     CURLM *multi;
+    bool curl_broken; /* it lacked memory, and does not get over that: it is made anew before the next transfer */
     uint64_t curl_due_ms;
     uint64_t progress_due_ms;
     ferry_phase shown[FERRY_LANES]; /* what the progress callback knows */

@@ -1,0 +1,247 @@
+"""Faults under a mixed load, one at a time and then in pairs, and what must be true after each, seen from outside.
+
+    report = Campaign(seed, seconds).run()
+
+Each round: devices and an operator work (load.py), a fault comes and goes (injections.py), they go on, finish what they have begun,
+and everything that was answered is looked for (ledger.py).
+"""
+import contextlib
+import json
+import pathlib
+import random
+import tempfile
+import time
+import traceback
+
+from allocations import Allocations
+from ferry import PATIENCE, Platform, wait_for
+from injections import FAULTS, Skip, World
+from ledger import Ledger
+from load import Load
+from shim import Faults, build_shim
+
+DEVICES = 6
+ANSWERS_BEFORE = 15     # the load runs
+ANSWERS_AFTER = 15      # it goes on
+RECOVER_S = 60 * PATIENCE
+REFUSALS = (404, 409, 500, 503, 507) # a disk that fails is told as such
+OPEN_UPLOADS, OPEN_DOWNLOADS = ("created", "uploading"), ("queued", "offered", "downloading")
+GONE = ("missing", "torn", "altered", "set_aside", "unreadable") # of what the scrub finds: what was stored is not there
+
+
+class Round:
+    """One load, one fault or two, one verdict."""
+
+    def __init__(self, world, names, seed):
+        self.world, self.names, self.seed = world, names, seed
+        self.ledger = Ledger()
+        self.recovery_s = None
+        self.skipped, self.injected = None, []
+        self.lost, self.wrong = [], []
+
+    def run(self):
+        self.load = Load(self.world.platform, self.ledger, DEVICES, self.seed, REFUSALS)
+        try:
+            self.load.start()
+            self._wait_for_answers(ANSWERS_BEFORE, "work before the fault")
+            self._inject()
+            self._wait_for_answers(1, "the first answer after the fault")
+            self.recovery_s = time.monotonic() - self.lifted
+            self._wait_for_answers(ANSWERS_AFTER, "work after the fault")
+            self.load.stop(RECOVER_S)
+        finally:
+            self.load.abandon()
+        self._check()
+        return self
+
+    def _wait_for_answers(self, count, what):
+        enough = self.ledger.answers + count
+
+        def worked():
+            self.load.check()
+            return self.ledger.answers >= enough
+
+        wait_for(worked, RECOVER_S, f"{what} ({', '.join(self.names)})")
+
+    def _inject(self):
+        try:
+            with contextlib.ExitStack() as stack:
+                for name in self.names:
+                    self.lifted = time.monotonic()
+                    stack.enter_context(FAULTS[name][1](self.world))
+                    self.injected.append(FAULTS[name][0])
+                self.lifted = time.monotonic() # what was stopped is started from here on
+        except Skip as why:
+            self.skipped = str(why)
+        self.world.up()
+
+    # --- what must be true -------------------------------------------------------------------------------
+
+    def _check(self):
+        api = self.world.platform.api
+        differences = self.ledger.compare(api) + self._stuck(api) + self._miscounted(api) + self._not_whole(api)
+        self.wrong += [d for d in differences if "whole" in d or "visible" in d] + self.world.wrong_bytes
+        self.lost += [d for d in differences if d not in self.wrong]
+        self.world.wrong_bytes = []
+
+    def _stuck(self, api):
+        product = self.load.product
+        uploads = [row for row in api.uploads(product) if row["state"] in OPEN_UPLOADS]
+        return [f"upload {row['id']} is {row['state']} for ever" for row in uploads] + \
+               [f"download {row['id']} is {row['state']} for ever" for row in self._tasks(api) if row["state"] in OPEN_DOWNLOADS]
+
+    def _tasks(self, api):
+        made = api.list("/deployments", product=self.load.product) # also those whose answer was lost
+        return [row for deployment in made for row in api.deployment_tasks(deployment["id"])]
+
+    def _miscounted(self, api):
+        """Devices, API and metrics agree."""
+        done = {row["id"] for row in self._tasks(api) if row["state"] == "done"}
+        found = [f"download {task} is done, and its device has no such file" for task in done - self.ledger.fetched]
+        totals, metrics = api.call("GET", "/status")["totals"], api.metrics()
+        rows = {"devices": sum(len(api.list("/devices", product=p["name"])) for p in api.list("/products")),
+                "resources": len(api.list("/resources")), "deployments": len(api.list("/deployments")),
+                "uploads_open": len([u for u in api.uploads() if u["state"] in OPEN_UPLOADS]),
+                "uploads_stored_bytes": sum(u["size"] for u in api.uploads() if u["state"] in ("stored", "done"))}
+        for name, count in rows.items():
+            shown = [line.split()[1] for line in metrics.splitlines() if line.startswith(f"ferry_store_{name} ")]
+            if totals[name] != count or [float(value) for value in shown] != [count]:
+                found.append(f"{count} {name} in the lists, {totals[name]} in the status, {shown} in the metrics")
+        return found
+
+    def _not_whole(self, api):
+        """The scrub's word on every file of the round's product."""
+        started = api.call("POST", "/objects/verify", json={"product": self.load.product, "rate_bytes": 1 << 30})["started_at"]
+
+        def ended():
+            run = api.call("GET", "/objects/verify")
+            return run if run["started_at"] == started and run["state"] != "running" else None
+
+        run = wait_for(ended, RECOVER_S, "the end of the scrub")
+        return [f"the scrub says of {row['id']}: {row['fault']}, not whole" for row in run["findings"]] + \
+               ([] if run["state"] == "done" else [f"the scrub ended as {run['state']}: {run['error']}"])
+
+
+class Campaign:
+    def __init__(self, seed, seconds, namespace=False, say=print, only=None, most=None):
+        """most: allocations that fail, by program."""
+        self.seed, self.seconds, self.namespace, self.say, self.only = seed, seconds, namespace, say, only
+        self.most, self.allocations = most or {}, {}
+        self.rows = []   # one for each round
+        self.failures = []
+
+    def run(self):
+        """Singles in a drawn order, then pairs, until the time is over. Gives the report."""
+        draw = random.Random(self.seed)
+        self.began, self.end = time.monotonic(), time.monotonic() + self.seconds
+        with tempfile.TemporaryDirectory(prefix="ferry-faults-") as folder:
+            shim = Faults(pathlib.Path(folder), build_shim(pathlib.Path(folder)))
+            with Platform(env=shim.environment()) as platform:
+                platform.pin_ports()
+                self._allocations(pathlib.Path(folder), platform, draw)
+                self.world = World(platform, shim, draw, self.namespace, PATIENCE)
+                for number, names in enumerate(self._plan(draw)):
+                    if time.monotonic() >= self.end or len(self.failures) >= 3:
+                        break
+                    self._round(number, names)
+        return self.report()
+
+    def _allocations(self, folder, platform, draw):
+        self.allocations = Allocations(folder, platform, draw).run(self.most, self.began + self.seconds / 3)
+        for name, result in self.allocations.items():
+            self.say(f"{name}: {result['failed']} of {result['allocations']} allocations failed, one at a time: " +
+                     ", ".join(f"{key} {value}" for key, value in result.items() if key not in ("allocations", "failed")))
+
+    def _plan(self, draw):
+        singles = [name for name in FAULTS if self.only is None or self.only in name]
+        draw.shuffle(singles)
+        for name in singles:
+            yield [name]
+        while self.only is None:
+            yield draw.sample(singles, 2)
+
+    def _round(self, number, names):
+        round_, error = Round(self.world, names, self.seed + number), None
+        begun = time.monotonic()
+        try:
+            round_.run()
+        except Exception as problem: # kept: the report names it, and the campaign fails
+            error = "".join(traceback.format_exception_only(type(problem), problem)).strip()
+            self.say(traceback.format_exc())
+            self._recover()
+        row = {"faults": names, "kinds": round_.injected, "skipped": round_.skipped,
+               "acknowledged": round_.ledger.answers, "recovery_s": round_.recovery_s, "lost": round_.lost, "wrong": round_.wrong,
+               "error": error, "seconds": round(time.monotonic() - begun, 1)}
+        self.rows.append(row)
+        if error or round_.lost or round_.wrong:
+            self.failures.append(row)
+        self._tell(row)
+
+    def _recover(self):
+        """After a round that failed the next one begins with a platform that works."""
+        platform = self.world.platform
+        self.world.shim.heal_writes(), self.world.shim.live_on(), self.world.shim.fail_names(False), self.world.shim.move_clock(0)
+        self.say(platform.log_tail(40))
+        self.world.down()
+        self.world.up()
+
+    def _tell(self, row):
+        what = f"skipped: {row['skipped']}" if row["skipped"] else f"recovered in {row['recovery_s'] or -1:.2f} s"
+        bad = row["lost"] + row["wrong"] + ([row["error"]] if row["error"] else [])
+        self.say(f"{' + '.join(row['faults'])}: {row['acknowledged']} acknowledged, {what}" + "".join(f"\n    {b}" for b in bad))
+
+    # --- the report ----------------------------------------------------------------------------------------
+
+    def report(self):
+        done = [row for row in self.rows if row["kinds"]]
+        recovery = [row for row in done if row["recovery_s"] is not None]
+        longest = max(recovery, key=lambda row: row["recovery_s"], default=None)
+        return {
+            "seed": self.seed, "seconds": round(time.monotonic() - self.began), "rounds": len(self.rows),
+            "injected": sum(len(row["kinds"]) for row in done),
+            "pairs": sum(len(row["kinds"]) == 2 for row in done),
+            "acknowledged": sum(row["acknowledged"] for row in self.rows),
+            "lost": sum(len(row["lost"]) for row in self.rows), "wrong_bytes": sum(len(row["wrong"]) for row in self.rows),
+            "errors": [row["error"] for row in self.rows if row["error"]] + [f for part in self.allocations.values() for f in part["faults"]],
+            "allocations": self.allocations,
+            "longest_recovery_s": round(longest["recovery_s"], 2) if longest else None,
+            "longest_recovery_of": longest["faults"] if longest else None,
+            "skipped": sorted({f"{' + '.join(row['faults'])}: {row['skipped']}" for row in self.rows if row["skipped"]
+                               and len(row["faults"]) == 1}),
+            "kinds": self._kinds(done), "rows": self.rows}
+
+    @staticmethod
+    def _kinds(done):
+        kinds = {}
+        for row in done:
+            for kind in row["kinds"]:
+                sums = kinds.setdefault(kind, {"injected": 0, "acknowledged": 0, "longest_recovery_s": 0})
+                sums["injected"] += 1
+                sums["acknowledged"] += row["acknowledged"]
+                sums["longest_recovery_s"] = round(max(sums["longest_recovery_s"], row["recovery_s"] or 0), 2)
+        return kinds
+
+
+def markdown(report):
+    """The tables of docs/faults.md."""
+    lines = ["| | |", "| --- | ---: |"]
+    for key, text in (("seconds", "seconds"), ("rounds", "rounds"), ("injected", "faults injected"), ("pairs", "of them in pairs (rounds)"),
+                      ("acknowledged", "operations acknowledged"), ("lost", "lost"), ("wrong_bytes", "wrong bytes"),
+                      ("longest_recovery_s", "longest recovery, seconds")):
+        lines.append(f"| {text} | {report[key]} |")
+    lines += ["", "| kind | injected | acknowledged in these rounds | longest recovery, s |", "| --- | ---: | ---: | ---: |"]
+    for kind, sums in sorted(report["kinds"].items()):
+        lines.append(f"| {kind} | {sums['injected']} | {sums['acknowledged']} | {sums['longest_recovery_s']} |")
+    lines += ["", "| program | allocations | failed | went on | ended and said why | goes on trying | crashed inside of a library |",
+              "| --- | ---: | ---: | ---: | ---: | ---: | --- |"]
+    for name, part in report["allocations"].items():
+        crashed = ", ".join(f"{library} {count}" for library, count in part["crashed_in"].items())
+        lines.append(f"| `{name}` | {part['allocations']} | {part['failed']} | {part['went_on']} | {part['said_so']} | "
+                     f"{part['keeps_trying']} | {crashed or '–'} |")
+    return "\n".join(lines) + "\n"
+
+
+def save(report, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    (folder / "report.md").write_text(markdown(report))
