@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-cluster run test test-long sim sim-long bench bench-device bench-operator install clean help
+.PHONY: build demo demo-cluster run test test-long sim sim-long bench bench-device bench-operator faults install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -44,6 +44,11 @@ bench-%: ## one of them: store broker signalling objects device webhooks events;
 	@scripts/build release all
 	@mkdir -p build/bench
 	@bench/$* build/release
+
+faults: ## kills, bad disks, bad networks, bad clocks under load, for SECONDS (3600); figures in build/faults
+	@scripts/install-deps test
+	@scripts/build ci all
+	@scripts/faults build/ci --seconds $(or $(SECONDS),3600)
 
 install: ## build for release and install (PREFIX, DESTDIR)
 	@scripts/install-deps build

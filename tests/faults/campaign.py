@@ -14,7 +14,7 @@ import time
 import traceback
 
 from allocations import Allocations
-from ferry import PATIENCE, Platform, wait_for
+from ferry import PATIENCE, SANITIZED, Platform, wait_for
 from injections import FAULTS, Skip, World
 from ledger import Ledger
 from load import Load
@@ -147,7 +147,8 @@ class Campaign:
         return self.report()
 
     def _allocations(self, folder, platform, draw):
-        self.allocations = Allocations(folder, platform, draw).run(self.most, self.began + self.seconds / 3)
+        most = {} if SANITIZED else self.most # a sanitizer has its own malloc
+        self.allocations = Allocations(folder, platform, draw).run(most, self.began + self.seconds / 3)
         for name, result in self.allocations.items():
             self.say(f"{name}: {result['failed']} of {result['allocations']} allocations failed, one at a time: " +
                      ", ".join(f"{key} {value}" for key, value in result.items() if key not in ("allocations", "failed")))

@@ -1,13 +1,17 @@
 /**
  * @file fault_shim.c
- * @brief Preloaded into a program under test: moves its wall clock and makes its writes fail, on command.
+ * @brief Preloaded into a program under test: moves its wall clock, makes its writes and its resolver fail, and ends it at a
+ *        step that makes something durable, on command.
  *
  * The commands stand in a small file that the test and the program map (FERRY_FAULTS names it), see
  * shim.py. Without the file the program runs as ever. The monotonic clock is left alone.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,19 +27,26 @@ struct commands {
     int64_t wall_offset_ms;
     int32_t write_errno; /* 0: writes work */
     char write_path[244]; /* part of the path of the files whose writes fail */
+    int32_t resolver_fails;
+    int32_t crash_call;  /* 0: none */
+    int32_t crash_after; /* else before */
+    int32_t crash_skip;  /* calls that fit and go by; counted down here */
+    char crash_path[240];
 };
 
-static const volatile struct commands *volatile commands;
+enum { CALL_SYNC = 1, CALL_RENAME, CALL_UNLINK };
+
+static volatile struct commands *volatile commands;
 
 __attribute__((constructor)) static void map_commands(void)
 {
     const char *path = getenv("FERRY_FAULTS");
     if (path == NULL)
         return;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return;
-    void *map = mmap(NULL, sizeof(struct commands), PROT_READ, MAP_SHARED, fd, 0);
+    void *map = mmap(NULL, sizeof(struct commands), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     (void)close(fd);
     if (map != MAP_FAILED)
         commands = map;
@@ -115,12 +126,92 @@ ssize_t pwrite64(int fd, const void *bytes, size_t len, off64_t at)
     return refused(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, len, at);
 }
 
+/* --- sudden death ------------------------------------------------------------------------------- */
+
+static int path_of(int fd, char path[512])
+{
+    char link[32];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, path, 511);
+    path[len < 0 ? 0 : len] = '\0';
+    return len > 0;
+}
+
+/* 1: this is the call at which the program ends */
+static int is_the_end(int call, const char *path)
+{
+    if (commands == NULL || commands->crash_call != call || strstr(path, (const char *)commands->crash_path) == NULL)
+        return 0;
+    return __atomic_fetch_sub(&commands->crash_skip, 1, __ATOMIC_SEQ_CST) == 0;
+}
+
+static void die(void)
+{
+    (void)syscall(SYS_kill, getpid(), SIGKILL);
+    for (;;)
+        (void)pause();
+}
+
+/* The call itself stands between the two. */
+#define DURABLE_STEP(call, path, run)           \
+    int ends = is_the_end(call, path);          \
+    if (ends && !commands->crash_after)         \
+        die();                                  \
+    int result = (int)(run);                    \
+    if (ends)                                   \
+        die();                                  \
+    return result
+
+static int sync_file(int fd, long number)
+{
+    char path[512];
+    if (refused(fd))
+        return -1;
+    if (!path_of(fd, path))
+        return (int)syscall(number, fd);
+    DURABLE_STEP(CALL_SYNC, path, syscall(number, fd));
+}
+
 int fsync(int fd)
 {
-    return refused(fd) ? -1 : (int)syscall(SYS_fsync, fd);
+    return sync_file(fd, SYS_fsync);
 }
 
 int fdatasync(int fd)
 {
-    return refused(fd) ? -1 : (int)syscall(SYS_fdatasync, fd);
+    return sync_file(fd, SYS_fdatasync);
+}
+
+/* The path as the program gives it: below a folder that it holds open. */
+int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+    char both[1024];
+    (void)snprintf(both, sizeof both, "%s > %s", from, to);
+    DURABLE_STEP(CALL_RENAME, both, syscall(SYS_renameat2, from_dir, from, to_dir, to, 0));
+}
+
+int rename(const char *from, const char *to)
+{
+    return renameat(AT_FDCWD, from, AT_FDCWD, to);
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+    DURABLE_STEP(CALL_UNLINK, name, syscall(SYS_unlinkat, dir, name, flags));
+}
+
+int unlink(const char *name)
+{
+    return unlinkat(AT_FDCWD, name, 0);
+}
+
+/* --- names ---------------------------------------------------------------------------------------- */
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (commands != NULL && commands->resolver_fails)
+        return EAI_AGAIN;
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(node, service, hints, ret);
 }

@@ -172,17 +172,17 @@ CRASH_POINTS = {
 def _crash_point(name, call, path, after):
     @fault(f"crash {'after' if after else 'before'} {name}", "crash point")
     def _(world):
-        platform = world.platform
-        world.shim.die_at(call, path, after=after, skip=world.random.choice((0, 0, 1, 5)))
+        platform, at_start = world.platform, name.startswith(("ready", "broker"))
+        world.shim.die_at(call, path, after=after, skip=0 if at_start else world.random.choice((0, 0, 1, 5)))
         try:
-            if name.startswith(("ready", "broker")): # steps of the start
+            if at_start:
                 world.down()
                 platform.start(wait=False)
             died = _comes_true(lambda: not platform.running, CRASH_WAIT_S * world.patience)
         finally:
             world.shim.live_on()
         if not died:
-            if name.startswith(("ready", "broker")):
+            if at_start:
                 platform.wait_ready()
             raise Skip(f"the point was not reached within {CRASH_WAIT_S} s")
         platform.bury()

@@ -30,6 +30,7 @@ class Ledger:
         self.resources = {}    # resource id -> Resource
         self.deployments = {}  # deployment id -> number of devices
         self.cancelled = set() # deployment ids: cancel answered
+        self.fetched = set()   # download task ids: the bytes are there and right
         self.delivered = set() # download task ids: `done` answered with 0
 
     def about_to_remove(self, task):

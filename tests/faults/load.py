@@ -144,6 +144,7 @@ class LoadDevice(threading.Thread):
         status, headers = self.http("GET", offer["url"], {})
         if status != 200 or headers["body-md5"] != offer["md5sum"]:
             return True
+        self.ledger.note("fetched", task_of(offer["url"]))
         if self.report("download", offer["name"], "done") == 0:
             self.ledger.note("delivered", task_of(offer["url"]))
         return True
@@ -193,8 +194,9 @@ class LoadDevice(threading.Thread):
 class LoadOperator(threading.Thread):
     """Registers devices, adds resources, deploys, cancels, removes, and looks at unfinished objects."""
 
-    def __init__(self, platform, product, device_names, ledger, seed):
+    def __init__(self, platform, product, device_names, ledger, seed, refusals):
         super().__init__(name="operator", daemon=True)
+        self.refusals = refusals
         self.platform, self.product, self.device_names, self.ledger = platform, product, device_names, ledger
         self.random = random.Random(seed)
         self.stop_asked = threading.Event()
@@ -215,11 +217,11 @@ class LoadOperator(threading.Thread):
             self.stop_asked.wait(0.05)
 
     def request(self, api, method, path, **options):
-        """The answer when it is 2xx. 503 is a clear answer as well: it may be asked again."""
+        """The answer when it is 2xx. What else may be answered is no answer for the ledger."""
         answer = api.call(method, path, ok=False, **options)
         if answer.status_code // 100 == 2:
             return answer
-        assert answer.status_code in (404, 409, 503), f"{method} {path}: {answer.status_code} {answer.text}"
+        assert answer.status_code in self.refusals, f"{method} {path}: {answer.status_code} {answer.text}"
         return None
 
     def add_device(self, api):
@@ -254,7 +256,7 @@ class LoadOperator(threading.Thread):
 
     def remove_upload(self, api):
         done = [task for task in self.ledger.reported.copy() if task not in self.ledger.unsure]
-        if len(done) > 50:
+        if len(done) > 15:
             task = self.random.choice(done)
             self.ledger.about_to_remove(task)
             if self.request(api, "DELETE", f"/uploads/{task}"):
@@ -274,14 +276,15 @@ class LoadOperator(threading.Thread):
 class Load:
     """Devices and an operator, until stop()."""
 
-    def __init__(self, platform, ledger, devices, seed):
-        product = platform.new_product()
+    def __init__(self, platform, ledger, devices, seed, refusals=(404, 409, 503)):
+        """refusals: what the operator may be answered but 2xx."""
+        self.product = product = platform.new_product()
         credentials = [platform.new_device(product, f"dev{number}") for number in range(devices)]
         names = [credential.device for credential in credentials]
         self.ledger = ledger
         self.devices = [LoadDevice(platform, credential, ledger, seed + number)
                         for number, credential in enumerate(credentials)]
-        self.operator = LoadOperator(platform, product, names, ledger, seed - 1)
+        self.operator = LoadOperator(platform, product, names, ledger, seed - 1, refusals)
 
     def start(self):
         for thread in (*self.devices, self.operator):

@@ -250,6 +250,13 @@ class Platform:
         self._process.wait()
         self._process = None
 
+    def bury(self):
+        """ferryd has died by itself, as was ordered; or is buried already. start() again afterwards."""
+        self.pin_ports()
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
     def kill9_broker(self):
         """Sudden death of the broker; ferryd starts it again."""
         os.kill(self.broker_pid, signal.SIGKILL)

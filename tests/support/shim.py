@@ -1,12 +1,13 @@
 """The tests' side of what tests/faults/*_shim.c do inside a program; Faults, for fault_shim.c: moves a program's clock and
-makes its writes fail while it runs."""
+makes its writes and its resolver fail, and ends it at a durable step, while it runs."""
 import mmap
 import os
 import pathlib
 import struct
 import subprocess
 
-LAYOUT = struct.Struct("=qi244s")  # the same as struct commands in fault_shim.c
+LAYOUT = struct.Struct("=qi244siiii240s")  # the same as struct commands in fault_shim.c
+CALLS = {"sync": 1, "rename": 2, "unlink": 3}
 SOURCES = pathlib.Path(__file__).parent.parent / "faults"
 
 
@@ -34,7 +35,7 @@ class Faults:
         self._path.write_bytes(bytes(LAYOUT.size))
         with open(self._path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), LAYOUT.size)
-        self._offset_ms, self._errno, self._part = 0, 0, b""
+        self._offset_ms, self._errno, self._part, self._resolver, self._crash = 0, 0, b"", 0, (0, 0, 0, b"")
 
     def environment(self):
         """What to add to the program's environment."""
@@ -54,5 +55,19 @@ class Faults:
         self._errno = 0
         self._write()
 
+    def fail_names(self, fails=True):
+        """No name is resolved, and no address written as one."""
+        self._resolver = int(fails)
+        self._write()
+
+    def die_at(self, call, path_part, *, after=False, skip=0):
+        """SIGKILL before or after the call ("sync", "rename", "unlink") on a path with that part; skip: so many go by before."""
+        self._crash = (CALLS[call], int(after), skip, path_part.encode())
+        self._write()
+
+    def live_on(self):
+        self._crash = (0, 0, 0, b"")
+        self._write()
+
     def _write(self):
-        self._map[:] = LAYOUT.pack(self._offset_ms, self._errno, self._part)
+        self._map[:] = LAYOUT.pack(self._offset_ms, self._errno, self._part, self._resolver, *self._crash)
