@@ -230,6 +230,26 @@ static void bad_requests_are_refused_with_a_reason(void **state)
     assert_int_equal(stats.messages_ignored_total, 3);
 }
 
+/* Who is refused removes the object: that is for bytes that nobody was told of. */
+static void the_same_bytes_once_more_do_not_undo_what_a_disabled_device_has_sent(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    fixture_put_hello(f, &task.id);
+    struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
+    struct command disable = {
+        .kind = CMD_DEVICE_CHANGE, .device = {.key = {"P", "D1"}, .disabled = true}, .disabled_given = true};
+    struct command active = {.kind = CMD_UPLOAD_ACTIVE, .id = task.id};
+    assert_int_equal(fixture_command(f, &stored), FERRY_OK);
+    assert_int_equal(fixture_command(f, &disable), FERRY_OK);
+    assert_int_equal(fixture_command(f, &active), FERRY_E_STATE);
+    assert_int_equal(fixture_command(f, &stored), FERRY_OK);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_STORED);
+}
+
 static void a_disabled_device_gets_nothing_but_a_refusal(void **state)
 {
     struct fixture *f = *state;
@@ -505,6 +525,7 @@ int main(void)
         PLATFORM_TEST(a_late_duplicate_of_an_old_request_blocks_nothing),
         PLATFORM_TEST(a_long_name_is_known_by_its_beginning_and_md5),
         PLATFORM_TEST(bad_requests_are_refused_with_a_reason),
+        PLATFORM_TEST(the_same_bytes_once_more_do_not_undo_what_a_disabled_device_has_sent),
         PLATFORM_TEST(a_disabled_device_gets_nothing_but_a_refusal),
         PLATFORM_TEST(removing_an_open_upload_stops_the_device),
         PLATFORM_TEST(nobody_is_told_what_was_not_committed),

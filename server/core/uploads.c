@@ -293,8 +293,10 @@ static ferry_err on_bytes(struct engine *e, struct command *cmd, const struct up
     };
     struct device device;
     ferry_result answer;
+    /* the same bytes once more: who is told that nobody wants them removes the object */
+    bool again = cmd->kind == CMD_UPLOAD_STORED && task->stored_ms != 0;
     ferry_err err = e->store->device_get(e->conn, &task->device, &device);
-    if (err == FERRY_OK && device.disabled)
+    if (err == FERRY_OK && device.disabled && !again)
         return engine_fail(cmd, FERRY_E_STATE, "device %s/%s is disabled", task->device.product, task->device.device);
     if (err != FERRY_OK && err != FERRY_E_NOT_FOUND) /* of a removed device every task is cancelled */
         return err;
