@@ -48,6 +48,7 @@ static void add(struct sums *sums, const struct figures *f)
     to->requests += f->requests;
     to->fetched_again += f->fetched_again;
     to->acknowledged += f->acknowledged;
+    to->moved_ms = f->moved_ms > to->moved_ms ? f->moved_ms : to->moved_ms;
     to->settle_ms = f->settle_ms > to->settle_ms ? f->settle_ms : to->settle_ms;
     for (unsigned i = 0; i < SIM_FAULTS; i++)
         to->by_fault[i] += f->by_fault[i];
@@ -61,9 +62,10 @@ static void print_sums(const struct sums *sums)
     printf("sim: %" PRIu64 " runs, %" PRIu64 " transfers (%" PRIu64 " up, %" PRIu64 " down), %" PRIu64
            " steps, %" PRIu64 " messages, %" PRIu64 " HTTP requests, %" PRIu64 " faults, %" PRIu64
            " kills of workers, %" PRIu64 " acknowledgements looked up, %" PRIu64
-           " fetched again, longest settling %" PRIu64 " s; %.1f s, %.0f transfers a minute\n",
+           " fetched again, longest until all was moved %" PRIu64 " s, until all had ended %" PRIu64
+           " s; %.1f s, %.0f transfers a minute\n",
            sums->runs, transfers, f->uploads, f->downloads, f->steps, f->messages, f->requests, f->faults, f->crashes,
-           f->acknowledged, f->fetched_again, f->settle_ms / 1000, took_s,
+           f->acknowledged, f->fetched_again, f->moved_ms / 1000, f->settle_ms / 1000, took_s,
            took_s > 0 ? (double)transfers * 60 / took_s : 0);
 }
 

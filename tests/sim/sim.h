@@ -129,6 +129,7 @@ struct sim_resource {
 
 struct figures {
     uint64_t steps, uploads, downloads, faults, crashes, messages, requests, fetched_again, acknowledged, settle_ms;
+    uint64_t moved_ms; /* until every file was where it had to be, after the last fault */
     uint64_t by_fault[SIM_FAULTS];
 };
 
