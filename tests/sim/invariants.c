@@ -193,6 +193,34 @@ void check_bytes(struct sim_device *d, ferry_lane lane)
                  lane == FERRY_LANE_UP ? "has sent" : "has fetched", status.name);
 }
 
+static void check_objects_in(struct sim *s, upload_state state)
+{
+    struct upload_task *list = sim_alloc(FERRY_PAGE_MAX * sizeof *list);
+    struct upload_filter filter = {.state = state};
+    ferry_id last = {""};
+    size_t count = FERRY_PAGE_MAX;
+    while (count == FERRY_PAGE_MAX && !s->failed) {
+        struct store_page page = {.after = last.text, .limit = FERRY_PAGE_MAX};
+        uint64_t size = 0;
+        if (s->store->ops->upload_list(s->conn, &filter, &page, list, &count) != FERRY_OK)
+            sim_fail(s, "upload tasks cannot be listed");
+        for (size_t i = 0; i < count; i++) {
+            if (s->objects->ops->stat(s->objects, &list[i].id, &size) != FERRY_OK || size != list[i].size)
+                sim_fail(s, "upload task %s is %s, and a start has left no object of it", list[i].id.text,
+                         upload_state_name(state));
+        }
+        if (count > 0)
+            last = list[count - 1].id;
+    }
+    free(list);
+}
+
+void check_start(struct sim *s)
+{
+    check_objects_in(s, UPLOAD_STORED);
+    check_objects_in(s, UPLOAD_DONE);
+}
+
 void check_whole(struct sim *s)
 {
     events_read(s);

@@ -239,6 +239,7 @@ static void start(struct sim *s, void *subject, uint64_t arg, void *owned)
     w->stalled_until_ms = 0;
     worker_link(w, s->broker_up);
     worker_wake(w, 0);
+    check_start(s);
 }
 
 void worker_kill(struct worker *w)

@@ -277,6 +277,8 @@ int operator_resource_of(struct sim *s, const char *name, const char *md5);
 /* --- invariants.c, invariants_events.c ---------------------------------------------------------------------------------- */
 /** After a turn of a worker that says when it must have its next one. */
 void check_turn(struct worker *w, uint64_t again_ms);
+/** A worker has started, and made up for a sudden end: nothing that is stored is gone. */
+void check_start(struct sim *s);
 void check_published(struct sim *s, unsigned device, const char *payload, size_t len);
 void check_stored(struct sim *s, const ferry_id *task);
 void check_job(struct sim_device *d, const struct job *job);
