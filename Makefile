@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-cluster run test test-long sim sim-long bench bench-device bench-operator faults install clean help
+.PHONY: build demo demo-cluster run test test-long sim sim-long sim-planted-bugs bench bench-device bench-operator faults install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -34,6 +34,10 @@ sim: ## the whole system on simulated time: SEED=n STEPS=n, PLAN='...' or TRANSF
 
 sim-long: ## the same for ten million transfers (an hour), at low priority
 	@nice $(MAKE) --no-print-directory sim TRANSFERS=10000000
+
+sim-planted-bugs: ## plants bugs in copies of the source and shows that the simulation finds each
+	@scripts/install-deps build
+	@scripts/sim-planted-bugs
 
 BENCHES = store broker signalling objects device webhooks events
 
