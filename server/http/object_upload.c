@@ -19,6 +19,7 @@ typedef enum {
     END_KEEP,    /* tus: the client is gone: make durable */
     END_ABORT,   /* throw away */
     END_UNDO,    /* the object is there, but its task is gone: remove it, answer */
+    END_REOPEN,  /* the object is there, but nobody could be told: a partial one again, answer */
 } upload_ending;
 
 /* Held by its request, its job, and a command that is under way. */
@@ -89,6 +90,8 @@ static void stored_done(struct command *command, void *arg)
     u->result = command->result;
     if (is_unwanted(command->result))
         give_to_finisher(u, END_UNDO);
+    else if (command->result != FERRY_OK && u->resumable)
+        give_to_finisher(u, END_REOPEN);
     else
         give_back(u, command->result);
 }
@@ -105,6 +108,17 @@ static void undo(struct object_upload *u)
     give_back(u, u->result);
 }
 
+/* The bytes were acknowledged one after the other, and stay so; when the last ones are asked for they are verified once more. */
+static void reopen(struct object_upload *u, ferry_err result)
+{
+    struct objects *objects = u->plane->cfg.objects;
+    ferry_err err = u->resumable ? objects->ops->reopen(objects, &u->key) : FERRY_OK;
+    if (err != FERRY_OK)
+        ferry_log(FERRY_LOG_WARN, OBJECT_LOG, "upload task %s: its bytes must be sent again: %s", u->key.text,
+                  ferry_err_text(err));
+    give_back(u, result);
+}
+
 static void finish(struct object_upload *u)
 {
     struct objects *objects = u->plane->cfg.objects;
@@ -119,9 +133,11 @@ static void finish(struct object_upload *u)
         u->stored.done = stored_done;
         u->stored.arg = u;
         err = engine_submit(u->plane->cfg.engine, &u->stored);
-    }
-    if (err != FERRY_OK)
+        if (err != FERRY_OK)
+            reopen(u, err);
+    } else {
         give_back(u, err);
+    }
 }
 
 static void suspend(struct object_upload *u)
@@ -162,6 +178,9 @@ static void finisher_run(struct api_job *job)
         break;
     case END_UNDO:
         undo(u);
+        break;
+    case END_REOPEN:
+        reopen(u, u->result);
         break;
     }
 }

@@ -74,6 +74,8 @@ class Round:
         except Skip as why:
             self.skipped = str(why)
         self.world.up()
+        while self.world.afterwards:
+            self.world.afterwards.pop()()
 
     # --- what must be true -------------------------------------------------------------------------------
 
@@ -147,7 +149,7 @@ class Campaign:
         return self.report()
 
     def _allocations(self, folder, platform, draw):
-        most = {} if SANITIZED else self.most # a sanitizer has its own malloc
+        most = {} if SANITIZED or self.only else self.most # a sanitizer has its own malloc
         self.allocations = Allocations(folder, platform, draw).run(most, self.began + self.seconds / 3)
         for name, result in self.allocations.items():
             self.say(f"{name}: {result['failed']} of {result['allocations']} allocations failed, one at a time: " +
@@ -185,6 +187,7 @@ class Campaign:
         self.say(platform.log_tail(40))
         self.world.down()
         self.world.up()
+        self.world.afterwards.clear()
 
     def _tell(self, row):
         what = f"skipped: {row['skipped']}" if row["skipped"] else f"recovered in {row['recovery_s'] or -1:.2f} s"

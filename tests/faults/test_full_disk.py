@@ -146,6 +146,23 @@ def test_bytes_that_a_resumable_upload_was_told_are_there_outlive_a_disk_that_fa
     assert platform.api.upload_bytes(row["id"]) == data
 
 
+def test_an_object_whose_task_cannot_be_written_is_a_partial_one_again(make_platform, faults):
+    platform = make_platform(env=faults.environment())
+    data = bytes(range(256)) * 1000
+    with VendorDevice(platform, platform.new_device()) as device:
+        url = device.request_upload("log", data)["url"]
+        assert patch(url, 0, data[:100_000]).status_code == 204
+        faults.fail_writes("ferry.db", errno.ENOSPC)
+        assert patch(url, 100_000, data[100_000:]).status_code in (503, 507)
+        assert tus("HEAD", url).status_code in (503, 507), "it is whole, and cannot be made the device's upload yet"
+        faults.heal_writes()
+        wait_for(lambda: tus("HEAD", url).headers.get("Upload-Offset") == str(len(data)), 5, "the whole of it")
+        device.report_upload("log", "done")
+        assert device.upload_verdict("log")["result_code"] == 0
+    (row,) = platform.api.uploads(device.product)
+    assert row["state"] == "done" and platform.api.upload_bytes(row["id"]) == data
+
+
 def test_an_object_that_cannot_be_made_durable_is_still_the_partial_that_it_was(make_platform, faults):
     platform = make_platform(env=faults.environment())
     data = bytes(range(256)) * 1000
