@@ -18,6 +18,7 @@ from ferry import PATIENCE, SANITIZED, Platform, wait_for
 from injections import FAULTS, Skip, World
 from ledger import Ledger
 from load import Load
+from postgres import Cluster
 from shim import Faults, build_shim
 
 DEVICES = 6
@@ -124,9 +125,18 @@ class Round:
                ([] if run["state"] == "done" else [f"the scrub ended as {run['state']}: {run['error']}"])
 
 
+def _store(database):
+    if database is None:
+        return ()
+    database.create("ferry")
+    return ("--store", database.uri())
+
+
 class Campaign:
-    def __init__(self, seed, seconds, namespace=False, say=print, only=None, most=None):
-        """most: allocations that fail, by program."""
+    def __init__(self, seed, seconds, namespace=False, say=print, only=None, most=None,
+                 postgres=False):
+        """most: allocations that fail, by program. postgres: a server has the database."""
+        self.postgres = postgres
         self.seed, self.seconds, self.namespace, self.say, self.only = seed, seconds, namespace, say, only
         self.most, self.allocations = most or {}, {}
         self.rows = []   # one for each round
@@ -138,15 +148,18 @@ class Campaign:
         self.began, self.end = time.monotonic(), time.monotonic() + self.seconds
         with tempfile.TemporaryDirectory(prefix="ferry-faults-") as folder:
             shim = Faults(pathlib.Path(folder), build_shim(pathlib.Path(folder)))
-            with Platform(env=shim.environment()) as platform:
+            with self._database() as database, Platform(*_store(database), env=shim.environment()) as platform:
                 platform.pin_ports()
                 self._allocations(pathlib.Path(folder), platform, draw)
-                self.world = World(platform, shim, draw, self.namespace, PATIENCE)
+                self.world = World(platform, shim, draw, self.namespace, PATIENCE, database)
                 for number, names in enumerate(self._plan(draw)):
                     if time.monotonic() >= self.end or len(self.failures) >= 3:
                         break
                     self._round(number, names)
         return self.report()
+
+    def _database(self):
+        return Cluster(durable=True) if self.postgres else contextlib.nullcontext()
 
     def _allocations(self, folder, platform, draw):
         most = {} if SANITIZED or self.only else self.most # a sanitizer has its own malloc

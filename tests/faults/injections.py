@@ -5,6 +5,7 @@ machine cannot do it, or when it did not come about.
 """
 import contextlib
 import errno
+import itertools
 import os
 import resource
 import signal
@@ -26,9 +27,10 @@ class Skip(Exception):
 
 
 class World:
-    """What the faults work on. namespace: the campaign has a network of its own."""
+    """What the faults work on. namespace: the campaign has a network of its own. database: a PostgreSQL, or None: SQLite."""
 
-    def __init__(self, platform, shim, random, namespace, patience=1):
+    def __init__(self, platform, shim, random, namespace, patience=1, database=None):
+        self.database = database
         self.platform, self.shim, self.random, self.namespace, self.patience = platform, shim, random, namespace, patience
         self.wrong_bytes = []   # what was given out that must not be
         self.stopped = False    # ferryd, by SIGSTOP
@@ -55,6 +57,11 @@ class World:
         except ProcessLookupError:
             raise Skip("the broker is away already") from None
 
+    def try_up(self):
+        """The same while the other of two faults may keep it from starting: who watches it tries again."""
+        with contextlib.suppress(AssertionError):
+            self.up()
+
     def up(self):
         """ferryd runs, whatever became of it; of two faults, each heals it."""
         if not self.platform.running:
@@ -71,6 +78,10 @@ def fault(name, kind):
     def add(function):
         @contextlib.contextmanager
         def inject(world):
+            if "database" in name and world.database is not None:
+                raise Skip("the database is a server")
+            if kind == "database server" and world.database is None:
+                raise Skip("the database is a file")
             if kind in NEED_FERRYD and (world.stopped or not world.platform.running):
                 raise Skip("ferryd is away already")
             yield from function(world)
@@ -86,7 +97,7 @@ def fault(name, kind):
 def _(world):
     world.down()
     yield
-    world.up()
+    world.try_up()
 
 
 @fault("broker: kill -9", "process")
@@ -101,7 +112,7 @@ def _(world):
     world.kill_broker()
     world.down()
     yield
-    world.up()
+    world.try_up()
 
 
 @contextlib.contextmanager
@@ -137,7 +148,7 @@ def _(world):
     world.platform.pin_ports()
     world.platform.stop(check=False)
     yield
-    world.up()
+    world.try_up()
 
 
 @fault("broker, then ferryd: restarted", "restart")
@@ -147,13 +158,13 @@ def _(world):
     world.platform.pin_ports()
     world.platform.stop(check=False)
     yield
-    world.up()
+    world.try_up()
 
 
 @fault("ferryd, then broker: restarted", "restart")
 def _(world):
     world.down()
-    world.up()
+    world.try_up()
     world.kill_broker()
     yield
 
@@ -165,7 +176,7 @@ def _(world):
     time.sleep(world.random.uniform(0, 0.15))
     world.down()
     yield
-    world.up()
+    world.try_up()
 
 
 # --- named crash points: before and after each step that makes something durable -----------------------
@@ -202,7 +213,7 @@ def _crash_point(name, call, path, after):
             raise Skip(f"the point was not reached within {CRASH_WAIT_S} s")
         platform.bury()
         yield
-        world.up()
+        world.try_up()
 
 
 def _comes_true(condition, timeout_s):
@@ -214,6 +225,50 @@ def _comes_true(condition, timeout_s):
 for _name, (_call, _path) in CRASH_POINTS.items():
     for _after in (False, True):
         _crash_point(_name, _call, _path, _after)
+
+
+# --- a database server ----------------------------------------------------------------------------------
+
+
+def _server(name, down):
+    @fault(f"PostgreSQL: {name}", "database server")
+    def _(world):
+        down(world.database)
+        try:
+            world.hold()
+            yield
+        finally:
+            world.database.start()
+
+
+_server("kill -9", lambda database: database.kill())
+_server("stopped and started", lambda database: database.stop())
+
+
+@fault("PostgreSQL: SIGSTOP", "database server")
+def _(world):
+    world.database.pause()
+    try:
+        world.hold()
+        yield
+    finally:
+        world.database.resume()
+
+
+def _all_restarted(*order):
+    @fault(f"{', '.join(order)}: restarted in this order", "database server")
+    def _(world):
+        if not world.platform.running:
+            raise Skip("ferryd is away already")
+        ways = {"ferryd": lambda: (world.down(), world.try_up()), "broker": world.kill_broker,
+                "PostgreSQL": lambda: (world.database.kill(), world.database.start())}
+        for name in order:
+            ways[name]()
+        yield
+
+
+for _order in itertools.permutations(("ferryd", "broker", "PostgreSQL")):
+    _all_restarted(*_order)
 
 
 # --- disk ----------------------------------------------------------------------------------------------
