@@ -65,7 +65,7 @@ def wait_port(port, what):
     sys.exit(f"bench: {what} did not start")
 
 
-def program(name, *places):
+def installed(name, *places):
     for path in (*places, f"/usr/sbin/{name}", f"/usr/local/sbin/{name}", f"/usr/bin/{name}"):
         if os.access(path, os.X_OK):
             return path
