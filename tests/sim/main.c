@@ -213,8 +213,8 @@ static int run_one(const struct options *o)
     }
     plan_write(&plan, text);
     printf("sim: %s\n", text);
-    sim_run(&plan, o->trace ? stdout : NULL, &result);
     struct sums sums = {.began_s = now_s()};
+    sim_run(&plan, o->trace ? stdout : NULL, &result);
     add(&sums, &result.figures);
     print_sums(&sums);
     print_faults(&sums);

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 enum {
-    SCRIPTS = 200,
+    SCRIPTS = 100,
     TRANSFERS = 5, /* of one script */
     WORDS_MAX = 64,
     REACH = 6,     /* by how many places a message may come later */
