@@ -250,6 +250,21 @@ static void the_same_bytes_once_more_do_not_undo_what_a_disabled_device_has_sent
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_STORED);
 }
 
+/* Two transfers of the same bytes: the first one was refused, and its object removed, when the second one's word came. */
+static void an_object_that_is_gone_is_not_stored(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
+    assert_int_equal(fixture_command(f, &stored), FERRY_E_BUSY);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_CREATED);
+    fixture_put_hello(f, &task.id);
+    assert_int_equal(fixture_command(f, &stored), FERRY_OK);
+}
+
 static void a_disabled_device_gets_nothing_but_a_refusal(void **state)
 {
     struct fixture *f = *state;
@@ -526,6 +541,7 @@ int main(void)
         PLATFORM_TEST(a_long_name_is_known_by_its_beginning_and_md5),
         PLATFORM_TEST(bad_requests_are_refused_with_a_reason),
         PLATFORM_TEST(the_same_bytes_once_more_do_not_undo_what_a_disabled_device_has_sent),
+        PLATFORM_TEST(an_object_that_is_gone_is_not_stored),
         PLATFORM_TEST(a_disabled_device_gets_nothing_but_a_refusal),
         PLATFORM_TEST(removing_an_open_upload_stops_the_device),
         PLATFORM_TEST(nobody_is_told_what_was_not_committed),

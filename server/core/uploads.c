@@ -306,6 +306,9 @@ static ferry_err on_bytes(struct engine *e, struct command *cmd, const struct up
         err = quotas_ask(e, task->device.product, task->device.device, task->size, NULL, &verdict);
     if (err == FERRY_OK && verdict != QUOTA_FITS)
         return engine_fail(cmd, FERRY_E_QUOTA, "upload task %s does not fit into the quota any more", task->id.text);
+    /* a transfer of the same bytes that was refused just now has taken it away */
+    if (err == FERRY_OK && event.kind == UPLOAD_EV_STORED && e->errands == NULL && !object_present(e, task))
+        return engine_fail(cmd, FERRY_E_BUSY, "the object of upload task %s is not there any more: send it again", task->id.text);
     if (err == FERRY_OK)
         err = apply(e, task, &event, now_ms, &cmd->upload, &answer);
     if (err != FERRY_OK || answer == FERRY_RESULT_OK)
