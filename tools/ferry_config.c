@@ -246,8 +246,10 @@ void ferry_line_read(struct ferry_line *line, int argc, char **argv)
     *line = (struct ferry_line){0};
     argp_program_version = "ferry " FERRY_VERSION;
     argp_err_exit_status = EXIT_USAGE;
-    if (argp_parse(&argp, argc, argv, 0, NULL, line) != 0)
-        exit(EXIT_USAGE);
+    if (argp_parse(&argp, argc, argv, 0, NULL, line) != 0) { /* what is wrong with the line has ended the process */
+        (void)fprintf(stderr, "ferry: out of memory\n");
+        exit(EXIT_FAILURE);
+    }
 }
 
 /* --- the settings ------------------------------------------------------------------------------------- */

@@ -303,7 +303,10 @@ static void parse_flags(int argc, char **argv, struct flags *flags)
         (void)fprintf(stderr, "ferryd: out of memory\n");
         exit(EXIT_FAILURE);
     }
-    (void)argp_parse(&argp, argc, argv, 0, NULL, flags); /* ends the process when something is wrong */
+    if (argp_parse(&argp, argc, argv, 0, NULL, flags) != 0) { /* what is wrong with the line has ended the process */
+        (void)fprintf(stderr, "ferryd: out of memory\n");
+        exit(EXIT_FAILURE); /* never with another data folder than the line says */
+    }
     for (size_t i = 0; i < SETTINGS; i++)
         free(docs[i]);
 }
