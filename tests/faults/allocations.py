@@ -127,17 +127,17 @@ class Allocations:
         (folder / "file").write_bytes(b"some bytes " * 500)
         self.uploads = 0
 
-    def run(self, most, end=None):
-        """most: numbers by program. end: no more runs after that time."""
+    def run(self, most, seconds):
+        """most: numbers by program. Each has its part of the time."""
         runs = {"ferryctl": self._ferryctl, "ferry": self.upload, "ferryd": self._ferryd}
-        return {name: self._one(name, runs[name], count, end) for name, count in most.items()}
+        return {name: self._one(name, runs[name], count, seconds / len(most)) for name, count in most.items()}
 
-    def _one(self, name, run, most, end):
-        whole = run(0)
+    def _one(self, name, run, most, seconds):
+        whole, end = run(0), time.monotonic() + seconds
         assert whole.status == 0 and whole.count, f"{name}: {whole.status}: {whole.said}"
         result = {"allocations": whole.count, "failed": 0, "went_on": 0, "said_so": 0, "keeps_trying": 0, "crashed_in": {}, "faults": []}
         for nth in numbers(whole.count, self.draw, most):
-            if end is not None and time.monotonic() > end:
+            if time.monotonic() > end:
                 break
             self._note(name, result, run(nth))
         return result

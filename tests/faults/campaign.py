@@ -65,15 +65,14 @@ class Round:
         wait_for(worked, RECOVER_S, f"{what} ({', '.join(self.names)})")
 
     def _inject(self):
-        try:
-            with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack:
+            try:
                 for name in self.names:
-                    self.lifted = time.monotonic()
                     stack.enter_context(FAULTS[name][1](self.world))
                     self.injected.append(FAULTS[name][0])
-                self.lifted = time.monotonic() # what was stopped is started from here on
-        except Skip as why:
-            self.skipped = str(why)
+            except Skip as why:
+                self.skipped = str(why)
+            self.lifted = time.monotonic() # what was stopped is started from here on
         self.world.up()
         while self.world.afterwards:
             self.world.afterwards.pop()()
@@ -163,7 +162,7 @@ class Campaign:
 
     def _allocations(self, folder, platform, draw):
         most = {} if SANITIZED or self.only else self.most # a sanitizer has its own malloc
-        self.allocations = Allocations(folder, platform, draw).run(most, self.began + self.seconds / 3)
+        self.allocations = Allocations(folder, platform, draw).run(most, self.seconds / 3)
         for name, result in self.allocations.items():
             self.say(f"{name}: {result['failed']} of {result['allocations']} allocations failed, one at a time: " +
                      ", ".join(f"{key} {value}" for key, value in result.items() if key not in ("allocations", "failed")))

@@ -64,7 +64,9 @@ class World:
 
     def up(self):
         """ferryd runs, whatever became of it; of two faults, each heals it."""
-        if not self.platform.running:
+        if self.platform.running:
+            self.platform.wait_ready() # it may have begun while it could not become ready
+        else:
             self.platform.bury()
             self.platform.start()
 
@@ -230,6 +232,19 @@ for _name, (_call, _path) in CRASH_POINTS.items():
 # --- a database server ----------------------------------------------------------------------------------
 
 
+def _start_again(database):
+    """As who watches it does: right after a sudden death what is left of it may stand in its way."""
+    def started():
+        try:
+            database.start()
+        except AssertionError:
+            database.kill()
+            return False
+        return True
+
+    wait_for(started, READY_S, "PostgreSQL")
+
+
 def _server(name, down):
     @fault(f"PostgreSQL: {name}", "database server")
     def _(world):
@@ -238,7 +253,7 @@ def _server(name, down):
             world.hold()
             yield
         finally:
-            world.database.start()
+            _start_again(world.database)
 
 
 _server("kill -9", lambda database: database.kill())
@@ -261,7 +276,7 @@ def _all_restarted(*order):
         if not world.platform.running:
             raise Skip("ferryd is away already")
         ways = {"ferryd": lambda: (world.down(), world.try_up()), "broker": world.kill_broker,
-                "PostgreSQL": lambda: (world.database.kill(), world.database.start())}
+                "PostgreSQL": lambda: (world.database.kill(), _start_again(world.database))}
         for name in order:
             ways[name]()
         yield
