@@ -367,6 +367,7 @@ static const struct rule rules[CMD_COUNT] = {
     [CMD_DOWNLOAD_RETRY] = {"task.retry", show_download, false},
     [CMD_UPLOAD_ACTIVE] = {NULL, NULL, true},
     [CMD_UPLOAD_STORED] = {NULL, NULL, true},
+    [CMD_UPLOAD_UNWANTED] = {NULL, NULL, true},
     [CMD_UPLOAD_EXPIRE] = {NULL, NULL, true},
     [CMD_RESOURCE_UPLOAD_SEEN] = {NULL, NULL, true},
     [CMD_UPLOAD_REMOVE] = {"upload.remove", show_upload, false},

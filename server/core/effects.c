@@ -72,6 +72,15 @@ ferry_err effects_remove_object(struct effects *fx, const ferry_id *key)
     return add(fx, (struct effect){.kind = EFFECT_REMOVE_OBJECT, .key = *key});
 }
 
+bool effects_removes_object(const struct effects *fx, const ferry_id *key)
+{
+    for (size_t i = 0; i < fx->count; i++) {
+        if (fx->list[i].kind == EFFECT_REMOVE_OBJECT && ferry_id_equal(&fx->list[i].key, key))
+            return true;
+    }
+    return false;
+}
+
 ferry_err effects_remove_partial(struct effects *fx, const ferry_id *key)
 {
     return add(fx, (struct effect){.kind = EFFECT_REMOVE_PARTIAL, .key = *key});

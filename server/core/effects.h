@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "proto/limits.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,6 +68,8 @@ void effects_rewind(struct effects *fx, struct effects_mark mark);
 FERRY_MUST_CHECK ferry_err effects_publish(struct effects *fx, const char *topic, const void *payload, size_t len,
                                            size_t counter);
 FERRY_MUST_CHECK ferry_err effects_remove_object(struct effects *fx, const ferry_id *key);
+/** Is it about to be removed? */
+bool effects_removes_object(const struct effects *fx, const ferry_id *key);
 FERRY_MUST_CHECK ferry_err effects_remove_partial(struct effects *fx, const ferry_id *key);
 FERRY_MUST_CHECK ferry_err effects_operators_changed(struct effects *fx);
 FERRY_MUST_CHECK ferry_err effects_webhooks_changed(struct effects *fx);

@@ -37,8 +37,10 @@ static void a_command_takes_its_effects_back(void **state)
     struct effects_mark mark = effects_mark(&fx);
     assert_int_equal(effects_publish(&fx, "b", "2", 1, EFFECTS_COUNT_NOTHING), FERRY_OK);
     assert_int_equal(effects_remove_object(&fx, &id), FERRY_OK);
+    assert_true(effects_removes_object(&fx, &id));
     assert_int_equal(effects_count_one(&fx, 3), FERRY_OK);
     effects_rewind(&fx, mark);
+    assert_false(effects_removes_object(&fx, &id));
     assert_int_equal(fx.count, 1);
     assert_int_equal(effects_publish(&fx, "c", "3", 1, EFFECTS_COUNT_NOTHING), FERRY_OK);
     assert_string_equal(fx.bytes.data + fx.list[1].topic_at, "c");

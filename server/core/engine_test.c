@@ -265,6 +265,49 @@ static void an_object_that_is_gone_is_not_stored(void **state)
     assert_int_equal(fixture_command(f, &stored), FERRY_OK);
 }
 
+static bool object_is_there(struct fixture *f, const ferry_id *id)
+{
+    uint64_t size;
+    return f->parts.objects->ops->stat(f->parts.objects, id, &size) == FERRY_OK;
+}
+
+static void not_waited_for(struct command *command, void *arg)
+{
+    (void)command;
+    (void)arg;
+}
+
+/* ... and the first one's object is removed only while the second one was not told that its own is stored. */
+static void what_was_refused_takes_nothing_away_that_was_accepted(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
+    struct command unwanted = {.kind = CMD_UPLOAD_UNWANTED, .id = task.id};
+    fixture_put_hello(f, &task.id);
+    assert_int_equal(fixture_command(f, &unwanted), FERRY_OK);
+    assert_false(object_is_there(f, &task.id));
+
+    fixture_put_hello(f, &task.id);
+    unwanted.done = not_waited_for;
+    assert_int_equal(engine_submit(f->engine, &unwanted), FERRY_OK); /* in one batch with the next */
+    assert_int_equal(fixture_command(f, &stored), FERRY_E_BUSY);
+    assert_false(object_is_there(f, &task.id));
+
+    fixture_put_hello(f, &task.id);
+    assert_int_equal(fixture_command(f, &stored), FERRY_OK);
+    assert_int_equal(fixture_command(f, &unwanted), FERRY_OK);
+    assert_true(object_is_there(f, &task.id));
+
+    struct command removed = {.kind = CMD_UPLOAD_UNWANTED, .id = {"01gz000000000000000000000a"}};
+    fixture_put_hello(f, &removed.id);
+    assert_int_equal(fixture_command(f, &removed), FERRY_OK);
+    assert_false(object_is_there(f, &removed.id));
+}
+
 static void a_disabled_device_gets_nothing_but_a_refusal(void **state)
 {
     struct fixture *f = *state;
@@ -542,6 +585,7 @@ int main(void)
         PLATFORM_TEST(bad_requests_are_refused_with_a_reason),
         PLATFORM_TEST(the_same_bytes_once_more_do_not_undo_what_a_disabled_device_has_sent),
         PLATFORM_TEST(an_object_that_is_gone_is_not_stored),
+        PLATFORM_TEST(what_was_refused_takes_nothing_away_that_was_accepted),
         PLATFORM_TEST(a_disabled_device_gets_nothing_but_a_refusal),
         PLATFORM_TEST(removing_an_open_upload_stops_the_device),
         PLATFORM_TEST(nobody_is_told_what_was_not_committed),

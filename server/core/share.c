@@ -83,7 +83,8 @@ static const struct device_key *device_of(const struct inbox_item *item)
     if (item->message != NULL)
         return &item->message->device;
     bool bytes = item->command != NULL &&
-                 (item->command->kind == CMD_UPLOAD_STORED || item->command->kind == CMD_UPLOAD_ACTIVE);
+                 (item->command->kind == CMD_UPLOAD_STORED || item->command->kind == CMD_UPLOAD_ACTIVE ||
+                  item->command->kind == CMD_UPLOAD_UNWANTED);
     return bytes && item->command->device.key.product[0] != '\0' ? &item->command->device.key : NULL;
 }
 

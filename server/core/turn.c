@@ -45,6 +45,7 @@ static command_handler *const command_handlers[] = {
     [CMD_DOWNLOAD_RETRY] = deployments_on_command,
     [CMD_UPLOAD_ACTIVE] = uploads_on_command,
     [CMD_UPLOAD_STORED] = uploads_on_command,
+    [CMD_UPLOAD_UNWANTED] = uploads_on_command,
     [CMD_UPLOAD_EXPIRE] = uploads_on_command,
     [CMD_UPLOAD_REMOVE] = uploads_on_command,
     [CMD_RESOURCE_UPLOAD_SEEN] = resource_uploads_on_command,

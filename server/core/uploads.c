@@ -286,6 +286,12 @@ ferry_err uploads_on_message(struct engine *e, const struct device_message *m, u
 
 /* --- commands of the HTTP side ------------------------------------------------------------------- */
 
+/* A transfer of the same bytes that was refused just now takes the object along. */
+static bool is_taken_away(struct engine *e, const struct upload_task *task)
+{
+    return effects_removes_object(&e->effects, &task->id) || (e->errands == NULL && !object_present(e, task));
+}
+
 static ferry_err on_bytes(struct engine *e, struct command *cmd, const struct upload_task *task, uint64_t now_ms)
 {
     struct upload_event event = {
@@ -293,7 +299,6 @@ static ferry_err on_bytes(struct engine *e, struct command *cmd, const struct up
     };
     struct device device;
     ferry_result answer;
-    /* the same bytes once more: who is told that nobody wants them removes the object */
     bool again = cmd->kind == CMD_UPLOAD_STORED && task->stored_ms != 0;
     ferry_err err = e->store->device_get(e->conn, &task->device, &device);
     if (err == FERRY_OK && device.disabled && !again)
@@ -306,8 +311,7 @@ static ferry_err on_bytes(struct engine *e, struct command *cmd, const struct up
         err = quotas_ask(e, task->device.product, task->device.device, task->size, NULL, &verdict);
     if (err == FERRY_OK && verdict != QUOTA_FITS)
         return engine_fail(cmd, FERRY_E_QUOTA, "upload task %s does not fit into the quota any more", task->id.text);
-    /* a transfer of the same bytes that was refused just now has taken it away */
-    if (err == FERRY_OK && event.kind == UPLOAD_EV_STORED && e->errands == NULL && !object_present(e, task))
+    if (err == FERRY_OK && event.kind == UPLOAD_EV_STORED && is_taken_away(e, task))
         return engine_fail(cmd, FERRY_E_BUSY, "the object of upload task %s is not there any more: send it again", task->id.text);
     if (err == FERRY_OK)
         err = apply(e, task, &event, now_ms, &cmd->upload, &answer);
@@ -364,6 +368,8 @@ ferry_err uploads_on_command(struct engine *e, struct command *cmd, uint64_t now
 {
     struct upload_task task;
     ferry_err err = e->store->upload_get(e->conn, &cmd->id, &task);
+    if (cmd->kind == CMD_UPLOAD_UNWANTED && (err == FERRY_OK || err == FERRY_E_NOT_FOUND))
+        return err == FERRY_OK && task.stored_ms != 0 ? FERRY_OK : effects_remove_object(&e->effects, &cmd->id);
     if (err == FERRY_E_NOT_FOUND)
         return engine_fail(cmd, err, "there is no upload task %s", cmd->id.text);
     if (err != FERRY_OK)

@@ -18,7 +18,6 @@ typedef enum {
     END_SUSPEND, /* tus: some are there: make durable, answer */
     END_KEEP,    /* tus: the client is gone: make durable */
     END_ABORT,   /* throw away */
-    END_UNDO,    /* the object is there, but its task is gone: remove it, answer */
     END_REOPEN,  /* the object is there, but nobody could be told: a partial one again, answer */
 } upload_ending;
 
@@ -84,12 +83,31 @@ static void give_to_finisher(struct object_upload *u, upload_ending ending)
     api_pool_submit(u->plane->finishers, &u->job);
 }
 
+static void unwanted_done(struct command *command, void *arg)
+{
+    struct object_upload *u = arg;
+    if (command->result != FERRY_OK)
+        ferry_log(FERRY_LOG_WARN, OBJECT_LOG, "upload task %s is refused, but its object cannot be removed: %s", u->key.text,
+                  ferry_err_text(command->result));
+    give_back(u, u->result);
+}
+
+/* By the engine, in the order of its changes: another transfer of the same bytes may be accepted at any time. */
+static void undo(struct object_upload *u)
+{
+    u->stored.kind = CMD_UPLOAD_UNWANTED;
+    u->stored.done = unwanted_done;
+    u->stored.result = engine_submit(u->plane->cfg.engine, &u->stored);
+    if (u->stored.result != FERRY_OK)
+        unwanted_done(&u->stored, u);
+}
+
 static void stored_done(struct command *command, void *arg)
 {
     struct object_upload *u = arg;
     u->result = command->result;
     if (is_unwanted(command->result))
-        give_to_finisher(u, END_UNDO);
+        undo(u);
     else if (command->result != FERRY_OK && u->resumable)
         give_to_finisher(u, END_REOPEN);
     else
@@ -97,16 +115,6 @@ static void stored_done(struct command *command, void *arg)
 }
 
 /* --- on a finisher -------------------------------------------------------------------------------- */
-
-static void undo(struct object_upload *u)
-{
-    struct objects *objects = u->plane->cfg.objects;
-    ferry_err err = objects->ops->remove(objects, &u->key);
-    if (err != FERRY_OK)
-        ferry_log(FERRY_LOG_WARN, OBJECT_LOG, "upload task %s is gone, but its object cannot be removed: %s",
-                  u->key.text, ferry_err_text(err));
-    give_back(u, u->result);
-}
 
 /* The bytes were acknowledged one after the other, and stay so; when the last ones are asked for they are verified once more. */
 static void reopen(struct object_upload *u, ferry_err result)
@@ -175,9 +183,6 @@ static void finisher_run(struct api_job *job)
     case END_KEEP:
     case END_ABORT:
         let_go(u);
-        break;
-    case END_UNDO:
-        undo(u);
         break;
     case END_REOPEN:
         reopen(u, u->result);

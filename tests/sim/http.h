@@ -37,6 +37,7 @@ struct exchange {
     bool resumable;
     uint64_t at, until; /* of the file: where the body is, where it ends */
     struct command stored, active;
+    ferry_err unwanted; /* why what was stored is refused */
     /* the answer */
     char head[HTTP_HEAD_MAX];
     uint8_t body[CONTENT_MAX];

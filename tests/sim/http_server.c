@@ -223,15 +223,32 @@ bool server_take(struct exchange *x, const void *bytes, size_t len)
     return false;
 }
 
+static void unwanted_done(struct command *command, void *arg)
+{
+    struct exchange *x = arg;
+    if (exchange_served(x))
+        refuse(x, object_refusal_of_upload(x->unwanted));
+    (void)command;
+    exchange_unref(x);
+}
+
+/* As server/http/object_upload.c has it. */
+static bool undo(struct exchange *x, ferry_err why)
+{
+    x->unwanted = why;
+    x->stored.kind = CMD_UPLOAD_UNWANTED;
+    x->stored.done = unwanted_done;
+    return worker_submit(x->worker, &x->stored);
+}
+
 static void stored_done(struct command *command, void *arg)
 {
     struct exchange *x = arg;
-    struct objects *o = x->sim->objects;
     ferry_err err = command->result;
     if (exchange_served(x)) { /* else nobody is there to hear it */
         bool unwanted = err == FERRY_E_NOT_FOUND || err == FERRY_E_STATE || err == FERRY_E_QUOTA;
-        if (unwanted)
-            ferry_drop(o->ops->remove(o, &x->target.key)); /* in memory: cannot fail */
+        if (unwanted && undo(x, err))
+            return;
         if (err == FERRY_OK)
             check_stored(x->sim, &x->target.task);
         if (err != FERRY_OK) {

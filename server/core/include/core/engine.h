@@ -96,7 +96,9 @@ typedef enum {
     CMD_UPLOAD_ACTIVE,     /**< id, device.key: bytes are arriving; the task is uploading and does not expire. E_NOT_FOUND, E_STATE cancelled, E_QUOTA
                                 the quota: a task that had ended must fit in anew */
     CMD_UPLOAD_STORED,     /**< id, device.key: the object is whole, verified and durable. E_NOT_FOUND, E_STATE cancelled, or its device is
-                                disabled, E_QUOTA the quota: the caller removes the object, of which nobody was told. E_BUSY the object is gone */
+                                disabled, E_QUOTA the quota: then CMD_UPLOAD_UNWANTED is due. E_BUSY the object is gone */
+    CMD_UPLOAD_UNWANTED,   /**< id, device.key: what was brought is refused; its object is removed, unless another transfer of the same bytes
+                                has been told that it is stored */
     CMD_QUOTA_SET,         /**< quota. E_NOT_FOUND product, E_ARG a number above 2^63-1 */
     CMD_QUOTA_RESET,       /**< quota.product: the settings' limits again. E_NOT_FOUND it has none of its own */
     CMD_UPLOAD_EXPIRE,     /**< id: its object was looked for and is not there; an open task whose time is over ends */
