@@ -78,7 +78,7 @@ void plugin_set_service(struct plugin *p, const void *from, const void *to);
 
 /* plugin_workers.c */
 void plugin_worker_goes(struct plugin *p, const void *client);
-/* Which worker is handed which request, and which answers. Null: one that is gone. */
+/* Which worker is handed which request, and which answers. */
 void plugin_follow(struct plugin *p, const struct mosquitto_evt_acl_check *asked, acl_access access, const void *worker);
 void plugin_hear_worker(struct plugin *p, const struct client *client);
 

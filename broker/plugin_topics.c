@@ -42,14 +42,9 @@ static bool allowed(struct plugin *p, const struct mosquitto_evt_acl_check *aske
 {
     const struct client *client = clients_find(&p->clients, asked->client);
 
-    if (client == NULL) {
-        bool may = is_absent_service(asked->client, access) &&
-                   acl_service_allows(access, asked->topic, asked->retain, p->shares);
-
-        if (may && p->shares)
-            plugin_follow(p, asked, access, NULL); /* it waits for another one */
-        return may && !p->shares;
-    }
+    if (client == NULL) /* of several workers another one takes it: it waits (plugin_on_message) */
+        return !p->shares && is_absent_service(asked->client, access) &&
+               acl_service_allows(access, asked->topic, asked->retain, p->shares);
     if (client->who.until_ms != 0 && auth_is_over(&client->who, ferry_wall_ms()))
         return false;
     if (!acl_allows(&client->who, access, asked->topic, asked->retain, p->shares))

@@ -42,7 +42,7 @@ void plugin_worker_goes(struct plugin *p, const void *client)
         requests_take_back(&p->requests, client);
 }
 
-/* Which worker is handed which request, and which answers. Null: one that is gone. */
+/* Which worker is handed which request, and which answers. */
 void plugin_follow(struct plugin *p, const struct mosquitto_evt_acl_check *asked, acl_access access, const void *worker)
 {
     static const char answers[] = "_rsp\""; /* what the platform pushes answers nothing */
@@ -69,8 +69,8 @@ int plugin_on_message(int event, void *data, void *user_data)
     (void)event;
     if (!p->shares || name == NULL)
         return MOSQ_ERR_SUCCESS;
-    if (p->workers.count == 0)
-        requests_note(&p->requests, name, message->payload, message->payloadlen, NULL, ferry_mono_ms());
+    /* until a worker is handed it, which may be never: one that has just gone has its turn once more, and is not asked about */
+    requests_note(&p->requests, name, message->payload, message->payloadlen, NULL, ferry_mono_ms());
     memmove(message->topic + sizeof(BUS_SHARED_UP_PREFIX) - 1, name, strlen(name) + 1);
     memcpy(message->topic, BUS_SHARED_UP_PREFIX, sizeof(BUS_SHARED_UP_PREFIX) - 1);
     return MOSQ_ERR_SUCCESS;
