@@ -154,7 +154,7 @@ def test_every_change_of_the_description_takes_a_condition():
     """POST makes something new, or does something to what the path names."""
     for method, path in DESCRIPTION.operations():
         makes = method == "POST" and "{" not in path
-        if method == "GET" or makes or path == "/api/v1/session":
+        if method == "GET" or makes or path in ("/api/v1/session", "/api/v1/objects/verify"):
             continue
         if any(p["name"] == "Upload-Offset" for p in DESCRIPTION.parameters(method, path)):
             continue  # that is its condition

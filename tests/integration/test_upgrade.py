@@ -14,7 +14,7 @@ from ferry import PATIENCE, SOURCE_DIR, Platform, build_dir, unique_name, wait_f
 OLDER = "acd362834de86f7e5c2ab1c3317550bdb783f5a0" # the last one of PostgreSQL's schema step 1
 DEVICES, REQUESTS = 6, 60 # of a device, each for an upload of its own: it may have no more of them open
 LIMITS = ("--uploads-open-max", "63", "--device-requests-per-minute", "0")
-MISSING = postgres.missing_for_a_broker()
+MISSING = postgres.missing()
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.skipif(bool(MISSING), reason=MISSING)]
 
