@@ -41,7 +41,7 @@ sim-planted-bugs: ## plants bugs in copies of the source and shows that the simu
 
 BENCHES = store broker signalling objects device webhooks events
 
-bench: $(BENCHES:%=bench-%) ## all benchmarks but the long ones, each against its peer by turns; 20 minutes
+bench: $(BENCHES:%=bench-%) ## all benchmarks but the long ones, each against its peer by turns
 
 bench-%: ## one of them: store broker signalling objects device webhooks events; fleet growth operator scaling workers (long)
 	@scripts/install-deps bench
