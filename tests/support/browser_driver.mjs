@@ -106,16 +106,19 @@ function field({ label }) {
 
 const places = { control, field, css: ({ css }) => page().locator(css).first() };
 
-/** A place is looked for once and then clicked at until that works: not when a dialog has come over it meanwhile. So it is looked for
- * anew, by and by. Without noWaitAfter a click that was done could time out. */
+/** A place is looked for once and then tried until it takes a click: not when a dialog has come over it meanwhile. So it is looked for
+ * anew, by and by, until it would take one. The click itself is done once: one that ran out of time may have been heard by the page
+ * already. noWaitAfter: what the page does then is not waited for. */
 async function click(place) {
   for (const end = Date.now() + settings.wait_ms; ; ) {
     try {
-      return await place.click({ timeout: lookMs, noWaitAfter: true });
+      await place.click({ timeout: lookMs, trial: true });
+      break;
     } catch (error) {
       if (error.name !== "TimeoutError" || Date.now() > end) throw error;
     }
   }
+  await place.click({ noWaitAfter: true });
 }
 
 const deeds = {
