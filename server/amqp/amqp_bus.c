@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* memmem */
 #include "amqp/amqp_bus.h"
 
+#include "answers.h"
 #include "deliveries.h"
 #include "link.h"
 
@@ -49,6 +50,7 @@ struct amqp_bus {
     size_t node; /* in use, or next */
     struct link link;
     struct deliveries deliveries;
+    struct answers answers;
     bool up;
     bool lost;
     bool takes_no_more;
@@ -126,18 +128,50 @@ static bool take(struct amqp_bus *b, const amqp_envelope_t *envelope)
     return true;
 }
 
+static bool end_request(struct amqp_bus *b, uint64_t tag, bool answered)
+{
+    return answered ? link_acknowledge(&b->link, tag) : link_give_back(&b->link, tag);
+}
+
+static bool take_confirm(struct amqp_bus *b, const struct link_confirm *confirm)
+{
+    bool works = true;
+    uint64_t tag;
+
+    if (!confirm->up_to)
+        return !answers_take(&b->answers, confirm->number, &tag) || end_request(b, tag, !confirm->refused);
+    while (works && answers_take_up_to(&b->answers, confirm->number, &tag))
+        works = end_request(b, tag, !confirm->refused);
+    return works;
+}
+
+/* False: nothing is left for now. */
+static bool read_one(struct amqp_bus *b)
+{
+    amqp_envelope_t envelope;
+    struct link_confirm confirm;
+
+    switch (link_read(&b->link, &envelope, &confirm)) {
+    case LINK_MESSAGE:
+        b->lost = !take(b, &envelope);
+        link_release(&envelope);
+        break;
+    case LINK_CONFIRM:
+        b->lost = !take_confirm(b, &confirm);
+        break;
+    case LINK_LOST:
+        b->lost = true;
+        break;
+    case LINK_NOTHING:
+        return false;
+    }
+    return !b->lost;
+}
+
 static void read_some(struct amqp_bus *b)
 {
-    for (int i = 0; i < AT_ONCE && !b->lost; i++) {
-        amqp_envelope_t envelope;
-        link_found found = link_read(&b->link, &envelope);
-
-        if (found == LINK_NOTHING)
-            return;
-        b->lost = found == LINK_LOST || !take(b, &envelope);
-        if (found == LINK_MESSAGE)
-            link_release(&envelope);
-    }
+    for (int i = 0; i < AT_ONCE && read_one(b); i++)
+        continue;
 }
 
 /* Does it answer a request, or is it told unasked? */
@@ -158,7 +192,8 @@ static bool send_one(struct amqp_bus *b, const struct bus_message *message)
         return true; /* for the plugin of another broker */
     if (!link_publish(&b->link, message->topic, message->payload, message->len))
         return false;
-    return !is_answer(message) || !deliveries_settle(&b->deliveries, name, &tag) || link_acknowledge(&b->link, tag);
+    return !is_answer(message) || !deliveries_settle(&b->deliveries, name, &tag) ||
+           answers_note(&b->answers, b->link.published, tag) || link_acknowledge(&b->link, tag);
 }
 
 /* False: nothing is left. */
@@ -226,6 +261,7 @@ static void end(struct amqp_bus *b)
     set_socket(b, -1);
     link_end(&b->link, b->up && !b->lost);
     deliveries_done(&b->deliveries); /* the broker hands them to others */
+    answers_init(&b->answers);
     if (b->up)
         set_up(b, false);
 }
@@ -261,10 +297,23 @@ static void share_no_more(struct amqp_bus *b)
     b->lost = !link_take_no_more(&b->link);
 }
 
+/* Sends what waits, and hears that the broker has it. */
+static void finish(struct amqp_bus *b)
+{
+    uint64_t deadline_ms = ferry_mono_ms() + FLUSH_TIMEOUT_MS;
+
+    while (!b->lost && ferry_mono_ms() < deadline_ms) {
+        bool more = write_some(b);
+
+        if (b->lost || (!more && b->answers.count == 0))
+            return;
+        turn(b, more);
+        read_some(b);
+    }
+}
+
 static void serve(struct amqp_bus *b)
 {
-    uint64_t deadline_ms;
-
     while (!b->lost && !bus_thread_is_closing(&b->base)) {
         bool more = write_some(b);
 
@@ -277,9 +326,7 @@ static void serve(struct amqp_bus *b)
         if (!b->lost)
             read_some(b);
     }
-    deadline_ms = ferry_mono_ms() + FLUSH_TIMEOUT_MS;
-    while (!b->lost && write_some(b) && ferry_mono_ms() < deadline_ms)
-        continue;
+    finish(b);
 }
 
 /* --- the thread ------------------------------------------------------------------------------------------- */

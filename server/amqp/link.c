@@ -120,6 +120,7 @@ bool link_connect(struct link *link, const struct link_address *address, int *re
     amqp_socket_t *socket;
 
     link->reason[0] = '\0';
+    link->published = 0;
     link->conn = amqp_new_connection();
     socket = link->conn != NULL ? make_socket(link, address) : NULL;
     if (socket == NULL)
@@ -206,6 +207,9 @@ bool link_begin(struct link *link, const struct link_address *address)
     if (!log_in(link, address))
         return false;
     (void)amqp_channel_open(link->conn, CHANNEL);
+    if (!check_reply(link, amqp_get_rpc_reply(link->conn), none))
+        return false;
+    (void)amqp_confirm_select(link->conn, CHANNEL);
     return check_reply(link, amqp_get_rpc_reply(link->conn), none) && make_queue(link, address);
 }
 
@@ -226,8 +230,18 @@ void link_end(struct link *link, bool works)
 
 /* --- messages --------------------------------------------------------------------------------------------- */
 
-/* A frame that is no message: mostly the end of something. */
-static link_found read_other(struct link *link)
+static void read_ack(const amqp_basic_ack_t *ack, struct link_confirm *ret_confirm)
+{
+    *ret_confirm = (struct link_confirm){.number = ack->delivery_tag, .up_to = ack->multiple};
+}
+
+static void read_nack(const amqp_basic_nack_t *nack, struct link_confirm *ret_confirm)
+{
+    *ret_confirm = (struct link_confirm){.number = nack->delivery_tag, .up_to = nack->multiple, .refused = true};
+}
+
+/* A frame that is no message: a confirm, or the end of something. */
+static link_found read_other(struct link *link, struct link_confirm *ret_confirm)
 {
     struct timeval now = {.tv_sec = 0};
     amqp_frame_t frame;
@@ -240,6 +254,12 @@ static link_found read_other(struct link *link)
     if (frame.frame_type != AMQP_FRAME_METHOD)
         return LINK_NOTHING;
     switch (frame.payload.method.id) {
+    case AMQP_BASIC_ACK_METHOD:
+        read_ack(frame.payload.method.decoded, ret_confirm);
+        return LINK_CONFIRM;
+    case AMQP_BASIC_NACK_METHOD:
+        read_nack(frame.payload.method.decoded, ret_confirm);
+        return LINK_CONFIRM;
     case AMQP_CONNECTION_CLOSE_METHOD:
     case AMQP_CHANNEL_CLOSE_METHOD:
         (void)lose_closed(link, &frame.payload.method, "");
@@ -252,7 +272,7 @@ static link_found read_other(struct link *link)
     }
 }
 
-link_found link_read(struct link *link, amqp_envelope_t *ret_envelope)
+link_found link_read(struct link *link, amqp_envelope_t *ret_envelope, struct link_confirm *ret_confirm)
 {
     struct timeval now = {.tv_sec = 0};
     amqp_rpc_reply_t reply;
@@ -264,7 +284,7 @@ link_found link_read(struct link *link, amqp_envelope_t *ret_envelope)
     if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error == AMQP_STATUS_TIMEOUT)
         return LINK_NOTHING;
     if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error == AMQP_STATUS_UNEXPECTED_STATE)
-        return read_other(link);
+        return read_other(link, ret_confirm);
     (void)check_reply(link, reply, &(struct hint){0, NULL});
     return LINK_LOST;
 }
@@ -295,6 +315,7 @@ bool link_publish(struct link *link, const char *topic, const void *payload, siz
     for (size_t i = 0; i < used; i++)
         key[i] = key[i] == '/' ? '.' : key[i];
     key[used] = '\0';
+    link->published++;
     return check(link, amqp_basic_publish(link->conn, CHANNEL, amqp_cstring_bytes(EXCHANGE), amqp_cstring_bytes(key), false,
                                           false, &properties, body));
 }

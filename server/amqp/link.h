@@ -25,6 +25,7 @@ struct link_address {
 
 struct link {
     amqp_connection_state_t conn; /* null: none */
+    uint64_t published;           /* since it began: the number of what was published last */
     char reason[LINK_REASON_SIZE]; /* why it could not be made, or has ended */
 };
 
@@ -37,9 +38,16 @@ void link_give_up(struct link *link, const char *reason);
 /** @brief Frees. A link that works is told to the node. */
 void link_end(struct link *link, bool works);
 
-typedef enum { LINK_MESSAGE, LINK_NOTHING, LINK_LOST } link_found;
-/** @brief The next request, which link_release() frees; or nothing for now. */
-link_found link_read(struct link *link, amqp_envelope_t *ret_envelope);
+/** The broker has what was published under that number. */
+struct link_confirm {
+    uint64_t number;
+    bool up_to;   /* and all before */
+    bool refused; /* it has not, and never will */
+};
+
+typedef enum { LINK_MESSAGE, LINK_CONFIRM, LINK_NOTHING, LINK_LOST } link_found;
+/** @brief The next request, which link_release() frees; or a confirm; or nothing for now. */
+link_found link_read(struct link *link, amqp_envelope_t *ret_envelope, struct link_confirm *ret_confirm);
 void link_release(amqp_envelope_t *envelope);
 
 /* False: the link is lost. They wait while the node takes nothing. */

@@ -63,8 +63,17 @@ class World:
 
     def wait_asked(self, each):
         wanted = [len(asker.took) + each for asker in self.askers]
-        wait_for(lambda: all(len(asker.took) >= count for asker, count in zip(self.askers, wanted)), 120 * PATIENCE,
-                 f"{each} answers for each device")
+        try:
+            wait_for(lambda: all(len(asker.took) >= count for asker, count in zip(self.askers, wanted)), 120 * PATIENCE,
+                     f"{each} answers for each device")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.state()}") from None
+
+    def state(self):
+        """Who waits, and what the workers and the brokers say."""
+        askers = [f"{a.device}: {len(a.took)} answers, has been waiting for {a.waits_s:.1f} s" for a in self.askers]
+        workers = [f"worker {w.name}: {'up' if w.up else 'down'}, asked {len(w.asked)}\n{w.log()[-2000:]}" for w in self.workers]
+        return "\n".join(askers + workers + [node.log()[-1000:] for node in self.cluster.nodes])
 
     def finish(self):
         for asker in self.askers:

@@ -4,7 +4,7 @@
  *
  * RabbitMQ's MQTT plugin brings what devices publish to the exchange amq.topic, and what is published there to them. All
  * workers take the requests from one queue, which is replicated where RabbitMQ is a cluster (a quorum queue). A request is
- * acknowledged when its answer is sent, which is after the commit; one without an answer after AMQP_BUS_SETTLED_MS. What a
+ * acknowledged when the broker has its answer, which is after the commit; one without an answer after AMQP_BUS_SETTLED_MS. What a
  * worker had not acknowledged when its connection ended goes to another one. With a node of the cluster gone the bus
  * connects to the next one.
  *
