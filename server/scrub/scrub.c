@@ -103,11 +103,12 @@ static void *run(void *arg)
     s->paid_bytes = 0;
     ferry_err err = look(s);
     pthread_mutex_lock(&s->lock);
+    scrub_state state = err == FERRY_OK ? SCRUB_DONE : s->stop ? SCRUB_STOPPED : SCRUB_FAILED;
     s->view.err = err;
-    s->view.state = err == FERRY_OK ? SCRUB_DONE : s->stop ? SCRUB_STOPPED : SCRUB_FAILED;
+    s->view.state = state; /* from here on the next run may begin, with a view of its own */
     s->view.ended_ms = engine_now_ms(s->config.engine);
     pthread_mutex_unlock(&s->lock);
-    if (s->view.state == SCRUB_FAILED)
+    if (state == SCRUB_FAILED)
         ferry_log(FERRY_LOG_ERROR, AREA, "the objects cannot be verified: %s", ferry_err_text(err));
     return NULL;
 }
