@@ -82,7 +82,7 @@ struct listener_state {
     sem_t up, messages;
     char last[64];
     bool answer; /* each message, at once */
-    ferry_err answered;
+    unsigned refused; /* of the answers; the bus's thread counts them: read when the bus is closed */
 };
 
 static void note_link(void *arg, bool up)
@@ -97,8 +97,8 @@ static void note_message(void *arg, const char *topic, const void *payload, size
 
     (void)topic;
     memcpy(s->last, payload, len < sizeof(s->last) ? len : sizeof(s->last));
-    if (s->answer)
-        s->answered = s->bus->ops->publish(s->bus, DOWN, payload, len);
+    if (s->answer && s->bus->ops->publish(s->bus, DOWN, payload, len) != FERRY_OK)
+        s->refused++;
     (void)sem_post(&s->messages);
 }
 
@@ -159,11 +159,11 @@ static void requests_that_waited_can_be_answered_as_soon_as_they_come(void **sta
         struct peer_message message;
 
         assert_true(wait_for(&s.messages));
-        assert_int_equal(s.answered, FERRY_OK);
         assert_true(receive(peer, PATIENCE_MS, &message));
         free(message.payload);
     }
     bus->ops->close(bus);
+    assert_int_equal(s.refused, 0);
     tear_down(peer);
 }
 
