@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-cluster run test test-long sim sim-long sim-planted-bugs bench bench-device bench-operator faults install clean help
+.PHONY: build demo demo-cluster run test test-long tsan sim sim-long sim-planted-bugs bench bench-device bench-operator faults install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -26,6 +26,10 @@ test: ## all tests and checks, also under the sanitizers
 test-long: ## the same with the long kill tests and real waiting times
 	@scripts/install-deps test
 	@scripts/run-tests --long
+
+tsan: ## data races: the unit tests and those of server and broker under ThreadSanitizer (half an hour)
+	@scripts/install-deps test
+	@scripts/run-tests tsan-build tsan-unit tsan-system
 
 sim: ## the whole system on simulated time: SEED=n STEPS=n, PLAN='...' or TRANSFERS=n; TRACE=1: everything that happens
 	@scripts/install-deps build

@@ -2,6 +2,7 @@
 option(FERRY_WERROR "Treat warnings as errors (CI turns it on)" OFF)
 option(FERRY_CONSOLE "Put the web console into ferryd (needs node and npm to build)" ON)
 option(FERRY_FUZZ "Build the libFuzzer targets (needs clang)" OFF)
+set(FERRY_TEST_TIMEOUT_S 120 CACHE STRING "How long a test program may run; more where each step is watched")
 set(FERRY_SANITIZE "" CACHE STRING "Sanitizers for everything, e.g. address,undefined or thread")
 
 set(CMAKE_C_STANDARD 11)

@@ -17,7 +17,7 @@ function(ferry_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} PkgConfig::CMOCKA ferry_warnings)
   add_test(NAME ${name} COMMAND ${name} ${ARG_ARGS})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${FERRY_TEST_TIMEOUT_S})
 endfunction()
 
 # ferry_fuzzer(NAME SOURCES x_fuzz.c LINK libs CORPUS dir)

@@ -13,7 +13,7 @@ import time
 import paho.mqtt.client as mqtt
 
 from fake_platform import free_port
-from ferry import PATIENCE, build_dir, program, sanitizer_environment, vendor_password, vendor_username, wait_for
+from ferry import PATIENCE, SANITIZER_MARKS, build_dir, program, sanitizer_environment, vendor_password, vendor_username, wait_for
 
 PASSWORD = "password of the platform in this test"
 MD5 = "7cd96e091705fb4da41b3e11163cf663"
@@ -58,8 +58,9 @@ plugin_opt_allow_plain_secret {"true" if plain_secret else "false"}
         self.start()
 
     def start(self):
-        self._process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.folder / "mosquitto.conf"],
-                                         stderr=subprocess.DEVNULL, env=os.environ | sanitizer_environment())
+        with open(self.folder / "stderr", "ab") as stderr:
+            self._process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.folder / "mosquitto.conf"],
+                                             stderr=stderr, env=os.environ | sanitizer_environment())
         wait_for(lambda: "running" in self.log() or not self.running, 10 * PATIENCE, "the broker")
         assert self.running, self.log()
 
@@ -93,7 +94,9 @@ plugin_opt_allow_plain_secret {"true" if plain_secret else "false"}
         if self.running:
             self._process.kill()
             self._process.wait()
+        said = (self.folder / "stderr").read_text(errors="replace")
         self._folder.cleanup()
+        assert not any(mark in said for mark in SANITIZER_MARKS), said
 
 
 class Worker:

@@ -36,12 +36,14 @@ __all__ = [
 
 SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
 SANITIZED = bool(os.environ.get("FERRY_SANITIZED"))
-PATIENCE = 4 if SANITIZED else 1  # factor for times that depend on the machine's speed
+THREADS_WATCHED = os.environ.get("FERRY_SANITIZED") == "thread" # by ThreadSanitizer; else it is ASan with UBSan
+PATIENCE = 12 if THREADS_WATCHED else 4 if SANITIZED else 1  # factor for times that depend on the machine's speed
 READY_TIMEOUT_S = 15 * PATIENCE
 STOP_TIMEOUT_S = 15 * PATIENCE
 DESCRIPTORS_MORE = 40    # readers of the database and idle connections that may stay open, beyond those at the start
 DESCRIPTORS_WAIT_S = 5
 SANITIZER_EXIT = 99
+TSAN_SUPPRESSIONS = SOURCE_DIR / "tests/support/tsan.supp"
 LOG_TAIL_LINES = 60
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
 
@@ -90,6 +92,8 @@ def run(*command, timeout=30, **options):
 
 def wait_for(condition, timeout_s=10, what="the condition"):
     """Calls condition until it gives something true, and returns that."""
+    if THREADS_WATCHED:
+        timeout_s *= 3 # it is races that are looked for: what comes late has come
     end = time.monotonic() + timeout_s
     pause = 0.005
     while True:
@@ -455,6 +459,7 @@ class Platform:
         env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
         env.setdefault("ASAN_OPTIONS", f"detect_leaks=1:exitcode={SANITIZER_EXIT}")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+        env.setdefault("TSAN_OPTIONS", f"exitcode={SANITIZER_EXIT}:suppressions={TSAN_SUPPRESSIONS}")
         env.update(self._env)
         return env | sanitizer_environment(env.get("LD_PRELOAD"))
 
@@ -463,21 +468,29 @@ def sanitizer_environment(preload=None):
     """What a broker needs that loads a plugin of this build."""
     if not SANITIZED:
         return {}
+    if THREADS_WATCHED:
+        return {"LD_PRELOAD": sanitizer_preload(preload)}
     return {"LD_PRELOAD": sanitizer_preload(preload),
             "LSAN_OPTIONS": f"suppressions={SOURCE_DIR / 'tests/support/lsan.supp'}:print_suppressions=0"}
 
 
 def sanitizer_preload(others=None):
-    """LD_PRELOAD for a build with ASan: ferry_auth.so is loaded by a mosquitto that was built without it."""
-    found = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    return ":".join(filter(None, [os.path.realpath(found.stdout.strip()), str(_asan_first()), others]))
+    """LD_PRELOAD for a build with a sanitizer: ferry_auth.so is loaded by a mosquitto that was built without it."""
+    runtime = _runtime("libtsan.so" if THREADS_WATCHED else "libasan.so")
+    return ":".join(filter(None, [runtime, str(_sanitizer_first()), others]))
 
 
 @functools.cache
-def _asan_first():
-    folder = tempfile.TemporaryDirectory(prefix="ferry-asan-")
+def _runtime(name):
+    found = subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True)
+    return os.path.realpath(found.stdout.strip())
+
+
+@functools.cache
+def _sanitizer_first():
+    folder = tempfile.TemporaryDirectory(prefix="ferry-sanitizer-")
     atexit.register(folder.cleanup)
-    return build_shim(pathlib.Path(folder.name), "asan_first_shim", "-Wl,-z,initfirst")
+    return build_shim(pathlib.Path(folder.name), "sanitizer_first_shim", "-Wl,-z,initfirst")
 
 
 @atexit.register
