@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/rate.h"
 #include "proto/limits.h"
+#include "proto/text.h"
 #include "store/any.h"
 
 #include <argp.h>
@@ -348,6 +349,20 @@ static ferry_err default_data(struct config *config, char message[FERRY_SETTING_
     return FERRY_E_NOMEM;
 }
 
+/* What is told as JSON, and goes into the log. */
+static ferry_err check_texts(const struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
+{
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const char *text = table[i].type == FERRY_SETTING_TEXT ? *(char *const *)((const char *)config + table[i].offset) : NULL;
+
+        if (text != NULL && !ferry_utf8_valid(ferry_text_of(text))) {
+            (void)snprintf(message, FERRY_SETTING_MESSAGE_SIZE, "--%s: write it as UTF-8", table[i].name);
+            return FERRY_E_FORMAT;
+        }
+    }
+    return FERRY_OK;
+}
+
 static ferry_err apply_all(const struct flags *flags, struct config *config, char message[FERRY_SETTING_MESSAGE_SIZE])
 {
     const char *path = flags->config_path != NULL ? flags->config_path : getenv("FERRY_CONFIG");
@@ -361,6 +376,8 @@ static ferry_err apply_all(const struct flags *flags, struct config *config, cha
         err = apply_flags(flags, config, message);
     if (err == FERRY_OK)
         err = default_data(config, message);
+    if (err == FERRY_OK)
+        err = check_texts(config, message);
     if (err == FERRY_OK)
         err = config_check(config, message);
     return err;
@@ -396,24 +413,32 @@ void config_done(struct config *config)
 enum {
     DESCRIBED_TEXT_MAX = 120, /* characters of one value: the whole must fit into a record */
     LISTED_TEXT_MAX = 4096,
+    UTF8_MAX = 4, /* bytes of a character */
 };
 
+/* Cut where a character ends. */
+static json_t *cut_json(const char *text, size_t max)
+{
+    ferry_text cut = ferry_utf8_cut(ferry_text_of(text), max);
+
+    return json_stringn(cut.ptr, cut.len);
+}
+
 /* The addresses of the broker and of the store may hold a password. */
-static json_t *text_json(const char *text, int max)
+static json_t *text_json(const char *text, size_t max)
 {
     const char *at = strrchr(text, '@');
-    char shown[LISTED_TEXT_MAX + 1], store[STORE_ANY_TEXT_SIZE];
+    char shown[LISTED_TEXT_MAX + UTF8_MAX], store[STORE_ANY_TEXT_SIZE];
 
     if (store_any_is_server(text)) {
         store_any_show(text, store);
-        store[(size_t)max < sizeof(store) ? (size_t)max : sizeof(store) - 1] = '\0';
-        return json_string(store);
+        return cut_json(store, max < sizeof(store) - UTF8_MAX ? max : sizeof(store) - UTF8_MAX);
     }
-    (void)snprintf(shown, (size_t)max + 1, "%s%s", at != NULL ? "...@" : "", at != NULL ? at + 1 : text);
-    return json_string(shown);
+    (void)snprintf(shown, sizeof(shown), "%s%s", at != NULL ? "...@" : "", at != NULL ? at + 1 : text);
+    return cut_json(shown, max);
 }
 
-static json_t *value_json(const struct ferry_setting *setting, const struct config *config, int text_max)
+static json_t *value_json(const struct ferry_setting *setting, const struct config *config, size_t text_max)
 {
     const void *field = (const char *)config + setting->offset;
 

@@ -234,6 +234,30 @@ static void settings_are_listed_without_passwords(void **state)
     config_done(&config);
 }
 
+static void texts_are_utf8_and_are_cut_between_characters(void **state)
+{
+    char message[FERRY_SETTING_MESSAGE_SIZE] = "", line[512];
+    struct config config;
+
+    (void)state;
+    assert_int_equal(read_line("--data /srv/\xe6\x96", &config, message), FERRY_E_FORMAT);
+    assert_string_equal(message, "--data: write it as UTF-8");
+    config_done(&config);
+    for (int shift = 0; shift < 3; shift++) { /* the cut falls on each byte of a character */
+        char *text;
+        int used = snprintf(line, sizeof(line), "--data /%.*s", shift, "abc");
+
+        for (int i = 0; i < 60; i++)
+            used += snprintf(line + used, sizeof(line) - (size_t)used, "\xe6\x96\x87");
+        assert_int_equal(read_line(line, &config, message), FERRY_OK);
+        text = config_describe(&config);
+        assert_non_null(text);
+        assert_non_null(strstr(text, "\xe6\x96\x87\""));
+        free(text);
+        config_done(&config);
+    }
+}
+
 static void malformed_addresses_are_refused_without_their_passwords(void **state)
 {
     char message[FERRY_SETTING_MESSAGE_SIZE] = "";
@@ -258,6 +282,7 @@ int main(void)
         cmocka_unit_test(lists_of_listeners_are_read),
         cmocka_unit_test(a_password_on_the_command_line_is_wiped_from_it),
         cmocka_unit_test(settings_are_listed_without_passwords),
+        cmocka_unit_test(texts_are_utf8_and_are_cut_between_characters),
         cmocka_unit_test(malformed_addresses_are_refused_without_their_passwords),
     };
 
