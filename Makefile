@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-cluster run test test-long tsan sim sim-long sim-planted-bugs bench bench-device bench-operator faults install clean help
+.PHONY: build demo demo-cluster run test test-long tsan sim sim-long sim-planted-bugs bench bench-device bench-operator faults fuzz install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -57,6 +57,13 @@ faults: ## kills, bad disks, bad networks, bad clocks under load, for SECONDS (3
 	@scripts/install-deps test
 	@scripts/build ci all
 	@scripts/faults build/ci --seconds $(or $(SECONDS),3600)
+
+fuzz: fuzz-all ## looks for inputs that break a parser, SECONDS (600) for each; figures in docs/fuzzing.md
+
+fuzz-%: ## one of the targets of tests/fuzz, e.g. make fuzz-message SECONDS=60
+	@scripts/install-deps test
+	@scripts/build fuzz fuzzers
+	@scripts/fuzz $* --seconds $(or $(SECONDS),600)
 
 install: ## build for release and install (PREFIX, DESTDIR)
 	@scripts/install-deps build
