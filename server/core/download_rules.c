@@ -195,6 +195,15 @@ ferry_result download_apply(const struct download_task *before, const struct dow
     return step.answer;
 }
 
+bool download_changed(const struct download_task *before, const struct download_task *after)
+{
+    return before->state != after->state || before->percent != after->percent || before->result_code != after->result_code ||
+           strcmp(before->result_msg, after->result_msg) != 0 || before->pushes != after->pushes ||
+           before->retries != after->retries || before->release_ms != after->release_ms || before->wake_ms != after->wake_ms ||
+           before->deadline_ms != after->deadline_ms || before->updated_ms != after->updated_ms ||
+           before->ended_ms != after->ended_ms;
+}
+
 struct download_task download_new(const ferry_id *id, const struct deployment *deployment,
                                   const struct device_key *device, uint64_t release_ms, uint64_t now_ms)
 {

@@ -52,6 +52,8 @@ struct push_pace {
  */
 ferry_result download_apply(const struct download_task *before, const struct download_event *event,
                             uint64_t now_ms, const struct push_pace *pace, struct download_task *ret_after);
+/** @brief Did the rule change the task? Looks at what it may change, not at what lies between the fields or behind a text's end. */
+bool download_changed(const struct download_task *before, const struct download_task *after);
 
 /** @brief A new task of a deployment. */
 struct download_task download_new(const ferry_id *id, const struct deployment *deployment,

@@ -359,6 +359,33 @@ static void a_new_task_waits_for_its_release(void **state)
     assert_true(ferry_id_equal(&t.resource, &d.resource));
 }
 
+/* --- what is a change --- */
+
+static void only_what_a_rule_may_change_is_a_change(void **state)
+{
+    const struct download_task before = {.state = DOWNLOAD_QUEUED, .result_msg = "no"};
+    struct download_task after = before;
+    (void)state;
+    after.result_msg[sizeof after.result_msg - 1] = 'x'; /* behind the end */
+    assert_false(download_changed(&before, &after));
+#define CHANGE(field, value)                                                                                           \
+    after = before;                                                                                                    \
+    after.field = (value);                                                                                             \
+    assert_true(download_changed(&before, &after))
+    CHANGE(state, DOWNLOAD_OFFERED);
+    CHANGE(percent, 1);
+    CHANGE(result_code, 1);
+    CHANGE(result_msg[0], 'N');
+    CHANGE(updated_ms, 1);
+    CHANGE(ended_ms, 1);
+    CHANGE(pushes, 1);
+    CHANGE(retries, 1);
+    CHANGE(release_ms, 1);
+    CHANGE(wake_ms, 1);
+    CHANGE(deadline_ms, 1);
+#undef CHANGE
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_device_has_one_task_at_a_time),
         cmocka_unit_test(what_has_had_its_turn_is_current_by_any_clock),
         cmocka_unit_test(a_new_task_waits_for_its_release),
+        cmocka_unit_test(only_what_a_rule_may_change_is_a_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static ferry_err find_next(struct engine *e, const struct download_task *changed
 static ferry_err save(struct engine *e, const struct download_task *before, const struct download_task *after,
                       uint64_t now_ms)
 {
-    if (memcmp(before, after, sizeof *before) == 0)
+    if (!download_changed(before, after))
         return FERRY_OK;
     bool ended = download_state_open(before->state) && !download_state_open(after->state);
     bool gives_way = ended || (download_running(before) && !download_running(after));

@@ -88,6 +88,14 @@ ferry_result upload_apply(const struct upload_task *before, const struct upload_
     return step.answer;
 }
 
+bool upload_changed(const struct upload_task *before, const struct upload_task *after)
+{
+    return before->state != after->state || before->percent != after->percent || before->result_code != after->result_code ||
+           strcmp(before->result_msg, after->result_msg) != 0 || before->updated_ms != after->updated_ms ||
+           before->stored_ms != after->stored_ms || before->ended_ms != after->ended_ms ||
+           before->expires_ms != after->expires_ms;
+}
+
 ferry_result upload_check_request(ferry_text name, bool has_size, uint64_t size, ferry_text md5sum,
                                   uint64_t size_max)
 {

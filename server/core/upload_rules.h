@@ -41,6 +41,8 @@ struct upload_event {
  */
 ferry_result upload_apply(const struct upload_task *before, const struct upload_event *event, uint64_t now_ms,
                           uint32_t life_s, struct upload_task *ret_after);
+/** @brief Did the rule change the task? Looks at what it may change, not at what lies between the fields or behind a text's end. */
+bool upload_changed(const struct upload_task *before, const struct upload_task *after);
 
 /** @brief Checks a create_upload_task request; FERRY_RESULT_OK or the reason of the refusal. */
 ferry_result upload_check_request(ferry_text name, bool has_size, uint64_t size, ferry_text md5sum,

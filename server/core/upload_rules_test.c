@@ -282,6 +282,30 @@ static void a_garbled_name_means_the_only_task_alive(void **state)
     assert_ptr_equal(upload_match_only(tasks, 2, NOW), &tasks[0]);
 }
 
+/* --- what is a change --- */
+
+static void only_what_a_rule_may_change_is_a_change(void **state)
+{
+    const struct upload_task before = {.state = UPLOAD_CREATED, .result_msg = "no"};
+    struct upload_task after = before;
+    (void)state;
+    after.result_msg[sizeof after.result_msg - 1] = 'x'; /* behind the end */
+    assert_false(upload_changed(&before, &after));
+#define CHANGE(field, value)                                                                                           \
+    after = before;                                                                                                    \
+    after.field = (value);                                                                                             \
+    assert_true(upload_changed(&before, &after))
+    CHANGE(state, UPLOAD_UPLOADING);
+    CHANGE(percent, 1);
+    CHANGE(result_code, 1);
+    CHANGE(result_msg[0], 'N');
+    CHANGE(updated_ms, 1);
+    CHANGE(stored_ms, 1);
+    CHANGE(ended_ms, 1);
+    CHANGE(expires_ms, 1);
+#undef CHANGE
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_plan_goes_on_replaces_or_begins),
         cmocka_unit_test(the_quietest_task_gives_way_after_its_silence),
         cmocka_unit_test(a_garbled_name_means_the_only_task_alive),
+        cmocka_unit_test(only_what_a_rule_may_change_is_a_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,9 +24,7 @@ static ferry_err apply(struct engine *e, const struct upload_task *task, const s
                        uint64_t now_ms, struct upload_task *ret_after, ferry_result *ret_answer)
 {
     *ret_answer = upload_apply(task, event, now_ms, e->settings.url_life_s, ret_after);
-    if (memcmp(ret_after, task, sizeof *task) == 0)
-        return FERRY_OK;
-    return save(e, task, ret_after);
+    return upload_changed(task, ret_after) ? save(e, task, ret_after) : FERRY_OK;
 }
 
 /* --- device messages ------------------------------------------------------------------------------ */
