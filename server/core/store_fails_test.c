@@ -244,6 +244,53 @@ static void what_devices_say(void **state)
     assert_int_equal(fixture_latest_download(f, "D2", "r").state, DOWNLOAD_DONE);
 }
 
+/* --- what the engine does by itself ------------------------------------------------------------------------- */
+
+static void what_is_due_is_done_when_the_store_is_back(void **state)
+{
+    struct fixture *f = *state;
+    (void)fixture_add_resource(f, "r");
+    for (unsigned n = 1; n < CALLS_MAX; n++) {
+        fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+        (void)fixture_deploy(f, "r", d2.device, 0);
+        failing_store_anywhere_at(n);
+        fixture_advance_s(f, FERRY_URL_LIFE_S + 1); /* both have ended by then */
+        bool struck = failing_store_struck();
+        failing_store_at(0);
+        fixture_advance_s(f, 2);
+        assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_EXPIRED);
+        assert_int_equal(fixture_latest_download(f, "D2", "r").state, DOWNLOAD_TIMED_OUT);
+        assert_int_equal(engine_health(f->engine), FERRY_OK);
+        if (!struck)
+            return;
+    }
+    fail_msg("a turn has too many calls");
+}
+
+static void an_engine_that_cannot_read_its_store_does_not_begin(void **state)
+{
+    struct fixture *f = *state;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    ferry_id id = fixture_latest_upload(f, "D1", "a.txt").id;
+    fixture_put_hello(f, &id); /* whole, and nobody was told: the start has something to make up for */
+    f->parts.bus->ops->stop(f->parts.bus);
+    unsigned refused = 0;
+    bool struck = true;
+    for (unsigned n = 1; n < CALLS_MAX && struck; n++) {
+        engine_free(f->engine); /* what failed, it could begin without */
+        f->engine = NULL;
+        failing_store_anywhere_at(n);
+        ferry_err err = engine_new(&f->parts, &f->settings, &f->engine);
+        struck = failing_store_struck();
+        failing_store_at(0);
+        assert_true(err == FERRY_OK || (struck && err == FERRY_E_IO));
+        refused += err != FERRY_OK;
+    }
+    assert_true(refused > 3);
+    assert_non_null(f->engine);
+    assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_STORED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +301,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(resources_in_parts, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(uploads, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_devices_say, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_is_due_is_done_when_the_store_is_back, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_engine_that_cannot_read_its_store_does_not_begin, setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,10 +7,11 @@ static const struct store_ops *real;
 static unsigned calls_left;
 static bool struck;
 static bool within; /* a savepoint */
+static bool anywhere;
 
 static bool strikes(void)
 {
-    if (!within || calls_left == 0 || --calls_left > 0)
+    if (!(within || anywhere) || calls_left == 0 || --calls_left > 0)
         return false;
     struck = true;
     return true;
@@ -194,22 +195,33 @@ static ferry_err rewind_to(struct store_conn *c)
     return real->rewind(c);
 }
 
+static void strike_at(unsigned n, bool outside)
+{
+    calls_left = n;
+    struck = false;
+    anywhere = outside;
+}
+
+void failing_store_at(unsigned n)
+{
+    strike_at(n, false);
+}
+
+void failing_store_anywhere_at(unsigned n)
+{
+    strike_at(n, true);
+}
+
 void failing_store_install(struct store_ops *ops, const struct store_ops *real_ops)
 {
     real = real_ops;
     within = false;
-    failing_store_at(0);
+    strike_at(0, false);
     ops->savepoint = savepoint;
     ops->release = release;
     ops->rewind = rewind_to;
 #define INSTALL(slot, parameters, arguments) ops->slot = slot;
     SLOTS(INSTALL)
-}
-
-void failing_store_at(unsigned n)
-{
-    calls_left = n;
-    struck = false;
 }
 
 bool failing_store_struck(void)

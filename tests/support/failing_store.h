@@ -10,10 +10,13 @@
 #include <stdbool.h>
 
 /** @brief Puts slots that can fail into ops, a copy of real_ops: all that read or write, none of transactions. One store at a time.
- *  Only calls between a savepoint and its end count: those of one command or message. */
+ */
 void failing_store_install(struct store_ops *ops, const struct store_ops *real_ops);
-/** @brief The n-th call from now on gives FERRY_E_IO and does nothing; 0: none does. */
+/** @brief The n-th call from now on gives FERRY_E_IO and does nothing; 0: none does. Only calls between a savepoint and its end count:
+ *  those of one command or message. */
 void failing_store_at(unsigned n);
+/** @brief The same, of all calls: also those of the engine's start and of timers. */
+void failing_store_anywhere_at(unsigned n);
 /** @brief That call has come. */
 bool failing_store_struck(void);
 
