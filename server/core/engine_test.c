@@ -570,6 +570,38 @@ static void time_does_not_stop_when_the_clock_is_set_back(void **state)
 
 #define PLATFORM_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
+/* --- the start --- */
+
+static void settings_out_of_their_range_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct engine *none = NULL;
+    struct engine_settings s;
+#define REFUSED(setting, value)                                                                                        \
+    s = f->settings;                                                                                                   \
+    s.setting = (value);                                                                                               \
+    assert_int_equal(engine_new(&f->parts, &s, &none), FERRY_E_ARG)
+    REFUSED(inbox_max, 0);
+    REFUSED(batch_max, 0);
+    REFUSED(object_size_max, 0);
+    REFUSED(uploads_open_max, 0);
+    REFUSED(uploads_open_max, UINT32_MAX);
+    REFUSED(url_life_s, FERRY_URL_LIFE_MIN_S - 1);
+    REFUSED(url_life_s, FERRY_URL_LIFE_MAX_S + 1);
+    REFUSED(push_retry_first_s, 0);
+    REFUSED(push_retry_max_s, f->settings.push_retry_first_s - 1);
+    REFUSED(deploy_retry_first_s, 0);
+    REFUSED(deploy_retry_max_s, f->settings.deploy_retry_first_s - 1);
+    REFUSED(session_idle_s, 0);
+    REFUSED(session_life_s, 0);
+    REFUSED(events_max, 0);
+    REFUSED(resource_upload_life_s, 0);
+    REFUSED(answers_kept_s, 0);
+    REFUSED(answers_max, 0);
+#undef REFUSED
+    assert_null(none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -597,6 +629,7 @@ int main(void)
         PLATFORM_TEST(an_answer_waits_for_a_broken_link),
         PLATFORM_TEST(an_object_whose_word_was_lost_is_adopted),
         PLATFORM_TEST(time_does_not_stop_when_the_clock_is_set_back),
+        PLATFORM_TEST(settings_out_of_their_range_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

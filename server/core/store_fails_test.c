@@ -2,6 +2,7 @@
 #include "engine_fixture.h"
 #include "failing_store.h"
 
+#include "base/alloc.h"
 #include "mqtt/mem_bus.h"
 
 #include <setjmp.h>
@@ -291,6 +292,24 @@ static void an_engine_that_cannot_read_its_store_does_not_begin(void **state)
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_STORED);
 }
 
+static void an_engine_without_memory_does_not_begin(void **state)
+{
+    struct fixture *f = *state;
+    unsigned refused = 0;
+    f->parts.bus->ops->stop(f->parts.bus);
+    for (unsigned n = 1; n < CALLS_MAX; n++) {
+        engine_free(f->engine);
+        f->engine = NULL;
+        ferry_alloc_fail_at(n);
+        ferry_err err = engine_new(&f->parts, &f->settings, &f->engine);
+        ferry_alloc_fail_at(0);
+        assert_true(err == FERRY_OK || err == FERRY_E_NOMEM);
+        refused += err != FERRY_OK;
+    }
+    assert_true(refused > 3);
+    assert_non_null(f->engine); /* it does not take so many */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_devices_say, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_is_due_is_done_when_the_store_is_back, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(an_engine_that_cannot_read_its_store_does_not_begin, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_engine_without_memory_does_not_begin, setup, fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
