@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .DEFAULT_GOAL := build
-.PHONY: build demo demo-cluster run test test-long tsan sim sim-long sim-planted-bugs bench bench-device bench-operator faults fuzz install clean help
+.PHONY: build demo demo-cluster run test test-long tsan coverage valgrind sim sim-long sim-planted-bugs bench bench-device bench-operator faults fuzz install clean help
 
 build: ## compile the programs into build/dev (installs missing Debian packages first)
 	@scripts/install-deps build
@@ -27,9 +27,17 @@ test-long: ## the same with the long kill tests and real waiting times
 	@scripts/install-deps test
 	@scripts/run-tests --long
 
-tsan: ## data races: the unit tests and those of server and broker under ThreadSanitizer (half an hour)
+tsan: ## data races: the unit tests and those of server and broker under ThreadSanitizer
 	@scripts/install-deps test
 	@scripts/run-tests tsan-build tsan-unit tsan-system
+
+valgrind: ## the short unit tests under memcheck: what is read before it was written, what is lost
+	@scripts/install-deps test
+	@scripts/run-tests valgrind-build valgrind-unit
+
+coverage: ## which lines and branches the tests run, by folder; line by line in build/coverage/html
+	@scripts/install-deps coverage
+	@scripts/coverage
 
 sim: ## the whole system on simulated time: SEED=n STEPS=n, PLAN='...' or TRANSFERS=n; TRACE=1: everything that happens
 	@scripts/install-deps build
