@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/cleanup.h"
 #include "base/system.h"
+#include "checkpointer.h"
 #include "driver.h"
 #include "error_map.h"
 #include "schema.h"
@@ -17,7 +18,6 @@
 enum {
     WRITER_CACHE_KIB = 65536,          /* the pages that a busy fleet touches again and again */
     READER_CACHE_KIB = 4096,           /* per connection */
-    WAL_CHECKPOINT_PAGES = 4000,       /* 16 MB: pages that change often are copied back once */
     WAL_KEEP_BYTES = 64 * 1024 * 1024, /* a WAL that a long reader let grow is cut to this afterwards */
 };
 
@@ -97,7 +97,7 @@ static ferry_err set_up_reader(struct sqlite_conn *c)
     return version < sq_schema_step_count ? FERRY_E_STATE : FERRY_OK;
 }
 
-static ferry_err set_up_writer(struct sqlite_conn *c)
+static ferry_err set_up_writer(struct sqlite_conn *c, const char *path)
 {
     static const struct {
         const char *pragma;
@@ -107,7 +107,6 @@ static ferry_err set_up_writer(struct sqlite_conn *c)
         {"recursive_triggers", 1 /* or REPLACE would not tell the triggers what it removes */},
         {"temp_store", 2 /* MEMORY: undo information of savepoints */},
         {"cache_size", -WRITER_CACHE_KIB},
-        {"wal_autocheckpoint", WAL_CHECKPOINT_PAGES},
         {"journal_size_limit", WAL_KEEP_BYTES},
     };
     size_t version;
@@ -124,6 +123,8 @@ static ferry_err set_up_writer(struct sqlite_conn *c)
         err = sq_schema_migrate(c->db, sq_schema_steps, sq_schema_step_count);
     if (err == FERRY_OK)
         err = sql_conn_set_up(&c->base);
+    if (err == FERRY_OK)
+        err = checkpointer_start(c->db, path, &c->checkpointer);
     return err;
 }
 
@@ -157,7 +158,7 @@ ferry_err sq_conn_new(struct sqlite_store *store, const char *path, uint32_t bus
     if (err == FERRY_OK)
         err = open_file(c, path, busy_ms);
     if (err == FERRY_OK)
-        err = mode == STORE_WRITER ? set_up_writer(c) : set_up_reader(c);
+        err = mode == STORE_WRITER ? set_up_writer(c, path) : set_up_reader(c);
     if (err == FERRY_OK)
         *ret_conn = FERRY_TAKE(c);
     return err;
@@ -173,6 +174,7 @@ void sq_conn_free(struct sqlite_conn *c)
         (void)sqlite3_finalize(c->stmts[i]);
     for (int i = 0; i < TX_STEPS; i++)
         (void)sqlite3_finalize(c->tx[i]);
+    checkpointer_stop(c->checkpointer);
     (void)sqlite3_close(c->db); /* fails only with statements left */
     free(c);
 }

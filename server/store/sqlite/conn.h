@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 #include <stdint.h>
 
+struct checkpointer;
 struct sqlite_store;
 
 enum { TX_STEPS = SQL_MARK_RELEASE + 2 }; /* those of sql_tx_step, and the way back */
@@ -19,6 +20,7 @@ struct sqlite_conn {
     struct store_conn base; /* first: a struct store_conn * is one of these */
     struct sqlite_store *store;
     sqlite3 *db;
+    struct checkpointer *checkpointer; /* the writer's */
     ferry_err last_err; /* of a statement in this transaction: SQLite may have ended it then */
     sqlite3_stmt *stmts[STMT_COUNT], *tx[TX_STEPS]; /* each prepared at its first use */
 };
