@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    STEPS_AT_ONCE = 5, /* that a command makes itself */
-    RETRY_PART = ENGINE_EXPAND_MAX / 3, /* tasks of each state that a step of retrying reads, when it looks at all of them */
+    STEP_TASKS = 50,    /* tasks of one step: so long a device that asks meanwhile waits */
+    STEPS_AT_ONCE = 10, /* that a command makes itself */
+    RETRY_PART = STEP_TASKS / 3, /* tasks of each state that a step of retrying reads, when it looks at all of them */
 };
 
 /* --- settling ------------------------------------------------------------------------------------------ */
@@ -82,7 +83,7 @@ ferry_err deployments_add_task(struct engine *e, struct deployment *d, const str
 static ferry_err expand_some(struct engine *e, struct deployment *d, uint64_t now_ms)
 {
     struct device_filter filter = {.product = d->product, .tag = d->target_tag[0] != '\0' ? d->target_tag : NULL};
-    struct store_page page = {.after = d->expand_cursor, .limit = ENGINE_EXPAND_MAX};
+    struct store_page page = {.after = d->expand_cursor, .limit = STEP_TASKS};
     size_t count = 0;
     ferry_err err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
     for (size_t i = 0; err == FERRY_OK && i < count; i++)
@@ -91,7 +92,7 @@ static ferry_err expand_some(struct engine *e, struct deployment *d, uint64_t no
         return err;
     if (count > 0)
         memcpy(d->expand_cursor, e->devices[count - 1].key.device, sizeof d->expand_cursor);
-    d->expand_done = count < ENGINE_EXPAND_MAX;
+    d->expand_done = count < STEP_TASKS;
     d->updated_ms = now_ms;
     err = e->store->deployment_put(e->conn, d);
     return err == FERRY_OK && d->expand_done ? deployments_settle(e, &d->id, now_ms) : err;
@@ -112,7 +113,7 @@ ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more)
 static ferry_err resume_some(struct engine *e, struct deployment *d, uint64_t now_ms)
 {
     struct download_filter filter = {.deployment = &d->id, .state = DOWNLOAD_QUEUED};
-    struct store_page page = {.after = d->sweep_cursor.text, .limit = ENGINE_EXPAND_MAX};
+    struct store_page page = {.after = d->sweep_cursor.text, .limit = STEP_TASKS};
     size_t count = 0;
     ferry_err err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
     for (size_t i = 0; err == FERRY_OK && i < count; i++)
@@ -121,7 +122,7 @@ static ferry_err resume_some(struct engine *e, struct deployment *d, uint64_t no
         return err;
     if (count > 0)
         d->sweep_cursor = e->downloads[count - 1].id;
-    d->sweep = count == ENGINE_EXPAND_MAX ? SWEEP_RESUME : SWEEP_NONE;
+    d->sweep = count == STEP_TASKS ? SWEEP_RESUME : SWEEP_NONE;
     return FERRY_OK;
 }
 
@@ -129,7 +130,7 @@ static ferry_err resume_some(struct engine *e, struct deployment *d, uint64_t no
 static ferry_err cancel_some(struct engine *e, struct deployment *d, uint64_t now_ms)
 {
     static const download_state order[] = {DOWNLOAD_DOWNLOADING, DOWNLOAD_OFFERED, DOWNLOAD_QUEUED};
-    struct store_page page = {.after = "", .limit = ENGINE_EXPAND_MAX};
+    struct store_page page = {.after = "", .limit = STEP_TASKS};
     ferry_err err = FERRY_OK;
     size_t count = 0;
     for (size_t s = 0; err == FERRY_OK && count == 0 && s < sizeof order / sizeof order[0]; s++) {
@@ -146,7 +147,7 @@ static ferry_err cancel_some(struct engine *e, struct deployment *d, uint64_t no
 static ferry_err read_failed(struct engine *e, const struct deployment *d, ferry_id *ret_last, size_t *ret_count)
 {
     static const download_state states[] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
-    struct store_page page = {.after = d->sweep_cursor.text, .limit = d->retry.state != 0 ? ENGINE_EXPAND_MAX : RETRY_PART};
+    struct store_page page = {.after = d->sweep_cursor.text, .limit = d->retry.state != 0 ? STEP_TASKS : RETRY_PART};
     *ret_count = 0;
     *ret_last = (ferry_id){""};
     for (size_t s = 0; s < sizeof states / sizeof states[0]; s++) {

@@ -27,7 +27,7 @@ enum {
     ENGINE_OPEN_DOWNLOADS_MAX = 64,
     ENGINE_NAMED_MAX = 64, /* newest tasks of one name among which a report's MD5 is looked for */
     ENGINE_DUE_MAX = 256,      /* timers handled in one turn */
-    ENGINE_EXPAND_MAX = FERRY_PAGE_MAX, /* download tasks that one turn makes for deployments to all */
+    ENGINE_DEVICES_MAX = FERRY_PAGE_MAX, /* devices that are read at once */
     ENGINE_SETTLING_MAX = 64,  /* deployments whose end a turn looks for at its end; of more at once */
     ENGINE_WATCHERS_MAX = 4,
     ENGINE_STATS_COUNT = sizeof(struct engine_stats) / sizeof(uint64_t),
@@ -146,7 +146,7 @@ struct engine {
     struct download_task downloads[ENGINE_DUE_MAX];
     struct upload_task open_uploads[ENGINE_UNFINISHED_MAX];
     struct download_task open_downloads[ENGINE_OPEN_DOWNLOADS_MAX];
-    struct device devices[ENGINE_EXPAND_MAX];
+    struct device devices[ENGINE_DEVICES_MAX];
     struct resource_upload resource_uploads[FERRY_PAGE_MAX];
 };
 

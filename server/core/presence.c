@@ -342,10 +342,10 @@ static ferry_err load_product(struct engine *e, const char *product)
 {
     struct device_filter filter = {.product = product, .which = DEVICES_ONLINE};
     char after[FERRY_IDENT_MAX + 1] = "", name[PRESENCE_NAME_SIZE];
-    size_t count = ENGINE_EXPAND_MAX;
+    size_t count = ENGINE_DEVICES_MAX;
     ferry_err err = FERRY_OK;
-    while (err == FERRY_OK && count == ENGINE_EXPAND_MAX) {
-        struct store_page page = {.after = after, .limit = ENGINE_EXPAND_MAX};
+    while (err == FERRY_OK && count == ENGINE_DEVICES_MAX) {
+        struct store_page page = {.after = after, .limit = ENGINE_DEVICES_MAX};
         err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
         for (size_t i = 0; err == FERRY_OK && i < count; i++) {
             const struct device *d = &e->devices[i];

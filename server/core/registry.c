@@ -161,8 +161,8 @@ static ferry_err end_old_secret(struct engine *e, struct device *d)
 ferry_err registry_end_old_secrets(struct engine *e, uint64_t now_ms, bool *ret_more)
 {
     size_t count = 0;
-    ferry_err err = e->store->device_old_secrets(e->conn, now_ms, e->devices, ENGINE_EXPAND_MAX, &count);
-    *ret_more = count == ENGINE_EXPAND_MAX;
+    ferry_err err = e->store->device_old_secrets(e->conn, now_ms, e->devices, ENGINE_DEVICES_MAX, &count);
+    *ret_more = count == ENGINE_DEVICES_MAX;
     for (size_t i = 0; err == FERRY_OK && i < count; i++)
         err = end_old_secret(e, &e->devices[i]);
     return err;

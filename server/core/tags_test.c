@@ -163,7 +163,7 @@ static void a_large_deployment_to_a_tag_goes_on_after_a_crash(void **state)
     assert_int_equal(deploy(f, "even", &cmd), FERRY_OK);
     assert_in_range(tasks_of(f, &cmd.deployment.id), 0, DEVICES / 2 - 1);
     fixture_crash(f);
-    for (unsigned i = 0; i < 6; i++)
+    for (unsigned i = 0; i < 30; i++)
         fixture_turn(f);
     assert_int_equal(tasks_of(f, &cmd.deployment.id), DEVICES / 2);
     assert_int_equal(f->real_store_ops->deployment_get(f->reader, &cmd.deployment.id, &now), FERRY_OK);
