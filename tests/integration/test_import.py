@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from ferry import SANITIZED, program, wait_for
+from ferry import SANITIZED, THREADS_WATCHED, program, wait_for
 from openapi import OpenApi
 from operators import Caller
 from raw_http import RawConnection
@@ -144,7 +144,7 @@ def test_a_list_that_was_broken_off_is_sent_again(own_platform):
 
 def test_devices_are_answered_while_a_long_list_comes(own_platform):
     product = own_platform.new_product()
-    count = 5000 if SANITIZED else 30_000
+    count = 1000 if THREADS_WATCHED else 5000 if SANITIZED else 30_000
     with VendorDevice(own_platform, own_platform.new_device(product)) as client:
         done = []
         thread = threading.Thread(target=lambda: done.append(bring(own_platform, product, csv_of(count))))
