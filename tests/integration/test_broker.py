@@ -299,7 +299,7 @@ def test_a_leftover_broker_with_other_settings_is_replaced(own_platform):
 def test_a_leftover_broker_on_any_free_port_keeps_its_port(own_platform):
     port, pid = own_platform.mqtt_port, own_platform.broker_pid
     own_platform.kill9()
-    own_platform._pins.clear()
+    own_platform.use_any_ports()
     own_platform.start()
     assert (own_platform.mqtt_port, own_platform.broker_pid) == (port, pid)
 

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 import requests
-from fake_platform import free_port
+from ports import free_port
 from haproxy import HaProxy, missing
 from http_from import http_from
 from operator_api import OperatorApi

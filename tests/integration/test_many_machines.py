@@ -14,7 +14,7 @@ import pytest
 import requests
 import rgw
 import yaml
-from fake_platform import free_port
+from ports import free_port
 from operator_api import OperatorApi
 from secret_watch import WATCH
 

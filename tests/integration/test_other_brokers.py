@@ -6,7 +6,7 @@ import requests
 
 import rabbitmq
 from broker_client import ACCEPTED, DOWN, UP, Client, vendor_client
-from fake_platform import free_port
+from ports import free_port
 from ferry import PATIENCE, Platform, VendorDevice, vendor_password, vendor_username, wait_for
 from tls_broker import Authority
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import postgres
-from fake_platform import free_port
+from ports import free_port
 from ferry import PATIENCE, ApiError, VendorDevice, wait_for
 from postgres import Cluster
 
@@ -234,6 +234,8 @@ def test_settings_that_differ_between_workers_are_recorded_once(make_platform, c
 
     store = ("--store", cluster.uri(database))
     one, other = make_platform(*store, start=False), make_platform(*store, start=False)
+    for worker in (one, other):
+        worker.use_any_ports() # they are settings too
     start(one, "--url-life", "120s")
     other.data.mkdir(mode=0o700)
     shutil.copy2(one.data / "secrets.key", other.data)

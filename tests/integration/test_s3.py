@@ -15,6 +15,7 @@ import rgw
 from device_command import DONE, Command
 from fault_proxy import Cut, HttpProxy
 from ferry import PATIENCE, THREADS_WATCHED, ApiError, Platform, VendorDevice, run, vendor_get, vendor_put, wait_for
+from ports import free_port
 from secret_watch import WATCH
 from shim import Faults, build_shim
 
@@ -403,7 +404,7 @@ def refused(make_platform, objects, env, *args):
 
 
 def closed_port():
-    return rgw.free_port()
+    return free_port()
 
 
 @pytest.mark.parametrize("objects, env, wanted", [

@@ -12,6 +12,7 @@ import rgw
 from fault_proxy import Cut, HttpProxy, first
 from ferry import SOURCE_DIR, Platform, program, wait_for
 from operators import token_caller
+from ports import free_port
 
 pytestmark = pytest.mark.xdist_group("s3")
 MIB = 1 << 20
@@ -229,7 +230,7 @@ def test_ferryctl_sends_again_what_broke_off_and_shows_the_store_no_token(gatewa
 
 
 def test_ferryctl_goes_through_the_platform_when_it_does_not_reach_the_store(gateway, make_platform, large_file):
-    nobody = f"http://127.0.0.1:{rgw.free_port()}"
+    nobody = f"http://127.0.0.1:{free_port()}"
     platform = make_platform("--objects", gateway.address("nobody", public_endpoint=nobody), env=gateway.keys())
     resource, said = add(platform, platform.new_product(), large_file)
     assert "goes through the platform" in said and len(said.splitlines()) == 1

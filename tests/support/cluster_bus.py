@@ -12,8 +12,8 @@ import time
 
 import paho.mqtt.client as mqtt
 
-from fake_platform import free_port
 from ferry import PATIENCE, SANITIZER_MARKS, build_dir, program, sanitizer_environment, vendor_password, vendor_username, wait_for
+from ports import free_port
 
 PASSWORD = "password of the platform in this test"
 MD5 = "7cd96e091705fb4da41b3e11163cf663"

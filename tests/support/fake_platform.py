@@ -25,6 +25,8 @@ import uuid
 
 import paho.mqtt.client as mqtt
 
+from ports import free_port
+
 UP = "$resource/up/service/"
 DOWN = "$resource/down/service/"
 
@@ -66,12 +68,6 @@ class Trickle:
 class Corrupt:
     """One byte of this answer is wrong."""
     at: int
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def listens(pid, port):

@@ -23,6 +23,7 @@ import threading
 import time
 
 from operator_api import ApiError, OperatorApi
+from ports import free_port
 from secret_watch import WATCH
 from shim import build_shim
 from vendor_device import DeviceCredential, VendorDevice, vendor_username, vendor_password
@@ -38,6 +39,7 @@ SOURCE_DIR = pathlib.Path(__file__).resolve().parents[2]
 SANITIZED = bool(os.environ.get("FERRY_SANITIZED"))
 THREADS_WATCHED = os.environ.get("FERRY_SANITIZED") == "thread" # by ThreadSanitizer; else it is ASan with UBSan
 PATIENCE = 12 if THREADS_WATCHED else 4 if SANITIZED else 1  # factor for times that depend on the machine's speed
+PLANES = ("mqtt", "objects", "api", "mqtts")
 READY_TIMEOUT_S = 15 * PATIENCE
 STOP_TIMEOUT_S = 15 * PATIENCE
 DESCRIPTORS_MORE = 40    # readers of the database and idle connections that may stay open, beyond those at the start
@@ -168,7 +170,7 @@ class Platform:
         assert self._process is None, "ferryd runs already"
         if self._tls and not self.ca.exists():
             self.tls_command("init")
-        ports = {"mqtt": 0, "objects": 0, "api": 0, "mqtts": 0, **self._pins}
+        ports = {plane: self._pins[plane] if plane in self._pins else free_port() for plane in PLANES}
         command = [str(self._program("ferryd")), "--data", str(self.data)]
         for plane, port in ports.items():
             if f"--{plane}-port" not in self.args:
@@ -246,6 +248,10 @@ class Platform:
         """The next starts use the ports of now."""
         mqtt = "mqtts" if self.addresses["mqtt"].startswith("mqtts:") else "mqtt"
         self._pins = {mqtt: self.mqtt_port, "objects": self.objects_port, "api": self.api_port}
+
+    def use_any_ports(self):
+        """The next starts leave the choice to ferryd."""
+        self._pins = dict.fromkeys(PLANES, 0)
 
     def kill9(self):
         """Sudden death of ferryd; its broker stays. start() again afterwards."""

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 from certificates import make_pair
-from fake_platform import free_port
+from ports import free_port
 from ferry import PATIENCE, SOURCE_DIR, wait_for
 
 CONFIGURATION = SOURCE_DIR / "packaging" / "haproxy" / "haproxy.cfg"

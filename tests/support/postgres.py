@@ -11,11 +11,12 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+from ports import free_port
 
 BINARIES = pathlib.Path("/usr/lib/postgresql/15/bin")
 PATIENCE_S = 120 # initdb writes 30 MB
@@ -39,12 +40,6 @@ def missing():
     return "" if os.access(BINARIES / "postgres", os.X_OK) else "postgresql-15 is not installed (scripts/install-deps test)"
 
 
-def _free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def _as_owner(*command):
     """PostgreSQL does not run as root; it ends when we do, whatever ends us."""
     who = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
@@ -55,7 +50,7 @@ class Cluster:
     def __init__(self, settings=None, durable=False, start=True, of=None):
         """of: a cluster that it becomes a streaming replica of."""
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="ferry-postgres-"))
-        self.data, self.port, self._server, self._paused = self._folder / "data", _free_port(), None, False
+        self.data, self.port, self._server, self._paused = self._folder / "data", free_port(), None, False
         try:
             if os.geteuid() == 0:
                 shutil.chown(self._folder, "postgres", "postgres")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 
-from fake_platform import free_port
+from ports import free_port
 from ferry import wait_for
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"

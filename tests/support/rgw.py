@@ -16,11 +16,12 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+from ports import free_port
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "ceph", "monmaptool", "radosgw-admin")
 START_S, STOP_S = 120, 20
@@ -77,12 +78,6 @@ def missing():
     """Why it cannot be run here; empty when it can."""
     absent = [name for name in PROGRAMS if shutil.which(name) is None]
     return f"{absent[0]} is not installed (scripts/install-deps test)" if absent else ""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Gateway:

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 
 from ferry import program, sanitizer_environment, wait_for
-from fake_platform import free_port
+from ports import free_port
 
 PASSWORD = "password of the platform in this test"
 LISTENERS = {"plain": False, "tls": True, "certificate": True}
