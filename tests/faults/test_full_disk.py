@@ -5,7 +5,7 @@ import os
 import pytest
 import requests
 
-from ferry import ApiError, VendorDevice, wait_for
+from ferry import PATIENCE, ApiError, VendorDevice, wait_for
 
 MIB = 1 << 20
 NO_OBJECT = 9
@@ -122,6 +122,11 @@ def patch(url, offset, data):
     return tus("PATCH", url, data, **{"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"})
 
 
+def patch_when_free(url, offset, data):
+    """The status. What a request before had begun is put away after its answer."""
+    return wait_for(lambda: (status := patch(url, offset, data).status_code) != 423 and status, 5 * PATIENCE, "the upload to be free")
+
+
 def offset_of(url):
     return int(tus("HEAD", url).headers["Upload-Offset"])
 
@@ -135,11 +140,11 @@ def test_bytes_that_a_resumable_upload_was_told_are_there_outlive_a_disk_that_fa
         assert patch(url, 0, data[:100_000]).status_code == 204
         for part in ("/partial/", "/objects/"): # in the middle, and where the last bytes become an object
             faults.fail_writes(part, failure)
-            assert patch(url, 100_000, data[100_000:]).status_code in (503, 507)
+            assert patch_when_free(url, 100_000, data[100_000:]) in (503, 507)
             faults.heal_writes()
             wait_for(lambda: offset_of(url) >= 100_000, 5, "the bytes that were there")
         offset = offset_of(url)
-        assert offset == len(data) or patch(url, offset, data[offset:]).status_code == 204
+        assert offset == len(data) or patch_when_free(url, offset, data[offset:]) == 204
         device.report_upload("log", "done")
         assert device.upload_verdict("log")["result_code"] == 0
     (row,) = platform.api.uploads(device.product)
