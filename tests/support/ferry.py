@@ -170,7 +170,7 @@ class Platform:
         assert self._process is None, "ferryd runs already"
         if self._tls and not self.ca.exists():
             self.tls_command("init")
-        ports = {plane: self._pins[plane] if plane in self._pins else free_port() for plane in PLANES}
+        ports = {plane: self._pins.setdefault(plane, free_port()) for plane in PLANES}
         command = [str(self._program("ferryd")), "--data", str(self.data)]
         for plane, port in ports.items():
             if f"--{plane}-port" not in self.args:
@@ -237,17 +237,16 @@ class Platform:
             raise AssertionError(f"a sanitizer ended ferryd\n{self.log_tail()}")
         self.assert_log_clean()
 
-    def restart(self, *, keep_ports=True):
-        """A clean stop and start. The same ports by default, as in the field."""
-        if keep_ports:
-            self.pin_ports()
+    def restart(self):
+        """A clean stop and start. The same ports, as in the field."""
+        self.pin_ports()
         self.stop()
         return self.start()
 
     def pin_ports(self):
         """The next starts use the ports of now."""
         mqtt = "mqtts" if self.addresses["mqtt"].startswith("mqtts:") else "mqtt"
-        self._pins = {mqtt: self.mqtt_port, "objects": self.objects_port, "api": self.api_port}
+        self._pins |= {mqtt: self.mqtt_port, "objects": self.objects_port, "api": self.api_port}
 
     def use_any_ports(self):
         """The next starts leave the choice to ferryd."""
