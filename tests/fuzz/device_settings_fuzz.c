@@ -3,7 +3,7 @@
  * who the device is. Input: the file, a zero byte, the JSON; without the byte there is no JSON.
  */
 #include "ferry_config.h"
-#include "file_for_fuzz.h"
+#include "fuzz_file.h"
 
 #include <string.h>
 #include <unistd.h>

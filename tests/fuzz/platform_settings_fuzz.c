@@ -3,7 +3,7 @@
  * told again, without what is secret.
  */
 #include "config.h"
-#include "file_for_fuzz.h"
+#include "fuzz_file.h"
 
 #include <jansson.h>
 #include <string.h>

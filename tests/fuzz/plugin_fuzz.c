@@ -36,6 +36,7 @@ static struct broker {
     void *userdata[EVENTS], *plugin;
     struct mosquitto clients[CLIENTS];
     char folder[64];
+    bool secret_is_said; /* as a name or a topic, which may be logged */
 } broker;
 
 int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata, struct mosquitto_opt *options, int count);
@@ -73,7 +74,7 @@ __attribute__((format(printf, 2, 3))) void mosquitto_log_printf(int level, const
     va_start(args, format);
     FUZZ_CHECK(vsnprintf(line, sizeof(line), format, args) < (int)sizeof(line)); /* what is logged is cut before */
     va_end(args);
-    FUZZ_CHECK(strstr(line, SECRET) == NULL);
+    FUZZ_CHECK(broker.secret_is_said || strstr(line, SECRET) == NULL);
     FUZZ_CHECK(strchr(line, '\n') == NULL);
 }
 
@@ -276,11 +277,18 @@ static bool is_of_off(const char *id)
     return strncmp(name, "off", 3) == 0 && (name[3] == '\0' || name[3] == '.');
 }
 
+static void note_secret(const char *said)
+{
+    broker.secret_is_said |= said != NULL && strstr(said, SECRET) != NULL;
+}
+
 static void connect_client(struct mosquitto *client, char *const fields[FIELDS])
 {
     struct mosquitto_evt_basic_auth asked = {.client = client, .username = fields[0], .password = fields[1]};
     bool may;
 
+    note_secret(fields[0]);
+    note_secret(fields[2]);
     set_text(&client->id, fields[2]);
     set_text(&client->username, fields[0]);
     client->accepted = tell(MOSQ_EVT_BASIC_AUTH, &asked) == MOSQ_ERR_SUCCESS;
@@ -293,9 +301,11 @@ static void connect_client(struct mosquitto *client, char *const fields[FIELDS])
 static void use_topic(struct mosquitto *client, int access, char *topic)
 {
     struct mosquitto_evt_acl_check asked = {.client = client, .topic = topic, .access = access};
-    bool allowed = tell(MOSQ_EVT_ACL_CHECK, &asked) == MOSQ_ERR_SUCCESS;
     bool service = client->username != NULL && strcmp(client->username, "ferryd") == 0;
+    bool allowed;
 
+    note_secret(topic);
+    allowed = tell(MOSQ_EVT_ACL_CHECK, &asked) == MOSQ_ERR_SUCCESS;
     FUZZ_CHECK(!allowed || (topic != NULL && strlen(topic) < 200));
     FUZZ_CHECK(!allowed || client->accepted || (service && access == MOSQ_ACL_READ));
     if (allowed && !service) {
@@ -440,6 +450,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start_plugin();
         take_the_way_in();
     }
+    broker.secret_is_said = false;
     for (size_t lines = 0; size > 0 && lines < LINES_MAX; lines++) {
         const char *end = memchr(at, '\n', size);
         size_t len = end != NULL ? (size_t)(end - at) : size;

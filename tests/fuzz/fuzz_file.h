@@ -1,6 +1,6 @@
 /* A file in memory with these bytes, for what is read by its path. */
-#ifndef TESTS_FILE_FOR_FUZZ_H
-#define TESTS_FILE_FOR_FUZZ_H
+#ifndef TESTS_FUZZ_FILE_H
+#define TESTS_FUZZ_FILE_H
 
 #include "fuzz.h"
 

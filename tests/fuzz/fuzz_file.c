@@ -1,5 +1,5 @@
 #define _GNU_SOURCE /* memfd_create */
-#include "file_for_fuzz.h"
+#include "fuzz_file.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
