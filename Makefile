@@ -55,7 +55,7 @@ BENCHES = store broker signalling objects device webhooks events
 
 bench: $(BENCHES:%=bench-%) ## all benchmarks but the long ones, each against its peer by turns
 
-bench-%: ## one of them: store broker signalling objects device webhooks events; fleet growth operator scaling workers (long)
+bench-%: ## one of them: store broker signalling objects device webhooks events; fleet growth operator scaling workers soak (long)
 	@scripts/install-deps bench
 	@scripts/build release all
 	@mkdir -p build/bench

@@ -1,12 +1,12 @@
 /**
  * @file signal_load.c
- * @brief Devices that ask as fast as they are answered.
+ * @brief Devices that ask as fast as they are answered, or at a pace.
  *
- *     signal_load [--ask create|report|get] PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]
+ *     signal_load [--ask create|report|get] [--per-second N] PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]
  *
  * SECRET: of each of them, for a broker that asks who they are. Each device is a connection of its own with one request under way. create: a
  * place for a file, each time other content under the same name, so that each request is a change that the platform has to keep. report: how
- * far the upload of one file has come. get: is there a file for me? Prints one JSON object.
+ * far the upload of one file has come. get: is there a file for me? --per-second: all of them together, not more. Prints one JSON object.
  */
 #define _GNU_SOURCE /* memmem */
 #include <getopt.h>
@@ -23,6 +23,7 @@ enum {
     DEVICES_MAX = 4000,
     SAMPLES_MAX = 4 << 20, /* 16 MiB; later rounds are counted but not in the percentiles */
     TOPIC_SIZE = 256,
+    PACED_TURN_MS = 1,
     ANSWER_MAX_S = 10,     /* a device that hears nothing for so long is reported */
 };
 
@@ -49,8 +50,9 @@ struct load {
     int port;
     const char *service, *product, *secret;
     int device_count, kind;
-    uint64_t end_us; /* 0: not begun */
-    uint64_t rounds, refused;
+    uint64_t end_us;  /* 0: not begun */
+    uint64_t pace_us; /* between two requests of one device; 0: the next one at once */
+    uint64_t per_second, rounds, refused;
     int ready;
     uint32_t *samples;
     struct device *devices;
@@ -144,7 +146,7 @@ static void on_message(struct mosquitto *client, void *arg, const struct mosquit
     if (load->rounds < SAMPLES_MAX)
         load->samples[load->rounds] = (uint32_t)(now - device->asked_us);
     load->rounds++;
-    if (now < load->end_us)
+    if (now < load->end_us && load->pace_us == 0)
         ask(device);
 }
 
@@ -170,6 +172,16 @@ static void device_connect(struct load *load, int number)
 
 /* --- all of them -------------------------------------------------------------------------------- */
 
+/* At a pace: whose time has come. */
+static void ask_due(struct load *load)
+{
+    uint64_t now = now_us();
+
+    for (int i = 0; i < load->device_count && now < load->end_us; i++)
+        if (!load->devices[i].waits && now >= load->devices[i].asked_us + load->pace_us)
+            ask(&load->devices[i]);
+}
+
 /* Waits for the network once and lets every device work. */
 static void turn(struct load *load)
 {
@@ -178,7 +190,7 @@ static void turn(struct load *load)
         short events = mosquitto_want_write(client) ? POLLIN | POLLOUT : POLLIN;
         load->polls[i] = (struct pollfd){.fd = mosquitto_socket(client), .events = events};
     }
-    (void)poll(load->polls, (nfds_t)load->device_count, 100);
+    (void)poll(load->polls, (nfds_t)load->device_count, load->pace_us > 0 ? PACED_TURN_MS : 100);
     for (int i = 0; i < load->device_count; i++) {
         struct mosquitto *client = load->devices[i].client;
         if (load->polls[i].revents & POLLOUT)
@@ -236,7 +248,7 @@ static void report(const struct load *load, uint64_t took_us, uint64_t rounds, i
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: signal_load [--ask create|report|get] PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]\n");
+    (void)fprintf(stderr, "usage: signal_load [--ask create|report|get] [--per-second N] PORT SERVICE PRODUCT DEVICES SECONDS [SECRET]\n");
     return 2;
 }
 
@@ -252,10 +264,12 @@ static int kind_named(const char *name)
 /* The index of what is no option; below 0: it is wrong. */
 static int read_options(int argc, char **argv, struct load *load)
 {
-    static const struct option options[] = {{"ask", required_argument, NULL, 'a'}, {0}};
+    static const struct option options[] = {{"ask", required_argument, NULL, 'a'}, {"per-second", required_argument, NULL, 'p'}, {0}};
 
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        if (option != 'a' || (load->kind = kind_named(optarg)) == ASK_KINDS)
+        if (option == 'p')
+            load->per_second = strtoull(optarg, NULL, 10);
+        else if (option != 'a' || (load->kind = kind_named(optarg)) == ASK_KINDS)
             return -1;
     return argc - optind == 5 || argc - optind == 6 ? optind : -1;
 }
@@ -265,10 +279,17 @@ static void measure(struct load *load, uint64_t seconds)
     uint64_t began = now_us(), rounds, took_us;
 
     load->end_us = began + seconds * 1000000u;
+    load->pace_us = load->per_second > 0 ? (uint64_t)load->device_count * 1000000u / load->per_second : 0;
     for (int i = 0; i < load->device_count; i++)
-        ask(&load->devices[i]);
-    while (now_us() < load->end_us)
+        if (load->pace_us == 0)
+            ask(&load->devices[i]);
+        else
+            load->devices[i].asked_us = began - load->pace_us + load->pace_us * (uint64_t)i / (uint64_t)load->device_count;
+    while (now_us() < load->end_us) {
+        if (load->pace_us > 0)
+            ask_due(load);
         turn(load);
+    }
     rounds = load->rounds;
     took_us = now_us() - began;
     report(load, took_us, rounds, wait_for_the_last(load));
