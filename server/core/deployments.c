@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    STEP_TASKS = 50,    /* tasks of one step: so long a device that asks meanwhile waits */
+    STEP_TASKS = 50,    /* tasks of one step at most: so long a device that asks meanwhile waits */
     STEPS_AT_ONCE = 10, /* that a command makes itself */
     RETRY_PART = STEP_TASKS / 3, /* tasks of each state that a step of retrying reads, when it looks at all of them */
 };
@@ -83,7 +83,7 @@ ferry_err deployments_add_task(struct engine *e, struct deployment *d, const str
 static ferry_err expand_some(struct engine *e, struct deployment *d, uint64_t now_ms)
 {
     struct device_filter filter = {.product = d->product, .tag = d->target_tag[0] != '\0' ? d->target_tag : NULL};
-    struct store_page page = {.after = d->expand_cursor, .limit = STEP_TASKS};
+    struct store_page page = {.after = d->expand_cursor, .limit = (uint32_t)turn_background(e, STEP_TASKS)};
     size_t count = 0;
     ferry_err err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
     for (size_t i = 0; err == FERRY_OK && i < count; i++)
@@ -92,7 +92,7 @@ static ferry_err expand_some(struct engine *e, struct deployment *d, uint64_t no
         return err;
     if (count > 0)
         memcpy(d->expand_cursor, e->devices[count - 1].key.device, sizeof d->expand_cursor);
-    d->expand_done = count < STEP_TASKS;
+    d->expand_done = count < page.limit;
     d->updated_ms = now_ms;
     err = e->store->deployment_put(e->conn, d);
     return err == FERRY_OK && d->expand_done ? deployments_settle(e, &d->id, now_ms) : err;

@@ -251,10 +251,12 @@ static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **sta
     assert_int_equal(deploy(f, (struct deploy_order){.all = true, .rate_per_min = 60}, &d), FERRY_OK);
     fixture_turns(f, 25);
     fixture_advance_s(f, 99);
+    fixture_turns(f, 10);
     while (fixture_hear(f, &a))
         offered += a.msg.type == FERRY_MSG_DOWNLOAD;
     assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
     fixture_advance_s(f, 1000);
+    fixture_turns(f, 25);
     while (fixture_hear(f, &a)) /* who was offered it hears of it again; nobody else */
         continue;
     struct download_counts counts;
@@ -266,7 +268,7 @@ static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **sta
     fixture_crash(f); /* between two steps */
     fixture_turns(f, 25);
     fixture_advance_s(f, 50);
-    fixture_turn(f);
+    fixture_turns(f, 25);
     assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d.id, &counts), FERRY_OK);
     assert_in_range(counts.by_state[DOWNLOAD_OFFERED], 149, 151);
     fixture_advance_s(f, 500);
@@ -386,6 +388,7 @@ static struct deployment deployment_in_vain(struct fixture *f, struct deploy_ord
         while (fixture_hear(f, &a))
             continue;
     }
+    fixture_turn(f); /* nothing more is due */
     assert_int_equal(count_of(f, &d, DOWNLOAD_TIMED_OUT), FLEET);
     assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
     return d;
@@ -448,6 +451,8 @@ static void try_alone(struct fixture *f, const struct download_task *task)
     struct command one = {.kind = CMD_DOWNLOAD_RETRY, .id = task->id};
     assert_int_equal(fixture_command(f, &one), FERRY_OK);
     fixture_advance_s(f, 1);
+    for (unsigned i = 0; i < 15 && state_now(f, task) != DOWNLOAD_OFFERED; i++)
+        fixture_turn(f); /* others are due as well */
     refuse(f, task);
 }
 
@@ -539,6 +544,7 @@ static void at_its_end_a_deployment_tries_nothing_again_any_more(void **state)
         while (fixture_hear(f, &a))
             continue;
     }
+    fixture_turn(f); /* nothing more is due */
     assert_int_equal(count_of(f, &d, DOWNLOAD_TIMED_OUT), FLEET);
     assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
 }

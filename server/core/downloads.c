@@ -357,9 +357,9 @@ static ferry_err wake(struct engine *e, const struct download_task *task, uint64
 
 ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more)
 {
-    size_t count = 0;
-    ferry_err err = e->store->download_due(e->conn, now_ms, e->downloads, ENGINE_DUE_MAX, &count);
-    *ret_more = count == ENGINE_DUE_MAX;
+    size_t count = 0, most = turn_background(e, ENGINE_DUE_STEP);
+    ferry_err err = e->store->download_due(e->conn, now_ms, e->downloads, most, &count);
+    *ret_more = count == most;
     for (size_t i = 0; err == FERRY_OK && i < count; i++) {
         struct download_task task; /* an earlier one of this round may have changed it */
         err = e->store->download_get(e->conn, &e->downloads[i].id, &task);

@@ -122,6 +122,41 @@ static void a_rate_spreads_the_devices_over_time(void **state)
     assert_true(third);
 }
 
+static unsigned count_pushes(struct fixture *f)
+{
+    struct answer a;
+    unsigned count = 0;
+    while (fixture_hear(f, &a))
+        count += a.msg.type == FERRY_MSG_DOWNLOAD;
+    return count;
+}
+
+static void who_asks_does_not_wait_for_many_that_are_silent(void **state)
+{
+    enum { DEVICES = 120, ASKING = 20 };
+    struct fixture *f = *state;
+    unsigned pushed = 0;
+    fixture_add_devices(f, 2, DEVICES);
+    fixture_add_resource(f, "fw");
+    fixture_deploy(f, "fw", NULL, 0);
+    fixture_turns(f, 10);
+    assert_int_equal(count_pushes(f), DEVICES);
+    fixture_wait_s(f, FERRY_PUSH_RETRY_FIRST_S);
+    for (unsigned i = 0; i < ASKING; i++)
+        fixture_send(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_turn(f); /* with those who ask: few of the others */
+    pushed = count_pushes(f);
+    assert_in_range(pushed, 1, ASKING / 4);
+    fixture_turn(f); /* nobody asks: many */
+    assert_true(count_pushes(f) > 4 * pushed);
+    fixture_turns(f, 10);
+    for (unsigned i = 1; i <= DEVICES; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "D%u", i);
+        assert_int_equal(fixture_latest_download(f, name, "fw").pushes, 2);
+    }
+}
+
 static void a_cancelled_download_is_stopped_by_its_next_report(void **state)
 {
     struct fixture *f = *state;
@@ -222,6 +257,7 @@ int main(void)
         PLATFORM_TEST(one_at_a_time_and_the_next_at_once),
         PLATFORM_TEST(a_repeated_done_does_not_end_the_next_task),
         PLATFORM_TEST(a_silent_device_is_asked_again_and_times_out),
+        PLATFORM_TEST(who_asks_does_not_wait_for_many_that_are_silent),
         PLATFORM_TEST(a_rate_spreads_the_devices_over_time),
         PLATFORM_TEST(a_cancelled_download_is_stopped_by_its_next_report),
         PLATFORM_TEST(failed_devices_can_be_tried_again),

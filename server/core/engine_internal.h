@@ -26,7 +26,10 @@ enum {
     ENGINE_UNFINISHED_MAX = 64, /* newest unfinished uploads of a device that a message is matched against */
     ENGINE_OPEN_DOWNLOADS_MAX = 64,
     ENGINE_NAMED_MAX = 64, /* newest tasks of one name among which a report's MD5 is looked for */
-    ENGINE_DUE_MAX = 256,      /* timers handled in one turn */
+    ENGINE_ROWS_MAX = 128, /* tasks that are read at once */
+    ENGINE_DUE_STEP = 50,  /* of those that are due, or old, so many a turn handles when nobody waits: so long does who comes meanwhile */
+    ENGINE_STEP_LEAST = 2, /* what is left of a step in a turn with many items */
+    ENGINE_STEP_SHARE = 16, /* ... or one for each so many of them */
     ENGINE_DEVICES_MAX = FERRY_PAGE_MAX, /* devices that are read at once */
     ENGINE_SETTLING_MAX = 64,  /* deployments whose end a turn looks for at its end; of more at once */
     ENGINE_WATCHERS_MAX = 4,
@@ -100,6 +103,7 @@ struct engine {
 
     struct inbox inbox;
     struct inbox_item *batch; /* settings.batch_max items */
+    size_t batch_count;       /* of this turn */
     struct effects effects;
     size_t item; /* of the batch, that is being handled */
     struct errands *errands; /* null: the object store is asked by the engine's thread itself */
@@ -142,8 +146,8 @@ struct engine {
     pthread_t thread;
 
     /* scratch for lists, so that they are on no stack */
-    struct upload_task uploads[ENGINE_DUE_MAX];
-    struct download_task downloads[ENGINE_DUE_MAX];
+    struct upload_task uploads[ENGINE_ROWS_MAX];
+    struct download_task downloads[ENGINE_ROWS_MAX];
     struct upload_task open_uploads[ENGINE_UNFINISHED_MAX];
     struct download_task open_downloads[ENGINE_OPEN_DOWNLOADS_MAX];
     struct device devices[ENGINE_DEVICES_MAX];
@@ -311,6 +315,9 @@ typedef ferry_err turn_work(struct engine *e, void *arg, uint64_t now_ms);
 /** A step of a transaction, undone alone when it fails; ret_failed: what it said. The return value is an error of the whole
  *  transaction. */
 ferry_err turn_step(struct engine *e, turn_work *run, void *arg, uint64_t now_ms, ferry_err *ret_failed);
+/** How much of a step of work for which nobody waits this turn does: the less, the more items wait for its end. At least
+ *  ENGINE_STEP_LEAST, so that it goes on. */
+size_t turn_background(const struct engine *e, size_t step);
 
 /* --- timers.c ----------------------------------------------------------------------------------- */
 struct timers_outcome {

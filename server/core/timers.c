@@ -5,7 +5,6 @@
 
 enum {
     PRUNE_EVERY_MS = 60 * 1000,
-    PRUNE_MAX = 128,               /* rows removed in one turn */
     RETRY_AFTER_FAILURE_MS = 1000, /* when the last transaction failed */
     LOOK_AGAIN_MS = 1000,          /* when another process is at them */
 };
@@ -22,16 +21,16 @@ static ferry_err prune(struct engine *e, uint64_t now_ms, bool *ret_more)
     uint64_t keep_ms = e->settings.retention_days * 24ull * 3600 * 1000;
     if (keep_ms == 0 || now_ms < keep_ms || now_ms < e->next.prune_ms)
         return FERRY_OK;
-    size_t count = 0, removed = 0;
-    ferry_err err = e->store->upload_ended_before(e->conn, now_ms - keep_ms, e->uploads, PRUNE_MAX, &count);
+    size_t count = 0, removed = 0, most = turn_background(e, ENGINE_DUE_STEP);
+    ferry_err err = e->store->upload_ended_before(e->conn, now_ms - keep_ms, e->uploads, most, &count);
     for (size_t i = 0; err == FERRY_OK && i < count; i++) {
         err = e->store->upload_remove(e->conn, &e->uploads[i].id);
         if (err == FERRY_OK)
             err = effects_remove_object(&e->effects, &e->uploads[i].id);
     }
     if (err == FERRY_OK)
-        err = e->store->download_prune(e->conn, now_ms - keep_ms, PRUNE_MAX, &removed);
-    *ret_more = count == PRUNE_MAX || removed == PRUNE_MAX;
+        err = e->store->download_prune(e->conn, now_ms - keep_ms, most, &removed);
+    *ret_more = count == most || removed == most;
     if (err == FERRY_OK && !*ret_more)
         e->next.prune_ms = now_ms + PRUNE_EVERY_MS;
     return err;

@@ -122,6 +122,20 @@ static ferry_err handle_item(struct engine *e, struct inbox_item item, uint64_t 
     return handle_command(e, item.command, now_ms);
 }
 
+/* --- what nobody waits for --------------------------------------------------------------------------------- */
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+size_t turn_background(const struct engine *e, size_t step)
+{
+    size_t least = larger(ENGINE_STEP_LEAST, e->batch_count / ENGINE_STEP_SHARE);
+    size_t share = larger(step / (1 + e->batch_count), least);
+    return share < step ? share : step;
+}
+
 /* --- one step of a batch, undone alone when it fails -------------------------------------------------------- */
 
 ferry_err turn_step(struct engine *e, turn_work *run, void *arg, uint64_t now_ms, ferry_err *ret_failed)
@@ -364,6 +378,7 @@ void engine_turn(struct engine *e, uint64_t *ret_again_ms)
 {
     uint64_t now_ms = engine_now_ms(e);
     size_t count = inbox_take(&e->inbox, e->batch, e->settings.batch_max);
+    e->batch_count = count;
     size_t of_devices = share_split(e, count);
     struct part devices = {.to = of_devices, .of_devices = true};
     struct part others = {.from = of_devices, .to = count, .timers = now_ms >= e->next_due_ms};

@@ -121,17 +121,27 @@ void fixture_turns(struct fixture *f, unsigned count)
         fixture_turn(f);
 }
 
-void fixture_advance_s(struct fixture *f, uint64_t seconds)
+void fixture_wait_s(struct fixture *f, uint64_t seconds)
 {
     clock_manual_advance(f->parts.clock, seconds * 1000);
+}
+
+void fixture_advance_s(struct fixture *f, uint64_t seconds)
+{
+    fixture_wait_s(f, seconds);
     fixture_turn(f);
 }
 
-void fixture_say(struct fixture *f, const char *device, const char *json)
+void fixture_send(struct fixture *f, const char *device, const char *json)
 {
     char topic[FERRY_TOPIC_SIZE];
     assert_true(ferry_topic_write(FERRY_TOPIC_UP, ferry_text_of("P"), ferry_text_of(device), topic));
     assert_int_equal(mem_bus_inject(f->parts.bus, topic, json, strlen(json)), FERRY_OK);
+}
+
+void fixture_say(struct fixture *f, const char *device, const char *json)
+{
+    fixture_send(f, device, json);
     fixture_turn(f);
 }
 

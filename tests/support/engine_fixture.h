@@ -52,8 +52,13 @@ void fixture_close(struct fixture *f);
 void fixture_crash(struct fixture *f);
 void fixture_turn(struct fixture *f);
 void fixture_turns(struct fixture *f, unsigned count);
+/** @brief Time passes; no turn yet. */
+void fixture_wait_s(struct fixture *f, uint64_t seconds);
+/** @brief Time passes; the engine takes a turn. */
 void fixture_advance_s(struct fixture *f, uint64_t seconds);
 
+/** @brief A device says something; no turn yet. */
+void fixture_send(struct fixture *f, const char *device, const char *json);
 /** @brief A device says something; the engine takes a turn. */
 void fixture_say(struct fixture *f, const char *device, const char *json);
 /** @brief Takes the next published message; false when there is none. */
