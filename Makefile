@@ -51,11 +51,11 @@ sim-planted-bugs: ## plants bugs in copies of the source and shows that the simu
 	@scripts/install-deps build
 	@scripts/sim-planted-bugs
 
-BENCHES = store broker signalling objects device webhooks events
+BENCHES = store broker signalling objects memory device webhooks events
 
 bench: $(BENCHES:%=bench-%) ## all benchmarks but the long ones, each against its peer by turns
 
-bench-%: ## one of them: store broker signalling objects device webhooks events; fleet growth operator scaling workers soak (long)
+bench-%: ## one of them: store broker signalling objects memory device webhooks events; fleet growth operator scaling workers soak (long)
 	@scripts/install-deps bench
 	@scripts/build release all
 	@mkdir -p build/bench
