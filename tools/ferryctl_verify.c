@@ -65,6 +65,16 @@ static long long faults_of(const json_t *run)
     return sum;
 }
 
+static size_t staying(const json_t *findings)
+{
+    const json_t *row;
+    size_t i, count = 0;
+
+    json_array_foreach(findings, i, row)
+        count += json_is_true(json_object_get(row, "stays")) ? 1 : 0;
+    return count;
+}
+
 static void show_people(const struct ctl_options *options, const json_t *run)
 {
     static const struct ctl_field fields[] = {
@@ -83,6 +93,8 @@ static void show_people(const struct ctl_options *options, const json_t *run)
     }
     (void)printf("%lld files and %lld bytes verified: %lld wrong\n", number_of(run, "objects"), number_of(run, "bytes"),
                  faults_of(run));
+    if (staying(findings) > 0)
+        (void)printf("%zu of them are still given out: replace or remove them in the bucket\n", staying(findings));
 }
 
 static enum ctl_exit judge(const json_t *run)
@@ -92,7 +104,7 @@ static enum ctl_exit judge(const json_t *run)
     if (strcmp(state, "failed") == 0)
         return ctl_fail(CTL_FAILED, "not all files could be verified: %s", text_of(run, "error"));
     if (strcmp(state, "stopped") == 0)
-        return ctl_fail(CTL_FAILED, "not all files were verified: somebody ended it");
+        return ctl_fail(CTL_FAILED, "not all files were verified: somebody ended it, or the platform was restarted");
     return faults_of(run) > 0 ? CTL_FAILED : CTL_DONE;
 }
 

@@ -299,9 +299,14 @@ static void forget_object(void *arg, const ferry_id *key)
 
 static ferry_err make_scrub(struct platform *p)
 {
-    const struct scrub_config cfg = {
-        .engine = p->engine, .store = p->store, .objects = p->objects, .forget = forget_object, .forget_arg = p};
-    ferry_err err = scrub_new(&cfg, &p->scrub);
+    p->verify_path = data_folder_file(&p->folder, "verify.json");
+    const struct scrub_config cfg = {.engine = p->engine,
+                                     .store = p->store,
+                                     .objects = p->objects,
+                                     .path = p->verify_path,
+                                     .forget = forget_object,
+                                     .forget_arg = p};
+    ferry_err err = p->verify_path != NULL ? scrub_new(&cfg, &p->scrub) : FERRY_E_NOMEM;
 
     if (err != FERRY_OK)
         ferry_log(FERRY_LOG_ERROR, "scrub", "cannot start: %s", ferry_err_text(err));
@@ -435,7 +440,7 @@ static void free_parts(struct platform *p)
 {
     char *texts[] = {p->store_path, p->objects_path, p->token_path,  p->secrets_key_path, p->broker_folder, p->hash_path,
                      p->ready_path, p->ca_path,      p->plugin_path, p->notify_socket,    p->public_url,
-                     p->settings};
+                     p->settings,    p->verify_path};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         free(texts[i]);

@@ -64,6 +64,7 @@ struct platform {
     struct object_plane *object_plane;
     struct api_server *api_server;
     struct scrub *scrub;
+    char *verify_path;        /* of its last run */
     struct webhooks *webhooks;
     bool announced; /* the ready file is ours to remove */
     pthread_mutex_t lock;

@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const states[] = {[SCRUB_NEVER] = "never",
-                                     [SCRUB_RUNNING] = "running",
-                                     [SCRUB_DONE] = "done",
-                                     [SCRUB_STOPPED] = "stopped",
-                                     [SCRUB_FAILED] = "failed"};
-
 static json_t *text_or_null(const char *text)
 {
     return text[0] != '\0' ? json_string(text) : json_null();
@@ -23,8 +17,8 @@ static json_t *finding_json(const struct scrub_finding *f)
 {
     const char *kind = f->fault == SCRUB_ORPHAN ? "none" : f->is_resource ? "resource" : "upload";
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "fault", scrub_fault_word(f->fault), "detail",
-                     scrub_fault_text(f->fault), "kind", kind, "id", f->key.text, "product",
+    return json_pack("{s:s, s:s, s:b, s:s, s:s, s:o, s:o, s:o}", "fault", scrub_fault_word(f->fault), "detail",
+                     scrub_finding_text(f), "stays", (int)f->stays, "kind", kind, "id", f->key.text, "product",
                      text_or_null(f->device.product), "device", text_or_null(f->device.device), "name",
                      text_or_null(f->name));
 }
@@ -37,7 +31,7 @@ static json_t *view_json(const struct scrub_view *v, const struct scrub_finding 
         (void)json_object_set_new(faults, scrub_fault_word((scrub_fault)i), api_json_number(v->faults[i]));
     for (size_t i = 0; i < v->finding_count; i++)
         (void)json_array_append_new(list, finding_json(&findings[i]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state", states[v->state], "product",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "state", scrub_state_word(v->state), "product",
                      text_or_null(v->order.product), "rate_bytes", api_json_number(v->order.rate_bytes), "started_at",
                      api_json_time(v->started_ms), "ended_at", api_json_time(v->ended_ms), "objects",
                      api_json_number(v->objects), "bytes", api_json_number(v->bytes), "faults", faults, "findings", list,

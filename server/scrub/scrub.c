@@ -10,6 +10,8 @@
 
 #define AREA "scrub"
 
+enum { KEEP_EVERY_MS = 1000 }; /* what is found while it runs: a sudden end may take the last second's */
+
 static const struct {
     const char *word, *text;
 } faults[SCRUB_FAULTS] = {
@@ -23,9 +25,24 @@ const char *scrub_fault_word(scrub_fault fault)
     return faults[fault].word;
 }
 
-const char *scrub_fault_text(scrub_fault fault)
+const char *scrub_finding_text(const struct scrub_finding *finding)
 {
-    return faults[fault].text;
+    static const char *const staying[SCRUB_FAULTS] = {
+        [SCRUB_TORN] = "the file has another size than it had, and stays in the bucket: replace or remove it",
+        [SCRUB_ALTERED] = "the file's MD5 is not what it was, and it stays in the bucket: replace or remove it",
+    };
+    const char *text = finding->stays ? staying[finding->fault] : NULL;
+    return text != NULL ? text : faults[finding->fault].text;
+}
+
+const char *scrub_state_word(scrub_state state)
+{
+    static const char *const words[] = {[SCRUB_NEVER] = "never",
+                                        [SCRUB_RUNNING] = "running",
+                                        [SCRUB_DONE] = "done",
+                                        [SCRUB_STOPPED] = "stopped",
+                                        [SCRUB_FAILED] = "failed"};
+    return words[state];
 }
 
 /* --- on the thread -------------------------------------------------------------------------------------------- */
@@ -55,14 +72,26 @@ void scrub_count(struct scrub *s, uint64_t bytes)
     pthread_mutex_unlock(&s->lock);
 }
 
+static struct scrub_view view_of(struct scrub *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct scrub_view view = s->view;
+    pthread_mutex_unlock(&s->lock);
+    return view;
+}
+
 void scrub_note(struct scrub *s, const struct scrub_finding *finding)
 {
-    ferry_log(FERRY_LOG_ERROR, AREA, "object %s: %s", finding->key.text, scrub_fault_text(finding->fault));
+    ferry_log(FERRY_LOG_ERROR, AREA, "object %s: %s", finding->key.text, scrub_finding_text(finding));
     pthread_mutex_lock(&s->lock);
     s->view.faults[finding->fault]++;
     if (s->view.finding_count < SCRUB_FINDINGS_MAX)
         s->findings[s->view.finding_count++] = *finding;
     pthread_mutex_unlock(&s->lock);
+    if (ferry_mono_ms() - s->kept_ms < KEEP_EVERY_MS)
+        return;
+    struct scrub_view view = view_of(s);
+    scrub_keep(s, &view);
 }
 
 void scrub_drop_gone(struct scrub *s)
@@ -101,15 +130,21 @@ static void *run(void *arg)
     struct scrub *s = arg;
     s->began_ms = ferry_mono_ms();
     s->paid_bytes = 0;
+    struct scrub_view view = view_of(s);
+    scrub_keep(s, &view);
     ferry_err err = look(s);
     pthread_mutex_lock(&s->lock);
-    scrub_state state = err == FERRY_OK ? SCRUB_DONE : s->stop ? SCRUB_STOPPED : SCRUB_FAILED;
-    s->view.err = err;
-    s->view.state = state; /* from here on the next run may begin, with a view of its own */
-    s->view.ended_ms = engine_now_ms(s->config.engine);
+    view = s->view;
+    view.state = err == FERRY_OK ? SCRUB_DONE : s->stop ? SCRUB_STOPPED : SCRUB_FAILED;
     pthread_mutex_unlock(&s->lock);
-    if (state == SCRUB_FAILED)
+    view.err = err;
+    view.ended_ms = engine_now_ms(s->config.engine);
+    if (view.state == SCRUB_FAILED)
         ferry_log(FERRY_LOG_ERROR, AREA, "the objects cannot be verified: %s", ferry_err_text(err));
+    scrub_keep(s, &view); /* before it is told */
+    pthread_mutex_lock(&s->lock);
+    s->view = view; /* from here on the next run may begin, with a view of its own */
+    pthread_mutex_unlock(&s->lock);
     return NULL;
 }
 
@@ -180,6 +215,7 @@ ferry_err scrub_new(const struct scrub_config *config, struct scrub **ret_scrub)
         return FERRY_E_NOMEM;
     }
     s->config = *config;
+    scrub_recall(s);
     (void)pthread_mutex_init(&s->life, NULL);
     (void)pthread_mutex_init(&s->lock, NULL);
     ferry_cond_init(&s->ended);

@@ -103,20 +103,21 @@ static ferry_err tell(struct scrub *s, const struct scrub_finding *f)
         return FERRY_E_NOMEM;
     cmd->kind = CMD_OBJECT_DAMAGED;
     cmd->id = f->key;
-    cmd->damage = scrub_fault_text(f->fault);
+    cmd->damage = scrub_finding_text(f);
     ferry_err err = engine_call(s->config.engine, cmd);
     free(cmd);
     return err == FERRY_E_NOT_FOUND ? FERRY_OK : err; /* removed meanwhile */
 }
 
-static ferry_err set_aside(struct scrub *s, const ferry_id *key)
+static ferry_err set_aside(struct scrub *s, struct scrub_finding *f)
 {
     struct objects *o = s->config.objects;
-    if (o->ops->set_aside == NULL)
+    f->stays = o->ops->set_aside == NULL;
+    if (f->stays)
         return FERRY_OK;
-    ferry_err err = o->ops->set_aside(o, key);
+    ferry_err err = o->ops->set_aside(o, &f->key);
     if (s->config.forget != NULL)
-        s->config.forget(s->config.forget_arg, key);
+        s->config.forget(s->config.forget_arg, &f->key);
     return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
 }
 
@@ -126,7 +127,7 @@ static ferry_err found_fault(struct scrub *s, struct known *k, scrub_fault fault
     ferry_err err = FERRY_OK;
     k->is.fault = fault;
     if (fault == SCRUB_TORN || fault == SCRUB_ALTERED)
-        err = set_aside(s, &k->is.key);
+        err = set_aside(s, &k->is);
     if (err == FERRY_OK && fault != SCRUB_SET_ASIDE)
         err = tell(s, &k->is);
     scrub_note(s, &k->is);

@@ -127,7 +127,51 @@ def test_a_run_keeps_to_its_rate_is_alone_and_ends_when_it_is_told_or_ferryd_sto
     assert time.monotonic() - begun >= 0.9
     api.call("POST", "/objects/verify", json=slow)
     platform.restart() # stop() asserts that it ends cleanly and in time
-    assert platform.api.call("GET", "/objects/verify")["state"] == "never"
+    assert platform.api.call("GET", "/objects/verify")["state"] == "stopped"
+
+
+def last_run(platform):
+    return platform.api.call("GET", "/objects/verify")
+
+
+def test_the_last_run_and_what_it_found_outlive_a_restart_and_a_sudden_death(own_platform):
+    platform = own_platform
+    assert last_run(platform)["state"] == "never"
+    product = platform.new_product()
+    name = 'a "name", \N{SNOWMAN}'
+    torn = add(platform, product, name, os.urandom(1000))
+    add(platform, product, "whole", os.urandom(1000))
+    os.truncate(path_of(platform, torn), 10)
+    status, found, _ = verify(platform)
+    assert (status, found) == (1, {torn: "torn"})
+    before = last_run(platform)
+    assert before["findings"][0]["name"] == name and before["ended_at"]
+    platform.restart()
+    assert last_run(platform) == before
+    platform.kill9()
+    platform.start()
+    assert last_run(platform) == before
+    platform.api.call("POST", "/objects/verify", json={"rate_bytes": 1})
+    wait_for(lambda: json.loads((platform.data / "verify.json").read_text())["state"] == "running", 10, "the run to be written down")
+    platform.kill9()
+    platform.start()
+    now = last_run(platform)
+    assert (now["state"], now["ended_at"], now["rate_bytes"]) == ("stopped", None, 1)
+    platform.api.call("DELETE", f"/resources/{torn}")
+    assert verify(platform)[:2] == (0, {})
+
+
+def test_a_last_run_that_cannot_be_read_is_said_and_stops_nothing(own_platform):
+    platform = own_platform
+    platform.stop()
+    for text in ("", "no JSON", "{}", '{"state": "done"}'):
+        (platform.data / "verify.json").write_text(text)
+        platform.start()
+        assert last_run(platform)["state"] == "never" and "how the last verification ended cannot be read" in platform.log_tail(30)
+        assert verify(platform)[0] == 0
+        platform.stop()
+    platform.start()
+    assert last_run(platform)["state"] == "done"
 
 
 def test_a_product_that_there_is_not_is_refused(own_platform):

@@ -14,7 +14,7 @@ import postgres
 import rgw
 from device_command import DONE, Command
 from fault_proxy import Cut, HttpProxy
-from ferry import PATIENCE, THREADS_WATCHED, ApiError, Platform, VendorDevice, run, vendor_get, vendor_put, wait_for
+from ferry import PATIENCE, THREADS_WATCHED, ApiError, Platform, VendorDevice, program, run, vendor_get, vendor_put, wait_for
 from ports import free_port
 from secret_watch import WATCH
 from shim import Faults, build_shim
@@ -232,6 +232,24 @@ def test_what_is_removed_is_removed_from_the_store(gateway, bucket, device):
     assert f"f/{row['id']}" in gateway.objects()
     bucket.api.call("DELETE", f"/uploads/{row['id']}")
     wait_for(lambda: f"f/{row['id']}" not in gateway.objects(), 20, "the object's end")
+
+
+def test_an_object_that_somebody_changed_in_the_store_is_named_and_said_to_stay(gateway, bucket):
+    product = bucket.new_product()
+    changed = bucket.api.resource_add(product, "changed", b"right")["id"]
+    cut = bucket.api.resource_add(product, "cut", b"whole")["id"]
+    bucket.api.resource_add(product, "good", b"good")
+    assert [gateway.curl("PUT", f"{gateway.bucket}/f/{key}", "-d", data) for key, data in ((changed, "wrong"), (cut, "part"))] == ["200"] * 2
+    done = run(program("ferryctl"), "--data", bucket.data, "object", "verify", "--product", product)
+    assert done.returncode == 1 and "3 files and 4 bytes verified: 2 wrong" in done.stdout
+    assert "2 of them are still given out: replace or remove them in the bucket" in done.stdout
+    rows = bucket.api.call("GET", "/objects/verify")["findings"]
+    assert {(row["id"], row["fault"], row["stays"]) for row in rows} == {(changed, "altered", True), (cut, "torn", True)}
+    assert all("stays in the bucket" in row["detail"] for row in rows)
+    told = [row["object"] for row in bucket.api.list("/audit") if row["action"] == "object.damaged"]
+    assert sorted(told) == sorted([f"resource/{changed}", f"resource/{cut}"])
+    for key in (changed, cut):
+        bucket.api.call("DELETE", f"/resources/{key}")
 
 
 # --- a store that fails ---------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
  * @file scrub.h
  * @brief Compares the objects at rest with what the store knows of them, on a thread of its own and at a bounded rate.
  *
- * One run at a time, and its result stays until the next one. What is found to be torn or altered is set aside, so that nobody
- * is given it, and told by the engine (event, audit log, counter), once. In a bucket the store's own word counts: no bytes are read.
+ * One run at a time, and its result stays until the next one, also when ferryd is started anew. What is found to be torn or altered is set aside, so that nobody
+ * is given it, and told by the engine (event, audit log, counter), once. In a bucket the store's own word counts: no bytes are read,
+ * and what is wrong stays where it is, because others read it past us; that is said.
  */
 #ifndef SCRUB_SCRUB_H
 #define SCRUB_SCRUB_H
@@ -35,10 +36,10 @@ typedef enum {
 } scrub_fault;
 
 typedef enum {
-    SCRUB_NEVER,   /**< no run since the start */
+    SCRUB_NEVER,   /**< none is known */
     SCRUB_RUNNING,
     SCRUB_DONE,
-    SCRUB_STOPPED, /**< somebody ended it */
+    SCRUB_STOPPED, /**< somebody ended it, or ferryd */
     SCRUB_FAILED,  /**< the store or the bucket could not be asked */
 } scrub_state;
 
@@ -58,6 +59,7 @@ struct scrub_finding {
     scrub_fault fault;
     ferry_id key;
     bool is_resource;
+    bool stays;               /**< torn or altered, and not set aside: it is still given out */
     struct device_key device; /**< device "" for a resource; both "" for an orphan */
     char name[FERRY_NAME_MAX + 1];
 };
@@ -76,6 +78,7 @@ struct scrub_config {
     struct engine *engine;
     struct store *store;
     struct objects *objects;
+    const char *path; /**< where the last run is written down; null: nowhere */
     /** An object was set aside: what is kept of it in memory must go. Any thread; may be null. */
     void (*forget)(void *arg, const ferry_id *key);
     void *forget_arg;
@@ -96,8 +99,11 @@ void scrub_end(struct scrub *scrub);
 /** @brief How it stands. Of the findings at most cap are given. Any thread. */
 void scrub_get(struct scrub *scrub, struct scrub_view *ret_view, struct scrub_finding *out, size_t cap);
 
-/** @brief "missing", ... and the sentence. */
+/** @brief "never", ... */
+const char *scrub_state_word(scrub_state state);
+/** @brief "missing", ... */
 const char *scrub_fault_word(scrub_fault fault);
-const char *scrub_fault_text(scrub_fault fault);
+/** @brief The sentence. */
+const char *scrub_finding_text(const struct scrub_finding *finding);
 
 #endif
