@@ -75,6 +75,11 @@ bool download_state_open(download_state state)
     return state == DOWNLOAD_QUEUED || state == DOWNLOAD_OFFERED || state == DOWNLOAD_DOWNLOADING;
 }
 
+bool download_state_fetchable(download_state state)
+{
+    return download_state_open(state) || state == DOWNLOAD_DONE;
+}
+
 bool download_state_failed(download_state state)
 {
     return state == DOWNLOAD_FAILED || state == DOWNLOAD_TIMED_OUT || state == DOWNLOAD_REJECTED;

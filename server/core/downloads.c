@@ -43,6 +43,7 @@ static ferry_err save(struct engine *e, const struct download_task *before, cons
     if (!download_changed(before, after))
         return FERRY_OK;
     bool ended = download_state_open(before->state) && !download_state_open(after->state);
+    e->fetch_rights_ended |= download_state_fetchable(before->state) && !download_state_fetchable(after->state);
     bool gives_way = ended || (download_running(before) && !download_running(after));
     struct download_task next;
     bool found = false;

@@ -171,6 +171,65 @@ static void a_cancelled_download_is_stopped_by_its_next_report(void **state)
     fixture_expect_silence(f);
 }
 
+/* The generation of rights to fetch, which nobody can rely on beside other processes. */
+static uint64_t rights(struct fixture *f)
+{
+    uint64_t generation = 0;
+    assert_int_equal(engine_fetch_rights(f->engine, &generation), !f->many);
+    return generation;
+}
+
+static void expect_rights_ended(struct fixture *f, uint64_t *generation)
+{
+    assert_true(f->many || rights(f) > *generation);
+    *generation = rights(f);
+}
+
+static void each_end_of_a_right_to_fetch_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "fw");
+    uint64_t before = rights(f);
+    fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
+    assert_int_equal(rights(f), before);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "fail")), FERRY_RESULT_OK);
+    expect_rights_ended(f, &before);
+
+    fixture_advance_s(f, 1);
+    fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "downloading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "fw", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_DONE);
+    assert_int_equal(rights(f), before); /* it may be fetched again */
+
+    fixture_advance_s(f, 1);
+    fixture_deploy(f, "fw", "D1", 0);
+    fixture_advance_s(f, 30 * 86400u);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_TIMED_OUT);
+    expect_rights_ended(f, &before);
+
+    fixture_advance_s(f, (FERRY_RETENTION_DAYS - 29) * 86400u); /* the one that is done goes; the last one stays */
+    expect_rights_ended(f, &before);
+}
+
+static void a_device_that_is_disabled_or_removed_loses_its_right_to_fetch(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t before = rights(f);
+    struct command disable = {.kind = CMD_DEVICE_CHANGE, .disabled_given = true};
+    assert_true(device_key_make("P", "D1", &disable.device.key));
+    disable.device.disabled = true;
+    assert_int_equal(fixture_command(f, &disable), FERRY_OK);
+    expect_rights_ended(f, &before);
+    struct command removal = {.kind = CMD_DEVICE_REMOVE, .device.key = disable.device.key};
+    assert_int_equal(fixture_command(f, &removal), FERRY_OK);
+    expect_rights_ended(f, &before);
+}
+
 static void failed_devices_can_be_tried_again(void **state)
 {
     struct fixture *f = *state;
@@ -260,6 +319,8 @@ int main(void)
         PLATFORM_TEST(who_asks_does_not_wait_for_many_that_are_silent),
         PLATFORM_TEST(a_rate_spreads_the_devices_over_time),
         PLATFORM_TEST(a_cancelled_download_is_stopped_by_its_next_report),
+        PLATFORM_TEST(each_end_of_a_right_to_fetch_is_told),
+        PLATFORM_TEST(a_device_that_is_disabled_or_removed_loses_its_right_to_fetch),
         PLATFORM_TEST(failed_devices_can_be_tried_again),
         PLATFORM_TEST(a_deployment_says_what_is_wrong_with_it),
         PLATFORM_TEST(a_removed_device_leaves_no_open_task),

@@ -28,6 +28,7 @@ ferry_err engine_count(struct engine *e, size_t stat)
 
 ferry_err engine_revoked(struct engine *e)
 {
+    e->fetch_rights_ended = true;
     return engine_count(e, ENGINE_STAT(revocations_total));
 }
 
@@ -254,6 +255,19 @@ ferry_err engine_call(struct engine *e, struct command *cmd)
 uint64_t engine_operators_generation(struct engine *e)
 {
     return atomic_load(&e->operators_generation);
+}
+
+bool engine_fetch_rights(struct engine *e, uint64_t *ret_generation)
+{
+    if (share_is_many(e))
+        return false;
+    *ret_generation = atomic_load(&e->fetch_rights);
+    return true;
+}
+
+uint64_t engine_revocations(struct engine *e)
+{
+    return atomic_load(&e->counters[ENGINE_STAT(revocations_total)]);
 }
 
 uint64_t engine_webhooks_generation(struct engine *e)

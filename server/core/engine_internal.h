@@ -130,6 +130,9 @@ struct engine {
     bool topics_changed[ENGINE_TOPICS];     /* since the last commit */
     _Atomic uint64_t topics[ENGINE_TOPICS]; /* their generations */
 
+    bool fetch_rights_ended;                /* since the last commit: some, perhaps */
+    _Atomic uint64_t fetch_rights;          /* their generation */
+
     bool events_written;         /* since the last commit */
     pthread_mutex_t events_lock; /* guards watchers */
     struct {

@@ -30,6 +30,7 @@ static ferry_err prune(struct engine *e, uint64_t now_ms, bool *ret_more)
     }
     if (err == FERRY_OK)
         err = e->store->download_prune(e->conn, now_ms - keep_ms, most, &removed);
+    e->fetch_rights_ended |= removed > 0;
     *ret_more = count == most || removed == most;
     if (err == FERRY_OK && !*ret_more)
         e->next.prune_ms = now_ms + PRUNE_EVERY_MS;

@@ -355,6 +355,14 @@ static ferry_err transact_until_done(struct engine *e, const struct part *part, 
     return err == FERRY_E_AGAIN ? FERRY_E_BUSY : err;
 }
 
+/* A part that was undone may have left the mark: then they are looked up once more for nothing. */
+static void end_fetch_rights(struct engine *e)
+{
+    if (e->fetch_rights_ended)
+        atomic_fetch_add(&e->fetch_rights, 1);
+    e->fetch_rights_ended = false;
+}
+
 static ferry_err turn_part(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
     ferry_err err = transact_until_done(e, part, now_ms, out);
@@ -363,6 +371,7 @@ static ferry_err turn_part(struct engine *e, const struct part *part, uint64_t n
         fail_part(e, part, err);
     } else {
         count_now(e, ENGINE_STAT(batches_total));
+        end_fetch_rights(e);
         events_committed(e);
         if (atomic_exchange(&e->health, FERRY_OK) != FERRY_OK)
             ferry_log(FERRY_LOG_INFO, "engine", "the store takes changes again");

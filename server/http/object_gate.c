@@ -10,12 +10,6 @@ static bool upload_may_come(upload_state state)
     return state != UPLOAD_CANCELLED;
 }
 
-/* done: vendor devices fetch a file again that they have. */
-static bool download_may_go(download_state state)
-{
-    return download_state_open(state) || state == DOWNLOAD_DONE;
-}
-
 struct found {
     struct object_target target;
     bool open;
@@ -55,7 +49,7 @@ static ferry_err find_download(const struct store_ops *ops, struct store_conn *c
     ret->target.device = task.device;
     ret->target.size = task.size;
     memcpy(ret->target.md5, task.md5, sizeof ret->target.md5);
-    ret->open = download_may_go(task.state);
+    ret->open = download_state_fetchable(task.state);
     return FERRY_OK;
 }
 
@@ -93,9 +87,7 @@ static ferry_err find(struct object_request *r, struct found *ret)
 
 uint64_t object_gate_revocations(struct object_plane *plane)
 {
-    struct engine_stats stats;
-    engine_get_stats(plane->cfg.engine, &stats);
-    return stats.revocations_total;
+    return engine_revocations(plane->cfg.engine);
 }
 
 bool object_gate_may_go_on(struct object_plane *plane, const ferry_id *task)
@@ -151,11 +143,9 @@ static bool method_suits(const struct object_request *r, const struct object_tar
     return false;
 }
 
-/* Says nothing about a task to somebody without a good signature, except that there is one. */
-object_refusal object_gate(struct object_request *r)
+/* Task and signature. Says nothing about a task to somebody without a good one, except that there is one. */
+static object_refusal look_up(struct object_request *r, struct found *ret)
 {
-    if (r->address_verdict != OBJECT_ADDRESS_GOOD)
-        return r->address_verdict == OBJECT_ADDRESS_ELSEWHERE ? REFUSED_PATH : REFUSED_URL;
     struct found found;
     ferry_err err = find(r, &found);
     if (err == FERRY_E_NOT_FOUND)
@@ -170,6 +160,33 @@ object_refusal object_gate(struct object_request *r)
                   ferry_err_text(err));
         return REFUSED_UNAVAILABLE;
     }
+    *ret = found;
+    return REFUSED_NOT;
+}
+
+/* Who fetches a file in parts, or again, is looked up once: until anybody's right to fetch ends. */
+static object_refusal look_up_once(struct object_request *r, struct found *ret)
+{
+    struct object_verdicts *verdicts = r->plane->verdicts;
+    uint64_t rights = 0;
+    bool lasts = engine_fetch_rights(r->plane->cfg.engine, &rights);
+    ret->open = true;
+    if (lasts && object_verdicts_find(verdicts, &r->address, rights, &ret->target))
+        return REFUSED_NOT;
+    object_refusal refusal = look_up(r, ret);
+    if (refusal == REFUSED_NOT && lasts && ret->open && !ret->target.upload)
+        object_verdicts_keep(verdicts, &r->address, rights, &ret->target);
+    return refusal;
+}
+
+object_refusal object_gate(struct object_request *r)
+{
+    if (r->address_verdict != OBJECT_ADDRESS_GOOD)
+        return r->address_verdict == OBJECT_ADDRESS_ELSEWHERE ? REFUSED_PATH : REFUSED_URL;
+    struct found found;
+    object_refusal refusal = look_up_once(r, &found);
+    if (refusal != REFUSED_NOT)
+        return refusal;
     if (has_expired(r))
         return REFUSED_EXPIRED;
     if (!method_suits(r, &found.target))

@@ -11,7 +11,9 @@
 #include "object_admission.h"
 #include "object_cache.h"
 #include "object_refusal.h"
+#include "object_target.h"
 #include "object_tus.h"
+#include "object_verdicts.h"
 #include "object_watch.h"
 
 #include <pthread.h>
@@ -26,6 +28,7 @@ struct object_plane {
     struct MHD_Daemon *daemon;
     struct object_watch *watch;
     struct object_cache *cache;
+    struct object_verdicts *verdicts;
     struct object_admission *admission;
     struct api_readers *readers;
     struct api_pool *finishers;
@@ -46,16 +49,6 @@ typedef enum {
     METHOD_PATCH,
     METHOD_OPTIONS,
 } object_request_method;
-
-/* The task behind a URL, as it was when the request came. */
-struct object_target {
-    bool upload; /* else a download */
-    struct device_key device;
-    ferry_id task, key;
-    uint64_t size;
-    char md5[FERRY_MD5_HEX + 1];
-    bool stored; /* upload: the platform has found the object whole */
-};
 
 typedef enum {
     STEP_NEW,      /* the head has just come */

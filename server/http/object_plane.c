@@ -414,6 +414,8 @@ static ferry_err parts_new(struct object_plane *plane)
     if (err == FERRY_OK)
         err = object_cache_new(&cache, &plane->cache);
     if (err == FERRY_OK)
+        err = object_verdicts_new(limits->verdicts_max, &plane->verdicts);
+    if (err == FERRY_OK)
         err = api_pool_new(limits->finishers, &plane->finishers);
     if (err == FERRY_OK)
         err = object_watch_new(&watch, &plane->watch);
@@ -426,6 +428,7 @@ static void plane_free(struct object_plane *plane)
     object_watch_free(plane->watch);
     api_pool_free(plane->finishers);
     object_admission_free(plane->admission);
+    object_verdicts_free(plane->verdicts);
     object_cache_free(plane->cache);
     api_readers_free(plane->readers);
     (void)pthread_cond_destroy(&plane->resumed);

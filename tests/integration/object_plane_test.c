@@ -269,6 +269,98 @@ static void unknown_and_cancelled_tasks_are_404(void **state)
     answer_expect(http(w, "GET", "/o/x", UA, NULL, 0), 403, "AccessDenied");
 }
 
+static void expect_get(struct world *w, const ferry_id *task, int status)
+{
+    char path[WORLD_URL_MAX];
+    world_get_path(w, task, path);
+    answer_expect(http(w, "GET", path, UA, NULL, 0), status, status == 200 ? "" : "NoSuchKey");
+}
+
+static void command(struct world *w, const struct command *order)
+{
+    struct command *given = malloc(sizeof *given);
+    assert_non_null(given);
+    *given = *order;
+    assert_int_equal(engine_call(w->engine, given), FERRY_OK);
+    free(given);
+}
+
+static void who_has_fetched_is_refused_as_soon_as_the_right_ends(void **state)
+{
+    struct world *w = *state;
+    struct command change = {.kind = CMD_DEVICE_CHANGE, .disabled_given = true};
+    assert_true(device_key_make("P", "d", &change.device.key));
+    struct command cancel = {.kind = CMD_DOWNLOAD_CANCEL, .id = w->download};
+    for (unsigned again = 0; again < 2; again++) {
+        change.device.disabled = true;
+        expect_get(w, &w->download, 200);
+        expect_get(w, &w->small_download, 200);
+        command(w, &change);
+        expect_get(w, &w->download, 404);
+        expect_get(w, &w->small_download, 404);
+        change.device.disabled = false;
+        command(w, &change);
+    }
+    expect_get(w, &w->download, 200);
+    command(w, &cancel);
+    expect_get(w, &w->download, 404);
+    expect_get(w, &w->small_download, 200);
+    struct command removal = {.kind = CMD_DEVICE_REMOVE, .device.key = change.device.key};
+    command(w, &removal);
+    expect_get(w, &w->small_download, 404);
+}
+
+static void url_that_was_good_is_judged_by_its_second_and_its_signature_each_time(void **state)
+{
+    struct world *w = *state;
+    char path[WORLD_URL_MAX];
+    uint64_t until_s = engine_now_ms(w->engine) / 1000 + 2;
+    world_path(w, OBJECT_GET, &w->small_download, until_s, path);
+    answer_expect(http(w, "GET", path, UA, NULL, 0), 200, "");
+    answer_expect(http(w, "PUT", path, UA, NULL, 0), 403, "AccessDenied");
+    spoil(path);
+    answer_expect(http(w, "GET", path, UA, NULL, 0), 403, "SignatureDoesNotMatch");
+    world_path(w, OBJECT_GET, &w->small_download, until_s, path);
+    while (engine_now_ms(w->engine) / 1000 < until_s)
+        usleep(20 * 1000);
+    answer_expect(http(w, "GET", path, UA, NULL, 0), 403, "AccessDenied");
+}
+
+static atomic_uint looked_up;
+static const struct store_ops *store_ops_below;
+
+static ferry_err count_look_up(struct store_conn *c, const ferry_id *id, struct download_task *ret)
+{
+    atomic_fetch_add(&looked_up, 1);
+    return store_ops_below->download_get(c, id, ret);
+}
+
+/* So many look-ups of the task cost five fetches by one URL. */
+static unsigned look_ups_of_five(struct world *w)
+{
+    char path[WORLD_URL_MAX];
+    world_get_path(w, &w->download, path);
+    atomic_store(&looked_up, 0);
+    for (unsigned i = 0; i < 5; i++)
+        answer_expect(http(w, "GET", path, UA, NULL, 0), 200, "");
+    return atomic_load(&looked_up);
+}
+
+static void parts_of_a_file_are_looked_up_once(void **state)
+{
+    struct world *w = *state;
+    static struct store_ops counting;
+    store_ops_below = w->store->ops;
+    counting = *store_ops_below;
+    counting.download_get = count_look_up;
+    w->store->ops = &counting;
+    assert_int_equal(look_ups_of_five(w), 1);
+    world_plane_stop(w);
+    w->limits.verdicts_max = 0;
+    world_plane_start(w);
+    assert_int_equal(look_ups_of_five(w), 5);
+}
+
 static void refused_put_lives_to_see_its_answer(void **state)
 {
     struct world *w = *state;
@@ -493,6 +585,9 @@ int main(void)
         RULE(url_lives_until_its_second),
         RULE(other_methods_are_403_on_a_good_url),
         RULE(unknown_and_cancelled_tasks_are_404),
+        RULE(who_has_fetched_is_refused_as_soon_as_the_right_ends),
+        RULE(url_that_was_good_is_judged_by_its_second_and_its_signature_each_time),
+        RULE(parts_of_a_file_are_looked_up_once),
         RULE(refused_put_lives_to_see_its_answer),
         RULE(refused_put_without_end_is_answered_in_the_middle),
         RULE(ranges_are_served_from_files_and_from_memory),

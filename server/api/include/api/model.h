@@ -266,6 +266,8 @@ bool download_state_parse(const char *name, download_state *ret_state);
 bool upload_state_open(upload_state state);
 /** @brief queued, offered, downloading. */
 bool download_state_open(download_state state);
+/** @brief May the device fetch the file? done, too: vendor devices fetch a file again that they have. */
+bool download_state_fetchable(download_state state);
 /** @brief failed, timed_out, rejected: what an operator may want to try again. */
 bool download_state_failed(download_state state);
 /** @brief The task has failed, and for this cause. */

@@ -265,6 +265,13 @@ uint64_t engine_now_ms(struct engine *engine);
  *  read of them before is no longer to be trusted. Any thread. */
 uint64_t engine_operators_generation(struct engine *engine);
 
+/** @brief Grows after the commit of each change that may take away the right to fetch a file (a download task that ended otherwise than
+ *  done or is gone, a device that is disabled or gone), before anybody hears of it: what was read of them since *ret_generation was
+ *  taken holds until it grows. False: other processes change them too, and nothing holds. Any thread. */
+bool engine_fetch_rights(struct engine *engine, uint64_t *ret_generation);
+/** @brief The counter revocations_total alone: cheaper than all of them. Any thread. */
+uint64_t engine_revocations(struct engine *engine);
+
 /** @brief Is it known now which devices are connected? Only of a broker with our plugin, while the connection to it
  *  stands. Else what the store has is of before. Of several processes one is told: the others know it from the store. Any thread. */
 bool engine_presence_known(struct engine *engine);

@@ -43,7 +43,8 @@ struct object_plane;
     X(stop_grace_ms, 1000, "time for transfers to end when the plane is stopped")                                  \
     X(cache_objects_max, 128, "objects kept open for the next download")                                           \
     X(cache_small_bytes, 65536, "objects up to this size are sent from memory")                                    \
-    X(cache_idle_ms, 60000, "an open object is let go when nobody asked for it that long")
+    X(cache_idle_ms, 60000, "an open object is let go when nobody asked for it that long")                         \
+    X(verdicts_max, 4096, "URLs of downloads that are not looked up again while nobody's rights change; 0: none")
 
 /** @brief Every limit of the plane. */
 struct object_plane_limits {
