@@ -1,9 +1,10 @@
 /*
  * store_bench: what the store does for the engine, without the engine: commands a second, by kind, size of the batch and rows.
  *
- *     store_bench [--mem] [--dir DIR] [--server postgresql://...] [--rows N] [--devices N] [--commands N]
+ *     store_bench [--mem] [--dir DIR] [--server postgresql://...] [--rows N] [--devices N] [--commands N] [--batch N] [--only COMMAND]
  *
- * Every command is what the engine does for one device message: savepoint, device, its open uploads, put, release.
+ * Every command is what the engine does for one device message: savepoint, device, its open uploads, put, release. The difference
+ * of two runs with --batch, --only create and other --commands is what so many creates cost, commits included.
  */
 #include "base/system.h"
 #include "store/any.h"
@@ -23,6 +24,8 @@ struct bench {
     const struct store_ops *ops;
     struct store_conn *c;
     unsigned rows, devices, commands;
+    unsigned batch;   /* 0: several sizes */
+    const char *only; /* null: all kinds */
     unsigned next; /* number of the next new task */
 };
 
@@ -171,28 +174,33 @@ static ferry_err measure(struct bench *b, const char *name, step *what, unsigned
     return err;
 }
 
-static ferry_err measure_all(struct bench *b)
+static ferry_err measure_kinds(struct bench *b, unsigned count, unsigned batch)
 {
     static const struct {
         const char *name;
         step *what;
     } steps[] = {{"create", create}, {"start", report}, {"report", report}, {"stored", stored},
                  {"done", done},     {"lookup", look_up}};
+    ferry_err err = FERRY_OK;
+
+    for (unsigned s = 0; err == FERRY_OK && s < sizeof(steps) / sizeof(steps[0]); s++)
+        if (b->only == NULL || strcmp(b->only, steps[s].name) == 0)
+            err = measure(b, steps[s].name, steps[s].what, count, batch);
+    b->next += count;
+    return err;
+}
+
+static ferry_err measure_all(struct bench *b)
+{
     static const unsigned batches[] = {1, 64, 512};
+    ferry_err err = FERRY_OK;
 
     printf("     rows  devices  batch  command  per sec.  CPU us\n");
-    for (unsigned i = 0; i < 3; i++) {
-        unsigned count = batches[i] == 1 ? b->commands / 20 : b->commands;
-
-        for (unsigned s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
-            ferry_err err = measure(b, steps[s].name, steps[s].what, count, batches[i]);
-
-            if (err != FERRY_OK)
-                return err;
-        }
-        b->next += count;
-    }
-    return FERRY_OK;
+    if (b->batch > 0)
+        return measure_kinds(b, b->commands, b->batch);
+    for (unsigned i = 0; err == FERRY_OK && i < 3; i++)
+        err = measure_kinds(b, batches[i] == 1 ? b->commands / 20 : b->commands, batches[i]);
+    return err;
 }
 
 static ferry_err load(struct bench *b)
@@ -251,6 +259,20 @@ static ferry_err run(struct bench *b, const char *dir)
     return err;
 }
 
+static unsigned *number_of(struct bench *b, int option)
+{
+    switch (option) {
+    case 'r':
+        return &b->rows;
+    case 'n':
+        return &b->devices;
+    case 'b':
+        return &b->batch;
+    default:
+        return &b->commands;
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"mem", no_argument, NULL, 'm'},
@@ -259,6 +281,8 @@ int main(int argc, char **argv)
                                             {"rows", required_argument, NULL, 'r'},
                                             {"devices", required_argument, NULL, 'n'},
                                             {"commands", required_argument, NULL, 'c'},
+                                            {"batch", required_argument, NULL, 'b'},
+                                            {"only", required_argument, NULL, 'o'},
                                             {NULL, 0, NULL, 0}};
     struct bench b = {.rows = 10000, .devices = 2000, .commands = 20480};
     const char *dir = ".";
@@ -272,8 +296,10 @@ int main(int argc, char **argv)
             dir = NULL;
         else if (option == 'd')
             dir = optarg;
+        else if (option == 'o')
+            b.only = optarg;
         else
-            *(option == 'r' ? &b.rows : option == 'n' ? &b.devices : &b.commands) = (unsigned)strtoul(optarg, NULL, 10);
+            *number_of(&b, option) = (unsigned)strtoul(optarg, NULL, 10);
     }
     if (b.devices == 0)
         return 2;
