@@ -1,10 +1,10 @@
 """Lists that are sorted by a value: with values that many rows have, rows that have none yet, and names of any bytes."""
-import sqlite3
 from urllib.parse import urlencode
 
 import pytest
 
 from ferry import unique_name
+from filled_store import filled_store
 from operators import token_caller
 from test_api import Client, add_resource, walk
 from test_ferryctl import Ctl
@@ -18,9 +18,8 @@ def api(platform):
 
 
 def change(platform, sql, *rows):
-    with sqlite3.connect(platform.data / "ferry.db", timeout=20) as database:
+    with filled_store(platform.data / "ferry.db") as database:
         database.executemany(sql, rows)
-    database.close()
 
 
 def check(api, path, by, want, key="id", **query):

@@ -1,8 +1,8 @@
 """Many finished uploads of two products, straight into the database; what is asked for is rare."""
-import sqlite3
 import time
 
 from ferry import unique_name
+from filled_store import filled_store
 
 MANY, RARE = 22_500, 10_000  # more than one page looks at, several times
 FILL = """
@@ -22,9 +22,8 @@ class ManyUploads:
         self.platform = platform
         self.mine, self.other = platform.new_product(unique_name("mine")), platform.new_product(unique_name("other"))
         platform.stop()
-        with sqlite3.connect(platform.data / "ferry.db") as database:
+        with filled_store(platform.data / "ferry.db") as database:
             database.create_function("unhex", 1, bytes.fromhex, deterministic=True)
             database.execute(FILL, {"many": MANY, "rare": RARE, "begin": int(time.time() * 1000) - MANY, "mine": self.mine,
                                     "other": self.other})
-        database.close()
         platform.start()

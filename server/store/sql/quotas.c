@@ -1,4 +1,4 @@
-/* Quotas, and what counts against them: triggers of the schema keep that. */
+/* Quotas, and what counts against them: each database keeps that beside the rows. */
 #include "store/sql/ops.h"
 #include "store/sql/query.h"
 

@@ -1,4 +1,4 @@
-/* What ended by the hour: triggers of the schema keep it. */
+/* What ended by the hour: each database keeps it beside the rows. */
 #include "store/sql/ops.h"
 #include "store/sql/query.h"
 

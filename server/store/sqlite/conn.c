@@ -7,6 +7,7 @@
 #include "driver.h"
 #include "error_map.h"
 #include "schema.h"
+#include "sums.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,6 +121,8 @@ static ferry_err set_up_writer(struct sqlite_conn *c, const char *path)
     for (size_t i = 0; err == FERRY_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
         err = run_number(c, numbers[i].pragma, numbers[i].number);
     if (err == FERRY_OK)
+        err = sums_new(c->db, &c->sums);
+    if (err == FERRY_OK)
         err = sq_schema_migrate(c->db, sq_schema_steps, sq_schema_step_count);
     if (err == FERRY_OK)
         err = sql_conn_set_up(&c->base);
@@ -174,6 +177,7 @@ void sq_conn_free(struct sqlite_conn *c)
         (void)sqlite3_finalize(c->stmts[i]);
     for (int i = 0; i < TX_STEPS; i++)
         (void)sqlite3_finalize(c->tx[i]);
+    sums_free(c->sums);
     checkpointer_stop(c->checkpointer);
     (void)sqlite3_close(c->db); /* fails only with statements left */
     free(c);

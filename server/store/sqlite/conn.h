@@ -13,6 +13,7 @@
 
 struct checkpointer;
 struct sqlite_store;
+struct sums;
 
 enum { TX_STEPS = SQL_MARK_RELEASE + 2 }; /* those of sql_tx_step, and the way back */
 
@@ -21,6 +22,7 @@ struct sqlite_conn {
     struct sqlite_store *store;
     sqlite3 *db;
     struct checkpointer *checkpointer; /* the writer's */
+    struct sums *sums;                 /* the writer's */
     ferry_err last_err; /* of a statement in this transaction: SQLite may have ended it then */
     sqlite3_stmt *stmts[STMT_COUNT], *tx[TX_STEPS]; /* each prepared at its first use */
 };

@@ -2,6 +2,7 @@
 
 #include "conn.h"
 #include "dialect.h"
+#include "sums.h"
 #include "store/sql/query.h"
 
 enum { TX_ROLLBACK = TX_STEPS - 1 };
@@ -32,11 +33,31 @@ static ferry_err prepare(struct sqlite_conn *c, const char *sql, sqlite3_stmt **
     return sq_conn_error(c, sqlite3_prepare_v3(c->db, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL));
 }
 
+/* What reads them must find in the database what this transaction has added. */
+static ferry_err write_sums(struct sqlite_conn *c)
+{
+    ferry_err err;
+
+    if (c->sums == NULL)
+        return FERRY_OK;
+    err = sq_conn_error(c, sums_write(c->sums));
+    if (err != FERRY_OK)
+        c->last_err = err;
+    return err;
+}
+
+static bool reads_sums(statement which)
+{
+    return which == STMT_USAGE_GET || which == STMT_TOTALS || which == STMT_STATISTICS || which == STMT_STATISTICS_PRUNE;
+}
+
 static void begin(struct query *q)
 {
     struct sqlite_conn *c = conn_of(q);
     ferry_err err = ended_early(c);
 
+    if (err == FERRY_OK && reads_sums(q->which))
+        err = write_sums(c);
     if (err == FERRY_OK)
         err = prepare(c, sq_statements[q->which], &c->stmts[q->which]);
     if (err != FERRY_OK)
@@ -75,6 +96,8 @@ static void bind_bytes(struct query *q, int at, const void *bytes, size_t len, b
 
 static bool next(struct query *q)
 {
+    struct sums *sums = conn_of(q)->sums;
+    size_t place = sums_place(sums);
     int code = sqlite3_step(q->driver);
 
     if (code == SQLITE_ROW)
@@ -82,6 +105,7 @@ static bool next(struct query *q)
     if (code != SQLITE_DONE) {
         check(q, code);
         conn_of(q)->last_err = q->err;
+        sums_undo(sums, place);
     }
     return false;
 }
@@ -139,15 +163,29 @@ static ferry_err run_step(struct sqlite_conn *c, int step)
     return err;
 }
 
+static void step_done(struct sqlite_conn *c, sql_tx_step step)
+{
+    if (step == SQL_TX_BEGIN) {
+        c->last_err = FERRY_OK;
+        sums_clear(c->sums);
+    } else if (step == SQL_MARK_SET) {
+        sums_mark(c->sums);
+    } else if (step == SQL_MARK_REWIND) {
+        sums_undo(c->sums, 0);
+    }
+}
+
 static ferry_err tx(struct store_conn *base, sql_tx_step step)
 {
     struct sqlite_conn *c = (struct sqlite_conn *)base;
     ferry_err err = ended_early(c);
 
+    if (err == FERRY_OK && step == SQL_TX_COMMIT)
+        err = write_sums(c);
     if (err == FERRY_OK)
         err = run_step(c, (int)step);
-    if (err == FERRY_OK && step == SQL_TX_BEGIN)
-        c->last_err = FERRY_OK;
+    if (err == FERRY_OK)
+        step_done(c, step);
     return err;
 }
 
@@ -164,6 +202,7 @@ static void rollback(struct store_conn *base)
     if (cause == FERRY_E_FULL)
         (void)sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     c->last_err = FERRY_OK;
+    sums_clear(c->sums);
 }
 
 const struct sql_driver sq_driver = {

@@ -1,5 +1,6 @@
 /* The steps of the schema. */
 #include "schema.h"
+#include "sums.h"
 
 #define USAGE_TRIGGER(name, when, what) "CREATE TRIGGER usage_" name " " when " BEGIN " what "END;"
 #define USAGE_MORE(device)                                                                                 \
@@ -69,6 +70,11 @@
 #define UPLOADS_ENDED(product) ENDED_UPLOAD(product, "u", "FROM upload AS u WHERE u.state > 2")
 #define DOWNLOADS_ENDED(product) \
     ENDED_DOWNLOAD(product, "d", "FROM download AS d CROSS JOIN resource AS r WHERE r.id = d.resource AND d.state > 3")
+
+/* Which of its states a row leaves and which it enters (0: none); sums.h adds up what comes of it. */
+#define UPLOAD_MOVES(name, when, row, before, after)                                                       \
+    "CREATE TRIGGER upload_" name " AFTER " when " BEGIN SELECT " SUMS_FUNCTION "(" row ".product, " row ".device, " row ".size, " \
+    before ", " after ", " row ".stored_ms, " row ".ended_ms); END;"
 
 /*
  * Tables are WITHOUT ROWID: rows lie in the order of their key, and a lookup is one descent, not two. Identifiers
@@ -434,5 +440,13 @@ const char *const sq_schema_steps[] = {
     "CREATE INDEX deployment_by_name ON deployment (product, name, id);"
     "CREATE INDEX upload_by_ended ON upload (product, ended_ms, id);"
     "CREATE INDEX download_by_ended ON download (deployment, ended_ms, id);",
+
+    /* What upload tasks add up to is added up outside of the database, and written once for all commands of a commit: see sums.h. */
+    "DROP TRIGGER usage_upload_begins; DROP TRIGGER usage_upload_counts; DROP TRIGGER usage_upload_ends; DROP TRIGGER usage_upload_goes;"
+    "DROP TRIGGER total_upload_comes; DROP TRIGGER total_upload_moves; DROP TRIGGER total_upload_goes;"
+    "DROP TRIGGER upload_ends_at_once; DROP TRIGGER upload_ends_later;"
+    UPLOAD_MOVES("comes", "INSERT ON upload", "NEW", "0", "NEW.state")
+    UPLOAD_MOVES("moves", "UPDATE OF state ON upload WHEN OLD.state <> NEW.state", "NEW", "OLD.state", "NEW.state")
+    UPLOAD_MOVES("goes", "DELETE ON upload", "OLD", "OLD.state", "0"),
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);

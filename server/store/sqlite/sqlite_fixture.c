@@ -3,6 +3,7 @@
 #include "sqlite_fixture.h"
 
 #include "base/alloc.h"
+#include "sums.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -109,6 +110,34 @@ sqlite3 *sqlite_fixture_db(struct store_conn *c)
     return ((struct sqlite_conn *)c)->db;
 }
 
+int64_t test_number(struct sqlite_fixture *t, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    int64_t number;
+
+    assert_int_equal(sqlite3_prepare_v2(sqlite_fixture_db(t->reader), sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    number = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    return number;
+}
+
+void test_expect_counted(struct sqlite_fixture *t)
+{
+    static const char usage[] =
+        "WITH rows AS (SELECT product, device, size FROM upload WHERE state <= 4 UNION ALL SELECT product, '', size FROM upload"
+        "  WHERE state <= 4 UNION ALL SELECT product, '', size FROM resource),"
+        " counted AS (SELECT product, device, count(*), sum(size >> 32), sum(size & 4294967295) FROM rows GROUP BY product, device)"
+        " SELECT (SELECT count(*) FROM (SELECT * FROM usage EXCEPT SELECT * FROM counted))"
+        "  + (SELECT count(*) FROM (SELECT * FROM counted EXCEPT SELECT * FROM usage))";
+    static const char total[] =
+        "SELECT count(*) FROM total WHERE uploads_open = (SELECT count(*) FROM upload WHERE state <= 2) AND (stored_high, stored_low) ="
+        " (SELECT coalesce(sum(size >> 32), 0), coalesce(sum(size & 4294967295), 0) FROM upload WHERE state IN (3, 4))";
+
+    assert_int_equal(test_number(t, usage), 0);
+    assert_int_equal(test_number(t, total), 1);
+}
+
 void test_expect_intact(struct sqlite_fixture *t, unsigned count)
 {
     struct upload_task got;
@@ -124,15 +153,26 @@ void test_expect_intact(struct sqlite_fixture *t, unsigned count)
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     assert_string_equal(sqlite3_column_text(stmt, 0), "ok");
     (void)sqlite3_finalize(stmt);
+    test_expect_counted(t);
+}
+
+void test_sql(sqlite3 *db, const char *sql)
+{
+    struct sums *sums = NULL;
+    char *message = NULL;
+
+    ok(sums_new(db, &sums));
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", sql, message);
+    assert_int_equal(sums_write(sums), SQLITE_OK);
+    sums_free(sums);
 }
 
 void test_raw_sql(const struct sqlite_fixture *t, const char *sql)
 {
     sqlite3 *db = NULL;
-    char *message = NULL;
 
     assert_int_equal(sqlite3_open(t->path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s: %s", sql, message);
+    test_sql(db, sql);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }

@@ -42,10 +42,16 @@ ferry_id test_id(unsigned n);
 struct upload_task test_upload(unsigned n);
 /** @brief Puts uploads first .. first + count - 1 in one transaction; rolls back on failure. */
 ferry_err test_put_batch(struct sqlite_fixture *t, unsigned first, unsigned count);
-/** @brief Fails unless uploads 0 .. count - 1 can be read, and nothing is wrong with the file. */
+/** @brief What the database, as the reader sees it, answers to a question for one number. */
+int64_t test_number(struct sqlite_fixture *t, const char *sql);
+/** @brief Fails unless usage and total are what the rows come to when they are counted. */
+void test_expect_counted(struct sqlite_fixture *t);
+/** @brief Fails unless uploads 0 .. count - 1 can be read, what is kept of them is right, and nothing is wrong with the file. */
 void test_expect_intact(struct sqlite_fixture *t, unsigned count);
 
-/** @brief Statements over a connection of its own, as another program would. */
+/** @brief Statements over any connection; what they change of uploads is counted. */
+void test_sql(sqlite3 *db, const char *sql);
+/** @brief The same over one of its own, as another program would. */
 void test_raw_sql(const struct sqlite_fixture *t, const char *sql);
 
 #define expect(want, call) assert_string_equal(ferry_err_name(call), ferry_err_name(want))

@@ -1,5 +1,6 @@
 #include "dialect.h"
 #include "schema.h"
+#include "sums.h"
 
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -8,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -39,28 +41,41 @@ static bool may_scan(statement which, const char *detail)
     return which == STMT_TOTALS; /* the webhooks, some dozens */
 }
 
+struct world {
+    sqlite3 *db;
+    struct sums *sums;
+};
+
 static int set_up(void **state)
 {
-    sqlite3 *db = NULL;
+    struct world *w = calloc(1, sizeof(*w));
 
-    if (sqlite3_open(":memory:", &db) != SQLITE_OK)
+    *state = w;
+    if (w == NULL || sqlite3_open(":memory:", &w->db) != SQLITE_OK || sums_new(w->db, &w->sums) != FERRY_OK)
         return -1;
-    *state = db;
-    return sq_schema_migrate(db, sq_schema_steps, sq_schema_step_count) == FERRY_OK ? 0 : -1;
+    return sq_schema_migrate(w->db, sq_schema_steps, sq_schema_step_count) == FERRY_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
-    return sqlite3_close(*state);
+    struct world *w = *state;
+    int code;
+
+    sums_free(w->sums);
+    code = sqlite3_close(w->db);
+    free(w);
+    return code;
 }
 
 static void every_statement_can_be_prepared(void **state)
 {
+    const struct world *w = *state;
+
     for (int i = 0; i < STMT_COUNT; i++) {
         sqlite3_stmt *stmt = NULL;
 
-        if (sqlite3_prepare_v2(*state, sq_statements[i], -1, &stmt, NULL) != SQLITE_OK)
-            fail_msg("%s: %s", sql_statement_name((statement)i), sqlite3_errmsg(*state));
+        if (sqlite3_prepare_v2(w->db, sq_statements[i], -1, &stmt, NULL) != SQLITE_OK)
+            fail_msg("%s: %s", sql_statement_name((statement)i), sqlite3_errmsg(w->db));
         (void)sqlite3_finalize(stmt);
     }
 }
@@ -83,8 +98,10 @@ static void check_plan(sqlite3 *db, statement which)
 
 static void no_query_scans_or_sorts(void **state)
 {
+    const struct world *w = *state;
+
     for (int i = 0; i < STMT_COUNT; i++)
-        check_plan(*state, (statement)i);
+        check_plan(w->db, (statement)i);
 }
 
 /* The planner may change its mind when it has statistics (somebody runs ANALYZE on the file). */
@@ -101,8 +118,9 @@ static void no_query_scans_or_sorts_with_statistics(void **state)
         "INSERT INTO report SELECT id, 1, 2, 1, 0, 0, '' FROM upload;"
         "INSERT INTO device_tag SELECT product, name, 't' FROM device;"
         "ANALYZE";
+    const struct world *w = *state;
 
-    assert_int_equal(sqlite3_exec(*state, fill, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(w->db, fill, NULL, NULL, NULL), SQLITE_OK);
     no_query_scans_or_sorts(state);
 }
 
