@@ -3,10 +3,12 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
 import rabbitmq
+from amqp_proxy import AmqpProxy
 from broker_client import DOWN, UP, Client
 from cluster_bus import ANSWERED_S, MD5, Asker, Worker
 from ferry import PATIENCE, build_dir, sanitizer_environment, unique_name, wait_for
@@ -133,6 +135,31 @@ def test_what_is_asked_while_nobody_works_waits_for_a_worker(world):
     world.work(1)
     world.wait_asked(3)
     world.finish()
+
+
+@pytest.mark.parametrize("confirmed", [True, False], ids=["confirmed", "not confirmed"])
+def test_a_request_is_settled_when_the_broker_has_confirmed_its_answer(cluster, confirmed):
+    """Until then it is another worker's, should the connection break: a node that dies takes along what it has not passed on."""
+    node = cluster.nodes[0]
+    with contextlib.ExitStack() as stack:
+        proxy = stack.enter_context(contextlib.closing(AmqpProxy(node.amqp_port)))
+        first = stack.enter_context(contextlib.closing(Worker(f"amqp://{USER}:{PASSWORD}@127.0.0.1:{proxy.port}", "none", "first")))
+        asker = stack.enter_context(contextlib.closing(Asker(node.port, "P", unique_name("d"), username=USER, password=PASSWORD, most=1)))
+        asker.start()
+        wait_for(lambda: asker.took and proxy.held == 1, ANSWERED_S * PATIENCE, "the answer and its confirm")
+        assert len(first.asked) == 1 and proxy.settled == 0
+        if confirmed:
+            proxy.release()
+            wait_for(lambda: proxy.settled == 1, ANSWERED_S * PATIENCE, "the request to be settled")
+        second = stack.enter_context(contextlib.closing(Worker(f"amqp://{USER}:{PASSWORD}@127.0.0.1:{node.amqp_port}", "none", "second")))
+        proxy.cut()
+        wait_for(lambda: first.lines[-1] == "down", ANSWERED_S * PATIENCE, "the end of the first worker's connection")
+        if confirmed:
+            time.sleep(1)
+            assert second.asked == []
+        else:
+            wait_for(lambda: second.asked == first.asked, ANSWERED_S * PATIENCE, "the request, once more")
+        asker.finish()
 
 
 def test_a_request_that_a_killed_ferryd_had_is_answered_by_the_next(cluster, make_platform):
