@@ -77,6 +77,15 @@ def test_a_device_registers_itself_connects_and_sends_a_file(platform, opened, a
     assert device.secret not in platform.log() and opened[1] not in platform.log()
 
 
+def test_the_audit_log_names_it_however_long_its_name_is(platform):
+    product, name = unique_name("p", 63), unique_name("d", 63)
+    platform.api.product_add(product)
+    registered(platform, (product, platform.api.product_open(product)["secret"]), name)
+    actors = {record["actor"] for record in platform.api.list("/audit", product=product) if record["action"] == "device.register"}
+    assert actors == {f"device/{product}/{name}"}, (len(product), len(name))
+    assert platform.api.list("/audit", actor=f"device/{product}/{name}")
+
+
 def test_it_is_off_by_default(platform, product):
     secret = base64.b64encode(b"x" * 32).decode()
     answer = register(platform, secret, product, "d")

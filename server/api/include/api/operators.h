@@ -61,7 +61,7 @@ struct lockout {
 };
 
 enum {
-    AUDIT_ACTOR_SIZE = 80,
+    AUDIT_ACTOR_SIZE = sizeof "device/" + FERRY_IDENT_MAX + 1 + FERRY_IDENT_MAX,
     AUDIT_ACTION_SIZE = 32,
     AUDIT_OBJECT_SIZE = 160,
     AUDIT_STATE_SIZE = 2049,
