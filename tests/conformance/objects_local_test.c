@@ -22,6 +22,7 @@
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,6 +178,115 @@ static void sweep_empties_tmp_and_leaves_what_is_not_ours(void **state)
     assert_int_equal(files_in(dir, "partial"), 1);
     assert_int_equal(files_in(dir, key.text + 24), 2);
     objects_suite_expect(o, &key, (const uint8_t *)"hello", 5);
+    o->ops->close(o);
+}
+
+/* --- what is on the disk, and when ------------------------------------------------------------ */
+
+/* The calls of the store that a power cut cares for, in their order: "rename tmp/ ready/", "sync file", "sync folder". */
+static bool noting;
+static char noted[512], named_ready[PATH_SIZE];
+
+static void note(const char *format, ...)
+{
+    va_list args;
+    size_t len = strlen(noted);
+    va_start(args, format);
+    (void)vsnprintf(noted + len, sizeof noted - len, format, args);
+    va_end(args);
+}
+
+static const char *folder_of(const char *path)
+{
+    static const char *const known[] = {"tmp", "ready", "partial"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strncmp(path, known[i], strlen(known[i])) == 0)
+            return known[i];
+    return "its own";
+}
+
+int renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+    int result = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
+    if (noting && result == 0) {
+        note("%s -> %s, ", folder_of(from), folder_of(to));
+        if (strncmp(to, "ready/", 6) == 0)
+            (void)snprintf(named_ready, sizeof named_ready, "%s", to);
+    }
+    return result;
+}
+
+int fsync(int fd)
+{
+    struct stat info;
+    if (noting && fstat(fd, &info) == 0)
+        note(S_ISDIR(info.st_mode) ? "sync folder, " : "sync file, ");
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static void object_is_durable_under_a_name_before_it_is_found(void **state)
+{
+    char *dir = *state;
+    ferry_id key = objects_suite_key(1);
+    struct objects *o = open_store(dir);
+    struct object_writer *writer = NULL;
+    uint64_t offset = 0;
+    struct object_expect expect = {.size = 5};
+    noted[0] = '\0';
+    noting = true;
+    objects_suite_put(o, &key, (const uint8_t *)"hello", 5);
+    noting = false;
+    assert_string_equal(noted, "tmp -> ready, sync file, sync folder, ready -> its own, ");
+
+    assert_int_equal(o->ops->write_resume(o, &key, 0, false, &writer, &offset), FERRY_OK);
+    assert_int_equal(o->ops->write(writer, "hello", 5), FERRY_OK);
+    noted[0] = '\0';
+    noting = true;
+    assert_int_equal(o->ops->write_finish(writer, &expect, NULL), FERRY_OK);
+    noting = false;
+    assert_string_equal(noted, "sync file, partial -> ready, sync folder, ready -> its own, ");
+    assert_int_equal(files_in(dir, "ready"), 0);
+    o->ops->close(o);
+}
+
+/* A power cut took back the renaming to its own name, and the folder that was made for it. */
+static void object_whose_own_name_is_lost_gets_it_again(void **state)
+{
+    char *dir = *state;
+    char own[PATH_SIZE], ready[2 * PATH_SIZE];
+    ferry_id key = objects_suite_key(1);
+    struct objects *o = open_store(dir);
+    noting = true;
+    objects_suite_put(o, &key, (const uint8_t *)"hello", 5);
+    noting = false;
+    o->ops->close(o);
+    (void)snprintf(own, sizeof own, "%s/objects/%s/%s", dir, key.text + 24, key.text);
+    (void)snprintf(ready, sizeof ready, "%s/objects/%s", dir, named_ready);
+    assert_int_equal(rename(own, ready), 0);
+    *strrchr(own, '/') = '\0';
+    assert_int_equal(rmdir(own), 0);
+    o = open_store(dir);
+    objects_suite_expect(o, &key, (const uint8_t *)"hello", 5);
+    assert_int_equal(files_in(dir, "ready"), 0);
+    o->ops->close(o);
+}
+
+static void what_was_not_whole_on_the_disk_is_no_object(void **state)
+{
+    char *dir = *state;
+    uint64_t size = 0;
+    ferry_id key = objects_suite_key(1);
+    struct objects *o = open_store(dir);
+    noting = true;
+    objects_suite_put(o, &key, (const uint8_t *)"hello", 5);
+    noting = false;
+    assert_int_equal(o->ops->remove(o, &key), FERRY_OK);
+    o->ops->close(o);
+    touch(dir, named_ready); /* its bytes are lost */
+    touch(dir, "ready/README");
+    o = open_store(dir);
+    assert_int_equal(o->ops->stat(o, &key, &size), FERRY_E_NOT_FOUND);
+    assert_int_equal(files_in(dir, "ready"), 1); /* what is not ours */
     o->ops->close(o);
 }
 
@@ -409,6 +519,8 @@ int main(void)
     const struct CMUnitTest own[] = {
         RULE(files_lie_where_the_header_says_and_are_private), RULE(failures_leave_no_file),
         RULE(sweep_empties_tmp_and_leaves_what_is_not_ours),   RULE(full_disk_is_told_and_leaves_nothing_behind),
+        RULE(object_is_durable_under_a_name_before_it_is_found), RULE(object_whose_own_name_is_lost_gets_it_again),
+        RULE(what_was_not_whole_on_the_disk_is_no_object),
         RULE(read_only_disk_is_told_and_still_read),           RULE(missing_rights_are_told),
         RULE(folder_that_cannot_be_made_is_told_at_open),      RULE(after_sudden_death_objects_are_whole_or_not_there),
     };

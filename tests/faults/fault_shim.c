@@ -186,7 +186,7 @@ int fdatasync(int fd)
 int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
     char both[1024];
-    (void)snprintf(both, sizeof both, "%s > %s", from, to);
+    (void)snprintf(both, sizeof both, "from %s to %s", from, to);
     DURABLE_STEP(CALL_RENAME, both, syscall(SYS_renameat2, from_dir, from, to_dir, to, 0));
 }
 

@@ -186,9 +186,10 @@ def _(world):
 CRASH_POINTS = {
     "database: commit synced": ("sync", "ferry.db-wal"),
     "database: log copied back": ("sync", "/ferry.db"),
-    "object: bytes synced": ("sync", "objects/tmp/"),
-    "object: given its name": ("rename", "tmp/"),
-    "object: folder synced": ("sync", "/objects/"),
+    "object: ready to be synced": ("rename", "tmp/"),
+    "object: bytes synced": ("sync", "objects/ready/"),
+    "object: folder synced": ("sync", "/objects/ready"),
+    "object: given its name": ("rename", "from ready/"),
     "object: removed": ("unlink", "/01"),
     "partial object: synced": ("sync", "objects/partial"),
     "partial object: given its name": ("rename", "partial/"),

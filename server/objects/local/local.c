@@ -75,6 +75,35 @@ ferry_err local_write_all(int fd, const void *bytes, size_t len, uint64_t offset
     return FERRY_OK;
 }
 
+ferry_err local_hash_file(struct object_hash *hash, int fd, uint64_t size)
+{
+    ferry_autofree char *block = ferry_malloc(LOCAL_REREAD_BYTES);
+    if (block == NULL)
+        return FERRY_E_NOMEM;
+    for (uint64_t at = 0; at < size;) {
+        ssize_t got = pread(fd, block, LOCAL_REREAD_BYTES, (off_t)at);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return FERRY_E_IO;
+        ferry_err err = object_hash_update(hash, block, (size_t)got);
+        if (err != FERRY_OK)
+            return err;
+        at += (uint64_t)got;
+    }
+    return FERRY_OK;
+}
+
+ferry_err local_name(struct objects_local *store, const char *from, const char *object_path)
+{
+    char folder[3] = {object_path[0], object_path[1], '\0'};
+    if (renameat(store->root_fd, from, store->root_fd, object_path) == 0)
+        return FERRY_OK;
+    if (errno != ENOENT || (mkdirat(store->root_fd, folder, folder_mode) != 0 && errno != EEXIST))
+        return local_errno(errno);
+    return renameat(store->root_fd, from, store->root_fd, object_path) == 0 ? FERRY_OK : local_errno(errno);
+}
+
 static ferry_err local_stat(struct objects *o, const ferry_id *key, uint64_t *ret_size)
 {
     char path[LOCAL_PATH_MAX];
@@ -241,7 +270,7 @@ static const struct objects_ops local_ops = {
 
 static ferry_err folders_make(int root_fd)
 {
-    static const char *const names[] = {"tmp", "partial", "damaged"};
+    static const char *const names[] = {"tmp", "ready", "partial", "damaged"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (mkdirat(root_fd, names[i], folder_mode) != 0 && errno != EEXIST)
             return local_errno(errno);
@@ -283,6 +312,11 @@ ferry_err objects_local_open(const struct objects_local_config *cfg, struct obje
     store->base.ops = &local_ops;
     store->signer = signer;
     store->root_fd = FERRY_TAKE_FD(root_fd);
+    err = local_ready_settle(store);
+    if (err != FERRY_OK) {
+        local_close(&store->base);
+        return err;
+    }
     *ret_objects = &store->base;
     return FERRY_OK;
 }

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum {
-    LOCAL_PATH_MAX = 48,               /* "ab/" and an id, or "partial/" and an id, or "tmp/" and 32 digits */
+    LOCAL_PATH_MAX = 96,               /* the longest: below ready/, an id, an MD5 and 16 digits */
     LOCAL_REREAD_BYTES = 256 * 1024,   /* buffer when a resumed object is hashed again */
     LOCAL_RESERVE_MIN_BYTES = 1 << 20, /* smaller objects: asking for room costs more than it saves */
     LOCAL_WRITEBACK_BYTES = 8 << 20,   /* written bytes after which the disk is set to work, so that fsync is short */
@@ -58,6 +58,17 @@ ferry_err local_temp_create(struct objects_local *store, char path[LOCAL_PATH_MA
 /* fsync of a folder below root_fd. */
 ferry_err local_folder_sync(struct objects_local *store, const char *folder);
 ferry_err local_write_all(int fd, const void *bytes, size_t len, uint64_t offset);
+/* Adds the first size bytes of the file. */
+ferry_err local_hash_file(struct object_hash *hash, int fd, uint64_t size);
+/* Renames a file to the path of an object, whose folder is made when it is missing. Not synced. */
+ferry_err local_name(struct objects_local *store, const char *from, const char *object_path);
+
+/* local_ready.c */
+
+/* A new name below ready/ for an object with that MD5. */
+void local_ready_path(const ferry_id *key, const uint8_t md5[16], char out[LOCAL_PATH_MAX]);
+/* Before any writer: what a sudden end left in ready/ gets its own name, durable, when it is whole; else it is removed. */
+ferry_err local_ready_settle(struct objects_local *store);
 
 /* local_write.c */
 ferry_err local_write_begin(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,

@@ -172,23 +172,7 @@ static ferry_err hash_again(struct object_writer *writer, bool with_sha256)
     object_hash_free(writer->hash);
     writer->hash = NULL;
     ferry_err err = object_hash_new(with_sha256, &writer->hash);
-    if (err != FERRY_OK)
-        return err;
-    ferry_autofree char *block = ferry_malloc(LOCAL_REREAD_BYTES);
-    if (block == NULL)
-        return FERRY_E_NOMEM;
-    for (uint64_t at = 0; at < writer->size;) {
-        ssize_t got = pread(writer->fd, block, LOCAL_REREAD_BYTES, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return FERRY_E_IO;
-        err = object_hash_update(writer->hash, block, (size_t)got);
-        if (err != FERRY_OK)
-            return err;
-        at += (uint64_t)got;
-    }
-    return FERRY_OK;
+    return err == FERRY_OK ? local_hash_file(writer->hash, writer->fd, writer->size) : err;
 }
 
 static ferry_err verify(struct object_writer *writer, const struct object_expect *expect,
@@ -211,58 +195,40 @@ static ferry_err verify(struct object_writer *writer, const struct object_expect
     return err;
 }
 
-static ferry_err fan_out_folder_make(struct objects_local *store, const char *folder)
-{
-    if (mkdirat(store->root_fd, folder, 0700) != 0 && errno != EEXIST)
-        return local_errno(errno);
-    return fsync(store->root_fd) == 0 ? FERRY_OK : local_errno(errno);
-}
-
-static ferry_err move_into_place(struct object_writer *writer, const char *folder, const char *path)
-{
-    struct objects_local *store = writer->store;
-    if (renameat(store->root_fd, writer->path, store->root_fd, path) == 0)
-        return FERRY_OK;
-    if (errno != ENOENT)
-        return local_errno(errno);
-    ferry_err err = fan_out_folder_make(store, folder);
-    if (err != FERRY_OK)
-        return err;
-    return renameat(store->root_fd, writer->path, store->root_fd, path) == 0 ? FERRY_OK : local_errno(errno);
-}
-
-/* The object is none yet: its folder could not be synced. */
-static void take_back(struct object_writer *writer, const char *path)
+/* A partial object is durable before it is renamed: what somebody was told is there must not depend on the rest. Of others the
+ * file's sync comes after the rename: a file system with a journal then writes both at once, and the folder's has nothing to do. */
+static ferry_err make_ready(struct object_writer *writer, const char *ready)
 {
     int root_fd = writer->store->root_fd;
-    if (!writer->partial || renameat(root_fd, path, root_fd, writer->path) != 0)
-        (void)unlinkat(root_fd, path, 0);
+    if (writer->partial && fsync(writer->fd) != 0)
+        return local_errno(errno);
+    if (renameat(root_fd, writer->path, root_fd, ready) != 0)
+        return local_errno(errno);
+    if (!writer->partial && fsync(writer->fd) != 0)
+        return local_errno(errno);
+    return local_folder_sync(writer->store, "ready");
 }
 
-/* Durable bytes first, then the name, then a durable name. */
-static ferry_err publish(struct object_writer *writer)
+/* Durable bytes and a durable name first; then the name by which the object is found. */
+static ferry_err publish(struct object_writer *writer, const uint8_t md5[16])
 {
     struct objects_local *store = writer->store;
-    char path[LOCAL_PATH_MAX];
-    char folder[3];
+    char path[LOCAL_PATH_MAX], ready[LOCAL_PATH_MAX];
     struct stat info;
     local_object_path(&writer->key, path);
-    memcpy(folder, path, 2);
-    folder[2] = '\0';
-
-    if (fsync(writer->fd) != 0)
-        return local_errno(errno);
+    local_ready_path(&writer->key, md5, ready);
+    ferry_err err = make_ready(writer, ready);
     bool replaces = fstatat(store->root_fd, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
-    ferry_err err = move_into_place(writer, folder, path);
-    if (err != FERRY_OK)
+    if (err == FERRY_OK)
+        err = local_name(store, ready, path);
+    if (err != FERRY_OK) {
+        (void)renameat(store->root_fd, ready, store->root_fd, writer->path); /* where it is kept, or thrown away */
         return err;
-    err = local_folder_sync(store, folder);
-    if (err != FERRY_OK && !replaces)
-        take_back(writer, path);
+    }
     local_aside_path(&writer->key, path);
-    if (err == FERRY_OK && !replaces)
+    if (!replaces)
         (void)unlinkat(store->root_fd, path, 0); /* the object is whole again */
-    return err;
+    return FERRY_OK;
 }
 
 /* A partial object holds what somebody was told is there: only bytes that are wrong go. */
@@ -280,7 +246,7 @@ ferry_err local_write_finish(struct object_writer *writer, const struct object_e
     struct object_digests have;
     ferry_err err = verify(writer, expect, &have);
     if (err == FERRY_OK)
-        err = publish(writer);
+        err = publish(writer, have.md5);
     if (err != FERRY_OK) {
         end_unfinished(writer, err);
         return err;

@@ -5,9 +5,10 @@
  *     {dir}/ab/{id}        whole, verified objects; ab: the last two characters of the id
  *     {dir}/partial/{id}   partial objects of resumable uploads
  *     {dir}/tmp/{random}   what is being written; removed by sweep
+ *     {dir}/ready/{id}.{md5}.{random}  whole and synced, on its way to its own name; brought there at open
  *
- * Files have mode 0600, folders 0700. An object comes into being by rename(2) after fsync of the file,
- * and is answered for after fsync of its folder. Memory per writer does not depend on the size.
+ * Files have mode 0600, folders 0700. An object is answered for when the file and its name below ready/ are synced; it
+ * comes into being by a rename(2) after that. Memory per writer does not depend on the size.
  */
 #ifndef OBJECTS_LOCAL_H
 #define OBJECTS_LOCAL_H
