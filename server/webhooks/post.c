@@ -63,12 +63,13 @@ static bool add_headers(struct post *p, const struct post_order *o, const char *
 
 #define SET(option, value) (curl_easy_setopt(p->easy, (option), (value)) == CURLE_OK)
 
-/* A look-up of a name cannot be broken off: QUICK_EXIT leaves it to itself, else all would wait for it. */
+/* A look-up of a name cannot be broken off: QUICK_EXIT leaves it to itself, else all would wait for it. Its answer is not kept: a wrong
+ * one, or one that has changed, would be used for a minute more. What is connected is looked up by nobody. */
 static bool set_bounds(struct post *p, const struct post_order *o)
 {
     return SET(CURLOPT_TIMEOUT_MS, 1000L * (long)o->timeout_s) && SET(CURLOPT_NOSIGNAL, 1L) &&
            SET(CURLOPT_QUICK_EXIT, 1L) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
-           SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_NOPROXY, "*") &&
+           SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_NOPROXY, "*") && SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L) &&
            SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER) &&
            SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
            (o->ca_file == NULL || SET(CURLOPT_CAINFO, o->ca_file));
@@ -101,12 +102,12 @@ ferry_err post_begin(struct post *p, CURLM *multi, const struct post_order *orde
 
     if (err != FERRY_OK)
         return err;
-    if (p->easy == NULL)
-        p->easy = curl_easy_init();
+    /* anew each time: one whose last look-up failed takes no CURLOPT_BUFFERSIZE any more. Connections are the multi handle's */
+    curl_easy_cleanup(p->easy);
+    p->easy = curl_easy_init();
     if (p->easy == NULL)
         return FERRY_E_NOMEM;
     forget_attempt(p, order);
-    curl_easy_reset(p->easy);
     if (!add_headers(p, order, signatures) || !set_bounds(p, order) || !set_request(p, order, user) ||
         curl_multi_add_handle(multi, p->easy) != CURLM_OK)
         return FERRY_E_NOMEM;

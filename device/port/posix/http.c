@@ -321,6 +321,7 @@ static bool set_tls(struct ferry__http *h)
            (o->cert_file == NULL || (SET(CURLOPT_SSLCERT, o->cert_file) && SET(CURLOPT_SSLKEY, o->key_file)));
 }
 
+/* An address is not kept: a wrong one would be dialled for a minute after the name is right again. */
 static bool set_common(struct ferry__http *h, const ferry_action *act)
 {
     uint64_t rate = h->ferry->options.rate_bytes_per_s;
@@ -328,7 +329,7 @@ static bool set_common(struct ferry__http *h, const ferry_action *act)
     return SET(CURLOPT_URL, act->url) && SET(CURLOPT_PROTOCOLS_STR, "http,https") &&
            SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) && SET(CURLOPT_FOLLOWLOCATION, 0L) &&
            SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_NOPROGRESS, 1L) && SET(CURLOPT_USERAGENT, "ferry/" FERRY_VERSION) &&
-           SET(CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S) && SET(CURLOPT_TCP_NODELAY, 1L) &&
+           SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L) && SET(CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S) && SET(CURLOPT_TCP_NODELAY, 1L) &&
            SET(CURLOPT_BUFFERSIZE, buffer_size(rate, RECEIVE_BUFFER)) &&
            SET(CURLOPT_UPLOAD_BUFFERSIZE, buffer_size(rate, FERRY__BLOCK_BYTES)) &&
            SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)rate) && SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)rate);

@@ -148,10 +148,11 @@ static CURL *handle_take(struct objects_s3 *store)
     return easy != NULL ? easy : curl_easy_init();
 }
 
-static void handle_give_back(struct objects_s3 *store, CURL *easy)
+/* One that has failed is not used again: after a look-up that failed it takes no CURLOPT_BUFFERSIZE any more. */
+static void handle_give_back(struct objects_s3 *store, CURL *easy, bool has_failed)
 {
     pthread_mutex_lock(&store->mutex);
-    bool kept = store->idle_count < S3_IDLE_MAX;
+    bool kept = !has_failed && store->idle_count < S3_IDLE_MAX;
     if (kept)
         store->idle[store->idle_count++] = easy;
     pthread_mutex_unlock(&store->mutex);
@@ -399,7 +400,7 @@ static struct verdict attempt(struct objects_s3 *store, const struct s3_call *ca
         return (struct verdict){FERRY_E_NOMEM, false};
     ferry_err err = perform(store, &x, left_ms);
     curl_slist_free_all(x.headers);
-    handle_give_back(store, x.easy);
+    handle_give_back(store, x.easy, err != FERRY_OK || answer->failure != CURLE_OK);
     if (err != FERRY_OK)
         return (struct verdict){err, false};
     if (answer->failure == CURLE_OK && answer->status >= 300 && answer->body.len > 0)

@@ -197,6 +197,16 @@ static ferry_err get(struct objects *o, uint32_t patience_ms)
     return s3_call(s3_of(o), &call, &answer);
 }
 
+/* A label of 64 letters is none: nobody is asked. */
+static void a_name_that_cannot_be_looked_up_is_looked_up_again_each_time(void **state)
+{
+    (void)state;
+    struct objects *o = open_at("http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid:1", NULL);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(get(o, PATIENCE_MS), FERRY_E_NETWORK);
+    o->ops->close(o);
+}
+
 static void *get_in_vain(void *arg)
 {
     assert_int_equal(get(arg, PATIENCE_MS), FERRY_OK);
@@ -433,6 +443,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_answer_is_understood_and_tried_again_where_that_helps),
+        cmocka_unit_test(a_name_that_cannot_be_looked_up_is_looked_up_again_each_time),
         cmocka_unit_test(a_store_that_hangs_holds_one_caller_and_no_other),
         cmocka_unit_test(requests_say_who_asks_and_no_secret),
         cmocka_unit_test(what_only_other_stores_say_is_told_too),
