@@ -14,12 +14,11 @@ import time
 import traceback
 
 from allocations import Allocations
-from ferry import PATIENCE, SANITIZED, Platform, wait_for
-from injections import FAULTS, Skip, World
+from ferry import PATIENCE, SANITIZED, wait_for
+from injections import FAULTS, Skip, World, fits
 from ledger import Ledger
 from load import Load
-from postgres import Cluster
-from shim import Faults, build_shim
+from parts import Parts
 
 DEVICES = 6
 ANSWERS_BEFORE = 15     # the load runs
@@ -27,7 +26,6 @@ ANSWERS_AFTER = 15      # it goes on
 RECOVER_S = 60 * PATIENCE
 REFUSALS = (404, 409, 500, 503, 507) # a disk that fails is told as such
 OPEN_UPLOADS, OPEN_DOWNLOADS = ("created", "uploading"), ("queued", "offered", "downloading")
-GONE = ("missing", "torn", "altered", "set_aside", "unreadable") # of what the scrub finds: what was stored is not there
 
 
 class Round:
@@ -41,9 +39,11 @@ class Round:
         self.lost, self.wrong = [], []
 
     def run(self):
+        self.world.choose()
         self.load = Load(self.world.platform, self.ledger, DEVICES, self.seed, REFUSALS)
         try:
             self.load.start()
+            self.world.answers, self.world.alone = lambda: self.ledger.answers, len(self.names) == 1
             self._wait_for_answers(ANSWERS_BEFORE, "work before the fault")
             self._inject()
             self._wait_for_answers(1, "the first answer after the fault")
@@ -126,19 +126,10 @@ class Round:
                ([] if run["state"] == "done" else [f"the scrub ended as {run['state']}: {run['error']}"])
 
 
-def _store(database):
-    if database is None:
-        return ()
-    database.create("ferry")
-    return ("--store", database.uri())
-
-
 class Campaign:
-    def __init__(self, seed, seconds, namespace=False, say=print, only=None, most=None,
-                 postgres=False):
-        """most: allocations that fail, by program. postgres: a server has the database."""
-        self.postgres = postgres
-        self.seed, self.seconds, self.namespace, self.say, self.only = seed, seconds, namespace, say, only
+    def __init__(self, seed, seconds, say=print, only=None, most=None, **form):
+        """most: allocations that fail, by program. form: that of Parts."""
+        self.seed, self.seconds, self.form, self.say, self.only = seed, seconds, form, say, only
         self.most, self.allocations = most or {}, {}
         self.rows = []   # one for each round
         self.failures = []
@@ -146,31 +137,28 @@ class Campaign:
     def run(self):
         """Singles in a drawn order, then pairs, until the time is over. Gives the report."""
         draw = random.Random(self.seed)
-        self.began, self.end = time.monotonic(), time.monotonic() + self.seconds
-        with tempfile.TemporaryDirectory(prefix="ferry-faults-") as folder:
-            shim = Faults(pathlib.Path(folder), build_shim(pathlib.Path(folder)))
-            with self._database() as database, Platform(*_store(database), env=shim.environment()) as platform:
-                platform.pin_ports()
-                self._allocations(pathlib.Path(folder), platform, draw)
-                self.world = World(platform, shim, draw, self.namespace, PATIENCE, database)
-                for number, names in enumerate(self._plan(draw)):
-                    if time.monotonic() >= self.end or len(self.failures) >= 3:
-                        break
-                    self._round(number, names)
+        with tempfile.TemporaryDirectory(prefix="ferry-faults-") as folder, contextlib.ExitStack() as stack:
+            parts = Parts(stack, pathlib.Path(folder), draw, **self.form)
+            self.began, self.end = time.monotonic(), time.monotonic() + self.seconds
+            self._allocations(pathlib.Path(folder), parts.members[0][0], draw)
+            self.world = World(parts, draw, PATIENCE)
+            for number, names in enumerate(self._plan(draw)):
+                if time.monotonic() >= self.end or len(self.failures) >= 3:
+                    break
+                self._round(number, names)
         return self.report()
 
-    def _database(self):
-        return Cluster(durable=True) if self.postgres else contextlib.nullcontext()
-
     def _allocations(self, folder, platform, draw):
-        most = {} if SANITIZED or self.only else self.most # a sanitizer has its own malloc
+        # a sanitizer has its own malloc; what TLS and many machines allocate is mostly other people's
+        elsewhere = SANITIZED or self.form.get("tls") or self.form.get("bucket") or self.form.get("workers", 1) > 1
+        most = {} if elsewhere or self.only else self.most
         self.allocations = Allocations(folder, platform, draw).run(most, self.seconds / 3)
         for name, result in self.allocations.items():
             self.say(f"{name}: {result['failed']} of {result['allocations']} allocations failed, one at a time: " +
                      ", ".join(f"{key} {value}" for key, value in result.items() if key not in ("allocations", "failed")))
 
     def _plan(self, draw):
-        singles = [name for name in FAULTS if self.only is None or self.only in name]
+        singles = [name for name in FAULTS if fits(name, self.world.parts) and (self.only is None or self.only in name)]
         draw.shuffle(singles)
         for name in singles:
             yield [name]
@@ -196,9 +184,9 @@ class Campaign:
 
     def _recover(self):
         """After a round that failed the next one begins with a platform that works."""
-        platform = self.world.platform
-        self.world.shim.heal_writes(), self.world.shim.live_on(), self.world.shim.fail_names(False), self.world.shim.move_clock(0)
-        self.say(platform.log_tail(40))
+        for platform, shim in self.world.parts.members:
+            shim.heal_writes(), shim.live_on(), shim.fail_names(None), shim.move_clock(0)
+            self.say(platform.log_tail(40))
         self.world.down()
         self.world.up()
         self.world.afterwards.clear()

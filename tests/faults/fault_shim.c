@@ -27,7 +27,7 @@ struct commands {
     int64_t wall_offset_ms;
     int32_t write_errno; /* 0: writes work */
     char write_path[244]; /* part of the path of the files whose writes fail */
-    int32_t resolver_fails;
+    int32_t resolver;
     int32_t crash_call;  /* 0: none */
     int32_t crash_after; /* else before */
     int32_t crash_skip;  /* calls that fit and go by; counted down here */
@@ -207,11 +207,26 @@ int unlink(const char *name)
 
 /* --- names ---------------------------------------------------------------------------------------- */
 
+enum { RESOLVES, FAILS, UNKNOWN, SILENT, WRONG }; /* as in shim.py */
+enum { LOOK_AGAIN_US = 20000 };
+
+#define NOBODY "255.255.255.255" /* no connection leads there */
+
+static int resolver(void)
+{
+    return commands == NULL ? RESOLVES : commands->resolver;
+}
+
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **ret)
 {
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-    if (commands != NULL && commands->resolver_fails)
+    int is_silent = resolver() == SILENT;
+    while (resolver() == SILENT)
+        (void)usleep(LOOK_AGAIN_US);
+    if (is_silent || resolver() == FAILS)
         return EAI_AGAIN;
+    if (resolver() == UNKNOWN)
+        return EAI_NONAME;
     *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-    return real(node, service, hints, ret);
+    return real(resolver() == WRONG && node != NULL ? NOBODY : node, service, hints, ret);
 }

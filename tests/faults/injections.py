@@ -15,10 +15,12 @@ import time
 import requests
 
 from ferry import ApiError, wait_for
+from road import GOOD, Faults
 
 HOLD_S = (0.3, 1.2)      # how long a fault stays
 CRASH_WAIT_S = 10        # for a named point to be reached under the load
 READY_S = 30
+ANSWERS_BESIDE, BESIDE_S = 10, 10
 MIB = 1 << 20
 
 
@@ -27,17 +29,31 @@ class Skip(Exception):
 
 
 class World:
-    """What the faults work on. namespace: the campaign has a network of its own. database: a PostgreSQL, or None: SQLite."""
+    """What the faults work on: parts.Parts, of several workers one that is drawn for each round."""
 
-    def __init__(self, platform, shim, random, namespace, patience=1, database=None):
-        self.database = database
-        self.platform, self.shim, self.random, self.namespace, self.patience = platform, shim, random, namespace, patience
-        self.wrong_bytes = []   # what was given out that must not be
-        self.stopped = False    # ferryd, by SIGSTOP
-        self.afterwards = []    # what is to be looked at when no fault is left
+    def __init__(self, parts, random, patience=1):
+        self.parts, self.random, self.patience = parts, random, patience
+        self.namespace, self.database, self.gateway = parts.namespace, parts.database, parts.gateway
+        self.certificates, self.road = parts.certificates, parts.road
+        self.answers = lambda: 0 # how many the load has got so far
+        self.alone = True        # one fault at a time
+        self.wrong_bytes = []    # what was given out that must not be
+        self.stopped = False     # ferryd, by SIGSTOP
+        self.afterwards = []     # what is to be looked at when no fault is left
+        self.choose()
+
+    def choose(self):
+        """The ferryd that the next faults meet."""
+        self.platform, self.shim = self.random.choice(self.parts.members)
 
     def hold(self):
         time.sleep(self.random.uniform(*HOLD_S))
+
+    def goes_on(self, what):
+        """Beside this fault, when there is no other, the load gets answers as ever."""
+        enough = self.answers() + ANSWERS_BESIDE
+        if self.alone:
+            wait_for(lambda: self.answers() >= enough, BESIDE_S * self.patience, f"work beside {what}")
 
     def down(self):
         """kill -9 of ferryd."""
@@ -46,8 +62,11 @@ class World:
         self.platform.bury()
 
     def broker_pid(self):
+        broker = self.parts.broker
+        if broker and not broker.running:
+            raise Skip("the broker is away already")
         try:
-            return self.platform.broker_pid
+            return broker.pid if broker else self.platform.broker_pid
         except (OSError, ValueError):
             raise Skip("the broker is away already") from None
 
@@ -62,17 +81,31 @@ class World:
         with contextlib.suppress(AssertionError):
             self.up()
 
+    def broker_up(self):
+        """One of our own is started by ferryd; another one by who watches it."""
+        if self.parts.broker and not self.parts.broker.running:
+            self.parts.broker.restart_after_death()
+
     def up(self):
-        """ferryd runs, whatever became of it; of two faults, each heals it."""
-        if self.platform.running:
-            self.platform.wait_ready() # it may have begun while it could not become ready
-        else:
-            self.platform.bury()
-            self.platform.start()
+        """Everything runs, whatever became of it; of two faults, each heals it."""
+        self.broker_up()
+        for platform, _ in self.parts.members:
+            if platform.running:
+                platform.wait_ready() # it may have begun while it could not become ready
+            else:
+                platform.bury()
+                platform.start()
 
 
 FAULTS = {}
-NEED_FERRYD = ("process", "restart", "crash point", "at rest", "descriptors", "names")
+NEEDS = {"database server": "database", "bucket": "gateway", "TLS": "certificates"} # by kind, a part of the platform
+NEED_FERRYD = ("process", "restart", "crash point", "at rest", "descriptors", "names", "TLS")
+
+
+def fits(name, parts):
+    """Has this form of the platform what the fault breaks?"""
+    need = NEEDS.get(FAULTS[name][0])
+    return need is None or getattr(parts, need) is not None
 
 
 def fault(name, kind):
@@ -82,9 +115,11 @@ def fault(name, kind):
         def inject(world):
             if "database" in name and world.database is not None:
                 raise Skip("the database is a server")
-            if kind == "database server" and world.database is None:
-                raise Skip("the database is a file")
-            if kind in NEED_FERRYD and (world.stopped or not world.platform.running):
+            if world.gateway is not None and (kind == "at rest" or ("object" in name and kind in ("crash point", "disk"))):
+                raise Skip("the files are in a bucket")
+            if world.parts.broker is not None and name.startswith("crash") and "broker" in name:
+                raise Skip("the broker is another's")
+            if (kind in NEED_FERRYD or "ferryd" in name) and (world.stopped or not world.platform.running):
                 raise Skip("ferryd is away already")
             yield from function(world)
         FAULTS[name] = (kind, inject)
@@ -98,6 +133,17 @@ def fault(name, kind):
 @fault("ferryd: kill -9", "process")
 def _(world):
     world.down()
+    yield
+    world.try_up()
+
+
+@fault("every ferryd: kill -9", "process")
+def _(world):
+    if len(world.parts.members) == 1:
+        raise Skip("there is one ferryd")
+    for platform, _ in world.parts.members:
+        if platform.running:
+            platform.kill9()
     yield
     world.try_up()
 
@@ -151,24 +197,6 @@ def _(world):
     world.platform.stop(check=False)
     yield
     world.try_up()
-
-
-@fault("broker, then ferryd: restarted", "restart")
-def _(world):
-    world.kill_broker()
-    world.hold()
-    world.platform.pin_ports()
-    world.platform.stop(check=False)
-    yield
-    world.try_up()
-
-
-@fault("ferryd, then broker: restarted", "restart")
-def _(world):
-    world.down()
-    world.try_up()
-    world.kill_broker()
-    yield
 
 
 @fault("ferryd: kill -9 while it starts", "process")
@@ -271,20 +299,81 @@ def _(world):
         world.database.resume()
 
 
-def _all_restarted(*order):
-    @fault(f"{', '.join(order)}: restarted in this order", "database server")
+# --- restarts of all, in every order -----------------------------------------------------------------------
+
+
+def _kill_broker(world):
+    with contextlib.suppress(Skip): # it is dead already
+        world.kill_broker()
+
+
+def _deaths(world):
+    return {"ferryd": world.down, "broker": lambda: _kill_broker(world), "PostgreSQL": lambda: world.database.kill()}
+
+
+def _births(world):
+    """Of a broker of ferryd's own: as soon as that is there."""
+    return {"ferryd": world.try_up, "broker": world.broker_up, "PostgreSQL": lambda: _start_again(world.database)}
+
+
+def _in_turn(*order):
+    @fault(f"{', '.join(order)}: restarted one after the other", _kind_of(order))
     def _(world):
-        if not world.platform.running:
-            raise Skip("ferryd is away already")
-        ways = {"ferryd": lambda: (world.down(), world.try_up()), "broker": world.kill_broker,
-                "PostgreSQL": lambda: (world.database.kill(), _start_again(world.database))}
+        deaths, births = _deaths(world), _births(world)
         for name in order:
-            ways[name]()
+            deaths[name]()
+            births[name]()
         yield
 
 
-for _order in itertools.permutations(("ferryd", "broker", "PostgreSQL")):
-    _all_restarted(*_order)
+def _together(deaths_in, births_in):
+    """All are dead before the first one comes back."""
+    @fault(f"{', '.join(deaths_in)}: killed, and started as {', '.join(births_in)}", _kind_of(deaths_in))
+    def _(world):
+        deaths, births = _deaths(world), _births(world)
+        world.platform.pause() # ferryd would start its broker
+        for name in deaths_in:
+            deaths[name]()
+        world.hold()
+        for name in births_in:
+            births[name]()
+            world.hold()
+        yield
+
+
+def _kind_of(parts):
+    return "database server" if "PostgreSQL" in parts else "restart"
+
+
+for _parts in (("ferryd", "broker"), ("ferryd", "broker", "PostgreSQL")):
+    for _order in itertools.permutations(_parts):
+        _in_turn(*_order)
+        _together(_parts, _order)
+        if _order != _parts:
+            _together(_order, _parts)
+
+
+# --- a bucket ------------------------------------------------------------------------------------------
+
+
+@fault("bucket: gateway killed", "bucket")
+def _(world):
+    world.gateway.kill()
+    try:
+        world.hold()
+        yield
+    finally:
+        world.gateway.start_again()
+
+
+@fault("bucket: gateway stands still", "bucket")
+def _(world):
+    world.gateway.stop_answering()
+    try:
+        world.hold()
+        yield
+    finally:
+        world.gateway.go_on()
 
 
 # --- disk ----------------------------------------------------------------------------------------------
@@ -395,15 +484,22 @@ def _(world):
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
 
 
-@fault("no name is resolved, and the broker dies", "names")
-def _(world):
-    world.shim.fail_names()
-    try:
-        world.kill_broker()
-        world.hold()
-        yield
-    finally:
-        world.shim.fail_names(False)
+def _names(name, how):
+    @fault(f"names: {name}, and the broker dies", "names")
+    def _(world):
+        world.shim.fail_names(how)
+        try:
+            world.kill_broker()
+            world.hold()
+            yield
+        finally:
+            world.shim.fail_names(None)
+
+
+_names("the resolver fails", "fails")
+_names("there is no such name", "unknown")
+_names("the resolver is silent", "silent")
+_names("another address is answered", "wrong")
 
 
 # --- the network, in a namespace of its own ----------------------------------------------------------------
@@ -415,22 +511,29 @@ def _command(*words):
         raise Skip(f"{words[0]}: {done.stderr.strip().splitlines()[0] if done.stderr.strip() else done.returncode}")
 
 
-def _netem(name, *how):
+def _road(name, faults, count):
+    """count: what road.py counts when the fault has come about."""
     @fault(f"network: {name}", "network")
     def _(world):
-        if not world.namespace:
-            raise Skip("no network namespace: only root may make one")
-        _command("tc", "qdisc", "add", "dev", "lo", "root", "netem", *how)
+        if world.road is None:
+            raise Skip("no network whose packets pass through us: it needs a namespace of its own and /dev/net/tun")
+        before = world.road.counts[count]
+        world.road.faults = faults
         try:
             world.hold()
             yield
         finally:
-            _command("tc", "qdisc", "del", "dev", "lo", "root")
+            world.road.faults = GOOD
+        if world.road.counts[count] == before:
+            raise Skip("no packet met it")
 
 
-_netem("delay (netem)", "delay", "40ms", "20ms")
-_netem("reordering (netem)", "delay", "10ms", "reorder", "25%", "50%")
-_netem("loss (netem)", "loss", "5%")
+_road("packets delayed", Faults(delay_s=(0.05, 0.05)), "passed")
+_road("packets delayed by more or less, so they overtake one another", Faults(delay_s=(0.01, 0.06)), "passed")
+_road("every fourth packet overtaken", Faults(late=0.25), "late")
+_road("every tenth packet lost", Faults(lost=0.1), "lost")
+_road("every fifth packet comes twice", Faults(doubled=0.2), "doubled")
+_road("packets delayed, overtaken, lost and doubled", Faults((0.01, 0.04), lost=0.05, doubled=0.1, late=0.1), "lost")
 
 
 def _rules(name, *rules):

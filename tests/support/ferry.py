@@ -157,6 +157,7 @@ class Platform:
         self._process = None
         self._pins = {}
         self.devices_port = None # of another broker
+        self.devices_host = "127.0.0.1"
         self._broker_pids = set()
         self._descriptors_at_start = 0
         self.addresses = {}
@@ -170,7 +171,7 @@ class Platform:
         assert self._process is None, "ferryd runs already"
         if self._tls and not self.ca.exists():
             self.tls_command("init")
-        ports = {plane: self._pins.setdefault(plane, free_port()) for plane in PLANES}
+        ports = {plane: self.choose_port(plane) for plane in PLANES}
         command = [str(self._program("ferryd")), "--data", str(self.data)]
         for plane, port in ports.items():
             if f"--{plane}-port" not in self.args:
@@ -248,6 +249,10 @@ class Platform:
         mqtt = "mqtts" if self.addresses["mqtt"].startswith("mqtts:") else "mqtt"
         self._pins |= {mqtt: self.mqtt_port, "objects": self.objects_port, "api": self.api_port}
 
+    def choose_port(self, plane):
+        """The one that it will have, for settings that must know it before the start."""
+        return self._pins.setdefault(plane, free_port())
+
     def use_any_ports(self):
         """The next starts leave the choice to ferryd."""
         self._pins = dict.fromkeys(PLANES, 0)
@@ -324,9 +329,19 @@ class Platform:
         return self.devices_port or self._port("mqtt")
 
     @property
+    def in_bucket(self):
+        """Its files are in a bucket."""
+        return "--objects" in self.args
+
+    @property
     def ca(self):
         """What to trust when the platform speaks TLS."""
         return self.data / "tls" / "ca.pem"
+
+    @property
+    def trusted(self):
+        """What its clients are given to trust, as text; None: it speaks no TLS."""
+        return str(self.ca) if self._tls else None
 
     def tls_command(self, *args):
         """Runs `ferryd tls ...` on the data folder; gives what it printed."""
@@ -366,7 +381,7 @@ class Platform:
         """The operator API, as the admin."""
         with self._api_lock:
             if self._api is None or self._api.url != self.api_url:
-                self._api = OperatorApi(self.api_url, self.token, self.ca if self._tls else None)
+                self._api = OperatorApi(self.api_url, self.token, self.trusted)
             return self._api
 
     def log(self):

@@ -8,6 +8,7 @@ import subprocess
 
 LAYOUT = struct.Struct("=qi244siiii240s")  # the same as struct commands in fault_shim.c
 CALLS = {"sync": 1, "rename": 2, "unlink": 3}
+RESOLVERS = {None: 0, "fails": 1, "unknown": 2, "silent": 3, "wrong": 4} # silent: no answer while it lasts; wrong: nobody is there
 SOURCES = pathlib.Path(__file__).parent.parent / "faults"
 
 
@@ -55,9 +56,9 @@ class Faults:
         self._errno = 0
         self._write()
 
-    def fail_names(self, fails=True):
-        """No name is resolved, and no address written as one."""
-        self._resolver = int(fails)
+    def fail_names(self, how="fails"):
+        """No name is resolved, and no address written as one: see RESOLVERS. None: they are, from now on."""
+        self._resolver = RESOLVERS[how]
         self._write()
 
     def die_at(self, call, path_part, *, after=False, skip=0):
