@@ -75,6 +75,7 @@ static int open_and_run(const struct ferry_line *line, const struct ferry_config
         ferry_show_failed(&show, up ? FERRY_LANE_UP : FERRY_LANE_DOWN, err, message);
         return ferry_exit_code(err);
     }
+    show.ferry = ferry;
     ferry_signals_interrupt(ferry);
     if (ferry_signals_ends() > 0)
         ferry_interrupt(ferry); /* it came while nobody listened */

@@ -102,6 +102,7 @@ static struct ferry_options options_of(struct agent *a, const struct ferry_confi
 static void close_library(struct agent *a)
 {
     ferry_signals_interrupt(NULL);
+    a->show.ferry = NULL;
     a->ferry = ferry_close(a->ferry);
     a->status = (ferry_lane_status){0};
     a->receiving = false;
@@ -115,6 +116,7 @@ static ferry_device_err open_library(struct agent *a, char message[FERRY_MESSAGE
     if (err != FERRY_DEVICE_OK)
         return err;
     a->is_new = true;
+    a->show.ferry = a->ferry;
     a->show.linked = false;
     a->show.link_tries = 0;
     ferry_signals_interrupt(a->ferry);

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { JSON_EVERY_MS = 1000, SAID_SIZE = 1024 };
+enum { JSON_EVERY_MS = 1000, SAID_SIZE = 1024, REASON_SIZE = 256 };
 
 static const char *const directions[] = {[FERRY_LANE_UP] = "upload", [FERRY_LANE_DOWN] = "download"};
 
@@ -103,6 +103,13 @@ static void json_progress(struct ferry_show *show, ferry_lane lane, const ferry_
                          "bytes_per_s", (json_int_t)show->progress.rate));
 }
 
+static void link_text(const struct ferry_show *show, const ferry_lane_status *status, char out[REASON_SIZE])
+{
+    const char *reason = show->ferry != NULL ? ferry_link_reason(show->ferry) : "";
+
+    (void)snprintf(out, REASON_SIZE, "%s%s%s", fault_text(status->link_fault), reason[0] != '\0' ? ": " : "", reason);
+}
+
 /* The connection to the broker came or went: people want to know why nothing happens. */
 static void show_link(struct ferry_show *show, const ferry_lane_status *status)
 {
@@ -110,8 +117,9 @@ static void show_link(struct ferry_show *show, const ferry_lane_status *status)
         return; /* nobody waits for it, or all is over and said elsewhere */
     bool came = status->linked && !show->linked && (show->link_tries > 0 || show->patient);
     bool failed = !status->linked && status->link_tries > show->link_tries;
-    const char *why = fault_text(status->link_fault);
+    char why[REASON_SIZE];
 
+    link_text(show, status, why);
     show->linked = status->linked;
     show->link_tries = status->link_tries;
     if (came)

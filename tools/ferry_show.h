@@ -18,6 +18,7 @@ struct ferry_show {
     bool json;
     bool patient; /**< waits for ever: an agent */
     const char *broker;
+    const struct ferry *ferry; /**< that it shows; null until there is one */
     struct progress progress;
     char name[FERRY_NAME_MAX + 1];
     char label[FERRY_NAME_MAX + sizeof "checking "];

@@ -73,8 +73,8 @@ struct ferry_options {
     uint64_t give_up_ms;       /**< time without progress after which a transfer ends; 0: a minute */
     uint64_t confirm_ms;       /**< time for the platform to confirm a finished transfer; 0: half a minute */
     /** Called from inside the blocking calls and ferry_step(): about ten times a second while something moves, at
-     *  each change of phase, and when the connection to the broker comes or goes. It may call ferry_cancel() and
-     *  nothing else of this header. Null: none; ferry_status() tells the same. */
+     *  each change of phase, and when the connection to the broker comes or goes. It may call ferry_cancel()
+     *  and ferry_link_reason(), nothing else of this header. Null: none; ferry_status() tells the same. */
     void (*progress)(void *user, ferry_lane lane, const ferry_lane_status *status);
     void *user;
     uint64_t stall_ms;     /**< an HTTP request in which nothing moves that long is ended, tried again; 0: a minute */
@@ -259,6 +259,10 @@ FERRY_API void ferry_cancel(struct ferry *ferry, ferry_lane lane);
 
 /** @brief A look at one direction, for progress. Its name is valid until the next call. Blocking: never. */
 FERRY_API void ferry_status(const struct ferry *ferry, ferry_lane lane, ferry_lane_status *ret_status);
+
+/** @brief What TLS has against the broker, or the broker against us ("certificate has expired"), when that is why there is no
+ *         connection; else empty. Also for the progress callback. Valid until the next call. Blocking: never. */
+FERRY_API const char *ferry_link_reason(const struct ferry *ferry);
 
 /** @brief What happened in the last call that failed or gave a outcome, for people. Valid until the next call. */
 FERRY_API const char *ferry_message(const struct ferry *ferry);

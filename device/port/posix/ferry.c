@@ -176,6 +176,11 @@ const char *ferry_message(const struct ferry *f)
     return f->message;
 }
 
+const char *ferry_link_reason(const struct ferry *f)
+{
+    return f->mqtt.reason.text; /* forgotten at each attempt */
+}
+
 uint64_t ferry_last_size(const struct ferry *f)
 {
     return f->last_size;
