@@ -35,6 +35,8 @@
 /* the values of a row of a resource, and its name; fails when there is no such resource, for nobody waits to see whether it became a row */
 #define WITH_NAME_OF_RESOURCE(values, id) " VALUES (" values ", (SELECT name FROM resource WHERE id = " id "))"
 
+#define UNENDED(state) state " IN (1, 2, 3)"
+
 #define PUT "INSERT"
 #define PUT_OVER(key, columns) " ON CONFLICT (" key ") DO UPDATE SET " columns
 

@@ -27,6 +27,8 @@
 /* the values of a row of a resource, and its name; no row when there is no such resource */
 #define WITH_NAME_OF_RESOURCE(values, id) " SELECT " values ", name FROM resource WHERE id = " id
 
+#define UNENDED(state) state " <= 3"
+
 #define PUT "INSERT OR REPLACE"
 #define PUT_OVER(key, columns) ""
 

@@ -448,5 +448,11 @@ const char *const sq_schema_steps[] = {
     UPLOAD_MOVES("comes", "INSERT ON upload", "NEW", "0", "NEW.state")
     UPLOAD_MOVES("moves", "UPDATE OF state ON upload WHEN OLD.state <> NEW.state", "NEW", "OLD.state", "NEW.state")
     UPLOAD_MOVES("goes", "DELETE ON upload", "OLD", "OLD.state", "0"),
+
+    /* A list of three is a table that SQLite makes for each row that it compares with it, in a database of its own: a comparison is not. */
+    "DROP INDEX upload_open;"
+    "CREATE INDEX upload_open ON upload (device, product, id, state, size) WHERE state <= 3;"
+    "DROP INDEX download_open;"
+    "CREATE INDEX download_open ON download (device, product, id, state) WHERE state <= 3;",
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);

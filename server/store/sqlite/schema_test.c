@@ -226,6 +226,7 @@ static const char *const rows_of_version[] = {
     [22] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [23] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [24] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
+    [25] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)

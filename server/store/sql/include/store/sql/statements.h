@@ -17,6 +17,7 @@
  *     NONE_IN(table)              and no row of the product ?1
  *     DELETE_SOME(table, key, columns, rest)  the rows that a query finds: key (columns in brackets, when there are more) and the query
  *                                 behind the name of the table
+ *     UNENDED(state)              the states of a task that has not ended, as the indexes on such tasks say it
  *     PUT, PUT_OVER(key, columns) what replaces the row that has the key: INSERT, and its end
  *     LATEST_GET_TEXT, LATEST_PUT_TEXT, CAUSES_TEXT
  *
@@ -162,7 +163,7 @@
     " FROM upload" INDEXED("upload_by_name") " WHERE device = ?5 AND product = ?4 AND id > ?1 AND id < ?2" NAME_RANGE
 #define UPLOADS_OPEN                                                                              \
     " FROM upload" INDEXED("upload_open")                                                         \
-    " WHERE state IN (1, 2, 3) AND state = ?8 AND " NO_KEY("id") " > ?1 AND " NO_KEY("id") " < ?2" ANY_PRODUCT
+    " WHERE " UNENDED("state") " AND state = ?8 AND " NO_KEY("id") " > ?1 AND " NO_KEY("id") " < ?2" ANY_PRODUCT
 
 /* Where a statement costs little, a put is the cheapest of these that fits; where it is a message, it is REPLACE at once. What an UPDATE does not name, it leaves alone, and with it the
  * indexes: TOUCH (a report) costs a third of MOVE (a new state), both much less than REPLACE (another identity). END is the one
@@ -175,7 +176,7 @@
     X(UPLOAD_REPLACE, PUT UPLOAD_VALUES PUT_OVER("id", UPLOAD_ALL))                               \
     X(UPLOAD_GET, "SELECT " UPLOAD_COLUMNS " FROM upload WHERE id = ?")                           \
     X(UPLOAD_OPEN, "SELECT " UPLOAD_COLUMNS " FROM upload" INDEXED("upload_open")                 \
-                   " WHERE device = ? AND product = ? AND state IN (1, 2, 3) ORDER BY id DESC LIMIT ?") \
+                   " WHERE device = ? AND product = ? AND " UNENDED("state") " ORDER BY id DESC LIMIT ?") \
     X(UPLOAD_NAMED, "SELECT " UPLOAD_COLUMNS " FROM upload" INDEXED("upload_by_name")             \
                      " WHERE device = ? AND product = ? AND name = ? ORDER BY id DESC LIMIT ?")   \
     X(UPLOAD_DUE, "SELECT " UPLOAD_COLUMNS " FROM upload" INDEXED("upload_due")                   \
@@ -305,7 +306,7 @@
     X(DOWNLOAD_REPLACE, PUT DOWNLOAD_VALUES PUT_OVER("id", DOWNLOAD_ALL))                         \
     X(DOWNLOAD_GET, DOWNLOAD_FROM("") " WHERE t.id = ?")                                          \
     X(DOWNLOAD_OPEN, DOWNLOAD_FROM(INDEXED("download_open"))                                      \
-                     " WHERE t.device = ? AND t.product = ? AND t.state IN (1, 2, 3) ORDER BY t.id LIMIT ?") \
+                     " WHERE t.device = ? AND t.product = ? AND " UNENDED("t.state") " ORDER BY t.id LIMIT ?") \
     X(DOWNLOAD_NAMED, DOWNLOAD_FROM(INDEXED("download_by_name"))                                  \
                        " WHERE t.device = ? AND t.product = ? AND t.name = ? ORDER BY t.id DESC LIMIT ?") \
     X(DOWNLOAD_DUE, DOWNLOAD_FROM(INDEXED("download_due"))                                        \
