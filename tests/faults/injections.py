@@ -75,6 +75,8 @@ class World:
             os.kill(self.broker_pid(), signal.SIGKILL)
         except ProcessLookupError:
             raise Skip("the broker is away already") from None
+        if self.parts.broker:
+            wait_for(lambda: not self.parts.broker.running, READY_S, "the end of the broker")
 
     def try_up(self):
         """The same while the other of two faults may keep it from starting: who watches it tries again."""
