@@ -7,11 +7,11 @@ import contextlib
 import json
 import os
 import pathlib
-import sqlite3
 import subprocess
 import sys
 import time
 
+from filled_store import filled_store
 from raw_mqtt import RawClient
 from measure import cpu_s, free_port, installed, register_devices, wait_port
 
@@ -84,8 +84,7 @@ def deliver(world, active):
 
 def _fill(path, table, product, count, change):
     """As many more rows like one of that product, each with an id and a device of its own."""
-    with sqlite3.connect(path) as database:
-        database.execute("PRAGMA synchronous = OFF")
+    with filled_store(path) as database:
         cursor = database.execute(f"SELECT * FROM {table} WHERE product = ? LIMIT 1", (product,))
         names = [one[0] for one in cursor.description]
         model = dict(zip(names, cursor.fetchone()))
@@ -93,7 +92,6 @@ def _fill(path, table, product, count, change):
         rows = (tuple({**model, "id": (at + 1).to_bytes(6, "big") + number.to_bytes(10, "big"), "device": f"other{number}",
                        **change(number)}.values()) for number in range(count))
         database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", rows)
-    database.close()
 
 
 def fill_downloads(path, product, count):
