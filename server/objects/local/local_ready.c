@@ -63,7 +63,7 @@ static ferry_err settle(struct objects_local *store, const char *name)
     char path[LOCAL_PATH_MAX], object[LOCAL_PATH_MAX];
     if (!name_parse(name, &key, md5))
         return FERRY_OK; /* not ours */
-    (void)snprintf(path, sizeof path, "ready/%s", name);
+    (void)snprintf(path, sizeof path, "ready/%.*s", (int)NAME_LEN, name);
     local_object_path(&key, object);
     ferry_autoclose int fd = openat(store->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
