@@ -11,6 +11,8 @@
 
 #include "objects/local.h"
 
+#include <openssl/evp.h>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -141,6 +143,60 @@ static void failures_leave_no_file(void **state)
     assert_int_equal(o->ops->write_finish(writer, &expect, NULL), FERRY_E_SIZE);
     assert_int_equal(files_in(dir, "partial"), 0);
     o->ops->close(o);
+}
+
+/* --- big ones ------------------------------------------------------------------------------------ */
+
+enum { BIG_BLOCK = 256 * 1024, BIG_MAX = 5 * BIG_BLOCK + 4321, AT_ONCE = 40 };
+
+/* Of an announced size, so that blocks are hashed beside the writing; in pieces of another size. */
+static struct object_writer *write_big(struct objects *o, const ferry_id *key, const uint8_t *bytes, size_t len)
+{
+    struct object_writer *writer = NULL;
+    assert_int_equal(o->ops->write_begin(o, key, BIG_MAX, false, &writer), FERRY_OK);
+    for (size_t at = 0; at < len; at += 30011)
+        assert_int_equal(o->ops->write(writer, bytes + at, len - at < 30011 ? len - at : 30011), FERRY_OK);
+    return writer;
+}
+
+static void big_objects_are_verified_however_their_bytes_come(void **state)
+{
+    char *dir = *state;
+    static const size_t lens[] = {0, 1, BIG_BLOCK - 1, BIG_BLOCK, BIG_BLOCK + 1, 4 * BIG_BLOCK, BIG_MAX};
+    uint8_t *bytes = objects_suite_bytes(BIG_MAX, 5), md5[16];
+    struct objects *o = open_store(dir);
+    for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+        ferry_id key = objects_suite_key((unsigned)i);
+        struct object_digests have;
+        struct object_expect expect = {.size = lens[i], .md5 = md5};
+        assert_int_equal(EVP_Digest(bytes, lens[i], md5, NULL, EVP_md5(), NULL), 1);
+        assert_int_equal(o->ops->write_finish(write_big(o, &key, bytes, lens[i]), &expect, &have), FERRY_OK);
+        assert_memory_equal(have.md5, md5, sizeof md5);
+        objects_suite_expect(o, &key, bytes, lens[i]);
+        md5[15] ^= 1;
+        assert_int_equal(o->ops->write_finish(write_big(o, &key, bytes, lens[i]), &expect, NULL), FERRY_E_DIGEST);
+        o->ops->write_abort(write_big(o, &key, bytes, lens[i]));
+    }
+    assert_int_equal(files_in(dir, "tmp"), 0);
+    o->ops->close(o);
+    free(bytes);
+}
+
+static void more_big_objects_at_once_than_have_blocks_in_memory(void **state)
+{
+    uint8_t *bytes = objects_suite_bytes(BIG_MAX, 5), md5[16];
+    struct objects *o = open_store(*state);
+    struct object_writer *writers[AT_ONCE];
+    struct object_expect expect = {.size = BIG_MAX, .md5 = md5};
+    assert_int_equal(EVP_Digest(bytes, BIG_MAX, md5, NULL, EVP_md5(), NULL), 1);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        ferry_id key = objects_suite_key(i);
+        writers[i] = write_big(o, &key, bytes, BIG_MAX);
+    }
+    for (unsigned i = 0; i < AT_ONCE; i++)
+        assert_int_equal(o->ops->write_finish(writers[i], &expect, NULL), FERRY_OK);
+    o->ops->close(o);
+    free(bytes);
 }
 
 static bool keep_all(void *arg, const ferry_id *key)
@@ -521,6 +577,8 @@ int main(void)
         RULE(sweep_empties_tmp_and_leaves_what_is_not_ours),   RULE(full_disk_is_told_and_leaves_nothing_behind),
         RULE(object_is_durable_under_a_name_before_it_is_found), RULE(object_whose_own_name_is_lost_gets_it_again),
         RULE(what_was_not_whole_on_the_disk_is_no_object),
+        RULE(big_objects_are_verified_however_their_bytes_come),
+        RULE(more_big_objects_at_once_than_have_blocks_in_memory),
         RULE(read_only_disk_is_told_and_still_read),           RULE(missing_rights_are_told),
         RULE(folder_that_cannot_be_made_is_told_at_open),      RULE(after_sudden_death_objects_are_whole_or_not_there),
     };

@@ -237,6 +237,8 @@ static void local_close(struct objects *o)
     struct objects_local *store = local_of(o);
     if (store->root_fd >= 0)
         (void)close(store->root_fd);
+    object_hashers_free(store->hashers);
+    (void)pthread_mutex_destroy(&store->pipes_mutex);
     (void)pthread_mutex_destroy(&store->partials_mutex);
     explicit_bzero(&store->signer, sizeof store->signer);
     free(store);
@@ -309,6 +311,7 @@ ferry_err objects_local_open(const struct objects_local_config *cfg, struct obje
     if (store == NULL)
         return FERRY_E_NOMEM;
     (void)pthread_mutex_init(&store->partials_mutex, NULL);
+    (void)pthread_mutex_init(&store->pipes_mutex, NULL);
     store->base.ops = &local_ops;
     store->signer = signer;
     store->root_fd = FERRY_TAKE_FD(root_fd);

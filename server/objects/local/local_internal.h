@@ -3,6 +3,7 @@
 #define OBJECTS_LOCAL_INTERNAL_H
 
 #include "objects/digest.h"
+#include "objects/hashers.h"
 #include "objects/local.h"
 #include "objects/signed_url.h"
 
@@ -14,6 +15,8 @@ enum {
     LOCAL_PATH_MAX = 96,               /* the longest: below ready/, an id, an MD5 and 16 digits */
     LOCAL_REREAD_BYTES = 256 * 1024,   /* buffer when a resumed object is hashed again */
     LOCAL_RESERVE_MIN_BYTES = 1 << 20, /* smaller objects: asking for room costs more than it saves */
+    LOCAL_PIPE_MIN_BYTES = 1 << 20,    /* smaller objects are hashed by the thread that writes them */
+    LOCAL_PIPES_MAX = 16,              /* objects that hold two blocks in memory; more are hashed as small ones are */
     LOCAL_WRITEBACK_BYTES = 8 << 20,   /* written bytes after which the disk is set to work, so that fsync is short */
 };
 
@@ -23,12 +26,18 @@ struct objects_local {
     int root_fd;
     pthread_mutex_t partials_mutex; /* guards busy; never held during I/O */
     struct object_writer *busy;     /* writers that have a partial */
+    pthread_mutex_t pipes_mutex;    /* guards pipes, and hashers until they are there */
+    unsigned pipes;
+    struct object_hashers *hashers; /* null: none was needed yet */
 };
+
+struct local_pipe;
 
 struct object_writer {
     struct objects_local *store;
     ferry_id key;
     int fd;
+    struct local_pipe *pipe;  /* null: each write is hashed and written at once */
     struct object_hash *hash; /* null when it does not cover all bytes: hashed again at finish */
     bool with_sha256;
     bool partial;
@@ -83,6 +92,18 @@ void local_write_abort(struct object_writer *writer);
 ferry_err local_partial_size(struct objects *o, const ferry_id *key, uint64_t *ret_size);
 ferry_err local_reopen(struct objects *o, const ferry_id *key);
 ferry_err local_partial_remove(struct objects *o, const ferry_id *key);
+
+/* Appends to the file alone. */
+ferry_err local_append(struct object_writer *writer, const void *bytes, size_t len);
+
+/* local_pipe.c */
+
+/* Null: there are too many, or no memory. */
+struct local_pipe *local_pipe_new(struct objects_local *store, struct object_hash *hash);
+void local_pipe_free(struct local_pipe *pipe); /* accepts null; before the hash is freed */
+ferry_err local_pipe_add(struct object_writer *writer, const char *bytes, size_t len);
+/* All that was added is in the file and in the hash. */
+ferry_err local_pipe_end(struct object_writer *writer);
 
 /* local_sweep.c */
 ferry_err local_list(struct objects *o, bool (*visit)(void *arg, const ferry_id *key, uint64_t changed_s), void *arg);

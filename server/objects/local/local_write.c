@@ -48,6 +48,7 @@ static void writer_free(struct object_writer *writer)
         busy_remove(writer->store, writer);
     if (writer->fd >= 0)
         (void)close(writer->fd);
+    local_pipe_free(writer->pipe);
     object_hash_free(writer->hash);
     free(writer);
 }
@@ -103,6 +104,8 @@ ferry_err local_write_begin(struct objects *o, const ferry_id *key, uint64_t siz
         discard(FERRY_TAKE(writer));
         return err;
     }
+    if (size >= LOCAL_PIPE_MIN_BYTES)
+        writer->pipe = local_pipe_new(store, writer->hash);
     *ret_writer = FERRY_TAKE(writer);
     return FERRY_OK;
 }
@@ -146,11 +149,9 @@ ferry_err local_write_resume(struct objects *o, const ferry_id *key, uint64_t si
 
 /* --- bytes ------------------------------------------------------------------------------------ */
 
-ferry_err local_write(struct object_writer *writer, const void *bytes, size_t len)
+ferry_err local_append(struct object_writer *writer, const void *bytes, size_t len)
 {
     ferry_err err = local_write_all(writer->fd, bytes, len, writer->size);
-    if (err == FERRY_OK && writer->hash != NULL)
-        err = object_hash_update(writer->hash, bytes, len);
     if (err != FERRY_OK) {
         /* Part of it may be in the file: a partial that is kept must end where it is known to be right. */
         (void)ftruncate(writer->fd, (off_t)writer->size);
@@ -163,6 +164,21 @@ ferry_err local_write(struct object_writer *writer, const void *bytes, size_t le
         writer->writeback_from = writer->size;
     }
     return FERRY_OK;
+}
+
+ferry_err local_write(struct object_writer *writer, const void *bytes, size_t len)
+{
+    if (writer->pipe != NULL)
+        return local_pipe_add(writer, bytes, len);
+    uint64_t before = writer->size;
+    ferry_err err = local_append(writer, bytes, len);
+    if (err == FERRY_OK && writer->hash != NULL)
+        err = object_hash_update(writer->hash, bytes, len);
+    if (err != FERRY_OK && writer->size != before) {
+        (void)ftruncate(writer->fd, (off_t)before);
+        writer->size = before;
+    }
+    return err;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -244,7 +260,9 @@ ferry_err local_write_finish(struct object_writer *writer, const struct object_e
                              struct object_digests *ret_digests)
 {
     struct object_digests have;
-    ferry_err err = verify(writer, expect, &have);
+    ferry_err err = writer->pipe != NULL ? local_pipe_end(writer) : FERRY_OK;
+    if (err == FERRY_OK)
+        err = verify(writer, expect, &have);
     if (err == FERRY_OK)
         err = publish(writer, have.md5);
     if (err != FERRY_OK) {

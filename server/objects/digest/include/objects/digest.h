@@ -23,6 +23,13 @@ void object_hash_free(struct object_hash *hash); /**< accepts null */
 FERRY_MUST_CHECK
 ferry_err object_hash_update(struct object_hash *hash, const void *bytes, size_t len);
 
+enum { OBJECT_HASH_TOGETHER = 8 };
+
+/** @brief The same for several hashes at once (at most OBJECT_HASH_TOGETHER), which takes little longer than for one of them.
+ *  bytes: len of each. @retval FERRY_OK | FERRY_E_IO the library failed: none of the hashes is good any more */
+FERRY_MUST_CHECK
+ferry_err object_hash_update_together(struct object_hash *const hashes[], const void *const bytes[], size_t count, size_t len);
+
 /** @brief Ends the hash: size and digests of all that was given. @retval FERRY_OK | FERRY_E_IO */
 FERRY_MUST_CHECK
 ferry_err object_hash_finish(struct object_hash *hash, struct object_digests *ret_digests);

@@ -8,7 +8,8 @@
  *     {dir}/ready/{id}.{md5}.{random}  whole and synced, on its way to its own name; brought there at open
  *
  * Files have mode 0600, folders 0700. An object is answered for when the file and its name below ready/ are synced; it
- * comes into being by a rename(2) after that. Memory per writer does not depend on the size.
+ * comes into being by a rename(2) after that. Memory does not depend on the size; up to 16 writers
+ * of large objects hold two blocks of 256 KiB each.
  */
 #ifndef OBJECTS_LOCAL_H
 #define OBJECTS_LOCAL_H
