@@ -106,7 +106,6 @@ static ferry_err set_up_writer(struct sqlite_conn *c, const char *path)
     } numbers[] = {
         {"synchronous", 2 /* FULL: every commit is on disk before it returns */},
         {"recursive_triggers", 1 /* or REPLACE would not tell the triggers what it removes */},
-        {"temp_store", 2 /* MEMORY: undo information of savepoints */},
         {"cache_size", -WRITER_CACHE_KIB},
         {"journal_size_limit", WAL_KEEP_BYTES},
     };

@@ -5,9 +5,15 @@
 #include "conn.h"
 #include "store/sql/ops.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 
-enum { READERS_MAX = 256 }; /* each holds READER_CACHE_KIB at most and two file descriptors */
+enum {
+    READERS_MAX = 256, /* each holds READER_CACHE_KIB at most and two file descriptors */
+    /* What a savepoint keeps to undo changes is one piece of memory of this size, of which only what is used is touched; what is more is in
+     * a temporary file. With temp_store = MEMORY it would be pieces of 1 KiB without end: an eighth of what a create costs. */
+    UNDO_BYTES = 4 * 1024 * 1024,
+};
 
 struct sqlite_store {
     struct store base; /* first: a struct store * is one of these */
@@ -63,12 +69,20 @@ static const struct store_ops sqlite_ops = {
     SQL_STORE_OPS,
 };
 
+/* For the whole process. Later than the first use of SQLite in it, it is refused, and the only loss is time. */
+static void set_up_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* nobody asks how much memory it has, and to count it is a lock for each piece */
+    (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, UNDO_BYTES);
+}
+
 ferry_err store_sqlite_open(const struct store_sqlite_config *cfg, struct store **ret_store)
 {
     struct sqlite_store *s;
 
     if (cfg->path == NULL || cfg->path[0] == '\0')
         return FERRY_E_ARG;
+    set_up_library();
     s = ferry_calloc(1, sizeof(*s));
     if (s == NULL)
         return FERRY_E_NOMEM;
