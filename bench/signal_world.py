@@ -105,6 +105,19 @@ def fill_downloads(path, product, count):
     _fill(path, "download", product, count, silent)
 
 
+def wait_caught_up(world, count):
+    """What fell due while the store was filled has been told: now it is what falls due in each second."""
+    def pushes():
+        before = world.platform.api.metric("ferry_downloads_offered_total")
+        time.sleep(1)
+        return world.platform.api.metric("ferry_downloads_offered_total") - before
+
+    for _ in range(120):
+        if pushes() < 1.5 * count * 1000 / ASKED_AGAIN_MS + 1:
+            return
+    sys.exit("bench: ferryd does not get through with what falls due")
+
+
 def fill_uploads(path, product, count):
     """Open ones of as many devices."""
     _fill(path, "upload", product, count, lambda number: {})
