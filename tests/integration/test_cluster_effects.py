@@ -75,8 +75,7 @@ def test_events_and_rights_do_not_depend_on_the_worker(world):  # noqa: F811
     stream = Stream(b, b.token, product=world.product)
     with connected(world, world.devices[0]) as vendor:
         vendor.request_upload("log", b"some bytes")
-        stream.wait(1)
-    assert ("upload", None, "created") in stream.changes()
+        wait_for(lambda: ("upload", None, "created") in stream.changes(), AT_ONCE_S * PATIENCE, "the upload, beside the device that came")
     token = a.api.call("POST", "/tokens", json={"name": "short", "role": "viewer"})["token"]
     headers = {"Authorization": f"Bearer {token}"}
 

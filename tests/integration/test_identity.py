@@ -74,9 +74,11 @@ def make_it_old(platform, secrets):
         db.execute("UPDATE value SET bytes = ? WHERE key = 'url_key'", (b"k" * 32,))
         db.execute("DELETE FROM value WHERE key = 'secrets_key_id'")
         kept = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-                if name.startswith(("total_", "count_", "cause_", "step_", "upload_ends_", "download_ends_"))]
+                if name.startswith(("total_", "count_", "cause_", "step_", "upload_comes", "upload_moves", "upload_goes", "download_ends_"))]
         for trigger in ("device_tags_go", "upload_reports_go", "download_reports_go", *kept):
             db.execute(f"DROP TRIGGER {trigger}")
+        for trigger in ("begins", "counts", "ends", "goes"):  # what they did makes no difference: no upload is there
+            db.execute(f"CREATE TRIGGER usage_upload_{trigger} AFTER DELETE ON upload BEGIN SELECT 1; END")
         for table in ("device_tag", "event", "report", "kept_answer", "webhook", "resource_upload", "total",
                       "deployment_count", "deployment_cause", "deployment_step", "ended", "device_count"):
             db.execute(f"DROP TABLE {table}")
