@@ -10,6 +10,7 @@ enum {
     STEPS_AT_ONCE = 10, /* that a command makes itself */
     RETRY_PART = STEP_TASKS / 3, /* tasks of each state that a step of retrying reads, when it looks at all of them */
 };
+_Static_assert((int)STEP_TASKS <= (int)ENGINE_ROWS_MAX, "they are read into the rows of the engine");
 
 /* --- settling ------------------------------------------------------------------------------------------ */
 

@@ -35,6 +35,8 @@ enum {
     ENGINE_WATCHERS_MAX = 4,
     ENGINE_STATS_COUNT = sizeof(struct engine_stats) / sizeof(uint64_t),
 };
+_Static_assert(ENGINE_DUE_STEP <= ENGINE_ROWS_MAX && ENGINE_NAMED_MAX <= ENGINE_ROWS_MAX && ENGINE_UNFINISHED_MAX <= ENGINE_ROWS_MAX,
+               "they are read into the same rows");
 
 /** @brief Was the object that a report of an end means looked for, where that takes a network? */
 typedef enum { LOOKED_NOT, LOOKED_UP, LOOKED_IN_VAIN } message_looked; /* the last: the store did not say */

@@ -31,10 +31,10 @@ static ferry_err adopt_state(struct engine *e, upload_state state, uint64_t now_
 {
     struct upload_filter filter = {.state = state};
     ferry_id last = {{0}};
-    size_t count = FERRY_PAGE_MAX;
+    size_t count = ENGINE_ROWS_MAX;
     ferry_err err = FERRY_OK;
-    while (err == FERRY_OK && count == FERRY_PAGE_MAX) {
-        struct store_page page = {.after = last.text, .limit = FERRY_PAGE_MAX};
+    while (err == FERRY_OK && count == ENGINE_ROWS_MAX) {
+        struct store_page page = {.after = last.text, .limit = ENGINE_ROWS_MAX};
         err = e->store->upload_list(e->conn, &filter, &page, e->uploads, &count);
         for (size_t i = 0; err == FERRY_OK && i < count; i++)
             err = adopt_object(e, &e->uploads[i], now_ms);
