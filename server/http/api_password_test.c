@@ -34,17 +34,13 @@ static uint64_t cpu_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-static uint64_t duration_ms(const char *hash)
+/* The least so far. */
+static void measure(const char *hash, uint64_t *best_ms)
 {
-    uint64_t best = UINT64_MAX;
-
-    for (int i = 0; i < 3; i++) {
-        uint64_t start = cpu_ms();
-        assert_false(api_password_check("wrong", hash));
-        uint64_t took = cpu_ms() - start;
-        best = took < best ? took : best;
-    }
-    return best;
+    uint64_t start = cpu_ms();
+    assert_false(api_password_check("wrong", hash));
+    uint64_t took = cpu_ms() - start;
+    *best_ms = took < *best_ms ? took : *best_ms;
 }
 
 static void stranger_takes_as_long_as_a_user(void **state)
@@ -53,7 +49,11 @@ static void stranger_takes_as_long_as_a_user(void **state)
 
     (void)state;
     assert_int_equal(api_password_hash("correct horse", hash), FERRY_OK);
-    uint64_t user_ms = duration_ms(hash), stranger_ms = duration_ms(NULL);
+    uint64_t user_ms = UINT64_MAX, stranger_ms = UINT64_MAX;
+    for (int i = 0; i < 5; i++) { /* by turns: the machine may be slower for a while */
+        measure(hash, &user_ms);
+        measure(NULL, &stranger_ms);
+    }
     assert_true(stranger_ms * 3 >= user_ms * 2 && user_ms * 3 >= stranger_ms * 2);
     assert_true(user_ms >= 10); /* it is slow on purpose */
 }
