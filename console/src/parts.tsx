@@ -1,6 +1,6 @@
 // The small parts that pages are made of.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, type Device } from "./api";
 import { useLive } from "./events";
 import { agoText, known, stateText, t, timeText } from "./texts";
@@ -8,7 +8,7 @@ import { agoText, known, stateText, t, timeText } from "./texts";
 /** The heading of a page: it gets the focus when the page opens, so that a screen reader begins there. */
 export function Heading({ title, children }: { title: string; children?: ComponentChildren }) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => { // with the page, or it would take the focus from where somebody quick has put it
     document.title = `${title} – Ferry`;
     heading.current?.focus({ preventScroll: true });
     scrollTo(0, 0);
@@ -140,7 +140,7 @@ export function Dialog({ title, close, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const gone = useRef(false); // another may be in its place already, which is not to be closed
   const id = useId();
-  useEffect(() => {
+  useLayoutEffect(() => { // with its text, or an Escape that comes at once would be lost
     const opened = dialog.current;
     opened?.showModal();
     return () => {
