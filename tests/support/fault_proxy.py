@@ -198,7 +198,7 @@ class _HttpFramer:
 
     def __init__(self, methods, direction):
         self._methods, self._direction = methods, direction
-        self._head, self._left = b"", 0
+        self._head, self._left, self._chunked = b"", 0, False
 
     def feed(self, data):
         while data:
@@ -208,11 +208,16 @@ class _HttpFramer:
                 yield "body", part
                 continue
             self._head += data
-            end = self._head.find(b"\r\n\r\n") + 4
-            if end < 4:
+            head, mark, data = self._head.partition(b"\r\n" if self._chunked else b"\r\n\r\n")
+            if not mark:
                 return
-            head, data, self._head = self._head[:end], self._head[end:], b""
-            yield self._begin(head), head
+            self._head = b""
+            yield self._begin_chunk(head) if self._chunked else self._begin(head), head + mark
+
+    def _begin_chunk(self, size):
+        self._left = int(size.split(b";")[0], 16) + len(b"\r\n")
+        self._chunked = self._left > len(b"\r\n")
+        return "body"
 
     def _begin(self, head):
         found = re.search(rb"\r\ncontent-length: *(\d+)", head, re.I)
@@ -226,6 +231,7 @@ class _HttpFramer:
             return "interim"
         if self._methods.popleft() != b"HEAD":
             self._left = length
+            self._chunked = bool(re.search(rb"\r\ntransfer-encoding: *chunked", head, re.I))
         return "answer"
 
 
