@@ -276,6 +276,9 @@ bool check_ended(struct sim *s, const char **ret_why)
         if (!worker_runs(&s->workers[i]))
             return false;
     }
+    *ret_why = "an order of the operator is not answered";
+    if (s->orders_open > 0)
+        return false;
     for (unsigned i = 0; i < s->plan.devices; i++) {
         if (!device_rests(&s->devices[i], ret_why))
             return false;

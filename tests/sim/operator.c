@@ -55,6 +55,7 @@ static void on_done(struct command *cmd, void *arg)
 {
     struct order *o = arg;
     struct sim *s = o->sim;
+    s->orders_open--;
     if (worker_runs(o->worker)) { /* else the answer does not reach anybody */
         sim_note(s, "command done", (uint64_t)cmd->kind, &cmd->result, sizeof cmd->result);
         if (cmd->result == FERRY_OK)
@@ -77,8 +78,10 @@ static bool give(struct order *o)
     o->worker = platform_any(o->sim);
     o->cmd.done = on_done;
     o->cmd.arg = o;
+    o->sim->orders_open++;
     if (o->worker != NULL && worker_submit(o->worker, &o->cmd))
         return true;
+    o->sim->orders_open--;
     if (o->resource >= 0)
         ferry_drop(o->sim->objects->ops->remove(o->sim->objects, &o->cmd.resource.id)); /* in memory: cannot fail */
     free(o);

@@ -165,7 +165,8 @@ struct sim {
 
     struct sim_resource *resources;
     unsigned resources_count;
-    uint32_t contents; /* numbers given out */
+    unsigned orders_open; /* the operator has no answer yet */
+    uint32_t contents;    /* numbers given out */
 
     struct reader *reader;
 };
