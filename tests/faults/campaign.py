@@ -20,7 +20,7 @@ from ledger import Ledger
 from load import Load
 from parts import Parts
 
-DEVICES = 6
+DEVICES, COMMANDS = 4, 2
 ANSWERS_BEFORE = 15     # the load runs
 ANSWERS_AFTER = 15      # it goes on
 RECOVER_S = 60 * PATIENCE
@@ -39,8 +39,14 @@ class Round:
         self.lost, self.wrong = [], []
 
     def run(self):
+        with tempfile.TemporaryDirectory(prefix="ferry-devices-") as folder:
+            self._work(pathlib.Path(folder))
+        self._check()
+        return self
+
+    def _work(self, folder):
         self.world.choose()
-        self.load = Load(self.world.platform, self.ledger, DEVICES, self.seed, REFUSALS)
+        self.load = Load(self.world.platform, self.ledger, DEVICES, self.seed, REFUSALS, COMMANDS, folder)
         try:
             self.load.start()
             self.world.answers, self.world.alone = lambda: self.ledger.answers, len(self.names) == 1
@@ -52,8 +58,6 @@ class Round:
             self.load.stop(RECOVER_S)
         finally:
             self.load.abandon()
-        self._check()
-        return self
 
     def _wait_for_answers(self, count, what):
         enough = self.ledger.answers + count
@@ -95,13 +99,19 @@ class Round:
                [f"download {row['id']} is {row['state']} for ever" for row in self._tasks(api) if row["state"] in OPEN_DOWNLOADS]
 
     def _tasks(self, api):
+        """The download tasks, each with the name and MD5 of its file."""
         made = api.list("/deployments", product=self.load.product) # also those whose answer was lost
-        return [row for deployment in made for row in api.deployment_tasks(deployment["id"])]
+        files = self._files(api)
+        return [row | {"file": files[deployment["resource_id"]]} for deployment in made for row in api.deployment_tasks(deployment["id"])]
+
+    def _files(self, api):
+        return {row["id"]: (row["name"], row["md5"]) for row in api.list("/resources", product=self.load.product)}
 
     def _miscounted(self, api):
         """Devices, API and metrics agree."""
-        done = {row["id"] for row in self._tasks(api) if row["state"] == "done"}
-        found = [f"download {task} is done, and its device has no such file" for task in done - self.ledger.fetched]
+        found = [f"download {row['id']} is done, and {row['device']} has no such file" for row in self._tasks(api)
+                 if row["state"] == "done" and row["id"] not in self.ledger.fetched
+                 and (row["device"], *row["file"]) not in self.ledger.received]
         totals, metrics = api.call("GET", "/status")["totals"], api.metrics()
         rows = {"devices": sum(len(api.list("/devices", product=p["name"])) for p in api.list("/products")),
                 "resources": len(api.list("/resources")), "deployments": len(api.list("/deployments")),
@@ -122,7 +132,9 @@ class Round:
             return run if run["started_at"] == started and run["state"] != "running" else None
 
         run = wait_for(ended, RECOVER_S, "the end of the scrub")
-        return [f"the scrub says of {row['id']}: {row['fault']}, not whole" for row in run["findings"]] + \
+        files = set(self._files(api).values())
+        got = [f"{name} on {device} is not whole" for device, name, md5 in self.ledger.received if (name, md5) not in files]
+        return got + [f"the scrub says of {row['id']}: {row['fault']}, not whole" for row in run["findings"]] + \
                ([] if run["state"] == "done" else [f"the scrub ended as {run['state']}: {run['error']}"])
 
 
@@ -175,7 +187,7 @@ class Campaign:
             self.say(traceback.format_exc())
             self._recover()
         row = {"faults": names, "kinds": round_.injected, "skipped": round_.skipped,
-               "acknowledged": round_.ledger.answers, "recovery_s": round_.recovery_s, "lost": round_.lost, "wrong": round_.wrong,
+               "acknowledged": round_.ledger.answers, "killed": round_.ledger.killed, "recovery_s": round_.recovery_s, "lost": round_.lost, "wrong": round_.wrong,
                "error": error, "seconds": round(time.monotonic() - begun, 1)}
         self.rows.append(row)
         if error or round_.lost or round_.wrong:
@@ -206,7 +218,7 @@ class Campaign:
             "seed": self.seed, "seconds": round(time.monotonic() - self.began), "rounds": len(self.rows),
             "injected": sum(len(row["kinds"]) for row in done),
             "pairs": sum(len(row["kinds"]) == 2 for row in done),
-            "acknowledged": sum(row["acknowledged"] for row in self.rows),
+            "acknowledged": sum(row["acknowledged"] for row in self.rows), "killed": sum(row["killed"] for row in self.rows),
             "lost": sum(len(row["lost"]) for row in self.rows), "wrong_bytes": sum(len(row["wrong"]) for row in self.rows),
             "errors": [row["error"] for row in self.rows if row["error"]] + [f for part in self.allocations.values() for f in part["faults"]],
             "allocations": self.allocations,
@@ -232,7 +244,7 @@ def markdown(report):
     """The tables of docs/faults.md."""
     lines = ["| | |", "| --- | ---: |"]
     for key, text in (("seconds", "seconds"), ("rounds", "rounds"), ("injected", "faults injected"), ("pairs", "of them in pairs (rounds)"),
-                      ("acknowledged", "operations acknowledged"), ("lost", "lost"), ("wrong_bytes", "wrong bytes"),
+                      ("acknowledged", "operations acknowledged"), ("killed", "runs of `ferry` killed"), ("lost", "lost"), ("wrong_bytes", "wrong bytes"),
                       ("longest_recovery_s", "longest recovery, seconds")):
         lines.append(f"| {text} | {report[key]} |")
     lines += ["", "| kind | injected | acknowledged in these rounds | longest recovery, s |", "| --- | ---: | ---: | ---: |"]

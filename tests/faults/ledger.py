@@ -32,10 +32,18 @@ class Ledger:
         self.cancelled = set() # deployment ids: cancel answered
         self.fetched = set()   # download task ids: the bytes are there and right
         self.delivered = set() # download task ids: `done` answered with 0
+        # of devices that are the program `ferry`, which tells no task ids
+        self.sent = {}         # (device, name) -> (size, md5): `ferry upload` ended well
+        self.received = set()  # (device, name, md5): `ferry download` has said so, or the file is there
+        self.killed = 0        # runs
 
     def about_to_remove(self, task):
         with self._lock:
             self.unsure.add(task)
+
+    def count_killed(self):
+        with self._lock:
+            self.killed += 1
 
     def note(self, kind, key, value=None):
         """note("stored", task) or note("uploads", task, Upload(...))"""
@@ -63,9 +71,10 @@ class Ledger:
         checks += [(self._check_deployment, api, deployment) for deployment in self.deployments]
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda check: check[0](*check[1:]), checks))
-        known = {row["id"] for row in api.uploads()}
+        rows = api.uploads()
+        known = {row["id"] for row in rows}
         lost = [f"upload {task} is not in the list" for task in self.uploads if task not in known | self.unsure]
-        return lost + [difference for difference in found if difference] + self._check_delivered(api)
+        return lost + [difference for difference in found if difference] + self._check_sent(api, rows) + self._check_delivered(api)
 
     def _check_upload(self, api, task):
         expected = self.uploads[task]
@@ -115,6 +124,12 @@ class Ledger:
         if deployment in self.cancelled and answer.json()["state"] != "cancelled":
             return f"deployment {deployment} was cancelled and is {answer.json()['state']}"
         return None
+
+    def _check_sent(self, api, rows):
+        done = {(row["device"], row["name"], row["size"], row["md5"]): row for row in rows if row["state"] == "done"}
+        found = [self._check_bytes(api, done[key + what]) if key + what in done else f"{key[1]} was sent by {key[0]} and is not there"
+                 for key, what in self.sent.items()]
+        return [difference for difference in found if difference]
 
     def _check_delivered(self, api):
         states = {}

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 import requests
 
+from command_device import CommandDevice
 from ferry import vendor_password, vendor_username
 from ledger import Resource, Upload, md5_hex
 
@@ -286,14 +287,16 @@ class LoadOperator(threading.Thread):
 class Load:
     """Devices and an operator, until stop()."""
 
-    def __init__(self, platform, ledger, devices, seed, refusals=(404, 409, 503)):
-        """refusals: what the operator may be answered but 2xx."""
+    def __init__(self, platform, ledger, devices, seed, refusals=(404, 409, 503), commands=0, folder=None):
+        """refusals: what the operator may be answered but 2xx. commands: devices more that are the program `ferry`, below that folder."""
         self.product = product = platform.new_product()
-        credentials = [platform.new_device(product, f"dev{number}") for number in range(devices)]
+        credentials = [platform.new_device(product, f"dev{number}") for number in range(devices + commands)]
         names = [credential.device for credential in credentials]
         self.ledger = ledger
         self.devices = [LoadDevice(platform, credential, ledger, seed + number)
-                        for number, credential in enumerate(credentials)]
+                        for number, credential in enumerate(credentials[:devices])]
+        self.devices += [CommandDevice(platform, credential, ledger, seed + number, folder / credential.device)
+                         for number, credential in enumerate(credentials[devices:], devices)]
         self.operator = LoadOperator(platform, product, names, ledger, seed - 1, refusals)
 
     def start(self):
