@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* mkostemp */
+#define _GNU_SOURCE /* mkostemp, pthread_setname_np */
 
 #include "base/system.h"
 
@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,11 @@ uint64_t ferry_mono_ms(void)
 uint64_t ferry_mono_us(void)
 {
     return clock_us(CLOCK_MONOTONIC);
+}
+
+void ferry_thread_name(const char *name)
+{
+    (void)pthread_setname_np(pthread_self(), name); /* without one it works as well */
 }
 
 void ferry_random_bytes(void *out, size_t len)

@@ -354,6 +354,7 @@ static void *run(void *arg)
     struct amqp_bus *b = arg;
     size_t failed = 0; /* nodes, one after the other */
 
+    ferry_thread_name("bus");
     while (bus_thread_goes_on(&b->base)) {
         bool was_up = begin(b);
 

@@ -2,6 +2,7 @@
 #include "engine_internal.h"
 
 #include "base/alloc.h"
+#include "base/system.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ uint64_t engine_now_ms(struct engine *e)
 static void *engine_main(void *arg)
 {
     struct engine *e = arg;
+    ferry_thread_name("engine");
     for (;;) {
         uint64_t again_ms = 0;
         engine_turn(e, &again_ms);

@@ -290,6 +290,7 @@ static void *run(void *arg)
 {
     struct api_streams *streams = arg;
 
+    ferry_thread_name("streams");
     for (bool more = false;;) {
         struct timespec tick = ferry_deadline_in(TICK_MS);
         int status = 0;
@@ -309,14 +310,16 @@ static void *run(void *arg)
     }
 }
 
-/* On the engine's thread. */
+/* On the engine's thread. Who opens a stream after this is told of all that it has not seen when it comes. */
 static void on_commit(void *arg)
 {
     struct api_streams *streams = arg;
 
     pthread_mutex_lock(&streams->lock);
-    streams->woken = true;
-    pthread_cond_signal(&streams->changed);
+    if (streams->open != NULL) {
+        streams->woken = true;
+        pthread_cond_signal(&streams->changed);
+    }
     pthread_mutex_unlock(&streams->lock);
 }
 

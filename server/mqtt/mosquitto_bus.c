@@ -434,6 +434,7 @@ static void *run(void *arg)
 {
     struct mosquitto_bus *b = arg;
 
+    ferry_thread_name("bus");
     while (bus_thread_goes_on(&b->base)) {
         bool was_up;
 

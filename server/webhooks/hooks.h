@@ -17,6 +17,8 @@ enum {
     HOOKS_ROWS = 32,   /* webhooks read at once */
 };
 
+#define HOOKS_SOMEBODY UINT64_MAX
+
 typedef enum { NOTE_NONE, NOTE_OUT, NOTE_BACK } note_state;
 
 struct hook {
@@ -38,6 +40,7 @@ struct webhooks {
     struct webhooks_config config;
     CURLM *multi;
     atomic_bool woken, closed;
+    atomic_uint_fast64_t nobody; /* the generation in which there was no webhook at the last look; else HOOKS_SOMEBODY */
     pthread_mutex_t lock; /* guards note_state of each, notes_out */
     pthread_cond_t note_back;
     unsigned notes_out;

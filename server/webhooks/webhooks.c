@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/system.h"
 #include "base/wait.h"
 
 #include <stdlib.h>
@@ -70,11 +71,20 @@ static ferry_err look(struct webhooks *all, bool *ret_more)
     return err;
 }
 
+/* A thread that looks after each commit for nobody takes the processor, and SQLite's lock, from those that wait for an answer. */
+static void note_nobody(struct webhooks *all)
+{
+    bool nobody = all->mine && all->read && all->hooks == NULL;
+
+    atomic_store(&all->nobody, nobody ? all->generation : HOOKS_SOMEBODY);
+}
+
 static void *run(void *arg)
 {
     struct webhooks *all = arg;
     ferry_err last = FERRY_OK;
 
+    ferry_thread_name("webhooks");
     while (!atomic_load(&all->closed)) {
         bool more = false;
         int running = 0;
@@ -85,6 +95,7 @@ static void *run(void *arg)
         (void)curl_multi_perform(all->multi, &running);
         more |= take_ended(all);
         hooks_save(all, false);
+        note_nobody(all);
         uint64_t wait_ms = atomic_exchange(&all->woken, false) || more ? 0 : hooks_wait_ms(all, TICK_MS);
         (void)curl_multi_poll(all->multi, NULL, 0, (int)wait_ms, NULL);
     }
@@ -96,6 +107,8 @@ static void on_commit(void *arg)
 {
     struct webhooks *all = arg;
 
+    if (atomic_load(&all->nobody) == engine_webhooks_generation(all->config.engine))
+        return;
     atomic_store(&all->woken, true);
     (void)curl_multi_wakeup(all->multi);
 }
@@ -137,6 +150,7 @@ ferry_err webhooks_start(const struct webhooks_config *config, struct webhooks *
     if (all == NULL)
         return FERRY_E_NOMEM;
     all->config = *config;
+    atomic_init(&all->nobody, HOOKS_SOMEBODY);
     all->multi = curl_multi_init();
     pthread_mutex_init(&all->lock, NULL);
     ferry_cond_init(&all->note_back);

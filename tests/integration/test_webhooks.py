@@ -83,6 +83,37 @@ def remove(platform, hook):
     platform.api.call("DELETE", f"/webhooks/{hook['id']}")
 
 
+# --- when nobody is to be told ---
+
+
+def wake_ups(platform, thread):
+    """How often the thread of that name has gone to sleep."""
+    for task in pathlib.Path(f"/proc/{platform.pid}/task").iterdir():
+        if (task / "comm").read_text().strip() == thread:
+            return int(re.search(r"^voluntary_ctxt_switches:\t(\d+)", (task / "status").read_text(), re.M)[1])
+    raise LookupError(thread)
+
+
+def test_commits_wake_nobody_who_has_nothing_to_tell(make_platform, receiver):
+    """The threads of webhooks and of event streams look at their clock once a second."""
+    platform, commits = make_platform(), 100
+    credential = platform.new_device()
+
+    def woken(thread, device):
+        before, began = wake_ups(platform, thread), time.monotonic()
+        for number in range(commits):
+            device.request_upload("log", b"%d" % number)
+        return wake_ups(platform, thread) - before - (time.monotonic() - began)
+
+    with VendorDevice(platform, credential) as device:
+        assert woken("webhooks", device) < commits / 4
+        assert woken("streams", device) < commits / 4
+        hook = add_hook(platform, receiver, product=credential.product)
+        assert woken("webhooks", device) > commits / 4
+        remove(platform, hook)
+        wait_for(lambda: woken("webhooks", device) < commits / 4, what="that it sleeps again")
+
+
 # --- what it is told -----------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ uint64_t ferry_mono_ms(void);
 uint64_t ferry_mono_us(void);
 /** @brief Fills with cryptographic randomness; ends the process when the kernel has none. */
 void ferry_random_bytes(void *out, size_t len);
+/** @brief What the calling thread is called in top, ps and debuggers; at most 15 bytes. */
+void ferry_thread_name(const char *name);
 
 /** @brief Reads a whole file of at most out->max bytes. Errors: from errno, or LIMIT. */
 FERRY_MUST_CHECK ferry_err ferry_file_read(const char *path, struct ferry_buf *out);
