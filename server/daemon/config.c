@@ -285,6 +285,16 @@ static const struct argp_option actions[] = {
     {0},
 };
 
+/* A line that lacks memory is never taken for a shorter one, with another data folder. */
+void config_take_line(const struct argp *argp, int argc, char **argv, void *input)
+{
+    argp_err_exit_status = CONFIG_EXIT_USAGE;
+    if (argp_parse(argp, argc, argv, 0, NULL, input) != 0) {
+        (void)fprintf(stderr, "ferryd: out of memory\n");
+        exit(EXIT_FAILURE);
+    }
+}
+
 static void parse_flags(int argc, char **argv, struct flags *flags)
 {
     struct argp_option options[SETTINGS + sizeof(actions) / sizeof(actions[0])];
@@ -299,15 +309,11 @@ static void parse_flags(int argc, char **argv, struct flags *flags)
     };
 
     memcpy(options + SETTINGS, actions, sizeof(actions));
-    argp_err_exit_status = CONFIG_EXIT_USAGE;
     if (!make_options(options, docs)) {
         (void)fprintf(stderr, "ferryd: out of memory\n");
         exit(EXIT_FAILURE);
     }
-    if (argp_parse(&argp, argc, argv, 0, NULL, flags) != 0) { /* what is wrong with the line has ended the process */
-        (void)fprintf(stderr, "ferryd: out of memory\n");
-        exit(EXIT_FAILURE); /* never with another data folder than the line says */
-    }
+    config_take_line(&argp, argc, argv, flags);
     for (size_t i = 0; i < SETTINGS; i++)
         free(docs[i]);
 }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/settings.h"
 
+#include <argp.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -83,6 +84,9 @@ FERRY_MUST_CHECK ferry_err config_read(int argc, char **argv, struct config *con
                                        char reterr_message[FERRY_SETTING_MESSAGE_SIZE]);
 
 void config_done(struct config *config);
+
+/** @brief Gives a command line to argp. What is wrong with it ends the process with CONFIG_EXIT_USAGE; no memory, with 1. */
+void config_take_line(const struct argp *argp, int argc, char **argv, void *input);
 
 /**
  * @brief The settings that are not the defaults, as one JSON object without secrets.

@@ -126,6 +126,8 @@ static ferry_err check_objects(const struct config *config, char message[FERRY_S
     char problem[OBJECTS_S3_PROBLEM_SIZE];
     struct objects_s3_address address;
 
+    if (config_objects_in_bucket(config) && config->object_size_max > OBJECTS_S3_SIZE_MAX)
+        return refuse(message, "--object-size-max: an object in a bucket has at most 5120G");
     if (config_objects_in_bucket(config))
         return objects_s3_address_parse(config->objects, &address, problem) == FERRY_OK
                    ? check_path("objects-credentials", config->objects_credentials, message)

@@ -9,7 +9,6 @@
 #include "store/any.h"
 #include "store/copy.h"
 
-#include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,7 +159,7 @@ static int run_copy(int argc, char **argv)
     ferry_autofree char *from = NULL;
     int status = CONFIG_EXIT_USAGE;
 
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &request);
+    config_take_line(&argp, argc, argv, &request);
     if (request.to == NULL && getenv(TO_VARIABLE) != NULL)
         request.to = ferry_strdup(getenv(TO_VARIABLE));
     if (request.to == NULL || !store_any_is_server(request.to))
@@ -178,7 +177,6 @@ int store_command(int argc, char **argv)
 {
     char title[] = "ferryd store copy";
 
-    argp_err_exit_status = CONFIG_EXIT_USAGE;
     if (argc > 1 && strcmp(argv[1], "copy") == 0) {
         argv[1] = title;
         return run_copy(argc - 1, argv + 1);

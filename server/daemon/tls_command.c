@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "proto/text.h"
 
-#include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +182,7 @@ static int run_init(int argc, char **argv)
     struct tls_wish wish = {.days = TLS_SERVER_DAYS};
     ferry_err err;
 
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &request);
+    config_take_line(&argp, argc, argv, &request);
     data = data_folder(&request);
     if (data == NULL)
         return CONFIG_EXIT_USAGE;
@@ -237,7 +236,7 @@ static int run_device(int argc, char **argv)
     const char *slash;
     bool made_ca = false;
 
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &request);
+    config_take_line(&argp, argc, argv, &request);
     if (!split_ok(request.word, &slash)) {
         (void)fprintf(stderr, "ferryd: say which device: ferryd tls device PRODUCT/DEVICE\n");
         return CONFIG_EXIT_USAGE;
@@ -293,7 +292,7 @@ static int run_revoke(int argc, char **argv)
     struct config config = {.data = NULL};
     int status;
 
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &request);
+    config_take_line(&argp, argc, argv, &request);
     if (request.word == NULL) {
         (void)fprintf(stderr, "ferryd: say whose certificates: ferryd tls revoke PRODUCT/DEVICE, or a certificate's file\n");
         return CONFIG_EXIT_USAGE;
@@ -317,7 +316,6 @@ int tls_command(int argc, char **argv)
                     {"device", device_title, run_device},
                     {"revoke", revoke_title, run_revoke}};
 
-    argp_err_exit_status = CONFIG_EXIT_USAGE;
     for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
         if (strcmp(argv[1], commands[i].name) == 0) {
             argv[1] = commands[i].title;

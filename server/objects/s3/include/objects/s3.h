@@ -28,6 +28,9 @@ enum {
     OBJECTS_S3_OWNER_MAX = 64,
 };
 
+/** The largest object that S3 takes: 5 TiB (S3 user guide, "Multipart upload limits"). */
+#define OBJECTS_S3_SIZE_MAX (UINT64_C(5) << 40)
+
 /** @brief What s3://BUCKET[/PREFIX][?NAME=VALUE&...] says. */
 struct objects_s3_address {
     char bucket[OBJECTS_S3_BUCKET_MAX + 1];
