@@ -199,6 +199,48 @@ static void a_paused_deployment_offers_nothing_and_goes_on_where_it_was(void **s
     assert_int_equal(state_of(f, &d), DEPLOYMENT_FINISHED);
 }
 
+/* More than are read at once; one of them. */
+static struct deployment pause_many(struct fixture *f)
+{
+    struct deployment d;
+    for (unsigned i = 0; i < 70; i++) {
+        assert_int_equal(deploy(f, (struct deploy_order){.start_ms = engine_now_ms(f->engine) + 10000}, &d), FERRY_OK);
+        assert_int_equal(order(f, CMD_DEPLOYMENT_PAUSE, &d), FERRY_OK);
+    }
+    fixture_advance_s(f, 20);
+    return d;
+}
+
+static void expect_file(struct fixture *f, ferry_msg_type type, const char *name)
+{
+    struct answer a;
+    fixture_expect(f, type, &a);
+    assert_true(ferry_text_equal(a.msg.name, ferry_text_of(name)));
+}
+
+static void what_is_behind_many_paused_ones_is_offered_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment paused = pause_many(f);
+    struct answer a;
+    fixture_add_resource(f, "other");
+    fixture_deploy(f, "other", "D1", 0);
+    expect_file(f, FERRY_MSG_DOWNLOAD, "other");
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    expect_file(f, FERRY_MSG_GET_DOWNLOAD_TASK_RSP, "other");
+    assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &paused), FERRY_OK);
+    fixture_advance_s(f, 15);
+    while (fixture_hear(f, &a)) /* it is pushed again */
+        assert_true(ferry_text_equal(a.msg.name, ferry_text_of("other")));
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    expect_file(f, FERRY_MSG_GET_DOWNLOAD_TASK_RSP, "other");
+    fixture_expect_silence(f);
+    fixture_say(f, "D1", "{\"type\":\"report_download_progress\",\"name\":\"\",\"progress\":{\"state\":\"done\"}}"); /* of the running one */
+    fixture_expect(f, FERRY_MSG_REPORT_DOWNLOAD_PROGRESS_RSP, &a);
+    expect_file(f, FERRY_MSG_DOWNLOAD, "fw");
+    assert_int_equal(fixture_latest_download(f, "D1", "other").state, DOWNLOAD_DONE);
+}
+
 static void what_runs_goes_on_through_a_pause(void **state)
 {
     struct fixture *f = *state;
@@ -601,6 +643,7 @@ int main(void)
         PLATFORM_TEST(nothing_is_offered_before_the_start_and_it_survives_a_crash),
         PLATFORM_TEST(at_its_end_a_deployment_gives_up_what_has_not_ended),
         PLATFORM_TEST(a_paused_deployment_offers_nothing_and_goes_on_where_it_was),
+        PLATFORM_TEST(what_is_behind_many_paused_ones_is_offered_alone),
         PLATFORM_TEST(what_runs_goes_on_through_a_pause),
         PLATFORM_TEST(a_paused_deployment_ends_at_its_end_and_can_be_cancelled),
         PLATFORM_TEST(a_large_deployment_is_resumed_in_steps_and_keeps_its_pace),

@@ -125,14 +125,54 @@ static size_t change_list(struct download_task *list, size_t count, const struct
     return count;
 }
 
+/* Of the open tasks in scratch those stay that run, and the oldest one that can be offered. */
+static ferry_err thin_out(struct engine *e, uint64_t now_ms, size_t *count)
+{
+    struct download_task *list = e->open_downloads;
+    size_t kept = 0;
+    bool found = false;
+    for (size_t i = 0; i < *count; i++) {
+        bool held = found || download_current(&list[i], 1, now_ms) == NULL;
+        ferry_err err = held ? FERRY_OK : is_held(e, &list[i], &held);
+        if (err != FERRY_OK)
+            return err;
+        bool running = download_running(&list[i]);
+        found |= !running && !held;
+        if (running || !held)
+            memmove(&list[kept++], &list[i], sizeof *list);
+    }
+    *count = kept;
+    return FERRY_OK;
+}
+
+/* The device's open tasks into scratch, oldest first, once one is as changed (may be null). When they are more than it holds, those
+ * that matter. */
+static ferry_err read_open(struct engine *e, const struct device_key *device, const struct download_task *changed, uint64_t now_ms,
+                           size_t *ret_count)
+{
+    struct download_task *list = e->open_downloads;
+    ferry_id after = {""};
+    size_t count = 0, more = 0, room = ENGINE_OPEN_DOWNLOADS_MAX;
+    ferry_err err = e->store->download_open(e->conn, device, NULL, list, room, &more);
+    while (err == FERRY_OK && more == room && room > 0) {
+        after = list[count + more - 1].id;
+        count = change_list(list, count + more, changed);
+        more = 0;
+        err = thin_out(e, now_ms, &count);
+        room = ENGINE_OPEN_DOWNLOADS_MAX - count;
+        if (err == FERRY_OK)
+            err = e->store->download_open(e->conn, device, &after, list + count, room, &more);
+    }
+    *ret_count = change_list(list, count + more, changed);
+    return err;
+}
+
 /* Of the device's open tasks, oldest first, in scratch: those of paused deployments are passed over. */
 static ferry_err find_current(struct engine *e, const struct device_key *device, const struct download_task *changed,
                               uint64_t now_ms, const struct download_task **ret_current)
 {
     size_t count = 0;
-    ferry_err err = e->store->download_open(e->conn, device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
-    if (err == FERRY_OK)
-        count = change_list(e->open_downloads, count, changed);
+    ferry_err err = read_open(e, device, changed, now_ms, &count);
     while (err == FERRY_OK) {
         const struct download_task *current = download_current(e->open_downloads, count, now_ms);
         bool held = false;
@@ -233,10 +273,10 @@ static struct report_best match_name(const struct download_task *open, size_t co
 }
 
 /* As for uploads: with an MD5 only those of it; an open one of that name, else an ended one, else a garbled name, else the only one. */
-static ferry_err find_reported(struct engine *e, const struct device_message *m, struct download_task *ret_task)
+static ferry_err find_reported(struct engine *e, const struct device_message *m, uint64_t now_ms, struct download_task *ret_task)
 {
     size_t count = 0;
-    ferry_err err = e->store->download_open(e->conn, &m->device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
+    ferry_err err = read_open(e, &m->device, NULL, now_ms, &count);
     if (err != FERRY_OK)
         return err;
     struct report_best best = match_name(e->open_downloads, count, &m->msg);
@@ -291,7 +331,7 @@ static ferry_err on_report(struct engine *e, const struct device_message *m, uin
     if (m->msg.state == FERRY_PROGRESS_NONE)
         return answers_report(e, m, FERRY_RESULT_BAD_JSON);
     struct download_task task;
-    ferry_err err = find_reported(e, m, &task);
+    ferry_err err = find_reported(e, m, now_ms, &task);
     if (err == FERRY_E_NOT_FOUND)
         return answers_report(e, m, FERRY_RESULT_NO_TASK);
     bool repeated = false;
@@ -404,7 +444,7 @@ ferry_err downloads_cancel_device(struct engine *e, const struct device_key *dev
     for (;;) {
         size_t count = 0;
         ferry_err err =
-            e->store->download_open(e->conn, device, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
+            e->store->download_open(e->conn, device, NULL, e->open_downloads, ENGINE_OPEN_DOWNLOADS_MAX, &count);
         if (err != FERRY_OK || count == 0)
             return err;
         struct download_task last = e->open_downloads[count - 1]; /* last first: none is offered in between */

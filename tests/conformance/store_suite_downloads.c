@@ -210,14 +210,20 @@ static void open_gives_the_devices_oldest_tasks(void **state)
         t = download_of(100 + i, 1, 1, i % 2 == 0 ? "p" : "q", i % 2 == 0 ? "e" : "d");
         ok(DO(f, download_put, &t));
     }
-    ok(SEE(f, download_open, &key, out, 10, &count));
+    ok(SEE(f, download_open, &key, NULL, out, 10, &count));
     assert_int_equal(count, 6);
     for (unsigned i = 0; i < 6; i++)
         assert_string_equal(out[i].id.text, id_of((const unsigned[]){0, 1, 2, 8, 9, 10}[i]).text);
     assert_string_equal(out[0].name, "firmware");
-    ok(SEE(f, download_open, &key, out, 1, &count));
+    ok(SEE(f, download_open, &key, NULL, out, 1, &count));
     assert_int_equal(count, 1);
     assert_string_equal(out[0].id.text, id_of(0).text);
+    for (unsigned i = 0; i < 2; i++) { /* behind one that is open, behind one that has ended */
+        ferry_id after = id_of(i == 0 ? 2 : 5);
+        ok(SEE(f, download_open, &key, &after, out, 10, &count));
+        assert_int_equal(count, 3);
+        assert_string_equal(out[0].id.text, id_of(8).text);
+    }
 }
 
 static void named_gives_the_newest_tasks_for_a_name(void **state)

@@ -427,7 +427,7 @@ static void check_downloads(struct run *r, const struct model *m, struct store_c
                 want(&of_deployment, 0, i);
         }
     }
-    ok(ops->download_open(c, &key, out, cap, &count));
+    ok(ops->download_open(c, &key, NULL, out, cap, &count));
     assert_downloads(r, &open, m, out, count, cap, false);
     ok(ops->download_due(c, time, out, cap, &count));
     assert_downloads(r, &due, m, out, count, cap, false);

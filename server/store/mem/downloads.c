@@ -195,14 +195,15 @@ static ferry_err collect(struct store_conn *c, const struct smem_walk *walk, sme
     return FERRY_OK;
 }
 
-ferry_err smem_download_open(struct store_conn *c, const struct device_key *device, struct download_task *out,
-                             size_t cap, size_t *ret_count)
+ferry_err smem_download_open(struct store_conn *c, const struct device_key *device, const ferry_id *after,
+                             struct download_task *out, size_t cap, size_t *ret_count)
 {
-    const struct row_download probe = {.task.device = *device};
+    struct row_download probe = {.task.device = *device};
     const struct smem_walk walk = {
-        .table = SMEM_DOWNLOADS, .index = DOWNLOAD_OPEN, .probe = &probe, .same_fields = 2};
+        .table = SMEM_DOWNLOADS, .index = DOWNLOAD_OPEN, .probe = &probe, .same_fields = 2, .after = after != NULL};
+    ferry_err err = after != NULL ? smem_set_id(&probe.task.id, after) : FERRY_OK;
 
-    return collect(c, &walk, NULL, NULL, out, cap, ret_count);
+    return err != FERRY_OK ? err : collect(c, &walk, NULL, NULL, out, cap, ret_count);
 }
 
 ferry_err smem_download_named(struct store_conn *c, const struct device_key *device, const char *name,

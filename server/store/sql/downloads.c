@@ -113,13 +113,17 @@ ferry_err sql_download_get(struct store_conn *c, const ferry_id *id, struct down
     return sql_query_one(&q, read_download, sizeof(*ret), ret);
 }
 
-ferry_err sql_download_open(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
-                        size_t *ret_count)
+ferry_err sql_download_open(struct store_conn *c, const struct device_key *device, const ferry_id *after, struct download_task *out,
+                        size_t cap, size_t *ret_count)
 {
     query_auto q = sql_query_begin(c, STMT_DOWNLOAD_OPEN);
 
     sql_query_text(&q, device->device);
     sql_query_text(&q, device->product);
+    if (after != NULL)
+        sql_query_id(&q, after);
+    else
+        sql_query_bytes_copy(&q, "", 0);
     sql_query_bound(&q, cap);
     return sql_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
 }

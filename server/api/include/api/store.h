@@ -316,9 +316,9 @@ struct store_ops {
      *  @retval FERRY_E_NOT_FOUND no such resource */
     ferry_err (*download_put)(struct store_conn *c, const struct download_task *t);
     ferry_err (*download_get)(struct store_conn *c, const ferry_id *id, struct download_task *ret);
-    /** The device's oldest open tasks, at most cap. */
-    ferry_err (*download_open)(struct store_conn *c, const struct device_key *device, struct download_task *out,
-                               size_t cap, size_t *ret_count);
+    /** The device's oldest open tasks, at most cap; after: those behind this one, null: all. */
+    ferry_err (*download_open)(struct store_conn *c, const struct device_key *device, const ferry_id *after,
+                               struct download_task *out, size_t cap, size_t *ret_count);
     /** The device's tasks for resources of that name, in any state, NEWEST first, at most cap. */
     ferry_err (*download_named)(struct store_conn *c, const struct device_key *device, const char *name,
                                 struct download_task *out, size_t cap, size_t *ret_count);
