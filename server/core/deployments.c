@@ -85,15 +85,15 @@ static ferry_err expand_some(struct engine *e, struct deployment *d, uint64_t no
 {
     struct device_filter filter = {.product = d->product, .tag = d->target_tag[0] != '\0' ? d->target_tag : NULL};
     struct store_page page = {.after = d->expand_cursor, .limit = (uint32_t)turn_background(e, STEP_TASKS)};
-    size_t count = 0;
+    size_t count = 0, made = 0;
     ferry_err err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
-    for (size_t i = 0; err == FERRY_OK && i < count; i++)
-        err = deployments_add_task(e, d, &e->devices[i].key, now_ms);
+    while (err == FERRY_OK && made < count && !turn_gives_way(e, made))
+        err = deployments_add_task(e, d, &e->devices[made++].key, now_ms);
     if (err != FERRY_OK)
         return err;
-    if (count > 0)
-        memcpy(d->expand_cursor, e->devices[count - 1].key.device, sizeof d->expand_cursor);
-    d->expand_done = count < page.limit;
+    if (made > 0)
+        memcpy(d->expand_cursor, e->devices[made - 1].key.device, sizeof d->expand_cursor);
+    d->expand_done = made == count && count < page.limit;
     d->updated_ms = now_ms;
     err = e->store->deployment_put(e->conn, d);
     return err == FERRY_OK && d->expand_done ? deployments_settle(e, &d->id, now_ms) : err;

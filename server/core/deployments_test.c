@@ -281,6 +281,38 @@ static void a_paused_deployment_ends_at_its_end_and_can_be_cancelled(void **stat
     assert_int_equal(order(f, CMD_DEPLOYMENT_RESUME, &d), FERRY_E_STATE);
 }
 
+static struct fixture *asked; /* by a device, whenever a task is written */
+
+static ferry_err put_while_asked(struct store_conn *c, const struct download_task *task)
+{
+    fixture_send(asked, "D1", "{\"type\":\"get_download_task\"}");
+    return asked->real_store_ops->download_put(c, task);
+}
+
+static uint64_t tasks_made(struct fixture *f, const struct deployment *d)
+{
+    struct deployment now;
+    assert_int_equal(f->real_store_ops->deployment_get(f->reader, &d->id, &now), FERRY_OK);
+    return now.expanded;
+}
+
+static void tasks_are_made_a_few_at_a_time_while_devices_ask(void **state)
+{
+    enum { DEVICES = 100, TURNS = 5 };
+    struct fixture *f = *state;
+    struct deployment d;
+    fixture_add_devices(f, 2, DEVICES);
+    asked = f;
+    f->store_ops.download_put = put_while_asked;
+    assert_int_equal(deploy(f, (struct deploy_order){.all = true, .start_ms = engine_now_ms(f->engine) + 100000}, &d), FERRY_OK);
+    fixture_turns(f, TURNS);
+    assert_in_range(tasks_made(f, &d), TURNS, 3 * (TURNS + 2)); /* a few in each turn */
+    f->store_ops.download_put = f->real_store_ops->download_put;
+    fixture_turns(f, DEVICES);
+    assert_int_equal(tasks_made(f, &d), DEVICES);
+    assert_int_equal(task_of(f).state, DOWNLOAD_QUEUED);
+}
+
 /* More devices than one turn of the engine releases. */
 static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **state)
 {
@@ -646,6 +678,7 @@ int main(void)
         PLATFORM_TEST(what_is_behind_many_paused_ones_is_offered_alone),
         PLATFORM_TEST(what_runs_goes_on_through_a_pause),
         PLATFORM_TEST(a_paused_deployment_ends_at_its_end_and_can_be_cancelled),
+        PLATFORM_TEST(tasks_are_made_a_few_at_a_time_while_devices_ask),
         PLATFORM_TEST(a_large_deployment_is_resumed_in_steps_and_keeps_its_pace),
         PLATFORM_TEST(what_failed_during_a_pause_is_tried_soon_after_it),
         PLATFORM_TEST(a_deployment_paused_while_it_is_made_ends_at_its_end),

@@ -398,17 +398,17 @@ static ferry_err wake(struct engine *e, const struct download_task *task, uint64
 
 ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more)
 {
-    size_t count = 0, most = turn_background(e, ENGINE_DUE_STEP);
+    size_t count = 0, done = 0, most = turn_background(e, ENGINE_DUE_STEP);
     ferry_err err = e->store->download_due(e->conn, now_ms, e->downloads, most, &count);
-    *ret_more = count == most;
-    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+    for (; err == FERRY_OK && done < count && !turn_gives_way(e, done); done++) {
         struct download_task task; /* an earlier one of this round may have changed it */
-        err = e->store->download_get(e->conn, &e->downloads[i].id, &task);
+        err = e->store->download_get(e->conn, &e->downloads[done].id, &task);
         bool due = err == FERRY_OK && download_state_open(task.state) &&
                    ((task.deadline_ms != 0 && task.deadline_ms <= now_ms) || (task.wake_ms != 0 && task.wake_ms <= now_ms));
         if (due)
             err = wake(e, &task, now_ms);
     }
+    *ret_more = count == most || done < count;
     return err;
 }
 

@@ -323,6 +323,8 @@ ferry_err turn_step(struct engine *e, turn_work *run, void *arg, uint64_t now_ms
 /** How much of a step of work for which nobody waits this turn does: the less, the more items wait for its end. At least
  *  ENGINE_STEP_LEAST, so that it goes on. */
 size_t turn_background(const struct engine *e, size_t step);
+/** Ends such a step after so much of it, because somebody has come meanwhile. */
+bool turn_gives_way(struct engine *e, size_t done);
 
 /* --- timers.c ----------------------------------------------------------------------------------- */
 struct timers_outcome {

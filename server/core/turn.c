@@ -129,11 +129,20 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+static size_t least_of_step(const struct engine *e)
+{
+    return larger(ENGINE_STEP_LEAST, e->batch_count / ENGINE_STEP_SHARE);
+}
+
 size_t turn_background(const struct engine *e, size_t step)
 {
-    size_t least = larger(ENGINE_STEP_LEAST, e->batch_count / ENGINE_STEP_SHARE);
-    size_t share = larger(step / (1 + e->batch_count), least);
+    size_t share = larger(step / (1 + e->batch_count), least_of_step(e));
     return share < step ? share : step;
+}
+
+bool turn_gives_way(struct engine *e, size_t done)
+{
+    return done >= least_of_step(e) && inbox_depth(&e->inbox) > 0;
 }
 
 /* --- one step of a batch, undone alone when it fails -------------------------------------------------------- */

@@ -391,11 +391,11 @@ static ferry_err look_first(struct engine *e, struct upload_task *task, uint64_t
 
 ferry_err uploads_expire(struct engine *e, uint64_t now_ms, bool *ret_more)
 {
-    size_t count = 0, most = turn_background(e, ENGINE_DUE_STEP);
+    size_t count = 0, done = 0, most = turn_background(e, ENGINE_DUE_STEP);
     ferry_err err = e->store->upload_due(e->conn, now_ms, e->uploads, most, &count);
-    *ret_more = count == most;
-    for (size_t i = 0; err == FERRY_OK && i < count; i++)
-        err = e->errands != NULL ? look_first(e, &e->uploads[i], now_ms) : expire(e, &e->uploads[i], now_ms);
+    for (; err == FERRY_OK && done < count && !turn_gives_way(e, done); done++)
+        err = e->errands != NULL ? look_first(e, &e->uploads[done], now_ms) : expire(e, &e->uploads[done], now_ms);
+    *ret_more = count == most || done < count;
     return err;
 }
 
