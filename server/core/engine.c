@@ -136,8 +136,9 @@ ferry_err engine_new(const struct engine_parts *parts, const struct engine_setti
     presence_table_init(&e->presence.table);
     measures_init(e);
     e->batch = ferry_calloc(settings->batch_max, sizeof *e->batch);
+    e->inputs = ferry_calloc(settings->batch_max, sizeof *e->inputs);
     ferry_err err = inbox_init(&e->inbox, settings->inbox_max);
-    if (err == FERRY_OK && e->batch == NULL)
+    if (err == FERRY_OK && (e->batch == NULL || e->inputs == NULL))
         err = FERRY_E_NOMEM;
     if (err == FERRY_OK)
         err = ferry_rate_new(settings->device_requests_per_min, FERRY_RATE_DEVICES, &e->device_rate);
@@ -213,6 +214,7 @@ void engine_free(struct engine *e)
     pthread_mutex_destroy(&e->time_lock);
     pthread_mutex_destroy(&e->events_lock);
     free(e->batch);
+    free(e->inputs);
     free(e);
 }
 

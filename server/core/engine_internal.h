@@ -78,7 +78,6 @@ struct presence_state {
 struct share {
     struct device_key *scope;  /* batch_max of them */
     struct inbox_item *others; /* likewise */
-    struct command *inputs;    /* likewise: the commands as they came */
     bool listening;
 };
 
@@ -108,6 +107,9 @@ struct engine {
     size_t batch_count;       /* of this turn */
     struct effects effects;
     size_t item; /* of the batch, that is being handled */
+    size_t failed_count; /* items of this transaction that were undone alone */
+    bool careful;        /* messages have savepoints too: without one, whatever fails undoes the transaction */
+    struct command *inputs; /* batch_max of them: the commands as they came, for a transaction that begins again */
     struct errands *errands; /* null: the object store is asked by the engine's thread itself */
     struct ferry_rate *device_rate; /* of messages */
 
@@ -344,10 +346,6 @@ void share_done(struct engine *e);
 /** Puts the items that concern one device alone before the others; of count items the first so many. 0 when nobody else changes the
  *  store: then one transaction runs all. */
 size_t share_split(struct engine *e, size_t count);
-/** Before the first try: remembers the commands, of which some give their answer where the input was. */
-void share_keep_inputs(struct engine *e, const struct part *part);
-/** Before each further try. */
-void share_restore_inputs(struct engine *e, const struct part *part);
 /** Keeps others off what the part may touch. */
 ferry_err share_claim(struct engine *e, const struct part *part);
 typedef ferry_err part_item(struct engine *e, struct inbox_item item, uint64_t now_ms);

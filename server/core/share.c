@@ -57,8 +57,7 @@ ferry_err share_init(struct engine *e)
         return FERRY_OK;
     e->share.scope = ferry_calloc(e->settings.batch_max, sizeof *e->share.scope);
     e->share.others = ferry_calloc(e->settings.batch_max, sizeof *e->share.others);
-    e->share.inputs = ferry_calloc(e->settings.batch_max, sizeof *e->share.inputs);
-    if (e->share.scope == NULL || e->share.others == NULL || e->share.inputs == NULL)
+    if (e->share.scope == NULL || e->share.others == NULL)
         return FERRY_E_NOMEM;
     struct store_listener listener = {.heard = heard, .arg = e};
     ferry_err err = e->store->listen(e->parts.store, &listener);
@@ -72,7 +71,6 @@ void share_done(struct engine *e)
         ferry_drop(e->store->listen(e->parts.store, NULL)); /* to end it cannot fail */
     free(e->share.scope);
     free(e->share.others);
-    free(e->share.inputs);
 }
 
 /* --- what a transaction may touch --------------------------------------------------------------------------- */
@@ -130,22 +128,6 @@ ferry_err share_claim(struct engine *e, const struct part *part)
     if (!share_is_many(e))
         return FERRY_OK;
     return part->of_devices ? claim_devices(e, part) : e->store->claim(e->conn, &everything);
-}
-
-void share_keep_inputs(struct engine *e, const struct part *part)
-{
-    for (size_t i = part->from; share_is_many(e) && i < part->to; i++) {
-        if (e->batch[i].command != NULL)
-            e->share.inputs[i] = *e->batch[i].command;
-    }
-}
-
-void share_restore_inputs(struct engine *e, const struct part *part)
-{
-    for (size_t i = part->from; share_is_many(e) && i < part->to; i++) {
-        if (e->batch[i].command != NULL)
-            *e->batch[i].command = e->share.inputs[i];
-    }
 }
 
 /* --- its part of the limits ---------------------------------------------------------------------------------------- */

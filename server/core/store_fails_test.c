@@ -208,8 +208,9 @@ static bool was_refused(struct fixture *f)
 static void say(struct fixture *f, const char *device, const char *json)
 {
     for (unsigned n = 1; n < CALLS_MAX; n++) {
+        fixture_turn(f);
         struct written before = written(f);
-        failing_store_at(n);
+        failing_store_each_at(n);
         fixture_say(f, device, json);
         bool struck = failing_store_struck();
         failing_store_at(0);
@@ -243,6 +244,24 @@ static void what_devices_say(void **state)
     say(f, "D2", FIXTURE_REPORT("download", "r", "downloading"));
     say(f, "D2", FIXTURE_REPORT("download", "r", "done"));
     assert_int_equal(fixture_latest_download(f, "D2", "r").state, DOWNLOAD_DONE);
+}
+
+/* What fails once does not fail when the transaction begins again: nobody notices. A bad message beside it fails alone. */
+static void what_fails_once_is_done_all_the_same(void **state)
+{
+    struct fixture *f = *state;
+    bool struck = true;
+    for (unsigned n = 1; struck && n < CALLS_MAX; n++) {
+        fixture_turn(f);
+        struct written before = written(f);
+        failing_store_anywhere_at(n);
+        fixture_say(f, n % 2 == 0 ? "D1" : "D2", FIXTURE_CREATE_HELLO);
+        struck = failing_store_struck();
+        failing_store_at(0);
+        assert_false(was_refused(f));
+        assert_true(n > 2 || written(f).events == before.events + 1); /* later ones go on with the task, and tell nothing */
+    }
+    assert_false(struck);
 }
 
 /* --- what the engine does by itself ------------------------------------------------------------------------- */
@@ -320,6 +339,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(resources_in_parts, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(uploads, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_devices_say, setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_fails_once_is_done_all_the_same, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(what_is_due_is_done_when_the_store_is_back, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(an_engine_that_cannot_read_its_store_does_not_begin, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(an_engine_without_memory_does_not_begin, setup, fixture_teardown),

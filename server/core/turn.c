@@ -8,11 +8,16 @@
 
 #define PROBE_KEY "engine.probe"
 
-enum { TRIES_MAX = 8 }; /* of a transaction that others, or a lost connection, undo */
+enum { TRIES_MAX = 8 }; /* of a transaction that others, a lost connection, or a message that fails, undo */
+
+static void count_many(struct engine *e, size_t stat, size_t count)
+{
+    atomic_fetch_add_explicit(&e->counters[stat], count, memory_order_relaxed);
+}
 
 static void count_now(struct engine *e, size_t stat)
 {
-    atomic_fetch_add_explicit(&e->counters[stat], 1, memory_order_relaxed);
+    count_many(e, stat, 1);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------------------- */
@@ -165,10 +170,22 @@ static ferry_err item_step(struct engine *e, void *arg, uint64_t now_ms)
     return handle_item(e, *(const struct inbox_item *)arg, now_ms);
 }
 
+/* A message fails hardly ever, and a savepoint costs a copy of each page that is changed behind it. */
+static ferry_err run_unmarked(struct engine *e, struct inbox_item item, uint64_t now_ms)
+{
+    ferry_err err = handle_item(e, item, now_ms);
+    if (err == FERRY_OK)
+        return FERRY_OK;
+    e->careful = true;
+    return FERRY_E_AGAIN;
+}
+
 static ferry_err run_item(struct engine *e, size_t i, uint64_t now_ms)
 {
     struct inbox_item item = e->batch[i];
     e->item = i;
+    if (item.command == NULL && !e->careful)
+        return run_unmarked(e, item, now_ms);
     ferry_err failed = FERRY_OK;
     ferry_err err = turn_step(e, item_step, &item, now_ms, &failed);
     if (err != FERRY_OK)
@@ -177,7 +194,7 @@ static ferry_err run_item(struct engine *e, size_t i, uint64_t now_ms)
         item.command->result = failed;
     if (failed == FERRY_OK)
         return FERRY_OK;
-    count_now(e, ENGINE_STAT(commands_failed_total));
+    e->failed_count++;
     if (item.command != NULL)
         return FERRY_OK;
     ferry_log(FERRY_LOG_ERROR, "engine", "message of %s/%s undone: %s", item.message->device.product,
@@ -345,21 +362,39 @@ static void take_reports(struct engine *e, const struct part *part, uint64_t now
     }
 }
 
+/* Some commands give their answer where the input was. */
+static void keep_inputs(struct engine *e, const struct part *part)
+{
+    for (size_t i = part->from; i < part->to; i++) {
+        if (e->batch[i].command != NULL)
+            e->inputs[i] = *e->batch[i].command;
+    }
+}
+
+static void restore_inputs(struct engine *e, const struct part *part)
+{
+    for (size_t i = part->from; i < part->to; i++) {
+        if (e->batch[i].command != NULL)
+            *e->batch[i].command = e->inputs[i];
+    }
+}
+
 static ferry_err transact_until_done(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
     ferry_err err = FERRY_E_AGAIN;
     struct next_times next = e->next;
     take_reports(e, part, now_ms);
-    share_keep_inputs(e, part);
+    keep_inputs(e, part);
+    e->careful = share_is_many(e); /* there a savepoint costs less than to begin again */
     for (unsigned tries = 0; err == FERRY_E_AGAIN && tries < TRIES_MAX; tries++) {
         effects_reset(&e->effects);
-        e->settling_count = 0;
+        e->settling_count = e->failed_count = 0;
         *out = (struct timers_outcome){.mine = true};
         err = transact(e, part, now_ms, out);
         if (err != FERRY_OK)
             e->next = next;
         if (err == FERRY_E_AGAIN)
-            share_restore_inputs(e, part);
+            restore_inputs(e, part);
     }
     return err == FERRY_E_AGAIN ? FERRY_E_BUSY : err;
 }
@@ -380,6 +415,7 @@ static ferry_err turn_part(struct engine *e, const struct part *part, uint64_t n
         fail_part(e, part, err);
     } else {
         count_now(e, ENGINE_STAT(batches_total));
+        count_many(e, ENGINE_STAT(commands_failed_total), e->failed_count);
         end_fetch_rights(e);
         events_committed(e);
         if (atomic_exchange(&e->health, FERRY_OK) != FERRY_OK)

@@ -6,8 +6,9 @@
 static const struct store_ops *real;
 static unsigned calls_left;
 static bool struck;
-static bool within; /* a savepoint */
+static bool within; /* a savepoint, or with each_time a transaction */
 static bool anywhere;
+static unsigned each_time; /* calls_left when a transaction begins; 0: it stays */
 
 static bool strikes(void)
 {
@@ -177,6 +178,26 @@ static bool strikes(void)
     }
 SLOTS(FAILING)
 
+static ferry_err begin(struct store_conn *c)
+{
+    if (each_time > 0)
+        calls_left = each_time;
+    within = each_time > 0;
+    return real->begin(c);
+}
+
+static ferry_err commit(struct store_conn *c)
+{
+    within = false;
+    return real->commit(c);
+}
+
+static void rollback(struct store_conn *c)
+{
+    within = false;
+    real->rollback(c);
+}
+
 static ferry_err savepoint(struct store_conn *c)
 {
     within = true;
@@ -185,19 +206,20 @@ static ferry_err savepoint(struct store_conn *c)
 
 static ferry_err release(struct store_conn *c)
 {
-    within = false;
+    within = each_time > 0;
     return real->release(c);
 }
 
 static ferry_err rewind_to(struct store_conn *c)
 {
-    within = false;
+    within = each_time > 0;
     return real->rewind(c);
 }
 
 static void strike_at(unsigned n, bool outside)
 {
     calls_left = n;
+    each_time = 0;
     struck = false;
     anywhere = outside;
 }
@@ -212,11 +234,20 @@ void failing_store_anywhere_at(unsigned n)
     strike_at(n, true);
 }
 
+void failing_store_each_at(unsigned n)
+{
+    strike_at(n, false);
+    each_time = n;
+}
+
 void failing_store_install(struct store_ops *ops, const struct store_ops *real_ops)
 {
     real = real_ops;
     within = false;
     strike_at(0, false);
+    ops->begin = begin;
+    ops->commit = commit;
+    ops->rollback = rollback;
     ops->savepoint = savepoint;
     ops->release = release;
     ops->rewind = rewind_to;

@@ -17,6 +17,8 @@ void failing_store_install(struct store_ops *ops, const struct store_ops *real_o
 void failing_store_at(unsigned n);
 /** @brief The same, of all calls: also those of the engine's start and of timers. */
 void failing_store_anywhere_at(unsigned n);
+/** @brief The n-th call of each transaction from now on: one that begins again meets it at the same place. */
+void failing_store_each_at(unsigned n);
 /** @brief That call has come. */
 bool failing_store_struck(void);
 
