@@ -327,6 +327,29 @@ static void object_whose_own_name_is_lost_gets_it_again(void **state)
     o->ops->close(o);
 }
 
+/* The table of what may be there begins anew with each run. */
+static void partials_of_an_earlier_run_can_be_removed(void **state)
+{
+    char *dir = *state;
+    ferry_id keys[] = {objects_suite_key(1), objects_suite_key(2)};
+    struct objects *o = open_store(dir);
+    struct object_writer *writer = NULL;
+    uint64_t at = 0;
+    assert_int_equal(o->ops->write_resume(o, &keys[0], 5, false, &writer, &at), FERRY_OK);
+    assert_int_equal(o->ops->write(writer, "hel", 3), FERRY_OK);
+    assert_int_equal(o->ops->write_suspend(writer), FERRY_OK);
+    objects_suite_put(o, &keys[1], (const uint8_t *)"hello", 5);
+    o->ops->close(o);
+
+    o = open_store(dir);
+    assert_int_equal(o->ops->reopen(o, &keys[1]), FERRY_OK);
+    assert_int_equal(files_in(dir, "partial"), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(o->ops->partial_remove(o, &keys[i]), FERRY_OK);
+    assert_int_equal(files_in(dir, "partial"), 0);
+    o->ops->close(o);
+}
+
 static void what_was_not_whole_on_the_disk_is_no_object(void **state)
 {
     char *dir = *state;
@@ -576,6 +599,7 @@ int main(void)
         RULE(files_lie_where_the_header_says_and_are_private), RULE(failures_leave_no_file),
         RULE(sweep_empties_tmp_and_leaves_what_is_not_ours),   RULE(full_disk_is_told_and_leaves_nothing_behind),
         RULE(object_is_durable_under_a_name_before_it_is_found), RULE(object_whose_own_name_is_lost_gets_it_again),
+        RULE(object_is_durable_under_a_name_before_it_is_found), RULE(partials_of_an_earlier_run_can_be_removed),
         RULE(what_was_not_whole_on_the_disk_is_no_object),
         RULE(big_objects_are_verified_however_their_bytes_come),
         RULE(more_big_objects_at_once_than_have_blocks_in_memory),

@@ -316,6 +316,8 @@ ferry_err objects_local_open(const struct objects_local_config *cfg, struct obje
     store->signer = signer;
     store->root_fd = FERRY_TAKE_FD(root_fd);
     err = local_ready_settle(store);
+    if (err == FERRY_OK)
+        err = local_partials_mark_left(store);
     if (err != FERRY_OK) {
         local_close(&store->base);
         return err;

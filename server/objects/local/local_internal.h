@@ -8,6 +8,7 @@
 #include "objects/signed_url.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -17,6 +18,7 @@ enum {
     LOCAL_RESERVE_MIN_BYTES = 1 << 20, /* smaller objects: asking for room costs more than it saves */
     LOCAL_PIPE_MIN_BYTES = 1 << 20,    /* smaller objects are hashed by the thread that writes them */
     LOCAL_PIPES_MAX = 16,              /* objects that hold two blocks in memory; more are hashed as small ones are */
+    LOCAL_MARKS = 1 << 20,             /* bits: 128 KiB, half of them set after 700,000 partials of one run */
     LOCAL_WRITEBACK_BYTES = 8 << 20,   /* written bytes after which the disk is set to work, so that fsync is short */
 };
 
@@ -26,6 +28,7 @@ struct objects_local {
     int root_fd;
     pthread_mutex_t partials_mutex; /* guards busy; never held during I/O */
     struct object_writer *busy;     /* writers that have a partial */
+    atomic_uchar partial_marks[LOCAL_MARKS / 8]; /* a bit that is not set: no key of that place has had a partial */
     pthread_mutex_t pipes_mutex;    /* guards pipes, and hashers until they are there */
     unsigned pipes;
     struct object_hashers *hashers; /* null: none was needed yet */
@@ -92,6 +95,10 @@ void local_write_abort(struct object_writer *writer);
 ferry_err local_partial_size(struct objects *o, const ferry_id *key, uint64_t *ret_size);
 ferry_err local_reopen(struct objects *o, const ferry_id *key);
 ferry_err local_partial_remove(struct objects *o, const ferry_id *key);
+/** @brief A partial may be there from now on. Before its file is made. Any thread. */
+void local_partial_mark(struct objects_local *store, const ferry_id *key);
+/** @brief Marks those that an earlier run has left. */
+ferry_err local_partials_mark_left(struct objects_local *store);
 
 /* Appends to the file alone. */
 ferry_err local_append(struct object_writer *writer, const void *bytes, size_t len);

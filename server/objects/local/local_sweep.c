@@ -77,6 +77,22 @@ static bool is_fan_out(const char *name)
     return strlen(name) == 2 && strchr(alphabet, name[0]) != NULL && strchr(alphabet, name[1]) != NULL;
 }
 
+ferry_err local_partials_mark_left(struct objects_local *store)
+{
+    ferry_cleanup(closedir) DIR *dir = NULL;
+    ferry_err err = folder_open(store, "partial", &dir);
+    while (err == FERRY_OK) {
+        ferry_id key;
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL)
+            return errno == 0 ? FERRY_OK : FERRY_E_IO;
+        if (ferry_id_parse(entry->d_name, strlen(entry->d_name), &key))
+            local_partial_mark(store, &key);
+    }
+    return err;
+}
+
 /* --- the list ------------------------------------------------------------------------------------- */
 
 struct folder_list {

@@ -38,6 +38,33 @@ static void busy_remove(struct objects_local *store, const struct object_writer 
     pthread_mutex_unlock(&store->partials_mutex);
 }
 
+/* --- the keys that may have a partial ------------------------------------------------------------ */
+
+/* The end of a key is drawn by chance. */
+static size_t mark_place(const ferry_id *key)
+{
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    size_t place = 0;
+    for (size_t i = FERRY_ID_LEN - 4; i < FERRY_ID_LEN; i++) {
+        const char *digit = strchr(digits, key->text[i]);
+        place = place << 5 | (size_t)(digit != NULL ? digit - digits : 0);
+    }
+    return place % LOCAL_MARKS;
+}
+
+void local_partial_mark(struct objects_local *store, const ferry_id *key)
+{
+    size_t place = mark_place(key);
+    (void)atomic_fetch_or(&store->partial_marks[place / 8], (unsigned char)(1u << place % 8));
+}
+
+/* Devices cancel what they never began by thousands a second: that must not be a system call each. */
+static bool may_have_partial(struct objects_local *store, const ferry_id *key)
+{
+    size_t place = mark_place(key);
+    return (atomic_load(&store->partial_marks[place / 8]) & 1u << place % 8) != 0;
+}
+
 /* --- life of a writer ------------------------------------------------------------------------- */
 
 static void writer_free(struct object_writer *writer)
@@ -115,6 +142,7 @@ static ferry_err partial_open(struct object_writer *writer, uint64_t size)
 {
     struct stat info;
     local_partial_path(&writer->key, writer->path);
+    local_partial_mark(writer->store, &writer->key);
     writer->fd = openat(writer->store->root_fd, writer->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (writer->fd < 0 || fstat(writer->fd, &info) != 0)
         return local_errno(errno);
@@ -319,6 +347,7 @@ ferry_err local_reopen(struct objects *o, const ferry_id *key)
     char object[LOCAL_PATH_MAX], partial[LOCAL_PATH_MAX];
     local_object_path(key, object);
     local_partial_path(key, partial);
+    local_partial_mark(store, key);
     if (renameat(store->root_fd, object, store->root_fd, partial) != 0)
         return local_errno(errno);
     return local_folder_sync(store, "partial");
@@ -328,6 +357,8 @@ ferry_err local_partial_remove(struct objects *o, const ferry_id *key)
 {
     struct objects_local *store = local_of(o);
     struct object_writer mark = {.store = store, .key = *key, .fd = -1, .partial = true};
+    if (!may_have_partial(store, key))
+        return FERRY_OK;
     if (!busy_add(store, &mark))
         return FERRY_E_BUSY;
     local_partial_path(key, mark.path);
