@@ -1,9 +1,10 @@
 /*
  * store_bench: what the store does for the engine, without the engine: commands a second, by kind, size of the batch and rows.
  *
- *     store_bench [--mem] [--dir DIR] [--server postgresql://...] [--rows N] [--devices N] [--commands N] [--batch N] [--only COMMAND]
+ *     store_bench [--mem] [--dir DIR] [--server postgresql://...] [--rows N] [--devices N] [--commands N] [--batch N] [--only COMMAND] [--savepoints]
  *
- * Every command is what the engine does for one device message: savepoint, device, its open uploads, put, release. The difference
+ * Every command is what the engine does for one device message: device, its open uploads, put. With --savepoints each is in one of its
+ * own. replace is a create that takes the place of an upload of that name: quota, two puts and two events besides. The difference
  * of two runs with --batch, --only create and other --commands is what so many creates cost, commits included.
  */
 #include "base/system.h"
@@ -25,6 +26,7 @@ struct bench {
     struct store_conn *c;
     unsigned rows, devices, commands;
     unsigned batch;   /* 0: several sizes */
+    bool savepoints;
     const char *only; /* null: all kinds */
     unsigned next; /* number of the next new task */
 };
@@ -83,6 +85,47 @@ static ferry_err create(struct bench *b, unsigned n)
     ferry_err err = look_up(b, n);
 
     return err != FERRY_OK ? err : b->ops->upload_put(b->c, &t);
+}
+
+static ferry_err put_told(struct bench *b, const struct upload_task *t, const char *before, const char *state)
+{
+    struct event e = {.kind = EVENT_UPLOAD, .time_ms = t->updated_ms};
+    ferry_err err = b->ops->upload_put(b->c, t);
+
+    (void)snprintf(e.product, sizeof(e.product), "%s", t->device.product);
+    (void)snprintf(e.device, sizeof(e.device), "%s", t->device.device);
+    (void)snprintf(e.task, sizeof(e.task), "%s", t->id.text);
+    (void)snprintf(e.before, sizeof(e.before), "%s", before);
+    (void)snprintf(e.state, sizeof(e.state), "%s", state);
+    return err != FERRY_OK ? err : b->ops->event_append(b->c, &e);
+}
+
+static ferry_err cancel_newest(struct bench *b, const struct device_key *key, uint64_t now_ms)
+{
+    struct upload_task open[OPEN_MAX_ROWS];
+    size_t count = 0;
+    ferry_err err = b->ops->upload_open(b->c, key, open, OPEN_MAX_ROWS, &count);
+
+    if (err != FERRY_OK || count == 0)
+        return err;
+    open[0].state = UPLOAD_CANCELLED;
+    open[0].updated_ms = open[0].ended_ms = now_ms;
+    return put_told(b, &open[0], "created", "cancelled");
+}
+
+static ferry_err replace(struct bench *b, unsigned n)
+{
+    struct upload_task t = task_of(b, n);
+    struct device device;
+    struct quota quota;
+    ferry_err err = b->ops->device_get(b->c, &t.device, &device);
+
+    (void)snprintf(t.name, sizeof(t.name), "log.gz");
+    if (err == FERRY_OK)
+        err = b->ops->quota_get(b->c, t.device.product, &quota);
+    if (err == FERRY_OK || err == FERRY_E_NOT_FOUND)
+        err = cancel_newest(b, &t.device, t.updated_ms);
+    return err != FERRY_OK ? err : put_told(b, &t, "", "created");
 }
 
 static ferry_err keep(struct bench *b, const struct upload_task *t, report_state state)
@@ -146,7 +189,7 @@ static ferry_err run_batches(struct bench *b, step *what, unsigned first, unsign
     for (unsigned n = first; err == FERRY_OK && n < first + count; n += batch) {
         err = b->ops->begin(b->c);
         for (unsigned i = n; err == FERRY_OK && i < n + batch && i < first + count; i++)
-            err = in_savepoint(b, what, i);
+            err = b->savepoints ? in_savepoint(b, what, i) : what(b, i);
         if (err == FERRY_OK)
             err = b->ops->commit(b->c);
     }
@@ -180,7 +223,7 @@ static ferry_err measure_kinds(struct bench *b, unsigned count, unsigned batch)
         const char *name;
         step *what;
     } steps[] = {{"create", create}, {"start", report}, {"report", report}, {"stored", stored},
-                 {"done", done},     {"lookup", look_up}};
+                 {"done", done},     {"lookup", look_up}, {"replace", replace}};
     ferry_err err = FERRY_OK;
 
     for (unsigned s = 0; err == FERRY_OK && s < sizeof(steps) / sizeof(steps[0]); s++)
@@ -283,6 +326,7 @@ int main(int argc, char **argv)
                                             {"commands", required_argument, NULL, 'c'},
                                             {"batch", required_argument, NULL, 'b'},
                                             {"only", required_argument, NULL, 'o'},
+                                            {"savepoints", no_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
     struct bench b = {.rows = 10000, .devices = 2000, .commands = 20480};
     const char *dir = ".";
@@ -298,6 +342,8 @@ int main(int argc, char **argv)
             dir = optarg;
         else if (option == 'o')
             b.only = optarg;
+        else if (option == 's')
+            b.savepoints = true;
         else
             *number_of(&b, option) = (unsigned)strtoul(optarg, NULL, 10);
     }
