@@ -40,6 +40,32 @@ static void partial_can_be_finished_by_the_writer_that_began_it(void **state)
     free(bytes);
 }
 
+/* The store may hold back some of what comes, to hash it beside the writing: not when it has to be kept. */
+static void large_partial_keeps_all_that_came(void **state)
+{
+    enum { SIZE = 5 << 20, PIECE = 100001, FIRST = 30 * PIECE };
+    struct world *w = *state;
+    ferry_id key = objects_suite_key(1);
+    uint8_t *bytes = objects_suite_bytes(SIZE, 9);
+    struct object_writer *writer = resume(w->o, &key, 0);
+    for (size_t at = 0; at < FIRST; at += PIECE)
+        assert_int_equal(w->o->ops->write(writer, bytes + at, PIECE), FERRY_OK);
+    assert_int_equal(w->o->ops->write_suspend(writer), FERRY_OK);
+    expect_partial(w->o, &key, FIRST);
+    if (w->factory->durable)
+        reopen(w);
+    assert_int_equal(finish(w->o, resume(w->o, &key, FIRST), bytes, FIRST), FERRY_OK);
+    objects_suite_expect(w->o, &key, bytes, FIRST);
+
+    key = objects_suite_key(2);
+    writer = resume(w->o, &key, 0);
+    for (size_t at = 0; at < SIZE; at += PIECE)
+        assert_int_equal(w->o->ops->write(writer, bytes + at, at + PIECE < SIZE ? PIECE : SIZE - at), FERRY_OK);
+    assert_int_equal(finish(w->o, writer, bytes, SIZE), FERRY_OK);
+    objects_suite_expect(w->o, &key, bytes, SIZE);
+    free(bytes);
+}
+
 static void only_one_writer_may_have_a_partial(void **state)
 {
     struct world *w = *state;
@@ -178,6 +204,7 @@ static void only_a_resumed_object_can_be_suspended(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(partial_goes_on_where_it_stopped),
     cmocka_unit_test(partial_can_be_finished_by_the_writer_that_began_it),
+    cmocka_unit_test(large_partial_keeps_all_that_came),
     cmocka_unit_test(only_one_writer_may_have_a_partial),
     cmocka_unit_test(an_object_becomes_partial_again_and_is_finished_again),
     cmocka_unit_test(both_digests_of_a_partial_are_found),

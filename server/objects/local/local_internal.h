@@ -16,7 +16,7 @@ enum {
     LOCAL_PATH_MAX = 96,               /* the longest: below ready/, an id, an MD5 and 16 digits */
     LOCAL_REREAD_BYTES = 256 * 1024,   /* buffer when a resumed object is hashed again */
     LOCAL_RESERVE_MIN_BYTES = 1 << 20, /* smaller objects: asking for room costs more than it saves */
-    LOCAL_PIPE_MIN_BYTES = 1 << 20,    /* smaller objects are hashed by the thread that writes them */
+    LOCAL_PIPE_FROM_BYTES = 1 << 20,   /* up to here an object is hashed by the thread that writes it */
     LOCAL_PIPES_MAX = 16,              /* objects that hold two blocks in memory; more are hashed as small ones are */
     LOCAL_MARKS = 1 << 20,             /* bits: 128 KiB, half of them set after 700,000 partials of one run */
     LOCAL_WRITEBACK_BYTES = 8 << 20,   /* written bytes after which the disk is set to work, so that fsync is short */
@@ -40,7 +40,7 @@ struct object_writer {
     struct objects_local *store;
     ferry_id key;
     int fd;
-    struct local_pipe *pipe;  /* null: each write is hashed and written at once */
+    struct local_pipe *pipe;  /* null: each write is hashed and written at once, or not hashed */
     struct object_hash *hash; /* null when it does not cover all bytes: hashed again at finish */
     bool with_sha256;
     bool partial;

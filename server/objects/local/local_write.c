@@ -131,8 +131,6 @@ ferry_err local_write_begin(struct objects *o, const ferry_id *key, uint64_t siz
         discard(FERRY_TAKE(writer));
         return err;
     }
-    if (size >= LOCAL_PIPE_MIN_BYTES)
-        writer->pipe = local_pipe_new(store, writer->hash);
     *ret_writer = FERRY_TAKE(writer);
     return FERRY_OK;
 }
@@ -196,6 +194,8 @@ ferry_err local_append(struct object_writer *writer, const void *bytes, size_t l
 
 ferry_err local_write(struct object_writer *writer, const void *bytes, size_t len)
 {
+    if (writer->pipe == NULL && writer->hash != NULL && writer->size >= LOCAL_PIPE_FROM_BYTES)
+        writer->pipe = local_pipe_new(writer->store, writer->hash);
     if (writer->pipe != NULL)
         return local_pipe_add(writer, bytes, len);
     uint64_t before = writer->size;
@@ -312,11 +312,12 @@ ferry_err local_write_suspend(struct object_writer *writer)
         discard(writer);
         return FERRY_E_STATE;
     }
+    ferry_err written = writer->pipe != NULL ? local_pipe_end(writer) : FERRY_OK; /* what could not be is not in the file */
     ferry_err err = fdatasync(writer->fd) == 0 ? FERRY_OK : local_errno(errno);
     if (err == FERRY_OK && writer->created)
         err = local_folder_sync(writer->store, "partial");
     writer_free(writer);
-    return err;
+    return err == FERRY_OK ? written : err;
 }
 
 void local_write_abort(struct object_writer *writer)

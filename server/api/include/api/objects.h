@@ -85,7 +85,8 @@ struct objects_ops {
     ferry_err (*write_resume)(struct objects *o, const ferry_id *key, uint64_t size, bool with_sha256,
                               struct object_writer **ret_writer, uint64_t *ret_offset);
 
-    /** Appends. After an error only write_abort or write_suspend are allowed.
+    /** Appends. After an error only write_abort or write_suspend are allowed. What it took may wait in memory until write_suspend
+     *  or write_finish has returned FERRY_OK: only then may somebody be told that it is there.
      *  @retval FERRY_E_FULL | FERRY_E_IO */
     ferry_err (*write)(struct object_writer *writer, const void *bytes, size_t len);
 
