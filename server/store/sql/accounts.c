@@ -1,4 +1,5 @@
 #include "page.h"
+#include "store/sql/known.h"
 #include "store/sql/ops.h"
 #include "store/sql/query.h"
 
@@ -255,12 +256,25 @@ ferry_err sql_device_old_secrets(struct store_conn *c, uint64_t now_ms, struct d
     return sql_query_many(&q, read_device, sizeof(*out), out, cap, ret_count);
 }
 
-ferry_err sql_device_get(struct store_conn *c, const struct device_key *key, struct device *ret)
+static ferry_err look_device_up(struct store_conn *c, const struct device_key *key, struct device *ret)
 {
     query_auto q = sql_query_begin(c, STMT_DEVICE_GET);
 
     bind_key(&q, key);
     return sql_query_one(&q, read_device, sizeof(*ret), ret);
+}
+
+ferry_err sql_device_get(struct store_conn *c, const struct device_key *key, struct device *ret)
+{
+    struct sql_known *known = sql_conn_known(c);
+    ferry_err err;
+
+    if (sql_known_device(known, key, ret))
+        return FERRY_OK;
+    err = look_device_up(c, key, ret);
+    if (err == FERRY_OK)
+        sql_known_note_device(known, ret);
+    return err;
 }
 
 ferry_err sql_device_find_joined(struct store_conn *c, const char *text, struct device *out, size_t cap, size_t *ret_count)

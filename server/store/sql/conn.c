@@ -48,6 +48,11 @@ ferry_err sql_conn_begin(struct store_conn *c)
     return FERRY_OK;
 }
 
+struct sql_known *sql_conn_known(const struct store_conn *c)
+{
+    return c->in_tx ? c->known : NULL;
+}
+
 static ferry_err write_latest(struct store_conn *c)
 {
     query_auto q = sql_query_begin(c, STMT_LATEST_PUT);

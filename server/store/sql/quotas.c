@@ -1,6 +1,9 @@
 /* Quotas, and what counts against them: each database keeps that beside the rows. */
+#include "store/sql/known.h"
 #include "store/sql/ops.h"
 #include "store/sql/query.h"
+
+#include <string.h>
 
 static ferry_err put_quota(struct store_conn *c, const struct quota *q)
 {
@@ -32,12 +35,38 @@ static void read_quota(struct query *query, void *row)
     q->limits.device_files = sql_query_get_u64(query);
 }
 
-ferry_err sql_quota_get(struct store_conn *c, const char *product, struct quota *ret)
+static ferry_err look_quota_up(struct store_conn *c, const char *product, struct quota *ret)
 {
     query_auto query = sql_query_begin(c, STMT_QUOTA_GET);
 
     sql_query_text(&query, product);
     return sql_query_one(&query, read_quota, sizeof(*ret), ret);
+}
+
+static void note_none(struct sql_known *known, const char *product)
+{
+    struct quota none = {.product = ""};
+    size_t len = strnlen(product, sizeof(none.product));
+
+    if (len == sizeof(none.product))
+        return;
+    memcpy(none.product, product, len);
+    sql_known_note_quota(known, &none, FERRY_E_NOT_FOUND);
+}
+
+ferry_err sql_quota_get(struct store_conn *c, const char *product, struct quota *ret)
+{
+    struct sql_known *known = sql_conn_known(c);
+    ferry_err err;
+
+    if (sql_known_quota(known, product, ret, &err))
+        return err;
+    err = look_quota_up(c, product, ret);
+    if (err == FERRY_OK)
+        sql_known_note_quota(known, ret, err);
+    else if (err == FERRY_E_NOT_FOUND)
+        note_none(known, product);
+    return err;
 }
 
 static ferry_err remove_quota(struct store_conn *c, const char *product)

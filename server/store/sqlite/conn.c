@@ -7,6 +7,7 @@
 #include "driver.h"
 #include "error_map.h"
 #include "schema.h"
+#include "store/sql/known.h"
 #include "sums.h"
 
 #include <errno.h>
@@ -119,6 +120,7 @@ static ferry_err set_up_writer(struct sqlite_conn *c, const char *path)
         err = set_wal(c);
     for (size_t i = 0; err == FERRY_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
         err = run_number(c, numbers[i].pragma, numbers[i].number);
+    c->base.known = sql_known_new(); /* without it each is looked up */
     if (err == FERRY_OK)
         err = sums_new(c->db, &c->sums);
     if (err == FERRY_OK)
@@ -176,6 +178,8 @@ void sq_conn_free(struct sqlite_conn *c)
         (void)sqlite3_finalize(c->stmts[i]);
     for (int i = 0; i < TX_STEPS; i++)
         (void)sqlite3_finalize(c->tx[i]);
+    (void)sqlite3_finalize(c->version);
+    sql_known_free(c->base.known);
     sums_free(c->sums);
     checkpointer_stop(c->checkpointer);
     (void)sqlite3_close(c->db); /* fails only with statements left */

@@ -23,8 +23,9 @@ struct sqlite_conn {
     sqlite3 *db;
     struct checkpointer *checkpointer; /* the writer's */
     struct sums *sums;                 /* the writer's */
+    int64_t data_version; /* when the last transaction began: the commits of others count it up */
     ferry_err last_err; /* of a statement in this transaction: SQLite may have ended it then */
-    sqlite3_stmt *stmts[STMT_COUNT], *tx[TX_STEPS]; /* each prepared at its first use */
+    sqlite3_stmt *stmts[STMT_COUNT], *tx[TX_STEPS], *version; /* each prepared at its first use */
 };
 
 /** @brief Maps an SQLite result of this connection. */

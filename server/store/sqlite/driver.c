@@ -3,6 +3,7 @@
 #include "conn.h"
 #include "dialect.h"
 #include "sums.h"
+#include "store/sql/known.h"
 #include "store/sql/query.h"
 
 enum { TX_ROLLBACK = TX_STEPS - 1 };
@@ -94,11 +95,21 @@ static void bind_bytes(struct query *q, int at, const void *bytes, size_t len, b
     check(q, sqlite3_bind_blob64(q->driver, at, len > 0 ? bytes : "", len, copy ? SQLITE_TRANSIENT : SQLITE_STATIC));
 }
 
+/* What most commands write. No device and no quota is in it, nor in what its triggers write. */
+static const bool leaves_known[STMT_COUNT] = {
+    [STMT_UPLOAD_ADD] = true, [STMT_UPLOAD_TOUCH] = true, [STMT_UPLOAD_MOVE] = true,  [STMT_UPLOAD_END] = true,
+    [STMT_REPORT_ADD] = true, [STMT_REPORT_DROP] = true,  [STMT_EVENT_APPEND] = true, [STMT_LATEST_PUT] = true,
+};
+
 static bool next(struct query *q)
 {
     struct sums *sums = conn_of(q)->sums;
     size_t place = sums_place(sums);
-    int code = sqlite3_step(q->driver);
+    int code;
+
+    if (!leaves_known[q->which] && sqlite3_stmt_readonly(q->driver) == 0)
+        sql_known_forget(q->c->known);
+    code = sqlite3_step(q->driver);
 
     if (code == SQLITE_ROW)
         return true;
@@ -163,15 +174,29 @@ static ferry_err run_step(struct sqlite_conn *c, int step)
     return err;
 }
 
+/* Nobody else should write; who does, by hand, is seen. */
+static void forget_what_others_changed(struct sqlite_conn *c)
+{
+    bool told = prepare(c, "PRAGMA data_version", &c->version) == FERRY_OK && sqlite3_step(c->version) == SQLITE_ROW;
+    int64_t version = told ? sqlite3_column_int64(c->version, 0) : 0;
+
+    (void)sqlite3_reset(c->version); /* accepts null */
+    if (!told || version != c->data_version)
+        sql_known_forget(c->base.known);
+    c->data_version = version;
+}
+
 static void step_done(struct sqlite_conn *c, sql_tx_step step)
 {
     if (step == SQL_TX_BEGIN) {
         c->last_err = FERRY_OK;
         sums_clear(c->sums);
+        forget_what_others_changed(c);
     } else if (step == SQL_MARK_SET) {
         sums_mark(c->sums);
     } else if (step == SQL_MARK_REWIND) {
         sums_undo(c->sums, 0);
+        sql_known_forget(c->base.known);
     }
 }
 
@@ -203,6 +228,7 @@ static void rollback(struct store_conn *base)
         (void)sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     c->last_err = FERRY_OK;
     sums_clear(c->sums);
+    sql_known_forget(c->base.known);
 }
 
 const struct sql_driver sq_driver = {

@@ -12,10 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct sql_known;
+
 /** First member of what each back end has for a connection. */
 struct store_conn {
     const struct sql_driver *driver;
     store_mode mode;
+    struct sql_known *known; /* null: nothing is; only the back end knows when it must be forgotten */
     bool in_tx;           /* between begin and commit or rollback */
     bool marked;          /* between savepoint and release or rewind */
     bool own_tx;          /* the transaction is that of one change outside begin and commit */
@@ -52,6 +55,9 @@ FERRY_MUST_CHECK ferry_err sql_conn_change_begin(struct store_conn *c);
 FERRY_MUST_CHECK ferry_err sql_conn_change_end(struct store_conn *c, ferry_err err);
 /** @brief Notes that a row with this time was put. */
 void sql_conn_note_time(struct store_conn *c, uint64_t updated_ms);
+
+/** @brief What is known in the open transaction; null outside of one, where others may write. */
+struct sql_known *sql_conn_known(const struct store_conn *c);
 
 /** @brief A writer that was just connected: reads latest_disk. */
 FERRY_MUST_CHECK ferry_err sql_conn_set_up(struct store_conn *c);
