@@ -66,6 +66,14 @@ static void enter_state(struct upload_task *after, upload_state next, uint64_t n
         set_result(after, FERRY_RESULT_CANCELLED, ferry_result_text(FERRY_RESULT_CANCELLED));
 }
 
+/* Each sign of life puts the end off, but not by a moment: to be put off is a row of an index that moves. */
+static uint64_t put_off(const struct upload_task *before, uint64_t now_ms, uint64_t life_ms)
+{
+    uint64_t next = now_ms + life_ms;
+    bool as_good = next >= before->expires_ms && next - before->expires_ms < life_ms / UPLOAD_EXPIRY_STEPS;
+    return as_good ? before->expires_ms : next;
+}
+
 ferry_result upload_apply(const struct upload_task *before, const struct upload_event *event, uint64_t now_ms,
                           uint32_t life_s, struct upload_task *ret_after)
 {
@@ -78,7 +86,7 @@ ferry_result upload_apply(const struct upload_task *before, const struct upload_
 
     ret_after->updated_ms = now_ms;
     if (from_outside)
-        ret_after->expires_ms = now_ms + (uint64_t)life_s * 1000;
+        ret_after->expires_ms = put_off(before, now_ms, (uint64_t)life_s * 1000);
     if (event->kind == UPLOAD_EV_RUNNING)
         ret_after->percent = event->percent;
     if (event->kind == UPLOAD_EV_FAIL)

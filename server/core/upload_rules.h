@@ -64,6 +64,10 @@ bool upload_silent(const struct upload_task *open, uint64_t now_ms);
 
 #define UPLOAD_SILENT_MS (2u * 60u * 1000u)
 
+/** The life of a task is put off by this part of it at least, or not at all. So it ends up to so much earlier behind the last sign of
+ *  life, and never before the URL does. */
+#define UPLOAD_EXPIRY_STEPS 60u
+
 /**
  * @brief Which unfinished task a report means when its name fits none exactly: the only one, if there is
  * only one that was heard of within its life (docs/protocol.md: devices cut and garble names). Null: none.

@@ -178,6 +178,22 @@ static void a_sign_of_life_moves_the_expiry(void **state)
     assert_int_equal(after.percent, 7);
 }
 
+static void a_sign_of_life_soon_after_another_leaves_the_expiry(void **state)
+{
+    (void)state;
+    const uint64_t life_ms = 1000ull * LIFE_S, step_ms = life_ms / UPLOAD_EXPIRY_STEPS;
+    struct upload_task before = task_in(UPLOAD_UPLOADING), after;
+    const struct upload_event event = {.kind = UPLOAD_EV_RUNNING, .percent = 8};
+    before.expires_ms = NOW + life_ms;
+    (void)upload_apply(&before, &event, NOW + step_ms - 1, LIFE_S, &after);
+    assert_int_equal(after.expires_ms, NOW + life_ms);
+    assert_int_equal(after.updated_ms, NOW + step_ms - 1);
+    (void)upload_apply(&before, &event, NOW + step_ms, LIFE_S, &after);
+    assert_int_equal(after.expires_ms, NOW + step_ms + life_ms);
+    (void)upload_apply(&before, &event, NOW, LIFE_S / 2, &after); /* the setting was made less */
+    assert_int_equal(after.expires_ms, NOW + life_ms / 2);
+}
+
 static void a_failure_keeps_the_devices_words(void **state)
 {
     (void)state;
@@ -313,6 +329,7 @@ int main(void)
         cmocka_unit_test(every_event_in_every_state_does_what_the_matrix_says),
         cmocka_unit_test(an_end_is_final_but_for_late_bytes),
         cmocka_unit_test(a_sign_of_life_moves_the_expiry),
+        cmocka_unit_test(a_sign_of_life_soon_after_another_leaves_the_expiry),
         cmocka_unit_test(a_failure_keeps_the_devices_words),
         cmocka_unit_test(a_stored_object_is_not_lost_by_a_failing_device),
         cmocka_unit_test(requests_are_checked_at_the_border),

@@ -47,16 +47,27 @@ static ferry_err write_upload(struct store_conn *c, statement which, const struc
     return sql_query_run(&q, ret_changes);
 }
 
-/* Where the statements of a database cost little: the cheapest of them that fits. */
+/* Where the statements of a database cost little: the cheapest of them that fits. Each next one moves more rows of indexes. */
+static const statement ways[] = {STMT_UPLOAD_ADD,  STMT_UPLOAD_PROGRESS, STMT_UPLOAD_TOUCH,
+                                 STMT_UPLOAD_MOVE, STMT_UPLOAD_END,      STMT_UPLOAD_REPLACE};
+
+enum { WAY_ADD, WAY_PROGRESS, WAY_MOVE = 3, WAY_END };
+
+static size_t first_way(const struct upload_task *t)
+{
+    if (t->state == UPLOAD_CREATED && t->created_ms == t->updated_ms)
+        return WAY_ADD;
+    if (t->ended_ms != 0)
+        return WAY_END;
+    return t->stored_ms == t->updated_ms ? WAY_MOVE : WAY_PROGRESS;
+}
+
 static ferry_err put_cheaply(struct store_conn *c, const struct upload_task *t)
 {
-    static const statement ways[] = {STMT_UPLOAD_ADD, STMT_UPLOAD_TOUCH, STMT_UPLOAD_MOVE, STMT_UPLOAD_END,
-                                     STMT_UPLOAD_REPLACE};
-    bool looks_new = t->state == UPLOAD_CREATED && t->created_ms == t->updated_ms, looks_ended = t->ended_ms != 0;
     ferry_err err = FERRY_OK;
     int changes = 0;
 
-    for (size_t i = looks_new ? 0 : looks_ended ? 3 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
+    for (size_t i = first_way(t); err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
         err = write_upload(c, ways[i], t, &changes);
     return err;
 }

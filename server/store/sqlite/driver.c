@@ -97,8 +97,9 @@ static void bind_bytes(struct query *q, int at, const void *bytes, size_t len, b
 
 /* What most commands write. No device and no quota is in it, nor in what its triggers write. */
 static const bool leaves_known[STMT_COUNT] = {
-    [STMT_UPLOAD_ADD] = true, [STMT_UPLOAD_TOUCH] = true, [STMT_UPLOAD_MOVE] = true,  [STMT_UPLOAD_END] = true,
-    [STMT_REPORT_ADD] = true, [STMT_REPORT_DROP] = true,  [STMT_EVENT_APPEND] = true, [STMT_LATEST_PUT] = true,
+    [STMT_UPLOAD_ADD] = true, [STMT_UPLOAD_PROGRESS] = true, [STMT_UPLOAD_TOUCH] = true,
+    [STMT_UPLOAD_MOVE] = true, [STMT_UPLOAD_END] = true,     [STMT_REPORT_ADD] = true,
+    [STMT_REPORT_DROP] = true, [STMT_EVENT_APPEND] = true,   [STMT_LATEST_PUT] = true,
 };
 
 static bool next(struct query *q)

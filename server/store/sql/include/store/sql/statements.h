@@ -170,6 +170,8 @@
  * MOVE that the indexes by the time of the end are for. */
 #define UPLOAD_STATEMENTS(X)                                                                      \
     X(UPLOAD_ADD, "INSERT" UPLOAD_VALUES " ON CONFLICT (id) DO NOTHING")                          \
+    X(UPLOAD_PROGRESS, "UPDATE upload SET percent = ?8, result_code = ?9, result_msg = ?10, updated_ms = ?12" UPLOAD_SAME \
+                       " AND state = ?7 AND created_ms = ?11 AND stored_ms = ?13 AND ended_ms = ?14 AND expires_ms = ?15") \
     X(UPLOAD_TOUCH, UPLOAD_SET UPLOAD_SAME " AND state = ?7 AND ended_ms = ?14")                  \
     X(UPLOAD_MOVE, UPLOAD_SET ", state = ?7" UPLOAD_SAME " AND ended_ms = ?14")                   \
     X(UPLOAD_END, UPLOAD_SET ", state = ?7, ended_ms = ?14" UPLOAD_SAME)                          \
