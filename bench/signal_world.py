@@ -85,6 +85,7 @@ def deliver(world, active):
 def _fill(path, table, product, count, change):
     """As many more rows like one of that product, each with an id and a device of its own."""
     with filled_store(path) as database:
+        database.execute("PRAGMA synchronous = OFF")
         cursor = database.execute(f"SELECT * FROM {table} WHERE product = ? LIMIT 1", (product,))
         names = [one[0] for one in cursor.description]
         model = dict(zip(names, cursor.fetchone()))
@@ -116,6 +117,23 @@ def wait_caught_up(world, count):
         if pushes() < 1.5 * count * 1000 / ASKED_AGAIN_MS + 1:
             return
     sys.exit("bench: ferryd does not get through with what falls due")
+
+
+def fill_devices(path, product, count):
+    """Those of whom the other tasks are."""
+    with filled_store(path) as database:
+        database.execute("PRAGMA synchronous = OFF")
+        cursor = database.execute("SELECT * FROM device WHERE product = ? LIMIT 1", (product,))
+        model = dict(zip([one[0] for one in cursor.description], cursor.fetchone()))
+        rows = (tuple({**model, "name": f"other{number}", "online_ms": 0}.values()) for number in range(count))
+        database.executemany(f"INSERT INTO device VALUES ({', '.join('?' * len(model))})", rows)
+
+
+def fill_stored_uploads(path, product, count):
+    """Of as many devices; every second one has ended."""
+    now_ms = int(time.time() * 1000)
+    done = {"state": 4, "percent": 100, "stored_ms": now_ms, "ended_ms": now_ms, "expires_ms": 0}
+    _fill(path, "upload", product, count, lambda number: done if number % 2 else {})
 
 
 def fill_uploads(path, product, count):
