@@ -124,7 +124,7 @@
     "IF TG_OP <> 'INSERT' THEN DELETE FROM device_count WHERE product = OLD.product AND worker = ferry_worker()" \
     " AND devices = 0 AND online = 0; END IF;" END_FUNCTION
 
-/* The tables are those of SQLite's step 23, column by column, as the statements are common; where a worker counts, its number
+/* The tables are those of SQLite's step 25, column by column, as the statements are common; where a worker counts, its number
  * is the last one. */
 #define TABLES                                                                                               \
     "CREATE TABLE value (" TEXT_OF("key") " PRIMARY KEY, " BYTES("bytes") "); "                              \
