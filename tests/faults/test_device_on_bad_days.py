@@ -52,6 +52,15 @@ def test_an_upload_arrives_whole_and_is_confirmed(device, fake, size):
     assert device.leftovers() == []
 
 
+@pytest.mark.parametrize("size, asks", [(64 * 1024 - 1, False), (64 * 1024, True)])
+def test_only_a_large_body_waits_for_the_leave_to_be_sent(device, fake, size, asks):
+    """A small one is there as soon as the leave would be: it saves the way there and back."""
+    assert device.upload(make_file(device, size)).returncode == DONE
+    method, _, headers = fake.requests[-1]
+    assert (method, headers.get("Expect")) == ("PUT", "100-continue" if asks else None)
+    assert fake.results == [("a.bin", "done", 0)]
+
+
 def test_an_upload_that_breaks_off_goes_on_where_it_broke_off(device, fake):
     file = make_file(device)
     fake.faults.extend([None, Cut(MIB + 7)])

@@ -14,8 +14,9 @@ enum {
     RECEIVE_BUFFER = 512 * 1024, /* the most libcurl takes */
     HEADER_SIZE = 128,           /* of ours */
     BUFFER_LEAST = 16 * 1024,
-    STEPS_PER_S = 8,  /* of a transfer with a rate limit */
-    CREDIT_MS = 1000, /* what a pause of the network leaves to catch up with */
+    ASK_FIRST_FROM_BYTES = 64 * 1024, /* a smaller body costs less than the way there and back that the question takes */
+    STEPS_PER_S = 8,                  /* of a transfer with a rate limit */
+    CREDIT_MS = 1000,                 /* what a pause of the network leaves to catch up with */
 };
 
 ferry_fault ferry__http_fault(CURLcode code)
@@ -335,11 +336,15 @@ static bool set_common(struct ferry__http *h, const ferry_action *act)
            SET(CURLOPT_MAX_SEND_SPEED_LARGE, (curl_off_t)rate) && SET(CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)rate);
 }
 
+/* libcurl asks before the body of every PUT whether it may come (Expect: 100-continue). */
 static bool set_body(struct ferry__http *h)
 {
+    bool asks_first = h->size - h->start >= ASK_FIRST_FROM_BYTES;
+
     return SET(CURLOPT_UPLOAD, 1L) && SET(CURLOPT_READFUNCTION, on_read) && SET(CURLOPT_READDATA, h) &&
            SET(CURLOPT_SEEKFUNCTION, on_seek) && SET(CURLOPT_SEEKDATA, h) &&
-           SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)(h->size - h->start));
+           SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)(h->size - h->start)) &&
+           (asks_first || add_header(h, "Expect", ""));
 }
 
 static bool set_get(struct ferry__http *h, const ferry_action *act)
