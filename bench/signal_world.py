@@ -95,12 +95,13 @@ def _fill(path, table, product, count, change):
         database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})", rows)
 
 
-def fill_downloads(path, product, count):
-    """Open tasks of a deployment, one for each of as many devices, none of which has been there for a day: they are asked again every 15 minutes."""
+def fill_downloads(path, product, count, first_ms=0):
+    """Open tasks of a deployment, one for each of as many devices, none of which has been there for a day: they are asked again every 15 minutes,
+    for the first time after first_ms."""
     now_ms = int(time.time() * 1000)
 
     def silent(number):
-        wake_ms = now_ms + ASKED_AGAIN_MS * number // count
+        wake_ms = now_ms + first_ms + ASKED_AGAIN_MS * number // count
         return {"pushes": 100, "wake_ms": wake_ms, "due_ms": wake_ms}
 
     _fill(path, "download", product, count, silent)
