@@ -112,10 +112,10 @@ static ferry_err tell(struct scrub *s, const struct scrub_finding *f)
 static ferry_err set_aside(struct scrub *s, struct scrub_finding *f)
 {
     struct objects *o = s->config.objects;
-    f->stays = o->ops->set_aside == NULL;
+    ferry_err err = o->ops->set_aside(o, &f->key);
+    f->stays = err == FERRY_E_LIMIT;
     if (f->stays)
         return FERRY_OK;
-    ferry_err err = o->ops->set_aside(o, &f->key);
     if (s->config.forget != NULL)
         s->config.forget(s->config.forget_arg, &f->key);
     return err == FERRY_E_NOT_FOUND ? FERRY_OK : err;
@@ -134,7 +134,8 @@ static ferry_err found_fault(struct scrub *s, struct known *k, scrub_fault fault
     return err;
 }
 
-/* A file may be removed, or be written anew, between two looks at it: who is wrong twice is wrong. */
+/* A file may be removed, or be written anew, between two looks at it: who is wrong twice is wrong. The second look is at the bytes,
+ * whatever a bucket says of them. */
 static ferry_err look_at(struct scrub *s, struct known *k)
 {
     scrub_fault fault;
@@ -142,7 +143,7 @@ static ferry_err look_at(struct scrub *s, struct known *k)
     if (err == FERRY_OK)
         err = compare(s, k);
     if (err != FERRY_OK && is_fault(err, &fault) && still_known(s, k))
-        err = compare(s, k);
+        err = read_and_compare(s, k);
     if (err == FERRY_OK) {
         scrub_count(s, k->size);
         return FERRY_OK;

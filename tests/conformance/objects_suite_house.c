@@ -51,8 +51,6 @@ static void what_is_set_aside_is_no_object_and_stays_until_it_is_written_anew(vo
     ferry_id key = objects_suite_key(1);
     struct object_reader *reader = NULL;
     uint64_t size = 0;
-    if (w->o->ops->set_aside == NULL)
-        skip();
     assert_int_equal(w->o->ops->set_aside(w->o, &key), FERRY_E_NOT_FOUND);
     objects_suite_put(w->o, &key, (const uint8_t *)"hello", 5);
     assert_int_equal(w->o->ops->set_aside(w->o, &key), FERRY_OK);
@@ -73,8 +71,6 @@ static void remove_and_sweep_take_what_was_set_aside(void **state)
     struct object_reader *reader = NULL;
     uint64_t size = 0, count = 0;
     unsigned asked = 0;
-    if (w->o->ops->set_aside == NULL)
-        skip();
     for (unsigned i = 1; i <= 3; i++) {
         ferry_id key = objects_suite_key(i);
         objects_suite_put(w->o, &key, (const uint8_t *)"hello", 5);

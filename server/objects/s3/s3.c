@@ -75,7 +75,9 @@ static ferry_err s3_remove(struct objects *o, const ferry_id *key)
 {
     char name[S3_NAME_SIZE];
     s3_object_name(key, name);
-    return s3_delete(s3_of(o), name);
+    ferry_err err = s3_delete(s3_of(o), name);
+    s3_aside_name(key, name);
+    return err == FERRY_OK ? s3_delete(s3_of(o), name) : err;
 }
 
 static void s3_interrupt(struct objects *o)
@@ -273,6 +275,7 @@ static const struct objects_ops s3_ops = {
     .read_close = s3_read_close,
     .remove = s3_remove,
     .sweep = s3_sweep,
+    .set_aside = s3_set_aside,
     .probe = s3_probe,
     .interrupt = s3_interrupt,
     .url_sign = s3_url_sign,

@@ -247,15 +247,16 @@ static void a_store_that_hangs_holds_one_caller_and_no_other(void **state)
 static void requests_say_who_asks_and_no_secret(void **state)
 {
     (void)state;
-    static const char *const answers[] = {GOOD};
+    static const char *const answers[] = {GOOD, GOOD};
     struct server s;
-    server_start(&s, answers, 1);
+    server_start(&s, answers, 2);
     struct objects *o = open_at(s.url, "a token/of a session");
     ferry_id key = {"01kdzhjq3mx5v6r2c8q0t9w4ab"};
     assert_int_equal(o->ops->remove(o, &key), FERRY_OK);
     o->ops->close(o);
-    assert_int_equal(server_stop(&s), 1);
+    assert_int_equal(server_stop(&s), 2);
     assert_memory_equal(s.head[0], "DELETE /bucket/01kdzhjq3mx5v6r2c8q0t9w4ab HTTP/1.1\r\n", 52);
+    assert_memory_equal(s.head[1], "DELETE /bucket/damaged/01kdzhjq3mx5v6r2c8q0t9w4ab HTTP/1.1\r\n", 60);
     assert_non_null(strstr(s.head[0], "\r\nAuthorization: AWS4-HMAC-SHA256 Credential=key/"));
     assert_non_null(strstr(s.head[0], "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,"));
     assert_non_null(strstr(s.head[0], "\r\nx-amz-security-token: a token/of a session\r\n"));

@@ -57,6 +57,7 @@ static inline struct objects_s3 *s3_of(struct objects *o)
 enum { S3_NAME_SIZE = 64 };
 void s3_object_name(const ferry_id *key, char out[S3_NAME_SIZE]);
 void s3_partial_name(const ferry_id *key, char out[S3_NAME_SIZE]);
+void s3_aside_name(const ferry_id *key, char out[S3_NAME_SIZE]);
 
 /* s3.c: small requests that several files make */
 uint32_t s3_patience_ms(size_t body_len);
@@ -64,7 +65,13 @@ uint32_t s3_patience_ms(size_t body_len);
 ferry_err s3_put(struct objects_s3 *store, const char *name, const void *bytes, size_t len, const uint8_t *md5);
 ferry_err s3_delete(struct objects_s3 *store, const char *name);
 
+/* s3_aside.c */
+ferry_err s3_set_aside(struct objects *o, const ferry_id *key);
+/** Of an object that is not there. @retval FERRY_E_CORRUPT it was set aside | FERRY_E_NOT_FOUND | others: the store was not asked */
+ferry_err s3_why_not_there(struct objects_s3 *store, const ferry_id *key);
+
 /* s3_read.c */
+ferry_err s3_head(struct objects_s3 *store, const char *name, struct s3_answer *answer);
 ferry_err s3_stat(struct objects *o, const ferry_id *key, uint64_t *ret_size);
 ferry_err s3_match(struct objects *o, const ferry_id *key, const struct object_expect *expect);
 ferry_err s3_read_open(struct objects *o, const ferry_id *key, struct object_reader **ret_reader, uint64_t *ret_size);
@@ -73,6 +80,8 @@ int s3_read_fd(struct object_reader *reader);
 void s3_read_close(struct object_reader *reader);
 
 /* s3_parts.c: the multipart upload of a writer */
+/** For s3_xml_read: an answer that begins with 200 long before its end is known may hold an error. arg: a bool, which becomes true. */
+void s3_note_error(void *arg, const char *name, const char *text);
 size_t s3_part_bytes(uint64_t left, unsigned parts); /* of the next part, when so many bytes are left (0: unknown) and parts there */
 ferry_err s3_part_send(struct object_writer *writer);
 /** Makes the object of the parts. */

@@ -105,13 +105,12 @@ static ferry_err write_list(const struct object_writer *w, struct ferry_buf *out
     return err == FERRY_OK ? ferry_buf_append_str(out, "</CompleteMultipartUpload>") : err;
 }
 
-static void note_error(void *arg, const char *name, const char *text)
+void s3_note_error(void *arg, const char *name, const char *text)
 {
     (void)text;
     *(bool *)arg |= strcmp(name, "Error") == 0;
 }
 
-/* The answer may begin with 200 long before its end is known: an error can stand in it. */
 static ferry_err complete_once(struct object_writer *w, const char *name, const struct ferry_buf *list)
 {
     s3_autoanswer answer = {.status = 0};
@@ -126,7 +125,7 @@ static ferry_err complete_once(struct object_writer *w, const char *name, const 
                                  .once = true};
     ferry_err err = s3_call(w->store, &call, &answer);
     if (err == FERRY_OK)
-        err = s3_xml_read(answer.body.data, answer.body.len, note_error, &failed);
+        err = s3_xml_read(answer.body.data, answer.body.len, s3_note_error, &failed);
     return err == FERRY_OK && failed ? FERRY_E_IO : err;
 }
 

@@ -23,12 +23,17 @@ struct object_reader {
 
 /* --- is it there? ------------------------------------------------------------------------------------- */
 
+ferry_err s3_head(struct objects_s3 *store, const char *name, struct s3_answer *answer)
+{
+    const struct s3_call call = {.method = "HEAD", .name = name, .patience_ms = S3_PATIENCE_MS};
+    return s3_call(store, &call, answer);
+}
+
 static ferry_err head(struct objects_s3 *store, const ferry_id *key, struct s3_answer *answer)
 {
     char name[S3_NAME_SIZE];
     s3_object_name(key, name);
-    const struct s3_call call = {.method = "HEAD", .name = name, .patience_ms = S3_PATIENCE_MS};
-    return s3_call(store, &call, answer);
+    return s3_head(store, name, answer);
 }
 
 ferry_err s3_stat(struct objects *o, const ferry_id *key, uint64_t *ret_size)
@@ -93,6 +98,8 @@ ferry_err s3_read_open(struct objects *o, const ferry_id *key, struct object_rea
     r->store = s3_of(o);
     s3_object_name(key, r->name);
     ferry_err err = fetch(r, 0, &answer);
+    if (err == FERRY_E_NOT_FOUND)
+        return s3_why_not_there(r->store, key);
     if (err != FERRY_OK && answer.status != 416) /* of nothing there is no first byte */
         return err;
     r->size = answer.status == 206 ? answer.total : r->len;

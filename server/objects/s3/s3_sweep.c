@@ -61,26 +61,36 @@ static void note_removal(struct sweep *s, ferry_err err)
         s->err = err;
 }
 
+/* The rest of a name in a folder; null: it is not in there. */
+static const char *within(const char *name, const char *folder)
+{
+    size_t len = strlen(folder);
+    return strncmp(name, folder, len) == 0 ? name + len : NULL;
+}
+
+static void judge_partial(struct sweep *s, const char *text)
+{
+    ferry_id key;
+    if (!ferry_id_parse(text, strlen(text), &key) || s->keep_partial(s->arg, &key))
+        return;
+    ferry_err err = s3_partial_remove(&s->store->base, &key);
+    if (err != FERRY_E_BUSY)
+        note_removal(s, err);
+}
+
 /* A name that is not ours stays: it may be the operator's, and nobody can mistake it for an object. */
 static void judge_object(struct sweep *s)
 {
-    static const char partial[] = "partial/", probe[] = "probe/";
     const char *name = below_prefix(s);
     ferry_id key;
     if (s->err != FERRY_OK || name == NULL || s->made_s > s->before_s)
         return;
-    if (strncmp(name, partial, sizeof partial - 1) == 0) {
-        const char *text = name + sizeof partial - 1;
-        if (ferry_id_parse(text, strlen(text), &key) && !s->keep_partial(s->arg, &key)) {
-            ferry_err err = s3_partial_remove(&s->store->base, &key);
-            if (err != FERRY_E_BUSY)
-                note_removal(s, err);
-        }
-    } else if (strncmp(name, probe, sizeof probe - 1) == 0) {
+    const char *partial = within(name, "partial/"), *aside = within(name, "damaged/");
+    const char *text = aside != NULL ? aside : name;
+    if (partial != NULL)
+        judge_partial(s, partial);
+    else if (within(name, "probe/") != NULL || (ferry_id_parse(text, strlen(text), &key) && !s->keep_object(s->arg, &key)))
         note_removal(s, s3_delete(s->store, name));
-    } else if (ferry_id_parse(name, strlen(name), &key) && !s->keep_object(s->arg, &key)) {
-        note_removal(s, s3_delete(s->store, name));
-    }
 }
 
 static void judge_upload(struct sweep *s)

@@ -165,8 +165,9 @@ struct objects_ops {
     /**
      * The object's bytes are not what they were: it is an object no more (stat, reopen: FERRY_E_NOT_FOUND; read_open:
      * FERRY_E_CORRUPT), but what is left of it stays for people to look at, until it is removed or written anew. Durable.
-     * Null slot: a store that others read past this table, where it would keep nobody from it.
-     * @retval FERRY_E_NOT_FOUND there is no such object | FERRY_E_IO
+     * A store that others write to past this table may move what came in this moment.
+     * @retval FERRY_E_NOT_FOUND there is no such object, or by now another one | FERRY_E_LIMIT the store cannot move this one: it
+     *         stays what it is | FERRY_E_IO | with match: as match
      */
     ferry_err (*set_aside)(struct objects *o, const ferry_id *key);
 

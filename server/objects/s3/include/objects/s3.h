@@ -4,6 +4,7 @@
  *
  *     {prefix}{id}           whole, verified objects
  *     {prefix}partial/{id}   what is known of a partial object, and its bytes that make no part yet
+ *     {prefix}damaged/{id}   what was set aside
  *     {prefix}probe/{random} what probe writes and removes
  *     {prefix}installation   whose all this is
  *
