@@ -1,16 +1,11 @@
 """What operators say about the files that they give: kept, changed, shown; by the API and by ferryctl."""
 import pytest
 
-from test_api import Client
+from described_api import Client
 from test_ferryctl import Ctl, REFUSED, USAGE
 
 WORDS = "Release 2.1\nFixes the \"café\" bug: see {notes}"
 LONGEST = "é" * 500
-
-
-@pytest.fixture
-def api(platform):
-    return Client(platform, platform.token)
 
 
 @pytest.fixture

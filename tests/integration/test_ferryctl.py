@@ -628,7 +628,7 @@ def test_a_transfer_on_a_terminal_shows_a_progress_bar(ctl, product, file):
 
 
 def test_a_viewer_is_told_that_the_role_does_not_suffice(platform, tmp_path):
-    from test_api import add_token
+    from described_api import add_token
     token_file = tmp_path / "token"
     token_file.write_text(add_token(platform, "viewer"))
     base = ["--api", platform.api_url, "--token-file", token_file]

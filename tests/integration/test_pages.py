@@ -2,7 +2,7 @@
 import pytest
 
 from many_uploads import MANY, RARE, ManyUploads
-from test_api import Client, walk
+from described_api import Client, walk
 from test_ferryctl import Ctl
 from test_permissions import token_caller
 

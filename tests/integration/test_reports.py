@@ -2,13 +2,8 @@
 import pytest
 
 from ferry import VendorDevice
-from test_api import Client
+from described_api import Client
 from test_ferryctl import Ctl, REFUSED
-
-
-@pytest.fixture
-def api(platform):
-    return Client(platform, platform.token)
 
 
 def reported(rows):

@@ -6,15 +6,10 @@ import pytest
 from ferry import unique_name
 from filled_store import filled_store
 from operators import token_caller
-from test_api import Client, add_resource, walk
+from described_api import add_resource, walk
 from test_ferryctl import Ctl
 
 NAMES = ["a", "a b", "a+b&c=d", "a/b", "50%", "%2f", "\u00e9t\u00e9", "\u4e2d\u6587", "\U0001f600", "'\"<>\\", "x" * 255, "a", "a"]
-
-
-@pytest.fixture
-def api(platform):
-    return Client(platform, platform.token)
 
 
 def change(platform, sql, *rows):

@@ -6,16 +6,10 @@ import pytest
 
 from ferry import PATIENCE, VendorDevice, wait_for
 from operators import token_caller
-from test_api import Client
 from test_ferryctl import Ctl, REFUSED
 
 WAIT_S = 20 * PATIENCE
 HOUR_S = 3600
-
-
-@pytest.fixture
-def api(platform):
-    return Client(platform, platform.token)
 
 
 def sums(answer):

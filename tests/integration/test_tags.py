@@ -2,15 +2,9 @@
 import pytest
 
 from ferry import unique_name, wait_for
-from test_api import Client
 from test_ferryctl import Ctl, REFUSED, USAGE
 
 MOST = [f"{n:064}" for n in range(32)]
-
-
-@pytest.fixture
-def api(platform):
-    return Client(platform, platform.token)
 
 
 @pytest.fixture

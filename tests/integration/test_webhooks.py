@@ -14,7 +14,7 @@ from certificates import make_pair
 from ferry import SOURCE_DIR, VendorDevice, unique_name, wait_for
 from openapi import OpenApi
 from secret_watch import WATCH
-from test_api import Client
+from described_api import Client
 from test_ferryctl import Ctl, REFUSED, USAGE
 from webhook_receiver import Receiver
 
@@ -45,11 +45,6 @@ def receiver(make_receiver):
 def quick(make_platform):
     """A platform with short pauses."""
     return make_platform(*QUICK)
-
-
-@pytest.fixture
-def api(platform):
-    return Client(platform, platform.token)
 
 
 def add_hook(platform, receiver, **more):
