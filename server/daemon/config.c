@@ -438,6 +438,8 @@ static json_t *text_json(const char *text, size_t max)
 
     if (store_any_is_server(text)) {
         store_any_show(text, store);
+        if (!ferry_utf8_valid(ferry_text_of(store))) /* "%fe" in it */
+            return json_string("postgresql://...");
         return cut_json(store, max < sizeof(store) - UTF8_MAX ? max : sizeof(store) - UTF8_MAX);
     }
     (void)snprintf(shown, sizeof(shown), "%s%s", at != NULL ? "...@" : "", at != NULL ? at + 1 : text);

@@ -236,6 +236,21 @@ static void settings_are_listed_without_passwords(void **state)
     config_done(&config);
 }
 
+static void a_server_whose_name_is_no_utf8_is_listed(void **state)
+{
+    char message[FERRY_SETTING_MESSAGE_SIZE] = "";
+    struct config config;
+    char *text;
+
+    (void)state;
+    assert_int_equal(read_line("--store postgresql://d%feb/x", &config, message), FERRY_OK);
+    text = config_list(&config);
+    assert_non_null(text);
+    assert_non_null(strstr(text, "\"value\":\"postgresql://...\""));
+    free(text);
+    config_done(&config);
+}
+
 static void texts_are_utf8_and_are_cut_between_characters(void **state)
 {
     char message[FERRY_SETTING_MESSAGE_SIZE] = "", line[512];
@@ -284,6 +299,7 @@ int main(void)
         cmocka_unit_test(lists_of_listeners_are_read),
         cmocka_unit_test(a_password_on_the_command_line_is_wiped_from_it),
         cmocka_unit_test(settings_are_listed_without_passwords),
+        cmocka_unit_test(a_server_whose_name_is_no_utf8_is_listed),
         cmocka_unit_test(texts_are_utf8_and_are_cut_between_characters),
         cmocka_unit_test(malformed_addresses_are_refused_without_their_passwords),
     };
