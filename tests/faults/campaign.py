@@ -79,7 +79,10 @@ class Round:
             self.lifted = time.monotonic() # what was stopped is started from here on
         self.world.up()
         while self.world.afterwards:
-            self.world.afterwards.pop()()
+            try:
+                self.world.afterwards.pop()()
+            except Skip as why:
+                self.skipped, self.injected = str(why), []
 
     # --- what must be true -------------------------------------------------------------------------------
 

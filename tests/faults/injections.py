@@ -517,14 +517,18 @@ def _road(name, faults, count):
         if world.road is None:
             raise Skip("no network whose packets pass through us: it needs a namespace of its own and /dev/net/tun")
         before = world.road.counts[count]
+
+        def met():
+            if world.road.counts[count] == before:
+                raise Skip("no packet met it")
+
+        world.afterwards.append(met)
         world.road.faults = faults
         try:
             world.hold()
             yield
         finally:
             world.road.faults = GOOD
-        if world.road.counts[count] == before:
-            raise Skip("no packet met it")
 
 
 _road("packets delayed", Faults(delay_s=(0.05, 0.05)), "passed")
