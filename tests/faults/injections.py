@@ -92,11 +92,20 @@ class World:
         """Everything runs, whatever became of it; of two faults, each heals it."""
         self.broker_up()
         for platform, _ in self.parts.members:
-            if platform.running:
-                platform.wait_ready() # it may have begun while it could not become ready
-            else:
+            if not (platform.running and self._becomes_ready(platform)):
                 platform.bury()
                 platform.start()
+
+    @staticmethod
+    def _becomes_ready(platform):
+        """False: it began while it could not become ready, and has ended of that. Who watches it starts it again."""
+        try:
+            platform.wait_ready()
+        except AssertionError:
+            if platform.running:
+                raise
+            return False
+        return True
 
 
 FAULTS = {}
