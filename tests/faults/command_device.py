@@ -2,12 +2,11 @@
 
 What a run that ended well has said goes into the ledger; what it got is looked for in the device's folder, whatever became of the run.
 """
-import random
 import subprocess
-import threading
 import time
 
 from device_command import DONE, USAGE, Command
+from device_thread import DeviceThread
 from ledger import md5_hex
 
 GIVE_UP, PAUSE_S, LOOK_S = "10s", 0.1, 0.02
@@ -17,15 +16,9 @@ SMALL, LARGE = (1, 60_000), (2_000_000, 9_000_000)
 SLOWLY = ("--limit-rate", "8M")  # so that a large file is caught half way
 
 
-class CommandDevice(threading.Thread):
+class CommandDevice(DeviceThread):
     def __init__(self, platform, credential, ledger, seed, folder):
-        super().__init__(name=credential.device, daemon=True)
-        self.credential, self.ledger = credential, ledger
-        self.random = random.Random(seed)
-        self.stop_asked = threading.Event()
-        self.abandoned = False
-        self.error = None
-        self._number = 0
+        super().__init__(credential, ledger, seed)
         folder.mkdir(parents=True)
         scheme = "mqtts" if platform.trusted else "mqtt"
         self.command = Command.of(folder, platform, credential, f"{scheme}://{platform.devices_host}:{platform.mqtt_port}")

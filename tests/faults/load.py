@@ -16,6 +16,7 @@ import paho.mqtt.client as mqtt
 import requests
 
 from command_device import CommandDevice
+from device_thread import DeviceThread
 from ferry import vendor_password, vendor_username
 from ledger import Resource, Upload, md5_hex
 
@@ -35,17 +36,11 @@ def task_of(url):
     return urlsplit(url).path.rpartition("/")[2]
 
 
-class LoadDevice(threading.Thread):
+class LoadDevice(DeviceThread):
     """One device. run: piece of work after piece of work, each until it is confirmed."""
 
     def __init__(self, platform, credential, ledger, seed):
-        super().__init__(name=credential.device, daemon=True)
-        self.credential, self.ledger = credential, ledger
-        self.random = random.Random(seed)
-        self.stop_asked = threading.Event()
-        self.abandoned = False
-        self.error = None
-        self._number = 0
+        super().__init__(credential, ledger, seed)
         self._answers = {}
         self._changed = threading.Condition()
         self._in_bucket = platform.in_bucket
