@@ -43,12 +43,9 @@ static void busy_remove(struct objects_local *store, const struct object_writer 
 /* The end of a key is drawn by chance. */
 static size_t mark_place(const ferry_id *key)
 {
-    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
     size_t place = 0;
-    for (size_t i = FERRY_ID_LEN - 4; i < FERRY_ID_LEN; i++) {
-        const char *digit = strchr(digits, key->text[i]);
-        place = place << 5 | (size_t)(digit != NULL ? digit - digits : 0);
-    }
+    for (size_t i = FERRY_ID_LEN - 8; i < FERRY_ID_LEN; i++)
+        place = place * 31 + (unsigned char)key->text[i];
     return place % LOCAL_MARKS;
 }
 
