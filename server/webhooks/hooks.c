@@ -64,6 +64,7 @@ static ferry_err add_row(struct webhooks *all, const struct webhook *row)
     h->all = all;
     h->post.body = FERRY_BUF_INIT(POST_BODY_MAX);
     h->w.id = row->id;
+    h->saved_ms = ferry_mono_ms();
     take_row(h, row);
     h->next = all->hooks;
     all->hooks = h;

@@ -196,6 +196,15 @@ def test_the_filter_leaves_out_what_was_not_asked_for(platform, make_receiver):
         remove(platform, hook)
 
 
+def test_a_new_webhook_does_not_write_down_at_once_what_is_not_for_it(platform, receiver):
+    """That may wait: it changes what an operator sees, and whoever just made the webhook is about to look at it."""
+    hook = add_hook(platform, receiver, product="nobody")
+    make_events(platform, platform.new_product(), 3)
+    time.sleep(1)
+    assert get_hook(platform, hook)["last_event"] == hook["last_event"]
+    remove(platform, hook)
+
+
 def test_over_https_the_certificate_must_be_good(make_platform, make_receiver, tmp_path):
     good, bad = (make_pair(tmp_path, name) for name in ("good", "bad"))
     platform = make_platform(*QUICK, "--webhook-ca", str(good[0]))
