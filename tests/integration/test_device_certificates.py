@@ -3,6 +3,7 @@ import contextlib
 import socket
 import stat
 import subprocess
+import threading
 import time
 
 import paho.mqtt.client as mqtt
@@ -12,16 +13,27 @@ from certificates import make_pair, openssl
 from ferry import PATIENCE, program, run, wait_for
 
 
+CONNECT = b"\x10\x0d\0\4MQTT\4\2\0\x3c\0\1x"
+CONNACK = b"\x20\x02"
+
+
 def device_handshake(platform, *args):
+    """What openssl says until the broker has answered a CONNECT or has hung up."""
     conf = (platform.data / "broker/mosquitto.conf").read_text()
     port = [line.split()[1] for line in conf.splitlines() if line.startswith("listener ")][2]
     process = subprocess.Popen(["openssl", "s_client", "-quiet", "-connect", f"127.0.0.1:{port}", "-CAfile", str(platform.ca),
                                 *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    process.stdin.write(b"\x10\x0d\0\4MQTT\4\2\0\x3c\0\1x")
-    process.stdin.flush()
-    time.sleep(0.3)
-    process.terminate()
-    return process.communicate(timeout=10)[0]
+    limit = threading.Timer(20 * PATIENCE, process.kill)
+    limit.start()
+    said = b""
+    with process:
+        process.stdin.write(CONNECT)
+        process.stdin.flush()
+        while CONNACK not in said and (more := process.stdout.read1()):
+            said += more
+        limit.cancel()
+        process.kill()
+    return said
 
 
 def test_the_listener_for_certificates_takes_only_those_of_the_device_ca(make_platform, tmp_path):
@@ -95,7 +107,11 @@ class CertClient:
         self.client.on_disconnect = lambda *_: self.ends.append(time.monotonic())
         self.client.connect("127.0.0.1", int(port))
         self.client.loop_start()
-        wait_for(lambda: self.connects, 10, "the connection")
+        try:
+            wait_for(lambda: self.connects, 10 * PATIENCE, "the connection")
+        except AssertionError:
+            self.close()  # or it would connect again and again, by the same name
+            raise
 
     def close(self):
         self.client.loop_stop()
@@ -158,7 +174,7 @@ def test_another_ca_for_devices_is_taken_by_a_reload(certified, tmp_path):
         (platform.data / f"tls/device-ca.{kind}").rename(tmp_path / f"old-ca.{kind}")
     platform.tls_command("device", "p/good", "--out", other)
     assert "the broker starts anew" in platform.reload()
-    wait_for(lambda: good.ends, 10, "the end of the old broker")
+    wait_for(lambda: good.ends, 10 * PATIENCE, "the end of the old broker")
     good.close()
 
     def enters(folder):
@@ -169,7 +185,7 @@ def test_another_ca_for_devices_is_taken_by_a_reload(certified, tmp_path):
         client.close()
         return client.connects[0] == 0
 
-    wait_for(lambda: enters(other), 20, "the device of the new CA")
+    wait_for(lambda: enters(other), 20 * PATIENCE, "the device of the new CA")
     old = device_handshake(platform, "-cert", tmp_path / "p-good.pem", "-key", tmp_path / "p-good.key")
     assert b"alert unknown ca" in old
 
