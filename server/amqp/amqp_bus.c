@@ -104,12 +104,16 @@ static const char *name_of(const char *topic, const char *prefix)
 /* False: it was stopped, and the listener was not called. */
 static bool deliver(struct amqp_bus *b, const char *topic, const amqp_bytes_t *body)
 {
+    const struct bus_listener *listener = &b->base.listener;
     bool stopped;
 
     (void)pthread_mutex_lock(&b->base.calling);
     stopped = b->base.stopped;
-    if (!stopped)
-        b->base.listener.message(b->base.listener.arg, topic, body->len > 0 ? body->bytes : "", body->len);
+    if (!stopped) {
+        listener->message(listener->arg, topic, body->len > 0 ? body->bytes : "", body->len);
+        if (listener->passed != NULL)
+            listener->passed(listener->arg);
+    }
     (void)pthread_mutex_unlock(&b->base.calling);
     return !stopped;
 }
@@ -425,6 +429,8 @@ static const struct bus_ops amqp_bus_ops = {
     .name = "amqp",
     .start = bus_thread_start,
     .publish = bus_thread_publish,
+    .hold = bus_thread_hold,
+    .let_go = bus_thread_let_go,
     .stop = bus_thread_stop,
     .close = bus_close,
 };

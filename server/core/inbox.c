@@ -23,21 +23,44 @@ void inbox_done(struct inbox *inbox)
     pthread_mutex_destroy(&inbox->lock);
 }
 
+/* With the lock held. */
+static ferry_err put(struct inbox *inbox, struct inbox_item item)
+{
+    if (inbox->closed)
+        return FERRY_E_CLOSED;
+    if (inbox->count == inbox->cap)
+        return FERRY_E_BUSY;
+    inbox->ring[(inbox->head + inbox->count) % inbox->cap] = item;
+    inbox->count++;
+    return FERRY_OK;
+}
+
 ferry_err inbox_put(struct inbox *inbox, struct inbox_item item)
 {
-    ferry_err err = FERRY_OK;
     pthread_mutex_lock(&inbox->lock);
-    if (inbox->closed) {
-        err = FERRY_E_CLOSED;
-    } else if (inbox->count == inbox->cap) {
-        err = FERRY_E_BUSY;
-    } else {
-        inbox->ring[(inbox->head + inbox->count) % inbox->cap] = item;
-        if (inbox->count++ == 0)
-            pthread_cond_signal(&inbox->filled);
-    }
+    ferry_err err = put(inbox, item);
+    if (err == FERRY_OK)
+        pthread_cond_signal(&inbox->filled); /* costs nothing when nobody waits */
     pthread_mutex_unlock(&inbox->lock);
     return err;
+}
+
+ferry_err inbox_put_quietly(struct inbox *inbox, struct inbox_item item)
+{
+    pthread_mutex_lock(&inbox->lock);
+    ferry_err err = put(inbox, item);
+    if (inbox->count == inbox->cap)
+        pthread_cond_signal(&inbox->filled);
+    pthread_mutex_unlock(&inbox->lock);
+    return err;
+}
+
+void inbox_ring(struct inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->lock);
+    if (inbox->count > 0)
+        pthread_cond_signal(&inbox->filled);
+    pthread_mutex_unlock(&inbox->lock);
 }
 
 size_t inbox_take(struct inbox *inbox, struct inbox_item *out, size_t max)

@@ -37,6 +37,10 @@ void inbox_done(struct inbox *inbox);
 
 /** @brief Never waits. @retval FERRY_E_BUSY full | FERRY_E_CLOSED */
 FERRY_MUST_CHECK ferry_err inbox_put(struct inbox *inbox, struct inbox_item item);
+/** @brief The same, but for a full inbox who waits is not woken: inbox_ring() is due soon. */
+FERRY_MUST_CHECK ferry_err inbox_put_quietly(struct inbox *inbox, struct inbox_item item);
+/** @brief Wakes who waits, if anything is there. */
+void inbox_ring(struct inbox *inbox);
 /** @brief Takes what is there, at most max items, without waiting. */
 size_t inbox_take(struct inbox *inbox, struct inbox_item *out, size_t max);
 /** @brief Waits until something is there, the inbox is closed, or wait_ms have passed. */

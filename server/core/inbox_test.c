@@ -61,6 +61,34 @@ static void waiting_ends_with_time(void **state)
     inbox_done(&inbox);
 }
 
+static void *wait_long(void *arg)
+{
+    inbox_wait(arg, 60000);
+    return NULL;
+}
+
+static void what_is_put_quietly_is_told_by_a_ring_or_when_it_is_full(void **state)
+{
+    (void)state;
+    enum { CAP = 3 };
+    for (uintptr_t count = 1; count <= CAP; count++) {
+        struct inbox inbox;
+        pthread_t thread;
+        assert_int_equal(inbox_init(&inbox, CAP), FERRY_OK);
+        assert_int_equal(pthread_create(&thread, NULL, wait_long, &inbox), 0);
+        inbox_ring(&inbox); /* for nothing: nobody is woken */
+        for (uintptr_t i = 1; i <= count; i++)
+            assert_int_equal(inbox_put_quietly(&inbox, item(i)), FERRY_OK);
+        if (count < CAP)
+            inbox_ring(&inbox);
+        else
+            assert_int_equal(inbox_put_quietly(&inbox, item(CAP + 1)), FERRY_E_BUSY);
+        pthread_join(thread, NULL);
+        assert_int_equal(inbox_depth(&inbox), count);
+        inbox_done(&inbox);
+    }
+}
+
 enum { PER_THREAD = 20000 };
 
 static void *put_many(void *arg)
@@ -111,6 +139,7 @@ int main(void)
         cmocka_unit_test(it_is_first_in_first_out_and_never_grows),
         cmocka_unit_test(a_closed_inbox_gives_but_does_not_take),
         cmocka_unit_test(waiting_ends_with_time),
+        cmocka_unit_test(what_is_put_quietly_is_told_by_a_ring_or_when_it_is_full),
         cmocka_unit_test(nothing_is_lost_between_threads),
         cmocka_unit_test(no_memory_is_an_error_that_can_be_cleaned_up),
     };

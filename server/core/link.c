@@ -93,10 +93,16 @@ static void on_message(void *arg, const char *topic, const void *payload, size_t
     if (!may_ask(e, &device)) {
         link_answer_busy(e, m, ENGINE_STAT(messages_limited_total));
         free(m);
-    } else if (inbox_put(&e->inbox, (struct inbox_item){.message = m}) != FERRY_OK) {
+    } else if (inbox_put_quietly(&e->inbox, (struct inbox_item){.message = m}) != FERRY_OK) {
         link_answer_busy(e, m, ENGINE_STAT(messages_busy_total));
         free(m);
     }
+}
+
+static void on_passed(void *arg)
+{
+    struct engine *e = arg;
+    inbox_ring(&e->inbox);
 }
 
 static void on_link(void *arg, bool up)
@@ -112,5 +118,5 @@ static void on_link(void *arg, bool up)
 
 struct bus_listener engine_bus_listener(struct engine *engine)
 {
-    return (struct bus_listener){.message = on_message, .link = on_link, .arg = engine};
+    return (struct bus_listener){.message = on_message, .passed = on_passed, .link = on_link, .arg = engine};
 }

@@ -250,32 +250,53 @@ static void remove_bytes(struct engine *e, const struct effect *effect)
                   ferry_err_text(err));
 }
 
+static void let_out(struct engine *e, const struct effect *effect)
+{
+    switch (effect->kind) {
+    case EFFECT_PUBLISH:
+        publish(e, effect);
+        break;
+    case EFFECT_REMOVE_OBJECT:
+    case EFFECT_REMOVE_PARTIAL:
+        remove_bytes(e, effect);
+        break;
+    case EFFECT_COUNT_ONE:
+        count_now(e, effect->counter);
+        break;
+    case EFFECT_OPERATORS_CHANGED:
+        atomic_fetch_add(&e->operators_generation, 1);
+        break;
+    case EFFECT_ERRAND:
+        errands_take(e, effect);
+        break;
+    case EFFECT_WEBHOOKS_CHANGED:
+        atomic_fetch_add(&e->webhooks_generation, 1);
+        events_wake(e);
+        break;
+    }
+}
+
+/* What nobody waits for. */
+static bool has_time(effect_kind kind)
+{
+    return kind == EFFECT_REMOVE_OBJECT || kind == EFFECT_REMOVE_PARTIAL || kind == EFFECT_WEBHOOKS_CHANGED;
+}
+
+/* First the answers, which leave together: who waits for them waits for nothing else. */
 static void let_out_effects(struct engine *e)
 {
+    const struct bus_ops *bus = e->parts.bus->ops;
+    if (bus->hold != NULL)
+        bus->hold(e->parts.bus);
     for (size_t i = 0; i < e->effects.count; i++) {
-        const struct effect *effect = &e->effects.list[i];
-        switch (effect->kind) {
-        case EFFECT_PUBLISH:
-            publish(e, effect);
-            break;
-        case EFFECT_REMOVE_OBJECT:
-        case EFFECT_REMOVE_PARTIAL:
-            remove_bytes(e, effect);
-            break;
-        case EFFECT_COUNT_ONE:
-            count_now(e, effect->counter);
-            break;
-        case EFFECT_OPERATORS_CHANGED:
-            atomic_fetch_add(&e->operators_generation, 1);
-            break;
-        case EFFECT_ERRAND:
-            errands_take(e, effect);
-            break;
-        case EFFECT_WEBHOOKS_CHANGED:
-            atomic_fetch_add(&e->webhooks_generation, 1);
-            events_wake(e);
-            break;
-        }
+        if (!has_time(e->effects.list[i].kind))
+            let_out(e, &e->effects.list[i]);
+    }
+    if (bus->hold != NULL)
+        bus->let_go(e->parts.bus);
+    for (size_t i = 0; i < e->effects.count; i++) {
+        if (has_time(e->effects.list[i].kind))
+            let_out(e, &e->effects.list[i]);
     }
     effects_reset(&e->effects);
 }

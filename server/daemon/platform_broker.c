@@ -243,6 +243,13 @@ static void on_message(void *arg, const char *topic, const void *payload, size_t
     p->engine_listener.message(p->engine_listener.arg, topic, payload, len);
 }
 
+static void on_passed(void *arg)
+{
+    struct platform *p = arg;
+
+    p->engine_listener.passed(p->engine_listener.arg);
+}
+
 static void on_link(void *arg, bool up)
 {
     struct platform *p = arg;
@@ -275,7 +282,7 @@ static bool wait_linked(struct platform *p)
 /* Somebody else's broker may be away: then we go on without it, and the bus says so. */
 ferry_err platform_start_bus(struct platform *p)
 {
-    struct bus_listener listener = {.message = on_message, .link = on_link, .arg = p};
+    struct bus_listener listener = {.message = on_message, .passed = on_passed, .link = on_link, .arg = p};
     ferry_err err;
 
     p->engine_listener = engine_bus_listener(p->engine);

@@ -36,7 +36,7 @@ void bus_thread_done(struct bus_thread *t)
 
 /* --- for others -------------------------------------------------------------------------------------------- */
 
-static void wake(const struct bus_thread *t)
+void bus_thread_wake(const struct bus_thread *t)
 {
     uint64_t one = 1;
 
@@ -75,17 +75,45 @@ ferry_err bus_thread_publish(struct bus *bus, const char *topic, const void *pay
 {
     struct bus_thread *t = thread_of(bus);
     ferry_err err = FERRY_E_NETWORK;
-    bool was_empty = false;
+    bool wanted = false;
 
     (void)pthread_mutex_lock(&t->lock);
     if (t->started) {
-        was_empty = t->outbox.first == NULL;
+        wanted = t->outbox.first == NULL && !t->holding;
         err = outbox_put(&t->outbox, topic, payload, len);
     }
     (void)pthread_mutex_unlock(&t->lock);
-    if (err == FERRY_OK && was_empty)
-        wake(t);
+    if (err == FERRY_OK && wanted)
+        bus_thread_wake(t);
     return err;
+}
+
+void bus_thread_hold(struct bus *bus)
+{
+    struct bus_thread *t = thread_of(bus);
+
+    (void)pthread_mutex_lock(&t->lock);
+    t->holding = true;
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
+size_t bus_thread_end_hold(struct bus_thread *t)
+{
+    size_t waiting;
+
+    (void)pthread_mutex_lock(&t->lock);
+    t->holding = false;
+    waiting = t->outbox.count;
+    (void)pthread_mutex_unlock(&t->lock);
+    return waiting;
+}
+
+void bus_thread_let_go(struct bus *bus)
+{
+    struct bus_thread *t = thread_of(bus);
+
+    if (bus_thread_end_hold(t) > 0)
+        bus_thread_wake(t);
 }
 
 void bus_thread_stop(struct bus *bus)
@@ -95,7 +123,7 @@ void bus_thread_stop(struct bus *bus)
     (void)pthread_mutex_lock(&t->calling);
     t->stopped = true;
     (void)pthread_mutex_unlock(&t->calling);
-    wake(t);
+    bus_thread_wake(t);
 }
 
 void bus_thread_close(struct bus_thread *t)
@@ -104,7 +132,7 @@ void bus_thread_close(struct bus_thread *t)
     (void)pthread_mutex_lock(&t->lock);
     t->closing = true;
     (void)pthread_mutex_unlock(&t->lock);
-    wake(t);
+    bus_thread_wake(t);
 }
 
 /* --- for the thread ---------------------------------------------------------------------------------------- */
@@ -149,6 +177,16 @@ void bus_thread_tell_link(const struct bus_thread *t, bool up)
 {
     if (!t->stopped && t->listener.link != NULL)
         t->listener.link(t->listener.arg, up);
+}
+
+size_t bus_thread_waiting(struct bus_thread *t)
+{
+    size_t waiting;
+
+    (void)pthread_mutex_lock(&t->lock);
+    waiting = t->outbox.count;
+    (void)pthread_mutex_unlock(&t->lock);
+    return waiting;
 }
 
 struct bus_message *bus_thread_take(struct bus_thread *t)

@@ -121,6 +121,8 @@ ferry_err mem_bus_inject(struct bus *bus, const char *topic, const void *payload
     (void)pthread_mutex_lock(&mem->calling);
     if (mem->up && !mem->stopped) {
         mem->listener.message(mem->listener.arg, topic, payload, len);
+        if (mem->listener.passed != NULL)
+            mem->listener.passed(mem->listener.arg);
         err = FERRY_OK;
     }
     (void)pthread_mutex_unlock(&mem->calling);

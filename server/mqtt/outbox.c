@@ -39,6 +39,7 @@ ferry_err outbox_put(struct outbox *box, const char *topic, const void *payload,
     else
         box->last->next = message;
     box->last = message;
+    box->count++;
     box->bytes += cost(topic_len, len);
     return FERRY_OK;
 }
@@ -51,6 +52,7 @@ struct bus_message *outbox_take(struct outbox *box)
         return NULL;
     box->first = message->next;
     message->next = NULL;
+    box->count--;
     box->bytes -= cost(strlen(message->topic), message->len);
     return message;
 }

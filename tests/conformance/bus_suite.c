@@ -33,7 +33,7 @@ struct recorder {
     pthread_cond_t changed;
     bool up;
     unsigned ups, downs;
-    size_t count;
+    size_t count, passed;
     struct {
         char *topic;
         uint8_t *payload;
@@ -60,6 +60,16 @@ static void record_message(void *arg, const char *topic, const void *payload, si
         r->got[r->count].len = len;
         r->count++;
     }
+    (void)pthread_cond_broadcast(&r->changed);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+static void record_passed(void *arg)
+{
+    struct recorder *r = arg;
+
+    (void)pthread_mutex_lock(&r->lock);
+    r->passed = r->count;
     (void)pthread_cond_broadcast(&r->changed);
     (void)pthread_mutex_unlock(&r->lock);
 }
@@ -99,6 +109,20 @@ static bool wait_messages(struct recorder *r, size_t count, unsigned timeout_ms)
     while (r->count < count && pthread_cond_timedwait(&r->changed, &r->lock, &deadline) == 0)
         continue;
     reached = r->count >= count;
+    (void)pthread_mutex_unlock(&r->lock);
+    return reached;
+}
+
+/* True when so many were there before the bus said in time that they have been passed on. */
+static bool wait_passed(struct recorder *r, size_t count)
+{
+    struct timespec deadline = in_ms(PATIENCE_MS);
+    bool reached;
+
+    (void)pthread_mutex_lock(&r->lock);
+    while (r->passed < count && pthread_cond_timedwait(&r->changed, &r->lock, &deadline) == 0)
+        continue;
+    reached = r->passed >= count;
     (void)pthread_mutex_unlock(&r->lock);
     return reached;
 }
@@ -147,7 +171,8 @@ static int tear_down(void **state)
 
 static void start(struct world *w)
 {
-    struct bus_listener listener = {.message = record_message, .link = record_link, .arg = &w->recorder};
+    struct bus_listener listener = {
+        .message = record_message, .passed = record_passed, .link = record_link, .arg = &w->recorder};
 
     assert_int_equal(w->bus->ops->start(w->bus, &listener), FERRY_OK);
     assert_true(wait_link(&w->recorder, true));
@@ -208,6 +233,48 @@ static void messages_of_one_device_keep_their_order(void **state)
     assert_true(wait_messages(&w->recorder, COUNT, PATIENCE_MS));
     for (int i = 0; i < COUNT; i++)
         assert_int_equal(strtol((char *)w->recorder.got[i].payload, NULL, 10), i);
+}
+
+static void what_has_arrived_is_passed_on_to_the_last(void **state)
+{
+    struct world *w = *state;
+    enum { ROUNDS = 20, EACH_ROUND = 10 };
+
+    start(w);
+    for (size_t round = 1; round <= ROUNDS; round++) {
+        for (int i = 0; i < EACH_ROUND; i++)
+            factory->send(w->peer, UP, "{}", 2);
+        assert_true(wait_passed(&w->recorder, round * EACH_ROUND));
+    }
+}
+
+static void what_is_held_leaves_in_its_order_when_it_is_let_go(void **state)
+{
+    struct world *w = *state;
+    const struct bus_ops *ops = w->bus->ops;
+    static const int counts[] = {0, 1, 5, 200}; /* a few go another way than many */
+    int sent = 0, received = 0;
+
+    assert_true((ops->hold != NULL) == (ops->let_go != NULL));
+    if (ops->hold == NULL)
+        return;
+    start(w);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        ops->hold(w->bus);
+        for (int n = 0; n < counts[i]; n++) {
+            char text[16];
+
+            (void)snprintf(text, sizeof(text), "%d", sent++);
+            assert_int_equal(publish(w, DOWN, text), FERRY_OK);
+        }
+        ops->let_go(w->bus);
+        while (received < sent) {
+            char text[16];
+            int len = snprintf(text, sizeof(text), "%d", received++);
+
+            expect_received(w, DOWN, text, (size_t)len);
+        }
+    }
 }
 
 static void what_is_published_reaches_the_device_at_qos_0(void **state)
@@ -384,7 +451,9 @@ int bus_suite_run(const struct bus_factory *of)
     const struct CMUnitTest rules[] = {
         RULE(what_devices_send_arrives_whole),
         RULE(messages_of_one_device_keep_their_order),
+        RULE(what_has_arrived_is_passed_on_to_the_last),
         RULE(what_is_published_reaches_the_device_at_qos_0),
+        RULE(what_is_held_leaves_in_its_order_when_it_is_let_go),
         RULE(any_thread_may_publish),
         RULE(a_bus_is_started_once),
         RULE(what_is_published_without_a_link_waits),

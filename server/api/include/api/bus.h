@@ -23,6 +23,8 @@ struct bus_listener {
      * only during the call. Oversized payloads are passed on as they are: the engine judges.
      */
     void (*message)(void *arg, const char *topic, const void *payload, size_t len);
+    /** All messages that had arrived have been passed on: now is the time to work on them, not after each. Optional (null). */
+    void (*passed)(void *arg);
     /** The connection came up (subscribed, ready) or went down. Optional (null). */
     void (*link)(void *arg, bool up);
     void *arg;
@@ -69,6 +71,13 @@ struct bus_ops {
      * @retval FERRY_E_BUSY    too much is waiting to be sent | FERRY_E_NOMEM
      */
     ferry_err (*publish)(struct bus *bus, const char *topic, const void *payload, size_t len);
+
+    /**
+     * What is published from here on may wait until let_go, so that it leaves together. Both or neither (null); they do not nest, and
+     * one thread alone may use them. Neither waits for the network.
+     */
+    void (*hold)(struct bus *bus);
+    void (*let_go)(struct bus *bus);
 
     /** Stops delivering: when it returns, no listener call runs or will run. What is published afterwards is still
      *  sent as long as the connection holds, until close. Idempotent. May wait for one call to end. */

@@ -23,6 +23,7 @@ struct bus_thread {
     pthread_mutex_t lock; /**< guards what follows; always taken after calling */
     bool started;         /**< the thread exists */
     bool closing;
+    bool holding;      /**< nobody is woken for what is put into the outbox */
     bool connected;    /**< messages can be sent, and waiting ones arrive already */
     uint64_t since_ms; /**< when the connection was lost, or the bus was started */
     struct outbox outbox;
@@ -45,7 +46,14 @@ void bus_thread_done(struct bus_thread *t);
 /* Slots of bus_ops. */
 FERRY_MUST_CHECK ferry_err bus_thread_start(struct bus *bus, const struct bus_listener *listener);
 FERRY_MUST_CHECK ferry_err bus_thread_publish(struct bus *bus, const char *topic, const void *payload, size_t len);
+void bus_thread_hold(struct bus *bus);
+void bus_thread_let_go(struct bus *bus);
 void bus_thread_stop(struct bus *bus);
+
+/** @brief For a let_go of one's own: ends hold. @return how many messages wait to be sent */
+size_t bus_thread_end_hold(struct bus_thread *t);
+/** @brief Ends the thread's poll(). Any thread. */
+void bus_thread_wake(const struct bus_thread *t);
 
 /** @brief For close: stops, and tells the thread to send what waits and end. Who has waited for that joins it if it was started. */
 void bus_thread_close(struct bus_thread *t);
@@ -60,6 +68,8 @@ bool bus_thread_goes_on(struct bus_thread *t);
 void bus_thread_set_connected(struct bus_thread *t, bool connected);
 /** @brief Tells the listener, unless it was stopped. Called with calling held. */
 void bus_thread_tell_link(const struct bus_thread *t, bool up);
+/** @brief How many messages wait to be sent. */
+size_t bus_thread_waiting(struct bus_thread *t);
 /** @brief The oldest message to send, which the caller frees; null: none. */
 struct bus_message *bus_thread_take(struct bus_thread *t);
 /** @brief After poll() found wake_fd readable: it is quiet again. */

@@ -10,6 +10,7 @@
 
 struct outbox {
     struct bus_message *first, *last;
+    size_t count;
     uint64_t bytes; /* of the waiting messages, with what keeps them */
     uint64_t bytes_max;
 };
