@@ -3,14 +3,15 @@
 
 #include "download_rules.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-    STEP_TASKS = 50,    /* tasks of one step at most: so long a device that asks meanwhile waits */
-    STEPS_AT_ONCE = 10, /* that a command makes itself */
-    RETRY_PART = STEP_TASKS / 3, /* tasks of each state that a step of retrying reads, when it looks at all of them */
+    STEP_TASKS = 50,    /* tasks of one step at most */
+    STEPS_AT_ONCE = 10, /* that a command makes itself, when nobody waits */
+    FAILED_STATES = 3,
 };
-_Static_assert((int)STEP_TASKS <= (int)ENGINE_ROWS_MAX, "they are read into the rows of the engine");
+_Static_assert((int)STEP_TASKS + (int)FAILED_STATES <= (int)ENGINE_ROWS_MAX, "they are read into the rows of the engine");
 
 /* --- settling ------------------------------------------------------------------------------------------ */
 
@@ -111,44 +112,57 @@ ferry_err deployments_expand(struct engine *e, uint64_t now_ms, bool *ret_more)
     return d.sweep != SWEEP_NONE ? FERRY_OK : expand_some(e, &d, now_ms); /* tasks that are made now have their right time already */
 }
 
-static ferry_err resume_some(struct engine *e, struct deployment *d, uint64_t now_ms)
+/* A step of a sweep: at most so many tasks. One that a command makes itself is done whole. */
+struct step {
+    uint32_t most;
+    bool whole;
+};
+
+static bool step_is_over(struct engine *e, const struct step *step, size_t done, size_t count)
+{
+    return done == count || (!step->whole && turn_gives_way(e, done));
+}
+
+static ferry_err resume_some(struct engine *e, struct deployment *d, const struct step *step, uint64_t now_ms)
 {
     struct download_filter filter = {.deployment = &d->id, .state = DOWNLOAD_QUEUED};
-    struct store_page page = {.after = d->sweep_cursor.text, .limit = STEP_TASKS};
-    size_t count = 0;
+    struct store_page page = {.after = d->sweep_cursor.text, .limit = step->most};
+    size_t count = 0, done = 0;
     ferry_err err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
-    for (size_t i = 0; err == FERRY_OK && i < count; i++)
-        err = downloads_resume(e, &e->downloads[i], d, now_ms);
+    while (err == FERRY_OK && !step_is_over(e, step, done, count))
+        err = downloads_resume(e, &e->downloads[done++], d, now_ms);
     if (err != FERRY_OK)
         return err;
-    if (count > 0)
-        d->sweep_cursor = e->downloads[count - 1].id;
-    d->sweep = count == STEP_TASKS ? SWEEP_RESUME : SWEEP_NONE;
+    if (done > 0)
+        d->sweep_cursor = e->downloads[done - 1].id;
+    d->sweep = done < count || count == step->most ? SWEEP_RESUME : SWEEP_NONE;
     return FERRY_OK;
 }
 
 /* Those that run first: they are to stop. */
-static ferry_err cancel_some(struct engine *e, struct deployment *d, uint64_t now_ms)
+static ferry_err cancel_some(struct engine *e, struct deployment *d, const struct step *step, uint64_t now_ms)
 {
     static const download_state order[] = {DOWNLOAD_DOWNLOADING, DOWNLOAD_OFFERED, DOWNLOAD_QUEUED};
-    struct store_page page = {.after = "", .limit = STEP_TASKS};
+    struct store_page page = {.after = "", .limit = step->most};
     ferry_err err = FERRY_OK;
-    size_t count = 0;
+    size_t count = 0, done = 0;
     for (size_t s = 0; err == FERRY_OK && count == 0 && s < sizeof order / sizeof order[0]; s++) {
         struct download_filter filter = {.deployment = &d->id, .state = order[s]};
         err = e->store->download_list(e->conn, &filter, &page, e->downloads, &count);
-        for (size_t i = 0; err == FERRY_OK && i < count; i++)
-            err = downloads_cancel(e, &e->downloads[i], now_ms);
+        while (err == FERRY_OK && !step_is_over(e, step, done, count))
+            err = downloads_cancel(e, &e->downloads[done++], now_ms);
     }
     d->sweep = count > 0 ? SWEEP_CANCEL : SWEEP_NONE;
     return err == FERRY_OK && count > 0 ? engine_revoked(e) : err;
 }
 
 /* The next failed tasks behind the cursor, in no order. *ret_last: up to there they are all; "": to the end. */
-static ferry_err read_failed(struct engine *e, const struct deployment *d, ferry_id *ret_last, size_t *ret_count)
+static ferry_err read_failed(struct engine *e, const struct deployment *d, const struct step *step, ferry_id *ret_last,
+                             size_t *ret_count)
 {
-    static const download_state states[] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
-    struct store_page page = {.after = d->sweep_cursor.text, .limit = d->retry.state != 0 ? STEP_TASKS : RETRY_PART};
+    static const download_state states[FAILED_STATES] = {DOWNLOAD_FAILED, DOWNLOAD_TIMED_OUT, DOWNLOAD_REJECTED};
+    uint32_t of_each = (step->most + FAILED_STATES - 1) / FAILED_STATES;
+    struct store_page page = {.after = d->sweep_cursor.text, .limit = d->retry.state != 0 ? step->most : of_each};
     *ret_count = 0;
     *ret_last = (ferry_id){""};
     for (size_t s = 0; s < sizeof states / sizeof states[0]; s++) {
@@ -174,29 +188,56 @@ static uint64_t take_turn(struct deployment *d)
     return download_release_ms(d->pace_ms, d->rate_per_min, d->paced++);
 }
 
-/* Over all states with one cursor: a task that fails again meanwhile lies behind it. */
-static ferry_err retry_some(struct engine *e, struct deployment *d, uint64_t now_ms)
+static int compare_ids(const void *a, const void *b)
 {
+    const struct download_task *const *x = a, *const *y = b;
+    return strcmp((*x)->id.text, (*y)->id.text);
+}
+
+/* The tasks up to last by their ids, so that a step can end behind each of them. */
+static size_t sort_failed(const struct engine *e, size_t count, const ferry_id *last, const struct download_task **ret_sorted)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (last->text[0] == '\0' || strcmp(e->downloads[i].id.text, last->text) <= 0)
+            ret_sorted[kept++] = &e->downloads[i];
+    }
+    qsort(ret_sorted, kept, sizeof *ret_sorted, compare_ids);
+    return kept;
+}
+
+/* Over all states with one cursor: a task that fails again meanwhile lies behind it. */
+static ferry_err retry_failed(struct engine *e, struct deployment *d, const struct step *step, uint64_t now_ms)
+{
+    const struct download_task *sorted[STEP_TASKS + FAILED_STATES];
     ferry_id last;
-    size_t count = 0;
-    bool over = d->end_ms != 0 && now_ms >= d->end_ms;
-    ferry_err err = over ? FERRY_OK : read_failed(e, d, &last, &count);
-    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
-        const struct download_task *task = &e->downloads[i];
-        bool reached = last.text[0] == '\0' || strcmp(task->id.text, last.text) <= 0;
-        if (reached && task->ended_ms <= d->sweep_ms && retry_cause_fits(&d->retry, task))
-            err = downloads_retry(e, task, d, take_turn(d), now_ms);
+    size_t count = 0, done = 0;
+    ferry_err err = read_failed(e, d, step, &last, &count);
+    if (err == FERRY_OK)
+        count = sort_failed(e, count, &last, sorted);
+    for (; err == FERRY_OK && !step_is_over(e, step, done, count); done++) {
+        if (sorted[done]->ended_ms <= d->sweep_ms && retry_cause_fits(&d->retry, sorted[done]))
+            err = downloads_retry(e, sorted[done], d, take_turn(d), now_ms);
     }
     if (err != FERRY_OK)
         return err;
-    if (over || last.text[0] == '\0')
+    if (done == count && last.text[0] == '\0')
         d->sweep = SWEEP_NONE;
     else
-        d->sweep_cursor = last;
+        d->sweep_cursor = done < count ? sorted[done - 1]->id : last;
     return FERRY_OK;
 }
 
-typedef ferry_err sweep_step(struct engine *e, struct deployment *d, uint64_t now_ms);
+static ferry_err retry_some(struct engine *e, struct deployment *d, const struct step *step, uint64_t now_ms)
+{
+    bool over = d->end_ms != 0 && now_ms >= d->end_ms;
+    if (!over)
+        return retry_failed(e, d, step, now_ms);
+    d->sweep = SWEEP_NONE;
+    return FERRY_OK;
+}
+
+typedef ferry_err sweep_step(struct engine *e, struct deployment *d, const struct step *step, uint64_t now_ms);
 
 static sweep_step *const sweep_steps[] = {
     [SWEEP_RESUME] = resume_some,
@@ -204,15 +245,25 @@ static sweep_step *const sweep_steps[] = {
     [SWEEP_RETRY] = retry_some,
 };
 
-/* One step, or what is left of so many; the row says where it goes on. */
-static ferry_err sweep_some(struct engine *e, struct deployment *d, unsigned steps, uint64_t now_ms)
+/* The row says where it goes on. */
+static ferry_err keep_sweep(struct engine *e, const struct deployment *d, uint64_t now_ms)
 {
-    ferry_err err = FERRY_OK;
-    for (unsigned step = 0; err == FERRY_OK && d->sweep != SWEEP_NONE && step < steps; step++)
-        err = sweep_steps[d->sweep](e, d, now_ms);
-    if (err == FERRY_OK)
-        err = e->store->deployment_put(e->conn, d);
+    ferry_err err = e->store->deployment_put(e->conn, d);
     return err == FERRY_OK && d->sweep == SWEEP_NONE ? deployments_settle(e, &d->id, now_ms) : err;
+}
+
+/* What a command does of it by itself: a small one is done when the answer comes. Of a larger one the first step, and more while
+ * nobody waits. */
+static ferry_err sweep_at_once(struct engine *e, struct deployment *d, uint64_t now_ms)
+{
+    const struct step step = {.most = STEP_TASKS, .whole = true};
+    ferry_err err = FERRY_OK;
+    for (unsigned i = 0; err == FERRY_OK && d->sweep != SWEEP_NONE && i < STEPS_AT_ONCE; i++) {
+        if (i > 0 && turn_is_waited_for(e))
+            break;
+        err = sweep_steps[d->sweep](e, d, &step, now_ms);
+    }
+    return err == FERRY_OK ? keep_sweep(e, d, now_ms) : err;
 }
 
 static void begin_sweep(struct deployment *d, deployment_sweep sweep, uint64_t now_ms)
@@ -231,7 +282,9 @@ ferry_err deployments_sweep(struct engine *e, uint64_t now_ms, bool *ret_more)
     if (err != FERRY_OK || count == 0)
         return err;
     *ret_more = true;
-    return sweep_some(e, &d, 1, now_ms);
+    struct step step = {.most = (uint32_t)turn_background(e, STEP_TASKS)};
+    err = sweep_steps[d.sweep](e, &d, &step, now_ms);
+    return err == FERRY_OK ? keep_sweep(e, &d, now_ms) : err;
 }
 
 /* --- the operator's other words --------------------------------------------------------------------------- */
@@ -256,7 +309,7 @@ static ferry_err on_cancel(struct engine *e, struct command *cmd, struct deploym
     begin_sweep(d, SWEEP_CANCEL, now_ms);
     ferry_err err = change_state(e, d, DEPLOYMENT_CANCELLED, now_ms);
     if (err == FERRY_OK)
-        err = sweep_some(e, d, STEPS_AT_ONCE, now_ms);
+        err = sweep_at_once(e, d, now_ms);
     cmd->deployment = *d;
     return err;
 }
@@ -344,7 +397,7 @@ static ferry_err on_retry(struct engine *e, struct command *cmd, struct deployme
         err = make_active(e, d, now_ms);
     }
     if (err == FERRY_OK && cmd->count > 0)
-        err = sweep_some(e, d, STEPS_AT_ONCE, now_ms);
+        err = sweep_at_once(e, d, now_ms);
     cmd->deployment = *d;
     return err;
 }

@@ -10,6 +10,7 @@
 #include "core/engine.h"
 #include "core/measures.h"
 #include "base/rate.h"
+#include "background_rules.h"
 #include "effects.h"
 #include "inbox.h"
 #include "presence_table.h"
@@ -28,8 +29,6 @@ enum {
     ENGINE_NAMED_MAX = 64, /* newest tasks of one name among which a report's MD5 is looked for */
     ENGINE_ROWS_MAX = 128, /* tasks that are read at once */
     ENGINE_DUE_STEP = 50,  /* of those that are due, or old, so many a turn handles when nobody waits: so long does who comes meanwhile */
-    ENGINE_STEP_LEAST = 2, /* what is left of a step in a turn with many items */
-    ENGINE_STEP_SHARE = 16, /* ... or one for each so many of them */
     ENGINE_DEVICES_MAX = FERRY_PAGE_MAX, /* devices that are read at once */
     ENGINE_SETTLING_MAX = 64,  /* deployments whose end a turn looks for at its end; of more at once */
     ENGINE_WATCHERS_MAX = 4,
@@ -84,6 +83,7 @@ struct share {
 /** @brief The items of a batch that one transaction runs. */
 struct part {
     size_t from, to;
+    size_t late;     /* from here on they came while it was under way */
     bool of_devices; /* each item concerns one device alone */
     bool timers;     /* they are due, and run after the items */
 };
@@ -322,11 +322,12 @@ typedef ferry_err turn_work(struct engine *e, void *arg, uint64_t now_ms);
 /** A step of a transaction, undone alone when it fails; ret_failed: what it said. The return value is an error of the whole
  *  transaction. */
 ferry_err turn_step(struct engine *e, turn_work *run, void *arg, uint64_t now_ms, ferry_err *ret_failed);
-/** How much of a step of work for which nobody waits this turn does: the less, the more items wait for its end. At least
- *  ENGINE_STEP_LEAST, so that it goes on. */
+/** How much of a step of work for which nobody waits this turn does (background_rules.h). */
 size_t turn_background(const struct engine *e, size_t step);
 /** Ends such a step after so much of it, because somebody has come meanwhile. */
 bool turn_gives_way(struct engine *e, size_t done);
+/** Does anybody else wait for the end of the turn in which a command runs? */
+bool turn_is_waited_for(struct engine *e);
 
 /* --- timers.c ----------------------------------------------------------------------------------- */
 struct timers_outcome {

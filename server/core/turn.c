@@ -129,25 +129,26 @@ static ferry_err handle_item(struct engine *e, struct inbox_item item, uint64_t 
 
 /* --- what nobody waits for --------------------------------------------------------------------------------- */
 
-static size_t larger(size_t a, size_t b)
+static struct background_load load_of(const struct engine *e)
 {
-    return a > b ? a : b;
-}
-
-static size_t least_of_step(const struct engine *e)
-{
-    return larger(ENGINE_STEP_LEAST, e->batch_count / ENGINE_STEP_SHARE);
+    return (struct background_load){.items = e->batch_count, .answered = share_is_many(e)};
 }
 
 size_t turn_background(const struct engine *e, size_t step)
 {
-    size_t share = larger(step / (1 + e->batch_count), least_of_step(e));
-    return share < step ? share : step;
+    struct background_load load = load_of(e);
+    return background_share(&load, step);
 }
 
 bool turn_gives_way(struct engine *e, size_t done)
 {
-    return done >= least_of_step(e) && inbox_depth(&e->inbox) > 0;
+    struct background_load load = load_of(e);
+    return background_gives_way(&load, done, inbox_depth(&e->inbox));
+}
+
+bool turn_is_waited_for(struct engine *e)
+{
+    return e->batch_count > 1 || inbox_depth(&e->inbox) > 0;
 }
 
 /* --- one step of a batch, undone alone when it fails -------------------------------------------------------- */
@@ -337,13 +338,54 @@ static void fail_part(struct engine *e, const struct part *part, ferry_err err)
 
 /* --- the turn ------------------------------------------------------------------------------------------------------ */
 
-static ferry_err run_part(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
+/* They change nothing but memory: once, however often the transaction is run. */
+static void take_reports(struct engine *e, size_t from, size_t to, uint64_t now_ms)
+{
+    for (size_t i = from; i < to; i++) {
+        if (e->batch[i].report != NULL)
+            presence_take(e, e->batch[i].report, now_ms);
+    }
+}
+
+/* Some commands give their answer where the input was. */
+static void keep_inputs(struct engine *e, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        if (e->batch[i].command != NULL)
+            e->inputs[i] = *e->batch[i].command;
+    }
+}
+
+static ferry_err run_items(struct engine *e, size_t from, size_t to, uint64_t now_ms)
+{
+    ferry_err err = FERRY_OK;
+    for (size_t i = from; err == FERRY_OK && i < to; i++)
+        err = run_item(e, i, now_ms);
+    return err;
+}
+
+/* Who came while the timers ran needs no transaction of their own, nor wait for the end of this one. Several processes: it holds the
+ * others up, and is to be short. */
+static ferry_err run_late(struct engine *e, struct part *part, uint64_t now_ms)
+{
+    if (share_is_many(e))
+        return FERRY_OK;
+    size_t from = part->to;
+    part->to += inbox_take(&e->inbox, e->batch + from, e->settings.batch_max - from);
+    e->batch_count = part->to;
+    keep_inputs(e, from, part->to);
+    return run_items(e, from, part->to, now_ms);
+}
+
+static ferry_err run_part(struct engine *e, struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
     ferry_err err = share_rehearse(e, part, handle_item, now_ms);
-    for (size_t i = part->from; err == FERRY_OK && i < part->to; i++)
-        err = run_item(e, i, now_ms);
+    if (err == FERRY_OK)
+        err = run_items(e, part->from, part->to, now_ms);
     if (err == FERRY_OK && part->timers)
         err = timers_run(e, now_ms, out);
+    if (err == FERRY_OK && part->timers)
+        err = run_late(e, part, now_ms);
     if (err == FERRY_OK)
         err = settle(e, now_ms);
     return err == FERRY_OK ? share_tell(e) : err;
@@ -358,7 +400,7 @@ static ferry_err commit(struct engine *e)
     return err;
 }
 
-static ferry_err transact(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
+static ferry_err transact(struct engine *e, struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
     ferry_err err = e->store->begin(e->conn);
     if (err != FERRY_OK)
@@ -374,24 +416,6 @@ static ferry_err transact(struct engine *e, const struct part *part, uint64_t no
     return err;
 }
 
-/* They change nothing but memory: once, however often the transaction is run. */
-static void take_reports(struct engine *e, const struct part *part, uint64_t now_ms)
-{
-    for (size_t i = part->from; i < part->to; i++) {
-        if (e->batch[i].report != NULL)
-            presence_take(e, e->batch[i].report, now_ms);
-    }
-}
-
-/* Some commands give their answer where the input was. */
-static void keep_inputs(struct engine *e, const struct part *part)
-{
-    for (size_t i = part->from; i < part->to; i++) {
-        if (e->batch[i].command != NULL)
-            e->inputs[i] = *e->batch[i].command;
-    }
-}
-
 static void restore_inputs(struct engine *e, const struct part *part)
 {
     for (size_t i = part->from; i < part->to; i++) {
@@ -400,12 +424,12 @@ static void restore_inputs(struct engine *e, const struct part *part)
     }
 }
 
-static ferry_err transact_until_done(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
+static ferry_err transact_until_done(struct engine *e, struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
     ferry_err err = FERRY_E_AGAIN;
     struct next_times next = e->next;
-    take_reports(e, part, now_ms);
-    keep_inputs(e, part);
+    take_reports(e, part->from, part->late, now_ms);
+    keep_inputs(e, part->from, part->to);
     e->careful = share_is_many(e); /* there a savepoint costs less than to begin again */
     for (unsigned tries = 0; err == FERRY_E_AGAIN && tries < TRIES_MAX; tries++) {
         effects_reset(&e->effects);
@@ -428,7 +452,7 @@ static void end_fetch_rights(struct engine *e)
     e->fetch_rights_ended = false;
 }
 
-static ferry_err turn_part(struct engine *e, const struct part *part, uint64_t now_ms, struct timers_outcome *out)
+static ferry_err turn_part(struct engine *e, struct part *part, uint64_t now_ms, struct timers_outcome *out)
 {
     ferry_err err = transact_until_done(e, part, now_ms, out);
     presence_committed(e, err == FERRY_OK);
@@ -439,6 +463,7 @@ static ferry_err turn_part(struct engine *e, const struct part *part, uint64_t n
         count_many(e, ENGINE_STAT(commands_failed_total), e->failed_count);
         end_fetch_rights(e);
         events_committed(e);
+        take_reports(e, part->late, part->to, now_ms); /* what the transaction wrote was said before them */
         if (atomic_exchange(&e->health, FERRY_OK) != FERRY_OK)
             ferry_log(FERRY_LOG_INFO, "engine", "the store takes changes again");
     }
@@ -455,8 +480,8 @@ void engine_turn(struct engine *e, uint64_t *ret_again_ms)
     size_t count = inbox_take(&e->inbox, e->batch, e->settings.batch_max);
     e->batch_count = count;
     size_t of_devices = share_split(e, count);
-    struct part devices = {.to = of_devices, .of_devices = true};
-    struct part others = {.from = of_devices, .to = count, .timers = now_ms >= e->next_due_ms};
+    struct part devices = {.to = of_devices, .late = of_devices, .of_devices = true};
+    struct part others = {.from = of_devices, .to = count, .late = count, .timers = now_ms >= e->next_due_ms};
     struct timers_outcome out = {.mine = true};
     if (of_devices > 0)
         ferry_drop(turn_part(e, &devices, now_ms, &out)); /* everybody was told */
