@@ -9,7 +9,7 @@
 
 enum {
     BEGIN_PAGES = 4000, /* 16 MB: pages that change often are copied once */
-    REST_PAGES = 100,   /* so few are quickly done by the writer */
+    REST_PAGES = 200,   /* so few are quickly done by the writer */
     PASSES_MAX = 4,     /* a writer that is faster than the copying is not caught up with */
     LIMIT_PAGES = 16000, /* 64 MB: from here on the writer does it all, as often as BEGIN_PAGES were added */
 };
@@ -20,8 +20,8 @@ struct checkpointer {
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool wanted, ending;
-    bool rest; /* only the writer's part is left */
+    bool wanted, copying, ending;
+    int reached; /* of the log, by the thread, when it gave up before the end; else 0 */
 
     int next_pages; /* the writer's alone: of the log, when the next copy is due */
 };
@@ -34,16 +34,18 @@ static void copy(sqlite3 *db, int *ret_log, int *ret_copied)
 
 /* --- the thread ------------------------------------------------------------------------------------------- */
 
-static bool catch_up(struct checkpointer *c)
+/* What a pass says of the log is from its beginning: the next one shows what came meanwhile. Gives how far it came; 0: to the end. */
+static int catch_up(struct checkpointer *c)
 {
-    int log = 0, copied = 0;
+    int log = 0, copied = 0, before = 0;
 
     for (int pass = 0; pass < PASSES_MAX; pass++) {
+        before = log;
         copy(c->db, &log, &copied);
-        if (log - copied <= REST_PAGES)
-            return true;
+        if (log == before && copied == log)
+            return 0;
     }
-    return false;
+    return copied;
 }
 
 static void *run(void *arg)
@@ -52,17 +54,20 @@ static void *run(void *arg)
 
     (void)pthread_mutex_lock(&c->lock);
     while (!c->ending) {
-        bool near;
+        int reached;
 
         if (!c->wanted) {
             (void)pthread_cond_wait(&c->changed, &c->lock);
             continue;
         }
         c->wanted = false;
+        c->copying = true;
         (void)pthread_mutex_unlock(&c->lock);
-        near = catch_up(c);
+        reached = catch_up(c);
         (void)pthread_mutex_lock(&c->lock);
-        c->rest = near;
+        c->copying = false;
+        c->reached = reached;
+        (void)pthread_cond_broadcast(&c->changed);
     }
     (void)pthread_mutex_unlock(&c->lock);
     return NULL;
@@ -74,30 +79,42 @@ static void want(struct checkpointer *c)
 {
     (void)pthread_mutex_lock(&c->lock);
     c->wanted = true;
-    (void)pthread_cond_signal(&c->changed);
+    (void)pthread_cond_broadcast(&c->changed);
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-static bool take_rest(struct checkpointer *c)
+/* One copies at a time. */
+static void wait_for_thread(struct checkpointer *c)
 {
-    bool rest;
+    (void)pthread_mutex_lock(&c->lock);
+    while (c->copying)
+        (void)pthread_cond_wait(&c->changed, &c->lock);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Is what is left quickly done? */
+static bool take_rest(struct checkpointer *c, int pages)
+{
+    bool near;
 
     (void)pthread_mutex_lock(&c->lock);
-    rest = c->rest;
-    c->rest = false;
+    near = c->reached > 0 && pages - c->reached <= REST_PAGES;
+    c->reached = 0;
     (void)pthread_mutex_unlock(&c->lock);
-    return rest;
+    return near;
 }
 
 /* After each commit. */
 static int after_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
     struct checkpointer *c = arg;
-    bool due = pages >= c->next_pages;
+    bool due = pages >= c->next_pages, full = due && pages >= LIMIT_PAGES;
     int log, copied;
 
     (void)name;
-    if (take_rest(c) || (due && pages >= LIMIT_PAGES))
+    if (full)
+        wait_for_thread(c);
+    if (take_rest(c, pages) || full)
         copy(db, &log, &copied);
     else if (due)
         want(c);
@@ -128,6 +145,8 @@ ferry_err checkpointer_start(sqlite3 *writer, const char *path, struct checkpoin
     (void)pthread_mutex_init(&c->lock, NULL);
     (void)pthread_cond_init(&c->changed, NULL);
     code = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK) /* until a connection has read something it has no log, and copies nothing */
+        code = sqlite3_exec(c->db, "PRAGMA schema_version", NULL, NULL, NULL);
     if (code != SQLITE_OK || pthread_create(&c->thread, NULL, run, c) != 0) {
         discard(c);
         return code != SQLITE_OK ? sq_error_map(code, 0) : FERRY_E_NOMEM;
@@ -144,7 +163,7 @@ void checkpointer_stop(struct checkpointer *c)
     (void)sqlite3_wal_hook(c->writer, NULL, NULL);
     (void)pthread_mutex_lock(&c->lock);
     c->ending = true;
-    (void)pthread_cond_signal(&c->changed);
+    (void)pthread_cond_broadcast(&c->changed);
     (void)pthread_mutex_unlock(&c->lock);
     (void)pthread_join(c->thread, NULL);
     discard(c);

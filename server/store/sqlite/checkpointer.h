@@ -1,8 +1,8 @@
 /**
  * @file checkpointer.h
  * @brief Copies what the log (WAL) holds into the database beside the writer, on a thread and a connection of its own, so that no commit
- * waits for it. It comes closer and closer to the end of the log, which the writer moves on; the last pages are the writer's own work,
- * after which the log begins anew.
+ * waits for it. It comes closer and closer to the end of the log, which the writer moves on; unless it reaches it in a pause between
+ * two commits, the last pages are the writer's own work. Then the log begins anew.
  */
 #ifndef STORE_SQLITE_CHECKPOINTER_H
 #define STORE_SQLITE_CHECKPOINTER_H
