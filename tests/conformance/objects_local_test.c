@@ -375,7 +375,7 @@ static int mount_small(const char *dir)
 {
     if (unshare(CLONE_NEWNS) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
         return CHILD_CANNOT;
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) != 0)
         return CHILD_CANNOT;
     return mount("tmpfs", dir, "tmpfs", 0, "size=4m") == 0 ? CHILD_OK : CHILD_CANNOT;
 }
@@ -453,7 +453,7 @@ static int on_a_read_only_disk(const char *dir)
     struct object_reader *reader = NULL;
     uint64_t offset = 0, size = 0;
     CHILD_CHECK(put_quietly(o, &key, 1000, 0) == FERRY_OK);
-    CHILD_CHECK(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+    CHILD_CHECK(mount("none", dir, "none", MS_REMOUNT | MS_RDONLY, NULL) == 0);
     CHILD_CHECK(o->ops->write_begin(o, &key, 0, false, &writer) == FERRY_E_READONLY);
     CHILD_CHECK(o->ops->write_resume(o, &key, 0, false, &writer, &offset) == FERRY_E_READONLY);
     CHILD_CHECK(o->ops->remove(o, &key) == FERRY_E_READONLY);
@@ -504,6 +504,7 @@ static int without_rights(const char *dir)
     CHILD_CHECK(o->ops->write_begin(o, &key, 0, false, &writer) == FERRY_E_DENIED);
     CHILD_CHECK(o->ops->write_resume(o, &key, 0, false, &writer, &offset) == FERRY_E_DENIED);
     CHILD_CHECK(o->ops->probe(o) == FERRY_E_DENIED);
+    o->ops->close(o);
     return CHILD_OK;
 }
 
