@@ -146,7 +146,7 @@ ferry_err checkpointer_start(sqlite3 *writer, const char *path, struct checkpoin
     (void)pthread_cond_init(&c->changed, NULL);
     code = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (code == SQLITE_OK) /* until a connection has read something it has no log, and copies nothing */
-        code = sqlite3_exec(c->db, "PRAGMA schema_version", NULL, NULL, NULL);
+        code = sqlite3_exec(c->db, "PRAGMA synchronous = FULL; PRAGMA schema_version", NULL, NULL, NULL);
     if (code != SQLITE_OK || pthread_create(&c->thread, NULL, run, c) != 0) {
         discard(c);
         return code != SQLITE_OK ? sq_error_map(code, 0) : FERRY_E_NOMEM;
