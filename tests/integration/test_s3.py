@@ -1,8 +1,10 @@
 """Files in a bucket of an S3-compatible store: a real ferryd, devices, and a RADOS Gateway."""
 import base64
+import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 from urllib.parse import urlsplit
@@ -256,6 +258,83 @@ def test_an_object_that_somebody_changed_in_the_store_is_named_and_moved_away(ga
     for key in (changed, cut):
         bucket.api.call("DELETE", f"/resources/{key}")
     wait_for(lambda: not any(changed in name or cut in name for name in gateway.objects()), 20, "the end of what was set aside")
+
+
+# --- a store that says of an object what it is not ------------------------------------------------------------
+
+
+class Liar(HttpProxy):
+    """Between ferryd and the store. lie: (pattern, replacement) for the heads of answers to HEAD; GET with a range has 206."""
+    lie = None
+    copies_nothing = False # as stores do that heed x-amz-copy-source-if-match: a RADOS Gateway does not
+
+    def alter(self, direction, piece):
+        if not self.lie or direction == "up" or not piece.startswith(b"HTTP/1.1 200"):
+            return piece
+        if self.copies_nothing and "x-amz-copy-source-if-match" in self.requests[-1][2]:
+            return piece.replace(b"200 OK", b"412 Precondition Failed", 1)
+        told, count = re.subn(*self.lie, piece, flags=re.I)
+        self.hits += [self.lie] * count
+        return told
+
+
+WRONG_ETAG, WRONG_SIZE = (rb'(etag: *)"[0-9a-f]{32}"', rb'\1"%s"' % (b"0123456789abcdef" * 2)), (rb"(content-length: *)\d+", rb"\g<1>4")
+
+
+@pytest.fixture
+def lied_to(gateway, make_platform):
+    """The proxy, and a platform that hears the store through it."""
+    with contextlib.closing(Liar(gateway.port)) as liar:
+        address = gateway.address(endpoint=f"http://127.0.0.1:{liar.port}", public_endpoint=gateway.endpoint)
+        yield liar, make_platform("--objects", address, env=gateway.keys())
+
+
+def verify(platform, product):
+    return run(program("ferryctl"), "--data", platform.data, "object", "verify", "--product", product)
+
+
+@pytest.mark.parametrize("lie", [WRONG_ETAG, WRONG_SIZE], ids=["ETag", "size"])
+def test_the_bytes_decide_when_the_store_says_wrong_of_them(lied_to, lie):
+    liar, platform = lied_to
+    product = platform.new_product()
+    good = platform.api.resource_add(product, "good", b"good bytes")["id"]
+    liar.lie = lie
+    done = verify(platform, product)
+    assert liar.hits and done.returncode == 0 and "1 files and 10 bytes verified: 0 wrong" in done.stdout, done.stdout
+    assert platform.api.call("GET", "/objects/verify")["findings"] == []
+    assert platform.api.call("GET", f"/resources/{good}/content", ok=False).content == b"good bytes"
+
+
+def test_what_the_store_will_not_move_by_its_own_word_is_said_to_stay(gateway, lied_to):
+    """It copies what has the ETag that it said, and there is no such object: that must not be taken for one that has gone."""
+    liar, platform = lied_to
+    product = platform.new_product()
+    changed = platform.api.resource_add(product, "changed", b"right")["id"]
+    key = next(name for name in gateway.objects() if name.endswith(changed))
+    assert gateway.curl("PUT", f"{gateway.bucket}/{key}", "-d", "wrong") == "200"
+    liar.lie, liar.copies_nothing = WRONG_ETAG, True
+    done = verify(platform, product)
+    assert done.returncode == 1 and "still given out" in done.stdout, done.stdout
+    (finding,) = platform.api.call("GET", "/objects/verify")["findings"]
+    assert (finding["id"], finding["fault"], finding["stays"]) == (changed, "altered", True) and key in gateway.objects()
+    liar.lie = None
+    assert verify(platform, product).returncode == 1
+    assert key not in gateway.objects() and platform.api.call("GET", f"/resources/{changed}/content", ok=False).status_code == 410
+
+
+@pytest.mark.parametrize("lie", [WRONG_ETAG, WRONG_SIZE], ids=["ETag", "size"])
+def test_an_upload_of_which_the_store_says_wrong_is_not_done_until_it_says_right(gateway, lied_to, lie):
+    liar, platform = lied_to
+    with VendorDevice(platform, platform.new_device()) as device:
+        answer = device.request_upload("log", b"content")
+        assert put(gateway, answer, b"content").status == 200
+        liar.lie = lie
+        assert device.upload_verdict("log")["result_code"] == NO_OBJECT
+        row = upload_of(platform, device)
+        assert row["state"] == "created" and f"object {row['id']} is not what its upload task says" in platform.log()
+        liar.lie = None
+        assert device.upload_verdict("log")["result_code"] == 0, "nothing was thrown away meanwhile"
+        assert platform.api.upload_bytes(row["id"]) == b"content"
 
 
 # --- a store that fails ---------------------------------------------------------------------------------------

@@ -66,9 +66,12 @@ ferry_err s3_set_aside(struct objects *o, const ferry_id *key)
         return err;
     if (store->address.cos || seen.length > S3_PUT_MAX) /* COS has headers of its own; one copy takes no more than one PUT */
         return FERRY_E_LIMIT;
-    err = copy(store, name, aside, seen.etag);
-    if (err == FERRY_OK)
-        err = still_there(store, name, seen.etag);
+    ferry_err copied = copy(store, name, aside, seen.etag);
+    if (copied != FERRY_OK && copied != FERRY_E_NOT_FOUND)
+        return copied;
+    err = still_there(store, name, seen.etag);
+    if (err == FERRY_OK && copied == FERRY_E_NOT_FOUND) /* it was not replaced: the store's own words do not agree */
+        return FERRY_E_LIMIT;
     return err == FERRY_OK ? s3_delete(store, name) : err;
 }
 
