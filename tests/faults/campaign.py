@@ -15,7 +15,7 @@ import traceback
 
 from allocations import Allocations
 from ferry import PATIENCE, SANITIZED, wait_for
-from injections import FAULTS, Skip, World, fits
+from injections import FAULTS, NEEDS, Skip, World, fits
 from ledger import Ledger
 from load import Load
 from parts import Parts
@@ -142,9 +142,9 @@ class Round:
 
 
 class Campaign:
-    def __init__(self, seed, seconds, say=print, only=None, most=None, **form):
-        """most: allocations that fail, by program. form: that of Parts."""
-        self.seed, self.seconds, self.form, self.say, self.only = seed, seconds, form, say, only
+    def __init__(self, seed, seconds, say=print, only=None, most=None, *, pairs=False, **form):
+        """most: allocations that fail, by program. pairs: nothing but pairs. form: that of Parts."""
+        self.seed, self.seconds, self.form, self.say, self.only, self.pairs = seed, seconds, form, say, only, pairs
         self.most, self.allocations = most or {}, {}
         self.rows = []   # one for each round
         self.failures = []
@@ -165,7 +165,7 @@ class Campaign:
 
     def _allocations(self, folder, platform, draw):
         # a sanitizer has its own malloc; what TLS and many machines allocate is mostly other people's
-        elsewhere = SANITIZED or self.form.get("tls") or self.form.get("bucket") or self.form.get("workers", 1) > 1
+        elsewhere = SANITIZED or self.pairs or self.form.get("tls") or self.form.get("bucket") or self.form.get("workers", 1) > 1
         most = {} if elsewhere or self.only else self.most
         self.allocations = Allocations(folder, platform, draw).run(most, self.seconds / 3)
         for name, result in self.allocations.items():
@@ -175,10 +175,20 @@ class Campaign:
     def _plan(self, draw):
         singles = [name for name in FAULTS if fits(name, self.world.parts) and (self.only is None or self.only in name)]
         draw.shuffle(singles)
-        for name in singles:
+        for name in [] if self.pairs else singles:
             yield [name]
+        own = [name for name in singles if FAULTS[name][0] in NEEDS] if self.pairs else []
         while self.only is None:
             yield draw.sample(singles, 2)
+            if own:
+                yield self._pair_with(draw, draw.choice(own), singles)
+
+    @staticmethod
+    def _pair_with(draw, name, others):
+        """In either order."""
+        pair = [name, draw.choice([other for other in others if other != name])]
+        draw.shuffle(pair)
+        return pair
 
     def _round(self, number, names):
         round_, error = Round(self.world, names, self.seed + number), None
