@@ -7,7 +7,7 @@ static size_t larger(size_t a, size_t b)
 
 static size_t least(const struct background_load *load)
 {
-    return larger(BACKGROUND_LEAST, load->items / BACKGROUND_EACH);
+    return larger(BACKGROUND_LEAST, (load->items + load->late) / BACKGROUND_EACH);
 }
 
 size_t background_share(const struct background_load *load, size_t step)

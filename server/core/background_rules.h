@@ -2,8 +2,8 @@
  * @file background_rules.h
  * @brief How much a turn of the engine does of work for which nobody waits, and when it ends for who has come meanwhile. Pure.
  *
- * Whatever comes, a turn does BACKGROUND_LEAST pieces of each kind of such work, and one for each BACKGROUND_EACH items: so it goes on
- * under any load, and what new items add to it does not pile up.
+ * Whatever comes, a turn does BACKGROUND_LEAST pieces of each kind of such work, and one for each BACKGROUND_EACH items, its own and those
+ * that came late into the turn before: so it goes on under any load, and what new items add to it does not pile up.
  */
 #ifndef CORE_BACKGROUND_RULES_H
 #define CORE_BACKGROUND_RULES_H
@@ -20,6 +20,7 @@ enum {
 /** @brief What a turn has before it. */
 struct background_load {
     size_t items;  /* of its batch */
+    size_t late;   /* that came late into the turn before */
     bool answered; /* all that devices sent was committed before, in a transaction of its own */
 };
 

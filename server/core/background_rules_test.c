@@ -13,7 +13,7 @@ static const size_t loads[] = {0, 1, 2, 15, 16, 31, 32, 100, 512, 100000};
 
 static size_t share_of(size_t items, bool answered, size_t step)
 {
-    return background_share(&(struct background_load){items, answered}, step);
+    return background_share(&(struct background_load){.items = items, .answered = answered}, step);
 }
 
 static void whole_steps_are_done_when_nobody_waits(void **state)
@@ -47,6 +47,15 @@ static void every_turn_does_some_under_any_load(void **state)
     assert_int_equal(share_of(100, false, 1), 1);
 }
 
+static void late_items_count_in_the_next_turn(void **state)
+{
+    (void)state;
+    struct background_load load = {.items = 1, .late = 20 * BACKGROUND_EACH - 1};
+    assert_int_equal(background_share(&load, STEP), 20);
+    assert_false(background_gives_way(&load, 19, 1));
+    assert_true(background_gives_way(&load, 20, 1));
+}
+
 static void a_step_ends_for_who_comes_but_not_before_its_least(void **state)
 {
     (void)state;
@@ -64,6 +73,7 @@ int main(void)
         cmocka_unit_test(whole_steps_are_done_when_nobody_waits),
         cmocka_unit_test(who_waits_waits_for_a_small_part),
         cmocka_unit_test(every_turn_does_some_under_any_load),
+        cmocka_unit_test(late_items_count_in_the_next_turn),
         cmocka_unit_test(a_step_ends_for_who_comes_but_not_before_its_least),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

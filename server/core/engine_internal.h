@@ -105,6 +105,7 @@ struct engine {
     struct inbox inbox;
     struct inbox_item *batch; /* settings.batch_max items */
     size_t batch_count;       /* of this turn */
+    size_t late_count;        /* of the turn before: items that came while it was under way */
     struct effects effects;
     size_t item; /* of the batch, that is being handled */
     size_t failed_count; /* items of this transaction that were undone alone */

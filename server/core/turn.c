@@ -131,7 +131,7 @@ static ferry_err handle_item(struct engine *e, struct inbox_item item, uint64_t 
 
 static struct background_load load_of(const struct engine *e)
 {
-    return (struct background_load){.items = e->batch_count, .answered = share_is_many(e)};
+    return (struct background_load){.items = e->batch_count, .late = e->late_count, .answered = share_is_many(e)};
 }
 
 size_t turn_background(const struct engine *e, size_t step)
@@ -489,5 +489,6 @@ void engine_turn(struct engine *e, uint64_t *ret_again_ms)
         ferry_err err = turn_part(e, &others, now_ms, &out);
         timers_plan(e, err, &out, now_ms);
     }
+    e->late_count = others.to - others.late;
     *ret_again_ms = e->next_due_ms;
 }

@@ -171,6 +171,25 @@ static void a_late_message_that_fails_fails_alone(void **state)
     assert_true(deployment_now(f, &id).expanded > 0);
 }
 
+static void many_ask(struct fixture *f)
+{
+    for (unsigned i = 0; i < 160; i++)
+        fixture_send(f, "D1", ASKS);
+}
+
+static void who_comes_late_adds_to_what_the_next_turn_does(void **state)
+{
+    struct fixture *f = *state;
+    fixture_add_devices(f, FEW + 1, FLEET);
+    ferry_id id = order(f);
+    midst.happens = many_ask;
+    fixture_turn(f);
+    assert_null(midst.happens);
+    uint64_t before = deployment_now(f, &id).expanded;
+    fixture_say(f, "D1", ASKS);
+    assert_int_equal(deployment_now(f, &id).expanded - before, 160 / BACKGROUND_EACH);
+}
+
 static void the_broker_speaks(struct fixture *f)
 {
     static const char text[] = "changes 2\n-1700000030000 P/D1\n";
@@ -342,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(of_several_processes_none_is_held_up_by_it, set_up_many, fixture_teardown),
         TURN_TEST(who_came_late_is_refused_when_nothing_is_committed),
         TURN_TEST(a_late_message_that_fails_fails_alone),
+        TURN_TEST(who_comes_late_adds_to_what_the_next_turn_does),
         TURN_TEST(who_leaves_while_it_is_written_as_connected_is_not_connected),
         TURN_TEST(a_deployment_goes_on_under_load),
         TURN_TEST(a_sweep_goes_on_under_load),
