@@ -10,6 +10,7 @@
 
 enum {
     PATH_SIZE = 4096,
+    QUICK_BYTES = 64 * 1024, /* moved again sooner than it is worth to remember */
     RECEIVED_LINES = 4096, /* files that we remember having written */
     RECEIVED_LINE_SIZE = 96,
 };
@@ -112,6 +113,18 @@ static bool replace(const struct ferry__state *s, const char *name, const void *
     return false;
 }
 
+/*
+ * A small file is asked for, or given its name, without a snapshot before: after a sudden end it is moved once more. What
+ * is put aside on purpose, and a result that the platform has not confirmed, are remembered whatever the size.
+ */
+static bool is_quick(const struct ferry *f, ferry_lane lane)
+{
+    ferry_lane_status status;
+
+    ferry_device_status(&f->device, lane, &status);
+    return status.size <= QUICK_BYTES && status.phase == (lane == FERRY_LANE_UP ? FERRY_PHASE_ASK : FERRY_PHASE_COMMIT);
+}
+
 void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size_t len)
 {
     const struct ferry__state *s = &f->state;
@@ -120,7 +133,7 @@ void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size
 
     if (s->dir_fd < 0)
         return;
-    if (len == 0) {
+    if (len == 0 || is_quick(f, lane)) { /* an older snapshot would speak of something else */
         if (unlinkat(s->dir_fd, snapshot_name(lane), 0) == 0)
             (void)fsync(s->dir_fd);
         return;
