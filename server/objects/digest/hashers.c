@@ -9,6 +9,8 @@ struct object_hashers {
     pthread_mutex_t mutex; /* guards all below; not held while a block is hashed */
     pthread_cond_t filled, finished;
     struct object_hash_job *first, **last;
+    size_t waiting;
+    bool due; /* what waits need not wait for others any more */
     bool closed;
     size_t thread_count;
     pthread_t threads[];
@@ -28,8 +30,12 @@ static size_t take(struct object_hashers *hashers, struct object_hash_job *jobs[
         *at = job->next;
         jobs[count++] = job;
     }
+    for (size_t i = 0; i < count; i++)
+        jobs[i]->company = count;
     if (*at == NULL)
         hashers->last = at;
+    hashers->waiting -= count;
+    hashers->due = hashers->due && hashers->waiting > 0;
     return count;
 }
 
@@ -52,7 +58,7 @@ static void *hasher_main(void *arg)
     struct object_hash_job *jobs[OBJECT_HASH_TOGETHER];
     pthread_mutex_lock(&hashers->mutex);
     for (;;) {
-        while (hashers->first == NULL && !hashers->closed)
+        while (!hashers->due && !hashers->closed)
             pthread_cond_wait(&hashers->filled, &hashers->mutex);
         size_t count = take(hashers, jobs);
         if (count == 0)
@@ -68,20 +74,32 @@ static void *hasher_main(void *arg)
     return NULL;
 }
 
-void object_hashers_start(struct object_hashers *hashers, struct object_hash_job *job)
+/* With the mutex held. */
+static void call_hasher(struct object_hashers *hashers)
 {
+    hashers->due = true;
+    pthread_cond_signal(&hashers->filled);
+}
+
+void object_hashers_start(struct object_hashers *hashers, struct object_hash_job *job, size_t together)
+{
+    job->company = 0;
     job->done = false;
     job->next = NULL;
     pthread_mutex_lock(&hashers->mutex);
     *hashers->last = job;
     hashers->last = &job->next;
-    pthread_cond_signal(&hashers->filled);
+    hashers->waiting++;
+    if (hashers->due || hashers->waiting >= together)
+        call_hasher(hashers);
     pthread_mutex_unlock(&hashers->mutex);
 }
 
 ferry_err object_hashers_wait(struct object_hashers *hashers, struct object_hash_job *job)
 {
     pthread_mutex_lock(&hashers->mutex);
+    if (job->company == 0)
+        call_hasher(hashers);
     while (!job->done)
         pthread_cond_wait(&hashers->finished, &hashers->mutex);
     pthread_mutex_unlock(&hashers->mutex);

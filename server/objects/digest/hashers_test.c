@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -89,7 +90,7 @@ static void blocks_of_many_are_hashed_beside_each_other(void **state)
             for (size_t i = 0; i < STREAMS; i++) {
                 jobs[i].bytes = streams[i] + block * BLOCK;
                 jobs[i].len = BLOCK;
-                object_hashers_start(hashers, &jobs[i]);
+                object_hashers_start(hashers, &jobs[i], 1);
             }
             for (size_t i = 0; i < STREAMS; i++)
                 assert_int_equal(object_hashers_wait(hashers, &jobs[i]), FERRY_OK);
@@ -97,7 +98,7 @@ static void blocks_of_many_are_hashed_beside_each_other(void **state)
         for (size_t i = 0; i < STREAMS; i++) { /* ends of different lengths */
             jobs[i].bytes = streams[i] + (size_t)BLOCKS * BLOCK;
             jobs[i].len = i % 3 == 0 ? TAIL : i;
-            object_hashers_start(hashers, &jobs[i]);
+            object_hashers_start(hashers, &jobs[i], 1);
         }
         for (size_t i = 0; i < STREAMS; i++) {
             assert_int_equal(object_hashers_wait(hashers, &jobs[i]), FERRY_OK);
@@ -105,6 +106,37 @@ static void blocks_of_many_are_hashed_beside_each_other(void **state)
         }
         object_hashers_free(hashers);
     }
+}
+
+/* Nobody is called for the first two; whoever waits for one of them calls. */
+static void a_block_waits_for_others_until_somebody_waits_for_it(void **state)
+{
+    (void)state;
+    struct object_hashers *hashers = NULL;
+    struct object_hash_job jobs[3];
+    struct timespec moment = {.tv_nsec = 20000000};
+    assert_int_equal(object_hashers_new(2, &hashers), FERRY_OK);
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < 2; i++) {
+            jobs[i] = (struct object_hash_job){.hash = new_hash(false), .bytes = streams[i], .len = BLOCK};
+            object_hashers_start(hashers, &jobs[i], 3);
+        }
+        (void)nanosleep(&moment, NULL);
+        assert_true(jobs[0].company == 0 && jobs[1].company == 0); /* a hasher that was called would have begun by now */
+        jobs[2] = (struct object_hash_job){.hash = new_hash(false), .bytes = streams[2], .len = BLOCK};
+        if (round == 0)
+            object_hashers_start(hashers, &jobs[2], 3);
+        for (size_t i = 0; i < 2; i++)
+            assert_int_equal(object_hashers_wait(hashers, &jobs[1 - i]), FERRY_OK);
+        if (round == 0)
+            assert_int_equal(object_hashers_wait(hashers, &jobs[2]), FERRY_OK);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(jobs[i].company, round == 0 ? 3 : 2);
+            expect_digests(jobs[i].hash, streams[i], BLOCK, false);
+        }
+        expect_digests(jobs[2].hash, streams[2], round == 0 ? BLOCK : 0, false);
+    }
+    object_hashers_free(hashers);
 }
 
 static void without_memory_there_are_no_hashers(void **state)
@@ -124,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_that_go_together_are_those_of_each_alone),
         cmocka_unit_test(blocks_of_many_are_hashed_beside_each_other),
+        cmocka_unit_test(a_block_waits_for_others_until_somebody_waits_for_it),
         cmocka_unit_test(without_memory_there_are_no_hashers),
     };
     return cmocka_run_group_tests(tests, fill_streams, NULL);

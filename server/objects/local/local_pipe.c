@@ -8,12 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK_BYTES = 256 * 1024, HASHERS_MAX = 8 };
+enum {
+    BLOCK_BYTES = 256 * 1024,
+    HASHERS_MAX = 8,
+    ALONE_BLOCKS = 3, /* after one that waited for others in vain */
+};
 
 struct local_pipe {
     struct objects_local *store;
     struct object_hash_job job;
     bool hashing; /* the job is under way: of the block that is not filled now */
+    unsigned alone; /* so many blocks wait for no others */
     unsigned filling;
     size_t filled;
     uint8_t blocks[2][BLOCK_BYTES];
@@ -52,15 +57,37 @@ struct local_pipe *local_pipe_new(struct objects_local *store, struct object_has
     pipe->store = store;
     pipe->job = (struct object_hash_job){.hash = hash};
     pipe->hashing = false;
+    pipe->alone = 0;
     pipe->filling = 0;
     pipe->filled = 0;
     return pipe;
 }
 
+/* Blocks that are worth waiting for: half of what is under way comes soon, the other half is for the next hasher. Where it does not
+ * come, as the others are slow, a block is hashed beside the next one's arrival as if it were the only one. */
+static size_t worth_waiting_for(struct local_pipe *pipe)
+{
+    struct objects_local *store = pipe->store;
+    if (pipe->alone > 0) {
+        pipe->alone--;
+        return 1;
+    }
+    pthread_mutex_lock(&store->pipes_mutex);
+    size_t half = store->pipes / 2;
+    pthread_mutex_unlock(&store->pipes_mutex);
+    return half < OBJECT_HASH_TOGETHER ? half : OBJECT_HASH_TOGETHER;
+}
+
 static ferry_err wait_for_hash(struct local_pipe *pipe)
 {
-    ferry_err err = pipe->hashing ? object_hashers_wait(pipe->store->hashers, &pipe->job) : FERRY_OK;
+    if (!pipe->hashing)
+        return FERRY_OK;
+    ferry_err err = object_hashers_wait(pipe->store->hashers, &pipe->job);
     pipe->hashing = false;
+    if (pipe->job.company > 1)
+        pipe->alone = 0;
+    else if (pipe->alone == 0)
+        pipe->alone = ALONE_BLOCKS;
     return err;
 }
 
@@ -81,7 +108,7 @@ static ferry_err flush(struct object_writer *writer)
         return err;
     pipe->job.bytes = pipe->blocks[pipe->filling];
     pipe->job.len = pipe->filled;
-    object_hashers_start(pipe->store->hashers, &pipe->job);
+    object_hashers_start(pipe->store->hashers, &pipe->job, worth_waiting_for(pipe));
     pipe->hashing = true;
     err = local_append(writer, pipe->blocks[pipe->filling], pipe->filled);
     pipe->filling = 1 - pipe->filling;
