@@ -43,7 +43,7 @@ static int do_download(struct ferry *ferry, struct ferry_show *show, const struc
     do /* who waits goes on waiting when the file that was under way is withdrawn */
         err = ferry_download_next(ferry, dir, line->wait ? FERRY_FOR_EVER : 0, &file);
     while (line->wait && err == FERRY_DEVICE_E_NO_TASK);
-    if (err == FERRY_DEVICE_E_NO_TASK)
+    if (err == FERRY_DEVICE_E_NO_TASK && show->name[0] == '\0') /* else one was under way, and its connection was cut: it is withdrawn */
         ferry_show_nothing(show);
     else if (err != FERRY_DEVICE_OK)
         return failed(show, ferry, FERRY_LANE_DOWN, err);

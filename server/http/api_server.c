@@ -181,11 +181,6 @@ static void free_server(struct api_server *server)
     free(server);
 }
 
-static void on_tick(void *arg)
-{
-    (void)arg;
-}
-
 static ferry_err start_limits(struct api_context *context, const struct api_server_limits *limits,
                               struct http_tls *tls)
 {
@@ -194,7 +189,6 @@ static ferry_err start_limits(struct api_context *context, const struct api_serv
         .connections_max = limits->connections_max,
         .per_address_max = limits->per_address_max,
         .tls = tls,
-        .tick = on_tick,
     };
     ferry_err err = ferry_rate_new(limits->address_requests_per_min, FERRY_RATE_DEVICES, &context->address_rate);
 

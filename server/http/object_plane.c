@@ -338,25 +338,26 @@ __attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char 
 
 /* The engine has taken rights away: who is sent an object without one is cut. Who sends one hears a refusal
  * (object_upload.c): no answer at all is a success for a vendor device. */
-static void cut_revoked(struct object_plane *plane)
+static void cut_revoked(struct object_plane *plane, struct object_watch *watch)
 {
-    size_t cap = object_watch_tasks(plane->watch, NULL, 0);
+    size_t cap = object_watch_tasks(watch, NULL, 0);
     ferry_id *tasks = ferry_calloc(cap + 1, sizeof *tasks);
     if (tasks == NULL)
         return;
-    size_t count = cap > 0 ? object_watch_tasks(plane->watch, tasks, cap) : 0;
+    size_t count = cap > 0 ? object_watch_tasks(watch, tasks, cap) : 0;
     for (size_t i = 0; i < count; i++)
         if (!object_gate_may_go_on(plane, &tasks[i]))
-            object_watch_cut_task(plane->watch, &tasks[i]);
+            object_watch_cut_task(watch, &tasks[i]);
     free(tasks);
 }
 
-static void on_tick(void *arg)
+/* plane->watch may not be set yet: the thread runs before object_watch_new() has returned. */
+static void on_tick(void *arg, struct object_watch *watch)
 {
     struct object_plane *plane = arg;
     uint64_t revocations = object_gate_revocations(plane);
     if (revocations != plane->revocations)
-        cut_revoked(plane);
+        cut_revoked(plane, watch);
     plane->revocations = revocations;
     object_cache_tick(plane->cache);
 }

@@ -247,7 +247,8 @@ static void *watch_main(void *arg)
         for (struct object_connection *c = watch->first; c != NULL; c = c->next)
             look_at(watch, c, now_ms);
         pthread_mutex_unlock(&watch->mutex);
-        watch->cfg.tick(watch->cfg.arg);
+        if (watch->cfg.tick != NULL)
+            watch->cfg.tick(watch->cfg.arg, watch);
         pthread_mutex_lock(&watch->mutex);
     }
     pthread_mutex_unlock(&watch->mutex);

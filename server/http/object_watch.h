@@ -27,7 +27,7 @@ struct object_watch_config {
     uint32_t connections_max;
     uint32_t per_address_max; /**< 0: no limit */
     struct http_tls *tls;     /**< of every connection; null: plain HTTP */
-    void (*tick)(void *arg);  /**< called each time the thread looks */
+    void (*tick)(void *arg, struct object_watch *watch); /**< called each time the thread looks; may be null */
     void *arg;
 };
 
