@@ -352,6 +352,7 @@ static void work(struct mosquitto *client, char *topic, char *payload)
     struct mosquitto_evt_acl_check asked = {.client = client, .topic = topic, .payload = payload, .access = MOSQ_ACL_READ,
                                             .payloadlen = payload != NULL ? (uint32_t)strlen(payload) : 0};
 
+    note_secret(topic);
     (void)tell(MOSQ_EVT_ACL_CHECK, &asked);
     asked.access = MOSQ_ACL_WRITE;
     (void)tell(MOSQ_EVT_ACL_CHECK, &asked);
