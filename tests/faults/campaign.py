@@ -197,7 +197,7 @@ class Campaign:
             round_.run()
         except Exception as problem: # kept: the report names it, and the campaign fails
             error = "".join(traceback.format_exception_only(type(problem), problem)).strip()
-            self.say(traceback.format_exc())
+            self.say(f"{' + '.join(names)}: {traceback.format_exc()}")
             self._recover()
         row = {"faults": names, "kinds": round_.injected, "skipped": round_.skipped,
                "acknowledged": round_.ledger.answers, "killed": round_.ledger.killed, "recovery_s": round_.recovery_s, "lost": round_.lost, "wrong": round_.wrong,
@@ -212,6 +212,8 @@ class Campaign:
         for platform, shim in self.world.parts.members:
             shim.heal_writes(), shim.live_on(), shim.fail_names(None), shim.move_clock(0)
             self.say(platform.log_tail(40))
+        with contextlib.suppress(Skip): # it may be what stands still, and the next ferryd would take it over
+            self.world.kill_broker()
         self.world.down()
         self.world.up()
         self.world.afterwards.clear()
