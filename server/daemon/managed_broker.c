@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ enum {
     RETRY_FIRST_MS = 100,   /* pause before the second attempt to start it, then doubling */
     RETRY_MAX_MS = 2000,    /* ... up to this: devices give up after about a minute */
     STEADY_MS = 1000,       /* a broker that lived this long is started again without a pause */
+    LOOK_EVERY_MS = 1000,
+    STUCK_MS = 15000,       /* a broker that has not let us in for so long, which is more than one attempt, is replaced */
     LOG_MAX_BYTES = 16 << 20, /* an older log is put aside at the next start of the broker */
     LOG_TAIL_BYTES = 600,
     PROBLEM_SIZE = 512,
@@ -41,6 +44,7 @@ struct managed_broker {
     int stop_fd; /* eventfd */
     pthread_t thread;
     bool watching;           /* the thread exists */
+    atomic_uint_fast64_t unlinked_ms; /* since then we have no connection to it; 0: we have one */
     pthread_mutex_t lock;    /* guards process, which is replaced by the thread and signalled by others, and wish */
     struct process process;
     char device_stamp[STAMP_SIZE]; /* of a wish that was granted */
@@ -211,6 +215,7 @@ static ferry_err launch(struct managed_broker *b, char problem[PROBLEM_SIZE])
         return err;
     put_old_log_aside(b);
     (void)unlink(b->pid_path);
+    managed_broker_linked(b, false);
     err = process_start(b->program, b->conf_path, b->log_path, &process);
     if (err != FERRY_OK) {
         (void)snprintf(problem, PROBLEM_SIZE, "cannot start %s: %s", b->program, ferry_err_text(err));
@@ -285,20 +290,42 @@ static bool launch_again(struct managed_broker *b, bool pause_first)
     }
 }
 
+/* Mosquitto 2.0.11 may go round in a circle for ever; so may one that somebody stopped. */
+static bool stands_still(const struct managed_broker *b)
+{
+    uint64_t since_ms = atomic_load(&b->unlinked_ms);
+
+    return since_ms != 0 && ferry_mono_ms() - since_ms >= STUCK_MS;
+}
+
+/* By itself, or because it is ended here. */
+static bool has_ended(struct managed_broker *b)
+{
+    struct process process = b->process;
+    char end[PROCESS_END_SIZE];
+
+    if (process_ended(&process, 0, end)) {
+        set_process(b, PROCESS_NONE);
+        process_release(&process);
+        ferry_log(FERRY_LOG_WARN, "broker", "mosquitto has ended %s: starting it again", end);
+        return true;
+    }
+    if (!stands_still(b))
+        return false;
+    ferry_log(FERRY_LOG_WARN, "broker", "mosquitto, process %d, has not let us in for %d s: ending it and starting it again",
+              (int)process.pid, STUCK_MS / 1000);
+    drop_process(b);
+    return true;
+}
+
 static void *watch(void *arg)
 {
     struct managed_broker *b = arg;
     uint64_t born_ms = ferry_mono_ms();
 
-    while (!wait_stop(b, b->process.fd, -1)) {
-        struct process dead = b->process;
-        char end[PROCESS_END_SIZE];
-
-        if (!process_ended(&dead, 0, end))
+    while (!wait_stop(b, b->process.fd, LOOK_EVERY_MS)) {
+        if (!has_ended(b))
             continue;
-        set_process(b, PROCESS_NONE);
-        process_release(&dead);
-        ferry_log(FERRY_LOG_WARN, "broker", "mosquitto has ended %s: starting it again", end);
         if (!launch_again(b, ferry_mono_ms() < born_ms + STEADY_MS))
             return NULL;
         born_ms = ferry_mono_ms();
@@ -350,6 +377,7 @@ static bool take_over(struct managed_broker *b, char problem[PROBLEM_SIZE])
         write_conf(b, &ours) == FERRY_OK && on_disk.len == ours.len &&
         memcmp(on_disk.data, ours.data, ours.len) == 0) {
         set_process(b, left);
+        managed_broker_linked(b, false);
         if (wait_accepting(b, problem) == FERRY_OK) {
             if (b->config.tls.cert != NULL)
                 managed_broker_reload(b); /* the certificate may be another one by now */
@@ -440,9 +468,11 @@ struct address managed_broker_address(const struct managed_broker *broker, int l
     return broker->listeners[listener];
 }
 
-void managed_broker_subscribed(struct managed_broker *broker)
+void managed_broker_linked(struct managed_broker *broker, bool up)
 {
-    send_signal(broker, SIGUSR1);
+    atomic_store(&broker->unlinked_ms, up ? 0 : ferry_mono_ms());
+    if (up)
+        send_signal(broker, SIGUSR1);
 }
 
 void managed_broker_reload(struct managed_broker *broker)

@@ -3,7 +3,7 @@
  * @brief The Mosquitto of ferryd's own: configured, started, watched, started again, ended.
  *
  * A broker that a dead ferryd left in the data folder is taken over with its connections when its configuration
- * is the one we would write, and ended otherwise.
+ * is the one we would write, and ended otherwise. One that lets ferryd in no more is replaced.
  */
 #ifndef DAEMON_MANAGED_BROKER_H
 #define DAEMON_MANAGED_BROKER_H
@@ -70,8 +70,11 @@ void managed_broker_restart(struct managed_broker *broker);
 FERRY_MUST_CHECK ferry_err managed_broker_listen_for_certificates(struct managed_broker *broker, const struct address *at,
                                                                   const struct broker_tls *tls);
 
-/** @brief To be told whenever ferryd has subscribed: its session is then saved to disk. Any thread, never blocks. */
-void managed_broker_subscribed(struct managed_broker *broker);
+/**
+ * @brief To be told whenever ferryd has subscribed, whose session is then saved to disk, and when the connection is lost. A broker to
+ * which there is none for 15 seconds is ended and started again. Any thread, never blocks.
+ */
+void managed_broker_linked(struct managed_broker *broker, bool up);
 
 /**
  * @brief Waits until a session of ferryd is on disk, at most a second: from then on the broker may die, and

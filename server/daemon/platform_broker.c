@@ -18,7 +18,7 @@
 #include <time.h>
 
 enum {
-    LINK_TIMEOUT_S = 10,     /* for our own broker to let us in */
+    LINK_TIMEOUT_S = 30,     /* for our own broker to let us in, or the one that replaces it */
     DESCRIPTORS_SPARE = 128, /* of a broker's descriptors, those that are no connections */
 };
 
@@ -256,10 +256,10 @@ static void on_link(void *arg, bool up)
 
     if (p->engine_listener.link != NULL)
         p->engine_listener.link(p->engine_listener.arg, up);
+    if (p->broker != NULL)
+        managed_broker_linked(p->broker, up);
     if (!up)
         return;
-    if (p->broker != NULL)
-        managed_broker_subscribed(p->broker);
     (void)pthread_mutex_lock(&p->lock);
     p->linked = true;
     (void)pthread_cond_broadcast(&p->link_changed);

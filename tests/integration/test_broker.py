@@ -286,6 +286,19 @@ def test_a_leftover_broker_is_taken_over_with_its_connections(own_platform):
         assert device.request_upload("again", b"abc")["url"]
 
 
+def test_a_leftover_broker_that_stands_still_is_replaced(own_platform):
+    """It listens, and answers nobody: a new ferryd waits a while for it, and no longer."""
+    device, pid = own_platform.new_device(), own_platform.broker_pid
+    own_platform.kill9()
+    os.kill(pid, signal.SIGSTOP)
+    own_platform.start(wait=False)
+    wait_for(lambda: "has not let us in for 15 s" in own_platform.log(), 60, "the end of its patience")
+    own_platform.wait_ready(60)
+    assert own_platform.broker_pid != pid and not process_exists(pid)
+    with VendorDevice(own_platform, device) as vendor:
+        assert vendor.request_upload("a", b"abc")["url"]
+
+
 def test_a_leftover_broker_with_other_settings_is_replaced(own_platform):
     pid = own_platform.broker_pid
     own_platform.kill9()
