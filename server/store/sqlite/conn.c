@@ -99,6 +99,20 @@ static ferry_err set_up_reader(struct sqlite_conn *c)
     return version < sq_schema_step_count ? FERRY_E_STATE : FERRY_OK;
 }
 
+/*
+ * Temporary files lie beside the database of the process's first writer: there it may write, which nobody says of /tmp. Readers need none
+ * (and who is unloaded again, as the broker's plugin, would leave the text behind).
+ */
+static ferry_err choose_temporary_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (sqlite3_temp_directory != NULL)
+        return FERRY_OK;
+    sqlite3_temp_directory = slash == NULL ? sqlite3_mprintf(".") : sqlite3_mprintf("%.*s", (int)(slash - path) + 1, path);
+    return sqlite3_temp_directory != NULL ? FERRY_OK : FERRY_E_NOMEM;
+}
+
 static ferry_err set_up_writer(struct sqlite_conn *c, const char *path)
 {
     static const struct {
@@ -158,6 +172,8 @@ ferry_err sq_conn_new(struct sqlite_store *store, const char *path, uint32_t bus
     c->store = store;
     c->base.mode = mode;
     if (mode == STORE_WRITER)
+        err = choose_temporary_folder(path);
+    if (err == FERRY_OK && mode == STORE_WRITER)
         err = make_file(path);
     if (err == FERRY_OK)
         err = open_file(c, path, busy_ms);

@@ -7,7 +7,6 @@
 
 #include <sqlite3.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     READERS_MAX = 256, /* each holds READER_CACHE_KIB at most and two file descriptors */
@@ -78,16 +77,6 @@ static void set_up_library(void)
     (void)sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, UNDO_BYTES);
 }
 
-/* Temporary files lie beside the first database of the process: there it may write, which nobody says of /tmp. */
-static ferry_err choose_temporary_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (sqlite3_temp_directory != NULL)
-        return FERRY_OK;
-    sqlite3_temp_directory = slash == NULL ? sqlite3_mprintf(".") : sqlite3_mprintf("%.*s", (int)(slash - path) + 1, path);
-    return sqlite3_temp_directory != NULL ? FERRY_OK : FERRY_E_NOMEM;
-}
-
 ferry_err store_sqlite_open(const struct store_sqlite_config *cfg, struct store **ret_store)
 {
     struct sqlite_store *s;
@@ -95,9 +84,6 @@ ferry_err store_sqlite_open(const struct store_sqlite_config *cfg, struct store 
     if (cfg->path == NULL || cfg->path[0] == '\0')
         return FERRY_E_ARG;
     set_up_library();
-    ferry_err err = choose_temporary_folder(cfg->path);
-    if (err != FERRY_OK)
-        return err;
     s = ferry_calloc(1, sizeof(*s));
     if (s == NULL)
         return FERRY_E_NOMEM;
