@@ -67,7 +67,8 @@ static void free_bus(struct mosquitto_bus *b)
     free(b);
 }
 
-/* An answer or two are sent by who has them: to wake the thread for them would take longer. It is in need of no help while it is awake. */
+/* A few answers are sent by who has them, while the thread waits for the network: to wake it for them would take longer. When it is awake,
+ * it sends them itself. */
 static void bus_let_go(struct bus *bus)
 {
     struct mosquitto_bus *b = bus_of(bus);
