@@ -22,14 +22,14 @@ def device_handshake(platform, *args):
     conf = (platform.data / "broker/mosquitto.conf").read_text()
     port = [line.split()[1] for line in conf.splitlines() if line.startswith("listener ")][2]
     process = subprocess.Popen(["openssl", "s_client", "-quiet", "-connect", f"127.0.0.1:{port}", "-CAfile", str(platform.ca),
-                                *map(str, args)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                                *map(str, args)], bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     limit = threading.Timer(20 * PATIENCE, process.kill)
     limit.start()
     said = b""
     with process:
-        process.stdin.write(CONNECT)
-        process.stdin.flush()
-        while CONNACK not in said and (more := process.stdout.read1()):
+        with contextlib.suppress(BrokenPipeError):  # it has been refused already
+            process.stdin.write(CONNECT)
+        while CONNACK not in said and (more := process.stdout.read(65536)):
             said += more
         limit.cancel()
         process.kill()
