@@ -7,9 +7,12 @@
 
 #include <string.h>
 
-/* A device repeats what was not answered within seconds. Shorter than the first repeated push, so that a device which reports
- * nothing but `done` fetches a second version of a name twice at worst. */
-enum { REPEATED_DONE_MS = 12 * 1000 };
+enum {
+    /* A device repeats what was not answered within seconds. Shorter than the first repeated push, so that a device which reports
+     * nothing but `done` fetches a second version of a name twice at worst. */
+    STALE_REPORT_MS = 12 * 1000,
+    STALE_REPORT_TASKS = 8, /* newest tasks of one name among which the one that has just ended is looked for */
+};
 
 static struct push_pace pace_of(const struct engine *e)
 {
@@ -293,22 +296,44 @@ static ferry_err find_reported(struct engine *e, const struct device_message *m,
     return FERRY_OK;
 }
 
-/* A second `done` for a file that the device has just finished must not end the next task of that name unfetched. One that says the
- * MD5 of another file is no second one. */
-static ferry_err is_repeated_done(struct engine *e, const struct device_message *m, const struct download_task *task,
-                                  uint64_t now_ms, bool *ret_repeated)
+/* A device goes on with what was cancelled until it hears so, which is when a report after that is answered: what it says before is of
+ * the cancelled task, and so are an end and a failure that it says again. A task without a report was never begun. */
+static ferry_err means_cancelled(struct engine *e, const struct device_message *m, const struct download_task *cancelled, bool *ret_means)
 {
-    *ret_repeated = false;
-    if (m->msg.state != FERRY_PROGRESS_DONE || (task->state != DOWNLOAD_QUEUED && task->state != DOWNLOAD_OFFERED))
-        return FERRY_OK;
-    struct download_filter filter = {
-        .product = task->device.product, .device = task->device.device, .state = DOWNLOAD_DONE};
     struct store_page page = {.after = "", .limit = 1, .descending = true};
-    struct download_task last;
+    struct task_report last;
     size_t count = 0;
-    ferry_err err = e->store->download_list(e->conn, &filter, &page, &last, &count);
-    *ret_repeated = err == FERRY_OK && count == 1 && strcmp(last.name, task->name) == 0 &&
-                    report_md5_fits(m->msg.md5sum, last.md5) && now_ms - last.ended_ms < REPEATED_DONE_MS;
+    ferry_err err = e->store->report_list(e->conn, &cancelled->id, &page, &last, &count);
+    bool heard = count == 1 && last.time_ms > cancelled->ended_ms;
+    *ret_means = err == FERRY_OK && count == 1 && (m->msg.state != FERRY_PROGRESS_RUNNING || !heard);
+    return err;
+}
+
+static ferry_err means_ended(struct engine *e, const struct device_message *m, const struct download_task *ended, uint64_t now_ms,
+                             bool *ret_means)
+{
+    bool recent = !download_state_open(ended->state) && now_ms - ended->ended_ms < STALE_REPORT_MS;
+    *ret_means = recent && ended->state == DOWNLOAD_DONE && m->msg.state == FERRY_PROGRESS_DONE;
+    return recent && ended->state == DOWNLOAD_CANCELLED ? means_cancelled(e, m, ended, ret_means) : FERRY_OK;
+}
+
+/* What a device says of the task that it has just finished, or was told to give up, must not end the next one of that name unfetched:
+ * the task is then the ended one. A report that says the MD5 of another file means that. */
+static ferry_err prefer_just_ended(struct engine *e, const struct device_message *m, uint64_t now_ms, struct download_task *task)
+{
+    if (task->state != DOWNLOAD_QUEUED && task->state != DOWNLOAD_OFFERED)
+        return FERRY_OK;
+    size_t count = 0;
+    ferry_err err = e->store->download_named(e->conn, &m->device, task->name, e->downloads, STALE_REPORT_TASKS, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+        bool means = false;
+        if (report_md5_fits(m->msg.md5sum, e->downloads[i].md5))
+            err = means_ended(e, m, &e->downloads[i], now_ms, &means);
+        if (means) {
+            *task = e->downloads[i];
+            break;
+        }
+    }
     return err;
 }
 
@@ -334,11 +359,10 @@ static ferry_err on_report(struct engine *e, const struct device_message *m, uin
     ferry_err err = find_reported(e, m, now_ms, &task);
     if (err == FERRY_E_NOT_FOUND)
         return answers_report(e, m, FERRY_RESULT_NO_TASK);
-    bool repeated = false;
     if (err == FERRY_OK)
-        err = is_repeated_done(e, m, &task, now_ms, &repeated);
-    if (err != FERRY_OK || repeated)
-        return err != FERRY_OK ? err : answers_report(e, m, FERRY_RESULT_OK);
+        err = prefer_just_ended(e, m, now_ms, &task);
+    if (err != FERRY_OK)
+        return err;
 
     char result_msg[FERRY_RESULT_MSG_MAX + 1];
     report_text_copy(m->msg.result_msg, result_msg);

@@ -65,6 +65,69 @@ static void a_late_done_does_not_end_the_next_version_unfetched(void **state)
     assert_int_equal(state_of(f, &older), DOWNLOAD_CANCELLED);
 }
 
+/* Devices on the vendor's SDK say no MD5. One of them is half way when its task is cancelled and the next version comes at once. */
+static void what_a_vendor_device_says_of_a_cancelled_task_is_not_said_of_the_next(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_version(f, "fw", MD5_OLD);
+    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_OK);
+    fixture_advance_s(f, 1);
+    cancel(f, &older);
+    fixture_add_version(f, "fw", MD5_NEW);
+    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a); /* it is busy and ignores that */
+    fixture_advance_s(f, 1);
+    assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_CANCELLED);
+    assert_int_equal(report(f, "download", "fail", NULL), FERRY_RESULT_OK);
+    assert_int_equal(report(f, "download", "fail", NULL), FERRY_RESULT_OK); /* it says so twice */
+    assert_int_equal(report(f, "download", "done", NULL), FERRY_RESULT_CANCELLED); /* or had the last byte */
+    assert_int_equal(state_of(f, &newer), DOWNLOAD_OFFERED);
+
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    fixture_expect(f, FERRY_MSG_GET_DOWNLOAD_TASK_RSP, &a);
+    assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_OK); /* it has heard of the end: this is the next */
+    assert_int_equal(report(f, "download", "done", NULL), FERRY_RESULT_OK);
+    assert_int_equal(state_of(f, &newer), DOWNLOAD_DONE);
+    assert_int_equal(state_of(f, &older), DOWNLOAD_CANCELLED);
+}
+
+static void what_was_cancelled_before_its_device_began_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_version(f, "fw", MD5_OLD);
+    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    cancel(f, &older);
+    fixture_add_version(f, "fw", MD5_NEW);
+    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_OK);
+    assert_int_equal(report(f, "download", "done", NULL), FERRY_RESULT_OK);
+    assert_int_equal(state_of(f, &newer), DOWNLOAD_DONE);
+}
+
+/* What it says long after that is of the next version, though it never heard of the end. */
+static void a_cancelled_task_is_meant_for_some_seconds_only(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_version(f, "fw", MD5_OLD);
+    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_OK);
+    cancel(f, &older);
+    fixture_add_version(f, "fw", MD5_NEW);
+    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    fixture_advance_s(f, 12);
+    assert_int_equal(report(f, "download", "done", NULL), FERRY_RESULT_OK);
+    assert_int_equal(state_of(f, &newer), DOWNLOAD_DONE);
+}
+
 static void a_late_done_ends_its_own_version_though_a_newer_one_is_open(void **state)
 {
     struct fixture *f = *state;
@@ -165,6 +228,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PLATFORM_TEST(a_late_done_does_not_end_the_next_version_unfetched),
+        PLATFORM_TEST(what_a_vendor_device_says_of_a_cancelled_task_is_not_said_of_the_next),
+        PLATFORM_TEST(what_was_cancelled_before_its_device_began_is_forgotten),
+        PLATFORM_TEST(a_cancelled_task_is_meant_for_some_seconds_only),
         PLATFORM_TEST(a_late_done_ends_its_own_version_though_a_newer_one_is_open),
         PLATFORM_TEST(a_file_that_nobody_deployed_is_no_task),
         PLATFORM_TEST(a_device_that_says_no_md5_means_the_open_task),
