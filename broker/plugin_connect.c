@@ -127,6 +127,14 @@ static ferry_err remember(struct plugin *p, const struct mosquitto *client, bool
     return err;
 }
 
+/* At a reload Mosquitto asks also about kept sessions whose client is away: that one is judged when it comes back. Before it is let in a
+ * client has no subscription. To refuse who is away makes 2.0.11 put the session down for its expiry a second time, and look at it there
+ * after it was freed. */
+static bool is_away(const struct client *known, const struct mosquitto *client)
+{
+    return known == NULL && mosquitto_client_sub_count(client) > 0;
+}
+
 int plugin_on_basic_auth(int event, void *data, void *user_data)
 {
     static const int answers[] = {
@@ -137,10 +145,12 @@ int plugin_on_basic_auth(int event, void *data, void *user_data)
     const struct client *known = clients_find(&p->clients, asked->client);
     const char *why = NULL, *peer = mosquitto_client_address(asked->client);
     struct principal who;
-    auth_verdict verdict =
-        known != NULL ? judge(listener, asked, known, &who, &why) : judge_new(listener, asked, &who, &why);
+    auth_verdict verdict;
 
     (void)event;
+    if (is_away(known, asked->client))
+        return MOSQ_ERR_SUCCESS;
+    verdict = known != NULL ? judge(listener, asked, known, &who, &why) : judge_new(listener, asked, &who, &why);
     if (verdict == AUTH_ACCEPTED) {
         if (remember(p, asked->client, known == NULL, &who) == FERRY_OK)
             return MOSQ_ERR_SUCCESS;

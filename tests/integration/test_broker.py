@@ -259,6 +259,31 @@ def test_a_reload_keeps_every_client_even_with_a_credential_that_has_expired_mea
     assert own_platform.log().count("connected to the broker") == 1, "ferryd's own connection stayed"
 
 
+def reload_broker(platform):
+    """Until it has: it complains of one of its settings each time."""
+    complaints = broker_log(platform).count("is now deprecated")
+    os.kill(platform.broker_pid, signal.SIGHUP)
+    wait_for(lambda: broker_log(platform).count("is now deprecated") > complaints, 10 * PATIENCE, "the reload")
+
+
+def test_a_reload_leaves_kept_sessions_alone_whose_client_is_away(own_platform):
+    """Who is not there is neither judged nor taken for connected."""
+    api, device, other = own_platform.api, own_platform.new_device(), own_platform.new_device()
+    with vendor_client(own_platform, device, clean=False) as client:
+        assert client.subscribe(f"{DOWN}/{device.product}/{device.device}") in (0, 1)
+    own_platform.kill9()
+    reload_broker(own_platform) # its own session is a kept one, too
+    own_platform.start()
+    api.device_disable(device.product, device.device)
+    reload_broker(own_platform)
+    with VendorDevice(own_platform, other) as there:
+        assert there.request_upload("a", b"abc")["url"]
+        wait_for(lambda: api.call("GET", "/status")["devices_connected"] == 1, 20 * PATIENCE, "nobody else to be connected")
+    assert "refused" not in broker_log(own_platform)
+    with vendor_client(own_platform, device, clean=False) as client:
+        assert client.code == REFUSED, "it is judged when it comes back"
+
+
 # --- ferryd dies -------------------------------------------------------------------------------------------------
 
 
