@@ -154,19 +154,32 @@ def _connect(stack, port, number):
     return stack.enter_context(contextlib.closing(stranger))
 
 
+def _come(stack, port, number, word, leave):
+    stranger = _connect(stack, port, number)
+    stranger.sendall(word)
+    if leave:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, GOODBYE)
+        stranger.close()
+
+
+def _all_come(stack, port, draw_word, leave):
+    """The other one of two faults may refuse them; or let no answer through, for which each would wait."""
+    for number in range(STRANGERS):
+        try:
+            _come(stack, port, number, draw_word(), leave)
+        except TimeoutError:
+            return
+        except OSError:
+            continue
+
+
 def _strangers(name, words, leave):
     """words: a function of a random.Random. leave: they go at once, with a reset; else they stay and wait."""
     @fault(f"TLS: {name}", "TLS")
     def _(world):
         with contextlib.ExitStack() as stack:
             for plane in PLANES:
-                for number in range(STRANGERS):
-                    with contextlib.suppress(OSError): # of two faults the other one may refuse it
-                        stranger = _connect(stack, getattr(world.platform, f"{plane}_port"), number)
-                        stranger.sendall(words(world.random))
-                        if leave:
-                            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, GOODBYE)
-                            stranger.close()
+                _all_come(stack, getattr(world.platform, f"{plane}_port"), lambda: words(world.random), leave)
             world.hold()
             world.goes_on(f"{len(PLANES) * STRANGERS} connections: {name}")
             yield
