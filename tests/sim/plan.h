@@ -26,7 +26,8 @@
     X(FAULT_TORN, "torn", "what was written of an object ends in rubbish after a kill")    \
     X(FAULT_CLOCK, "clock", "a worker's wall clock is set")                                \
     X(FAULT_CANCEL, "cancel", "an operator cancels, removes or disables something")        \
-    X(FAULT_PAUSE, "pause", "an operator pauses a deployment, resumes it, retries")
+    X(FAULT_PAUSE, "pause", "an operator pauses a deployment, resumes it, retries")         \
+    X(FAULT_MIDST, "midst", "a message comes in the midst of a worker's turn")
 
 typedef enum {
 #define X(name, word, text) name,

@@ -101,14 +101,36 @@ struct worker *platform_any(struct sim *s)
     return count == 0 ? NULL : count == 1 ? running[0] : running[chance_below(&s->net, count)];
 }
 
+static void keep(struct held ***inout_end, unsigned device, const void *payload, size_t len)
+{
+    struct held *held = sim_alloc(sizeof *held + len);
+    held->device = device;
+    held->len = len;
+    memcpy(held->payload, payload, len);
+    **inout_end = held;
+    *inout_end = &held->next;
+}
+
+static struct held *take_all(struct held **first, struct held ***ret_end)
+{
+    struct held *all = *first;
+    *first = NULL;
+    *ret_end = first;
+    return all;
+}
+
+static void forget(struct held *all)
+{
+    while (all != NULL) {
+        struct held *next = all->next;
+        free(all);
+        all = next;
+    }
+}
+
 static void forget_held(struct worker *w)
 {
-    while (w->held != NULL) {
-        struct held *next = w->held->next;
-        free(w->held);
-        w->held = next;
-    }
-    w->held_end = &w->held;
+    forget(take_all(&w->held, &w->held_end));
 }
 
 static void add_stats(struct engine_stats *sum, const struct engine_stats *more)
@@ -130,6 +152,44 @@ void platform_stats(struct sim *s, struct engine_stats *ret)
         engine_get_stats(s->workers[i].engine, &now);
         add_stats(ret, &now);
     }
+}
+
+/* --- messages -------------------------------------------------------------------------------------------- */
+
+static void bring(struct worker *w, unsigned device, const void *payload, size_t len)
+{
+    char topic[FERRY_TOPIC_SIZE];
+    struct sim *s = w->sim;
+    if (!ferry_topic_write(FERRY_TOPIC_UP, ferry_text_of("P"), ferry_text_of(s->devices[device].name), topic))
+        abort();
+    if (mem_bus_inject(w->real_bus, topic, payload, len) != FERRY_OK)
+        return;
+    s->figures.messages++;
+    if (s->plan.workers > 1)
+        keep(&w->held_end, device, payload, len);
+}
+
+void worker_midst(struct worker *w)
+{
+    if (w->dead)
+        return;
+    struct held *all = take_all(&w->coming, &w->coming_end);
+    for (struct held *m = all; m != NULL; m = m->next)
+        bring(w, m->device, m->payload, m->len);
+    forget(all);
+}
+
+void worker_message(struct worker *w, unsigned device, const void *payload, size_t len)
+{
+    struct sim *s = w->sim;
+    keep_time(w);
+    if (w->coming != NULL || sim_strikes_often(s, FAULT_MIDST)) { /* in one connection nothing overtakes */
+        keep(&w->coming_end, device, payload, len);
+    } else {
+        bring(w, device, payload, len);
+        bring_to_broker(w); /* it may have said that it is busy */
+    }
+    worker_wake(w, chance_below(&s->net, 3));
 }
 
 /* --- turns -------------------------------------------------------------------------------------------- */
@@ -166,6 +226,7 @@ static void turn(struct sim *s, void *subject, uint64_t token, void *owned)
     keep_time(w);
     s->current = w;
     engine_turn(w->engine, &again_ms);
+    worker_midst(w);
     s->current = NULL;
     w->steps_left = 0;
     bring_to_broker(w);
@@ -242,22 +303,23 @@ static void start(struct sim *s, void *subject, uint64_t arg, void *owned)
     check_start(s);
 }
 
+/* The broker has no word from the worker that these are done. */
+static void bring_again(struct sim *s, struct held *all)
+{
+    for (struct held *m = all; m != NULL && s->plan.workers > 1; m = m->next)
+        broker_again(s, m->device, m->payload, m->len);
+    forget(all);
+}
+
 void worker_kill(struct worker *w)
 {
     struct sim *s = w->sim;
-    struct held *held = w->held;
+    struct held *held = take_all(&w->held, &w->held_end), *coming = take_all(&w->coming, &w->coming_end);
     sim_note(s, "worker killed", w->no, NULL, 0);
     s->figures.crashes++;
-    w->held = NULL;
-    forget_held(w);
     end_life(w);
-    while (held != NULL) { /* the broker has no word from it that they are done */
-        struct held *next = held->next;
-        if (s->plan.workers > 1)
-            broker_again(s, held->device, held->payload, held->len);
-        free(held);
-        held = next;
-    }
+    bring_again(s, held);
+    bring_again(s, coming);
     start_later(w);
 }
 
@@ -271,32 +333,6 @@ void worker_link(struct worker *w, bool up)
 }
 
 /* --- what it is given --------------------------------------------------------------------------------- */
-
-static void hold(struct worker *w, unsigned device, const void *payload, size_t len)
-{
-    struct held *held = sim_alloc(sizeof *held + len);
-    held->device = device;
-    held->len = len;
-    memcpy(held->payload, payload, len);
-    *w->held_end = held;
-    w->held_end = &held->next;
-}
-
-void worker_message(struct worker *w, unsigned device, const void *payload, size_t len)
-{
-    char topic[FERRY_TOPIC_SIZE];
-    struct sim *s = w->sim;
-    if (!ferry_topic_write(FERRY_TOPIC_UP, ferry_text_of("P"), ferry_text_of(s->devices[device].name), topic))
-        abort();
-    keep_time(w);
-    if (mem_bus_inject(w->real_bus, topic, payload, len) != FERRY_OK)
-        return;
-    s->figures.messages++;
-    bring_to_broker(w); /* it may have said that it is busy */
-    if (s->plan.workers > 1)
-        hold(w, device, payload, len);
-    worker_wake(w, chance_below(&s->net, 3));
-}
 
 bool worker_submit(struct worker *w, struct command *cmd)
 {
@@ -367,6 +403,7 @@ void platform_open(struct sim *s)
         w->store.ops = &s->store_ops;
         w->wake_ms = UINT64_MAX;
         w->held_end = &w->held;
+        w->coming_end = &w->coming;
         side_objects_open(w);
         if (clock_manual_new(WALL_MS * 1000ull + skew_ms, chance_draw(&s->net), &w->clock) != FERRY_OK)
             abort();
@@ -379,6 +416,7 @@ void platform_close(struct sim *s)
     for (unsigned i = 0; i < s->plan.workers; i++) {
         struct worker *w = &s->workers[i];
         forget_held(w);
+        forget(take_all(&w->coming, &w->coming_end));
         if (w->engine != NULL)
             end_life(w);
         side_objects_close(w);

@@ -86,6 +86,26 @@ static ferry_err side_commit(struct store_conn *c)
     return err;
 }
 
+/* --- in the midst of a transaction -------------------------------------------------------------------- */
+
+static ferry_err side_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap, size_t *ret_count)
+{
+    worker_midst(sim->current);
+    return sim->store->ops->download_due(c, now_ms, out, cap, ret_count);
+}
+
+static ferry_err side_download_put(struct store_conn *c, const struct download_task *t)
+{
+    worker_midst(sim->current);
+    return sim->store->ops->download_put(c, t);
+}
+
+static ferry_err side_upload_put(struct store_conn *c, const struct upload_task *t)
+{
+    worker_midst(sim->current);
+    return sim->store->ops->upload_put(c, t);
+}
+
 /* --- several processes ------------------------------------------------------------------------------ */
 
 static ferry_err side_claim(struct store_conn *c, const struct store_scope *scope)
@@ -150,6 +170,9 @@ void side_store_open(struct sim *s)
     s->store_ops.disconnect = side_disconnect;
     s->store_ops.begin = side_begin;
     s->store_ops.commit = side_commit;
+    s->store_ops.download_due = side_download_due;
+    s->store_ops.download_put = side_download_put;
+    s->store_ops.upload_put = side_upload_put;
     if (s->plan.workers == 1)
         return;
     s->store_ops.claim = side_claim;

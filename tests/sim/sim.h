@@ -62,6 +62,7 @@ struct worker {
     uint64_t stalled_until_ms;
     uint64_t wake_ms, wake_token; /* of the turn that is planned */
     struct held *held, **held_end;
+    struct held *coming, **coming_end; /* messages that arrive in the midst of its next turn */
     struct store_listener listener;
     struct engine_stats gone; /* what its former lives had counted */
 };
@@ -214,6 +215,8 @@ void worker_kill(struct worker *w);
 void worker_link(struct worker *w, bool up);
 /** What the devices' broker brings. */
 void worker_message(struct worker *w, unsigned device, const void *payload, size_t len);
+/** A place in a turn at which messages may arrive. */
+void worker_midst(struct worker *w);
 /** Faults of workers that come with time, not with a turn. */
 void platform_trouble(struct sim *s);
 void platform_heal(struct sim *s);
