@@ -462,14 +462,15 @@ static ferry_err turn_part(struct engine *e, struct part *part, uint64_t now_ms,
         count_now(e, ENGINE_STAT(batches_total));
         count_many(e, ENGINE_STAT(commands_failed_total), e->failed_count);
         end_fetch_rights(e);
-        events_committed(e);
         take_reports(e, part->late, part->to, now_ms); /* what the transaction wrote was said before them */
         if (atomic_exchange(&e->health, FERRY_OK) != FERRY_OK)
             ferry_log(FERRY_LOG_INFO, "engine", "the store takes changes again");
     }
     let_out_effects(e);
-    if (err == FERRY_OK)
+    if (err == FERRY_OK) {
+        events_committed(e); /* who only watches has time */
         measures_batch(e, part);
+    }
     finish_items(e, part);
     return err;
 }
