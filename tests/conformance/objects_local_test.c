@@ -207,7 +207,7 @@ static bool keep_all(void *arg, const ferry_id *key)
 
 static void touch(const char *dir, const char *name)
 {
-    char path[PATH_SIZE];
+    char path[2 * PATH_SIZE];
     (void)snprintf(path, sizeof path, "%s/objects/%s", dir, name);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);

@@ -33,6 +33,19 @@ static uint8_t byte(struct input *in)
     return in->at < in->end ? *in->at++ : 0;
 }
 
+enum { BLOCK = UINT8_MAX };
+
+/* So many as the next byte says; what is behind the end is zero. */
+static size_t block(struct input *in, uint8_t out[BLOCK])
+{
+    size_t len = byte(in), rest = (size_t)(in->end - in->at), there = len < rest ? len : rest;
+
+    memset(out, 0, BLOCK);
+    memcpy(out, in->at, there);
+    in->at += there;
+    return len;
+}
+
 static uint8_t content(size_t i)
 {
     return (uint8_t)(i * 7 + i / 256);
@@ -205,12 +218,10 @@ static void say(struct world *w, char *payload, size_t len)
 
 static void raw_message(struct world *w, struct input *in)
 {
-    char payload[256];
-    size_t len = byte(in);
+    uint8_t payload[BLOCK];
+    size_t len = block(in, payload);
 
-    for (size_t i = 0; i < len; i++)
-        payload[i] = (char)byte(in);
-    say(w, payload, len);
+    say(w, (char *)payload, len);
 }
 
 static void message(struct world *w, struct input *in)
@@ -386,11 +397,9 @@ static void reboot(struct world *w)
 /* Any bytes instead of a snapshot. */
 static void false_memory(struct world *w, struct input *in)
 {
-    uint8_t bytes[256];
-    size_t len = byte(in);
+    uint8_t bytes[BLOCK];
+    size_t len = block(in, bytes);
 
-    for (size_t i = 0; i < len; i++)
-        bytes[i] = byte(in);
     start(w);
     if (ferry_device_restore(&w->device, w->now, bytes, len) == FERRY_DEVICE_OK)
         w->part_known = false;
