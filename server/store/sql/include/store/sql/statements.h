@@ -288,7 +288,7 @@
     " due_ms = excluded.due_ms, retries = excluded.retries, name = excluded.name"
 #define DOWNLOAD_SET                                                                              \
     "UPDATE download SET percent = ?7, result_code = ?8, result_msg = ?9, pushes = ?10, release_ms = ?11," \
-    " wake_ms = ?12, deadline_ms = ?13, created_ms = ?14, updated_ms = ?15, retries = ?18"
+    " wake_ms = ?12, deadline_ms = ?13, created_ms = ?14, updated_ms = ?15, due_ms = ?17, retries = ?18"
 #define DOWNLOAD_SAME " WHERE id = ?1 AND device = ?5 AND product = ?4 AND deployment = ?2 AND resource = ?3"
 #define T_BOUNDS " t.id > ?1 AND t.id < ?2"
 #define DOWNLOADS_OF_DEVICE                                                                       \
@@ -302,9 +302,9 @@
 
 #define DOWNLOAD_STATEMENTS(X)                                                                    \
     X(DOWNLOAD_ADD, "INSERT" DOWNLOAD_VALUES " ON CONFLICT (id) DO NOTHING")                      \
-    X(DOWNLOAD_TOUCH, DOWNLOAD_SET DOWNLOAD_SAME " AND state = ?6 AND state <= 4 AND ended_ms = ?16 AND due_ms IS NOT DISTINCT FROM ?17") \
-    X(DOWNLOAD_MOVE, DOWNLOAD_SET ", state = ?6, due_ms = ?17" DOWNLOAD_SAME " AND ended_ms = ?16") \
-    X(DOWNLOAD_END, DOWNLOAD_SET ", state = ?6, ended_ms = ?16, due_ms = ?17" DOWNLOAD_SAME)      \
+    X(DOWNLOAD_TOUCH, DOWNLOAD_SET DOWNLOAD_SAME " AND state = ?6 AND state <= 4 AND ended_ms = ?16") \
+    X(DOWNLOAD_MOVE, DOWNLOAD_SET ", state = ?6" DOWNLOAD_SAME " AND ended_ms = ?16")             \
+    X(DOWNLOAD_END, DOWNLOAD_SET ", state = ?6, ended_ms = ?16" DOWNLOAD_SAME)                    \
     X(DOWNLOAD_REPLACE, PUT DOWNLOAD_VALUES PUT_OVER("id", DOWNLOAD_ALL))                         \
     X(DOWNLOAD_GET, DOWNLOAD_FROM("") " WHERE t.id = ?")                                          \
     X(DOWNLOAD_OPEN, DOWNLOAD_FROM(INDEXED("download_open"))                                      \
