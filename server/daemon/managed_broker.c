@@ -146,11 +146,24 @@ static bool take_wish(struct managed_broker *b, struct wish *ret_wish)
     return ret_wish->made;
 }
 
+/* The one that was taken, or one that has replaced it meanwhile. */
+static void wish_again(struct managed_broker *b)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->wish.made = true;
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
 static ferry_err grant_wish(struct managed_broker *b, char problem[BROKER_PROBLEM_SIZE])
 {
     struct wish wish;
+    ferry_err err = FERRY_OK;
 
-    return take_wish(b, &wish) ? broker_setup_add_certificates(&b->setup, &wish.at, &wish.tls, problem) : FERRY_OK;
+    if (take_wish(b, &wish))
+        err = broker_setup_add_certificates(&b->setup, &wish.at, &wish.tls, problem);
+    if (err != FERRY_OK)
+        wish_again(b);
+    return err;
 }
 
 /* --- the watch -------------------------------------------------------------------------------------------- */

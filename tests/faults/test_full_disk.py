@@ -208,3 +208,15 @@ def test_a_resource_in_parts_that_finds_the_disk_full_is_refused_before_a_byte_a
     ballast.unlink()
     assert send_part(platform.api, upload, 1000, data[1000:]).status_code == 204
     assert platform.api.call("GET", f"/resources/{upload}/content", ok=False).content == data
+
+
+def test_a_listener_that_could_not_be_written_down_is_there_as_soon_as_there_is_room(make_platform, faults, tmp_path):
+    platform = make_platform(tls=True, env=faults.environment())
+    platform.api.product_add("p")
+    platform.tls_command("device", "p/first", "--out", tmp_path)
+    faults.fail_writes("mosquitto.conf", errno.ENOSPC)
+    assert "the first one: the broker starts anew" in platform.reload()
+    wait_for(lambda: "mosquitto.conf: no space left" in platform.log(), 20 * PATIENCE, "the word that it cannot be written")
+    faults.heal_writes()
+    wait_for(lambda: platform.api.call("GET", "/status")["broker_connected"], 20 * PATIENCE, "the broker")
+    assert (platform.data / "broker/mosquitto.conf").read_text().count("\nlistener ") == 3
