@@ -4,6 +4,7 @@ What a step is: step_shim.c. A case is one step: the device runs until there and
 it did not sync is taken back as well; then the same command runs to its end. The files, the exit status, what is left
 on the disk and what the platform believes are checked, and that what was safe is not moved twice.
 """
+import contextlib
 import itertools
 import os
 import random
@@ -349,3 +350,50 @@ def test_a_device_that_dies_at_any_step_ends_its_work_the_next_time(scenario, tm
     assert not wrong, f"{len(wrong)} of {len(todo)} cases:\n" + "\n\n".join(wrong[:5])
     assert count > 10
     assert cases.killed >= len(todo) * (count - FEW) / (count + FEW)  # nearly every one came to its step
+
+
+# --- a small download: what it waits for, and what comes of a file that was taken away ------------------------
+
+
+@pytest.fixture
+def small(tmp_path, platform, step_library):
+    return Cases(QuickDownload, tmp_path, step_library, platform)
+
+
+def test_a_small_download_is_on_the_disk_before_it_has_its_name_and_has_it_before_it_is_told(small):
+    with contextlib.closing(small.world("clean")) as world:
+        assert world.run().returncode == DONE
+        state, part = str(world.device.state), str(world.device.part)
+        log = world.steps.read()
+        changes = [(step.what, step.path) for step in log if step.what in ("sync", "dirsync", "rename", "unlink")]
+        assert changes == [("sync", part), ("sync", f"{state}/received"), ("sync", f"{state}/download.state"), ("dirsync", state),
+                           ("rename", part), ("dirsync", str(world.device.inbox)), ("unlink", f"{state}/download.state")]
+        begun = next(at for at, step in enumerate(log) if step.what == "sync")
+        safe = max(at for at, step in enumerate(log) if step.what == "dirsync")
+        assert "send" not in {step.what for step in log[begun:safe]}
+        assert "send" in {step.what for step in log[safe:]}
+
+
+def test_a_small_file_that_was_taken_away_before_its_result_was_told_is_fetched_again(small):
+    with contextlib.closing(small.world("clean")) as world:
+        world.run()
+        named = next(step.number for step in world.steps.read() if step.what == "rename")
+    with contextlib.closing(small.world("killed")) as world:
+        assert world.run(f"after {named}").returncode == -signal.SIGKILL
+        (world.device.inbox / "b.bin").unlink()  # a program that waits for files has taken it
+        world.check(world.finish())
+
+
+def test_a_small_download_whose_end_a_power_cut_takes_back_is_told_again(small):
+    with contextlib.closing(small.world("cut")) as world:
+        first = world.run()
+        world.steps.power_cut()
+        assert world.device.leftovers() == ["download.state"]
+        again = world.run()
+        assert (first.returncode, first.stdout.split()[:2]) == (again.returncode, again.stdout.split()[:2])
+        world.check(again)
+        world.steps.power_cut()
+        (world.device.inbox / "b.bin").unlink()  # used up: the platform has no other, and nobody says that there was one
+        nothing = world.run()
+        assert nothing.returncode == DONE and "b.bin" not in nothing.stdout
+        assert world.device.leftovers() == []

@@ -121,7 +121,8 @@ ferry_device_err ferry_open(const struct ferry_options *options, struct ferry **
         (void)snprintf(reterr_message, FERRY_MESSAGE_SIZE, "out of memory");
         return FERRY_DEVICE_E_SYSTEM;
     }
-    f->epoll_fd = f->timer_fd = f->wake_fd = f->mqtt.fd = f->state.dir_fd = f->state.lock_fd = -1;
+    f->epoll_fd = f->timer_fd = f->wake_fd = f->mqtt.fd = -1;
+    f->state = FERRY__STATE_NONE;
     f->files.source_fd = f->files.dir_fd = f->files.part_fd = -1;
     ferry_device_err err = check_identity(f, options, reterr_message);
     if (err == FERRY_DEVICE_OK)

@@ -279,11 +279,11 @@ static ferry_fault part_commit(struct ferry *f, const ferry_action *act)
         close_fd(fd);
         return committed_already(f, act) ? FERRY_FAULT_NONE : FERRY_FAULT_GONE;
     }
-    if (ftruncate(*fd, (off_t)act->size) != 0 || fsync(*fd) != 0)
+    if (ftruncate(*fd, (off_t)act->size) != 0)
         return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
-    if (!ferry__received_note(f, *fd)) /* first: a file of ours that we do not know would block its name */
-        return FERRY_FAULT_WRITE;
-    ferry_fault fault = rename_part(f, act->name);
+    ferry_fault fault = ferry__received_sync(f, *fd);
+    if (fault == FERRY_FAULT_NONE)
+        fault = rename_part(f, act->name);
     if (fault == FERRY_FAULT_NONE)
         close_fd(fd);
     return fault;
@@ -293,6 +293,7 @@ void ferry__part_commit(struct ferry *f, const ferry_action *act)
 {
     ferry_fault fault = part_commit(f, act);
 
+    f->state.is_noted &= fault == FERRY_FAULT_NONE;
     ferry__tell(f, fault == FERRY_FAULT_NONE ? FERRY_EV_COMMITTED : FERRY_EV_FILE_FAILED, act->lane, fault);
 }
 

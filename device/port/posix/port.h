@@ -126,7 +126,10 @@ struct ferry__files {
 
 struct ferry__state {
     int dir_fd, lock_fd; /* -1: nothing is kept */
+    int note_fd;         /* the snapshot of a small download, not durable yet; -1: none */
+    bool is_noted;       /* it is durable, and its file has its name */
 };
+#define FERRY__STATE_NONE ((struct ferry__state){.dir_fd = -1, .lock_fd = -1, .note_fd = -1})
 
 /* What the application wants to send. */
 struct ferry__upload {
@@ -249,7 +252,11 @@ void ferry__state_restore(struct ferry *f, ferry_lane lane);
 void ferry__state_close(struct ferry *f);
 /** Is the file the one that we wrote and nobody changed since? */
 bool ferry__received_is_ours(struct ferry *f, int fd);
-bool ferry__received_note(struct ferry *f, int fd);
+/**
+ * Makes durable what must be so before the file gets its name: itself, that it is ours, for one of ours that we do not know
+ * would block its name, and its note when there is one.
+ */
+ferry_fault ferry__received_sync(struct ferry *f, int fd);
 
 /* loop.c */
 ferry_device_err ferry__loop_init(struct ferry *f);

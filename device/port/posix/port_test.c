@@ -216,7 +216,7 @@ static void only_a_noted_and_unchanged_file_is_ours(void **state)
     int ours = make(folder, "ours", "one"), other = make(folder, "other", "two");
 
     assert_false(ferry__received_is_ours(folder->ferry, ours));
-    assert_true(ferry__received_note(folder->ferry, ours));
+    assert_int_equal(ferry__received_sync(folder->ferry, ours), FERRY_FAULT_NONE);
     assert_true(ferry__received_is_ours(folder->ferry, ours));
     assert_false(ferry__received_is_ours(folder->ferry, other));
     assert_int_equal(write(ours, "x", 1), 1);
@@ -231,7 +231,7 @@ static void the_list_of_our_files_stays_small_and_keeps_the_newest(void **state)
     struct stat st;
     int first = make(folder, "first", "1"), last = make(folder, "last", "2");
 
-    assert_true(ferry__received_note(folder->ferry, first));
+    assert_int_equal(ferry__received_sync(folder->ferry, first), FERRY_FAULT_NONE);
     char line[128];
     int list = openat(folder->ferry->state.dir_fd, "received", O_WRONLY | O_APPEND | O_CLOEXEC);
     for (unsigned i = 0; i < 20000; i++) {
@@ -239,7 +239,7 @@ static void the_list_of_our_files_stays_small_and_keeps_the_newest(void **state)
         assert_int_equal(write(list, line, (size_t)n), n);
     }
     (void)close(list);
-    assert_true(ferry__received_note(folder->ferry, last));
+    assert_int_equal(ferry__received_sync(folder->ferry, last), FERRY_FAULT_NONE);
     assert_true(ferry__received_is_ours(folder->ferry, last));
     assert_int_equal(fstatat(folder->ferry->state.dir_fd, "received", &st, 0), 0);
     assert_true(st.st_size < 300000);
@@ -254,11 +254,11 @@ static void a_list_that_a_power_cut_tore_still_knows_its_whole_lines(void **stat
     struct folder *folder = *state;
     int before = make(folder, "before", "1"), after = make(folder, "after", "2");
 
-    assert_true(ferry__received_note(folder->ferry, before));
+    assert_int_equal(ferry__received_sync(folder->ferry, before), FERRY_FAULT_NONE);
     int list = openat(folder->ferry->state.dir_fd, "received", O_WRONLY | O_APPEND | O_CLOEXEC);
     assert_int_equal(write(list, torn, sizeof torn - 1), sizeof torn - 1);
     (void)close(list);
-    assert_true(ferry__received_note(folder->ferry, after));
+    assert_int_equal(ferry__received_sync(folder->ferry, after), FERRY_FAULT_NONE);
     assert_true(ferry__received_is_ours(folder->ferry, before));
     assert_true(ferry__received_is_ours(folder->ferry, after));
     (void)close(before);

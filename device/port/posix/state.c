@@ -113,39 +113,71 @@ static bool replace(const struct ferry__state *s, const char *name, const void *
     return false;
 }
 
-/*
- * A small file is asked for, or given its name, without a snapshot before: after a sudden end it is moved once more. What
- * is put aside on purpose, and a result that the platform has not confirmed, are remembered whatever the size.
- */
-static bool is_quick(const struct ferry *f, ferry_lane lane)
+static void note_close(struct ferry__state *s)
+{
+    ferry__close_fd(&s->note_fd);
+    s->note_fd = -1;
+}
+
+/* A snapshot that becomes durable together with its file, by ferry__received_sync(). */
+static void note(struct ferry__state *s, const void *bytes, size_t len)
+{
+    const char *name = snapshot_name(FERRY_LANE_DOWN);
+
+    (void)unlinkat(s->dir_fd, name, 0);
+    s->note_fd = openat(s->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (s->note_fd < 0 || write_all(s->note_fd, bytes, len))
+        return;
+    (void)unlinkat(s->dir_fd, name, 0);
+    note_close(s);
+}
+
+static void forget(const struct ferry__state *s, ferry_lane lane, bool durably)
+{
+    if (unlinkat(s->dir_fd, snapshot_name(lane), 0) == 0 && durably)
+        (void)fsync(s->dir_fd);
+}
+
+/* The phase in which a small file is remembered in another way, or not at all; else NONE of them. */
+static ferry_phase quick_phase(const struct ferry *f, ferry_lane lane)
 {
     ferry_lane_status status;
 
     ferry_device_status(&f->device, lane, &status);
-    return status.size <= QUICK_BYTES && status.phase == (lane == FERRY_LANE_UP ? FERRY_PHASE_ASK : FERRY_PHASE_COMMIT);
+    return status.size <= QUICK_BYTES ? status.phase : FERRY_PHASE_IDLE;
 }
 
+/*
+ * Of a small file nothing is remembered before its bytes are safe: after a sudden end it is moved once more. A small download
+ * is noted before it gets its name, and that is its result too: whoever reads the note looks for the file, and tells again
+ * that it is there. So nothing else is written for the result, and it does no harm when a power cut brings the note back.
+ * What is put aside on purpose, and a result that was told in vain, are remembered whatever the size.
+ */
 void ferry__state_save(struct ferry *f, ferry_lane lane, const void *bytes, size_t len)
 {
-    const struct ferry__state *s = &f->state;
-    struct tail tail = {.lane = lane};
+    struct ferry__state *s = &f->state;
+    struct tail tail = {.lane = lane, .part_id = lane == FERRY_LANE_DOWN ? f->files.part_id : 0};
+    ferry_phase quick = quick_phase(f, lane);
+    bool is_noted = lane == FERRY_LANE_DOWN && s->is_noted;
     char file[SNAPSHOT_FILE_MAX];
 
-    if (s->dir_fd < 0)
+    if (s->dir_fd < 0 || (is_noted && quick == FERRY_PHASE_REPORT))
         return;
-    if (len == 0 || is_quick(f, lane)) { /* an older snapshot would speak of something else */
-        if (unlinkat(s->dir_fd, snapshot_name(lane), 0) == 0)
-            (void)fsync(s->dir_fd);
+    if (lane == FERRY_LANE_DOWN) {
+        s->is_noted = false;
+        note_close(s);
+    }
+    if (len == 0 || (lane == FERRY_LANE_UP && quick == FERRY_PHASE_ASK)) { /* an older one would speak of something else */
+        forget(s, lane, !is_noted);
         return;
     }
-    /* A snapshot must never be ahead of the bytes. Without it a reboot costs a transfer, nothing else. */
-    if (lane == FERRY_LANE_DOWN && !ferry__part_sync(f))
-        return;
-    if (lane == FERRY_LANE_DOWN)
-        tail.part_id = f->files.part_id;
     memcpy(file, bytes, len);
     memcpy(file + len, &tail, sizeof tail);
-    (void)replace(s, snapshot_name(lane), file, len + sizeof tail);
+    if (lane == FERRY_LANE_DOWN && quick == FERRY_PHASE_COMMIT)
+        note(s, file, len + sizeof tail);
+    /* A snapshot must never be ahead of the bytes. Without it a reboot costs a transfer, nothing else. */
+    else if (lane == FERRY_LANE_UP || ferry__part_sync(f))
+        (void)replace(s, snapshot_name(lane), file, len + sizeof tail);
 }
 
 /* A damaged one, or one of the other lane, is as good as none: the transfer begins again. */
@@ -211,8 +243,9 @@ void ferry__state_close(struct ferry *f)
             save_all(f);
         (void)close(f->state.lock_fd);
     }
+    note_close(&f->state);
     (void)close(f->state.dir_fd);
-    f->state = (struct ferry__state){.dir_fd = -1, .lock_fd = -1};
+    f->state = FERRY__STATE_NONE;
 }
 
 /* --- which files we wrote: device, inode, size and time of change; a changed file is not ours any more --- */
@@ -271,13 +304,12 @@ bool ferry__received_is_ours(struct ferry *f, int fd)
     return found;
 }
 
-bool ferry__received_note(struct ferry *f, int fd)
+/* Adds the file to the list; ret_list is to be synced, and when it is new its folder too. */
+static bool received_add(struct ferry *f, int fd, int *ret_list, bool *ret_new)
 {
     char line[RECEIVED_LINE_SIZE];
     size_t len = 0, keep = (size_t)RECEIVED_LINES * RECEIVED_LINE_SIZE;
 
-    if (f->state.dir_fd < 0)
-        return true;
     if (!line_of(fd, line))
         return false;
     char *text = received_read(f, &len);
@@ -286,8 +318,39 @@ bool ferry__received_note(struct ferry *f, int fd)
         if (half != NULL && !replace(&f->state, received_file, half + 1, len - (size_t)(half + 1 - text)))
             return false;
     }
-    bool is_new = text == NULL, is_torn = !is_new && text[len - 1] != '\n';
-    ferry__autoclose int list = openat(f->state.dir_fd, received_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    return list >= 0 && (!is_torn || write_all(list, "\n", 1)) && write_all(list, line, strlen(line)) &&
-           fsync(list) == 0 && (!is_new || fsync(f->state.dir_fd) == 0);
+    bool is_torn = text != NULL && text[len - 1] != '\n';
+    *ret_new = text == NULL;
+    *ret_list = openat(f->state.dir_fd, received_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return *ret_list >= 0 && (!is_torn || write_all(*ret_list, "\n", 1)) && write_all(*ret_list, line, strlen(line));
+}
+
+/* A hint: where the bytes of all of them have their place on the disk, the sync of the first is the one that takes long. */
+static void write_out(const int *files, size_t count)
+{
+    static const unsigned begin = SYNC_FILE_RANGE_WRITE,
+                          wait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+
+    for (size_t i = 0; i < 2 * count; i++)
+        if (files[i % count] >= 0)
+            (void)sync_file_range(files[i % count], 0, 0, i < count ? begin : wait);
+}
+
+ferry_fault ferry__received_sync(struct ferry *f, int fd)
+{
+    struct ferry__state *s = &f->state;
+    ferry__autoclose int list = -1;
+    bool is_new = false;
+
+    if (s->dir_fd >= 0 && !received_add(f, fd, &list, &is_new))
+        return FERRY_FAULT_WRITE;
+    write_out((const int[]){s->note_fd, list, fd}, 3);
+    if (fsync(fd) != 0)
+        return ferry__fault_of_errno(errno, FERRY_FAULT_WRITE);
+    if (list >= 0 && fsync(list) != 0)
+        return FERRY_FAULT_WRITE;
+    bool noted = s->note_fd >= 0 && fsync(s->note_fd) == 0;
+    bool listed = !(noted || is_new) || fsync(s->dir_fd) == 0;
+    s->is_noted = noted && listed;
+    note_close(s);
+    return listed || !is_new ? FERRY_FAULT_NONE : FERRY_FAULT_WRITE;
 }
