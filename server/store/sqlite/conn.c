@@ -6,6 +6,7 @@
 #include "checkpointer.h"
 #include "driver.h"
 #include "error_map.h"
+#include "gathering.h"
 #include "schema.h"
 #include "store/sql/known.h"
 #include "sums.h"
@@ -148,9 +149,13 @@ static ferry_err set_up_writer(struct sqlite_conn *c, const char *path)
 
 static ferry_err open_file(struct sqlite_conn *c, const char *path, uint32_t busy_ms)
 {
-    int flags = c->base.mode == STORE_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    int code = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    bool writer = c->base.mode == STORE_WRITER;
+    int flags = writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY, code;
+    ferry_err err = writer ? gathering_new(&c->gathering) : FERRY_OK;
 
+    if (err != FERRY_OK)
+        return err;
+    code = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, writer ? gathering_vfs(c->gathering) : NULL);
     if (c->db == NULL)
         return FERRY_E_NOMEM;
     if (code == SQLITE_OK)
@@ -199,5 +204,6 @@ void sq_conn_free(struct sqlite_conn *c)
     sums_free(c->sums);
     checkpointer_stop(c->checkpointer);
     (void)sqlite3_close(c->db); /* fails only with statements left */
+    gathering_free(c->gathering);
     free(c);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct checkpointer;
+struct gathering;
 struct sqlite_store;
 struct sums;
 
@@ -21,6 +22,7 @@ struct sqlite_conn {
     struct store_conn base; /* first: a struct store_conn * is one of these */
     struct sqlite_store *store;
     sqlite3 *db;
+    struct gathering *gathering;       /* the writer's */
     struct checkpointer *checkpointer; /* the writer's */
     struct sums *sums;                 /* the writer's */
     int64_t data_version; /* when the last transaction began: the commits of others count it up */

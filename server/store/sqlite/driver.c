@@ -2,6 +2,7 @@
 
 #include "conn.h"
 #include "dialect.h"
+#include "gathering.h"
 #include "sums.h"
 #include "store/sql/known.h"
 #include "store/sql/query.h"
@@ -223,6 +224,8 @@ static void rollback(struct store_conn *base)
     /* SQLite has rolled back by itself after some errors (disk full, read errors) */
     if (sqlite3_get_autocommit(c->db) == 0)
         (void)run_step(c, TX_ROLLBACK); /* whatever it says, the transaction is over */
+    if (sqlite3_get_autocommit(c->db) != 0)
+        gathering_forget(c->gathering);
     /* Copied into the database, the WAL's space serves again, so that on a full disk known tasks can still change
      * and rows can be removed. When this fails too (the database would have to grow), space must come from outside. */
     if (cause == FERRY_E_FULL)
