@@ -79,6 +79,8 @@ static const struct ferry_setting table[] = {
                                              "mqtt,objects,api"),
     UINT("broker-queue-bytes", broker_queue_bytes, "256M", 1u << 20, 2047u << 20,
          "managed broker: bytes of requests that may wait for ferryd"),
+    TIME("broker-patience", broker_patience_s, "15s", 1, 86400,
+         "a managed broker that has not let ferryd in for so long is ended and started again"),
     UINT("broker-connections-max", broker_connections_max, "20000", 2, 1000000, "managed broker: connections"),
     UINT("mqtt-per-address-max", mqtt_per_address_max, "0", 0, 1000000,
          "... of devices from one address; 0: no limit (a proxy has one address)"),

@@ -41,7 +41,7 @@ struct config {
     char *device_ca, *device_crl;
     uint64_t mqtts_port, device_cert_port;
     char *allow_plain; /* listeners */
-    uint64_t broker_queue_bytes, broker_connections_max;
+    uint64_t broker_queue_bytes, broker_connections_max, broker_patience_s;
     /* limits */
     uint64_t objects_connections_max, objects_per_address_max, objects_requests_per_min, objects_uploads_max;
     uint64_t api_connections_max, api_per_address_max, api_requests_per_min, api_streams_per_caller;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/system.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -27,7 +28,6 @@ enum {
     RETRY_MAX_MS = 2000,    /* ... up to this: devices give up after about a minute */
     STEADY_MS = 1000,       /* a broker that lived this long is started again without a pause */
     LOOK_EVERY_MS = 1000,
-    STUCK_MS = 15000,       /* a broker that has not let us in for so long, which is more than one attempt, is replaced */
 };
 
 /* What the thread is to add before it starts another process: a listener for devices that show a certificate. */
@@ -202,7 +202,7 @@ static bool stands_still(const struct managed_broker *b)
 {
     uint64_t since_ms = atomic_load(&b->unlinked_ms);
 
-    return since_ms != 0 && ferry_mono_ms() - since_ms >= STUCK_MS;
+    return since_ms != 0 && ferry_mono_ms() - since_ms >= b->setup.config.patience_ms;
 }
 
 /* By itself, or because it is ended here. */
@@ -219,8 +219,8 @@ static bool has_ended(struct managed_broker *b)
     }
     if (!stands_still(b))
         return false;
-    ferry_log(FERRY_LOG_WARN, "broker", "mosquitto, process %d, has not let us in for %d s: ending it and starting it again",
-              (int)process.pid, STUCK_MS / 1000);
+    ferry_log(FERRY_LOG_WARN, "broker", "mosquitto, process %d, has not let us in for %" PRIu64 " s: ending it and starting it again",
+              (int)process.pid, b->setup.config.patience_ms / 1000);
     drop_process(b);
     return true;
 }

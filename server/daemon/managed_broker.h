@@ -32,6 +32,7 @@ struct managed_broker_config {
     bool allow_plain_secret;
     uint64_t queue_bytes;
     uint64_t connections_max;
+    uint64_t patience_ms; /**< a broker that has not let ferryd in for so long is replaced; more than an attempt to connect takes */
     struct broker_limits limits;
 };
 
@@ -72,7 +73,7 @@ FERRY_MUST_CHECK ferry_err managed_broker_listen_for_certificates(struct managed
 
 /**
  * @brief To be told whenever ferryd has subscribed, whose session is then saved to disk, and when the connection is lost. A broker to
- * which there is none for 15 seconds is ended and started again. Any thread, never blocks.
+ * which there is none for as long as its patience is ended and started again. Any thread, never blocks.
  */
 void managed_broker_linked(struct managed_broker *broker, bool up);
 

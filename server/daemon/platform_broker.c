@@ -18,7 +18,7 @@
 #include <time.h>
 
 enum {
-    LINK_TIMEOUT_S = 30,     /* for our own broker to let us in, or the one that replaces it */
+    LINK_TIMEOUT_S = 30,     /* at least, for our own broker to let us in, or the one that replaces it */
     DESCRIPTORS_SPARE = 128, /* of a broker's descriptors, those that are no connections */
 };
 
@@ -133,6 +133,7 @@ static ferry_err start_managed(struct platform *p)
         .allow_plain_secret = p->config->allow_plain_secret,
         .queue_bytes = p->config->broker_queue_bytes,
         .connections_max = connections_possible(p->config->broker_connections_max),
+        .patience_ms = 1000 * p->config->broker_patience_s,
         .limits = {p->config->device_connects_per_min, p->config->mqtt_connects_per_min, p->config->mqtt_per_address_max},
     };
     struct address plain, reach;
@@ -268,7 +269,8 @@ static void on_link(void *arg, bool up)
 
 static bool wait_linked(struct platform *p)
 {
-    struct timespec deadline = ferry_deadline_in(1000ull * LINK_TIMEOUT_S);
+    const uint64_t both_s = 2 * p->config->broker_patience_s; /* a broker that an earlier ferryd left, and the next one */
+    struct timespec deadline = ferry_deadline_in(1000 * (both_s > LINK_TIMEOUT_S ? both_s : LINK_TIMEOUT_S));
     bool linked;
 
     (void)pthread_mutex_lock(&p->lock);

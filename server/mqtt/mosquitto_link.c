@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 enum {
-    KEEP_ALIVE_S = 30,        /* an MQTT ping after this silence; a dead broker is noticed within twice that */
+    KEEP_ALIVE_S = 7,         /* an MQTT ping after this silence; a broker that stands still is noticed within twice that */
     KEEP_ALIVE_SHARED_S = 5,  /* so long a broker gives a part to one that stands still; libmosquitto takes no less */
     LINK_TIMEOUT_MS = 10000,  /* from the attempt to connect to the confirmed subscription */
     FLUSH_TIMEOUT_MS = 1000,  /* what waits at close is given this time to be sent */

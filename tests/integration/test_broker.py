@@ -311,16 +311,50 @@ def test_a_leftover_broker_is_taken_over_with_its_connections(own_platform):
         assert device.request_upload("again", b"abc")["url"]
 
 
+PATIENT_S = "3"
+KEEP_ALIVE_S = 7 # of ferryd's own connection
+
+
+def is_replaced(platform, pid, device):
+    assert f"process {pid}, has not let us in for {PATIENT_S} s" in platform.log()
+    assert platform.broker_pid != pid and not process_exists(pid)
+    with VendorDevice(platform, device) as vendor:
+        assert vendor.request_upload("a", b"abc")["url"]
+
+
 def test_a_leftover_broker_that_stands_still_is_replaced(own_platform):
     """It listens, and answers nobody: a new ferryd waits a while for it, and no longer."""
     device, pid = own_platform.new_device(), own_platform.broker_pid
     own_platform.kill9()
     os.kill(pid, signal.SIGSTOP)
+    own_platform.args += ["--broker-patience", PATIENT_S]
     own_platform.start(wait=False)
-    wait_for(lambda: "has not let us in for 15 s" in own_platform.log(), 60, "the end of its patience")
     own_platform.wait_ready(60)
-    assert own_platform.broker_pid != pid and not process_exists(pid)
-    with VendorDevice(own_platform, device) as vendor:
+    is_replaced(own_platform, pid, device)
+
+
+def test_a_broker_that_comes_to_stand_still_is_replaced(make_platform):
+    """An unanswered ping tells it, then ferryd's patience is over."""
+    platform = make_platform("--broker-patience", PATIENT_S)
+    device, pid, connected = platform.new_device(), platform.broker_pid, "bus: connected to the broker"
+    os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: "trying again" in platform.log(), 2 * KEEP_ALIVE_S + 5, "the loss of the link")
+    wait_for(lambda: platform.log().count(connected) == 2, 30 * PATIENCE, "a link to the next broker")
+    is_replaced(platform, pid, device)
+
+
+def test_a_broker_that_is_slow_stays(make_platform):
+    """It runs for a tenth of the time, for longer than one may stand still."""
+    platform = make_platform("--broker-patience", PATIENT_S)
+    device, pid = platform.new_device(), platform.broker_pid
+    end = time.monotonic() + 2 * KEEP_ALIVE_S + int(PATIENT_S) + 1
+    while time.monotonic() < end:
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.9)
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.1)
+    assert platform.broker_pid == pid and "trying again" not in platform.log()
+    with VendorDevice(platform, device) as vendor:
         assert vendor.request_upload("a", b"abc")["url"]
 
 
