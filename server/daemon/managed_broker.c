@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/system.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,6 +23,7 @@
 enum {
     ACCEPT_TIMEOUT_MS = 10000, /* from the start of the process to the first connection */
     ACCEPT_POLL_MS = 2,
+    ANSWER_TIMEOUT_MS = 500,   /* of a listener, to one attempt to connect */
     SAVE_TIMEOUT_MS = 1000,
     STOP_GRACE_MS = 5000,   /* for writing what waits to the disk */
     RETRY_FIRST_MS = 100,   /* pause before the second attempt to start it, then doubling */
@@ -76,12 +78,20 @@ static void drop_process(struct managed_broker *b)
     process_stop(&process, STOP_GRACE_MS);
 }
 
+/* One whose queue is full gives no answer at all: it is asked anew, and never waited for. */
 static bool one_accepts(const struct address *address)
 {
     struct address to = address_to_reach(address);
-    ferry_autoclose int fd = socket(to.socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ferry_autoclose int fd = socket(to.socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct pollfd connected = {.fd = fd, .events = POLLOUT};
+    int error = 0;
 
-    return fd >= 0 && connect(fd, &to.socket.any, to.len) == 0;
+    if (fd < 0)
+        return false;
+    if (connect(fd, &to.socket.any, to.len) == 0)
+        return true;
+    return errno == EINPROGRESS && poll(&connected, 1, ANSWER_TIMEOUT_MS) > 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){sizeof(error)}) == 0 && error == 0;
 }
 
 static bool accepts(const struct managed_broker *b)

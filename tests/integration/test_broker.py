@@ -333,6 +333,30 @@ def test_a_leftover_broker_that_stands_still_is_replaced(own_platform):
     is_replaced(own_platform, pid, device)
 
 
+def fill_queue(stack, port):
+    """Connections to one that accepts none, until the system answers no more of them."""
+    while True:
+        client = stack.enter_context(contextlib.closing(socket.socket()))
+        client.settimeout(0.5)
+        try:
+            client.connect(("127.0.0.1", port))
+        except TimeoutError:
+            return
+
+
+def test_a_leftover_broker_that_has_more_connections_than_it_can_queue_is_replaced(own_platform):
+    """Devices come again and again to one that stands still: soon nobody gets an answer to a SYN."""
+    pid = own_platform.broker_pid
+    own_platform.kill9()
+    os.kill(pid, signal.SIGSTOP)
+    with contextlib.ExitStack() as stack:
+        fill_queue(stack, own_platform.mqtt_port)
+        own_platform.start(wait=False)
+        own_platform.wait_ready(40)
+    assert f"ending mosquitto, process {pid}, that an earlier ferryd left" in own_platform.log()
+    assert own_platform.broker_pid != pid and not process_exists(pid)
+
+
 def test_a_broker_that_comes_to_stand_still_is_replaced(make_platform):
     """An unanswered ping tells it, then ferryd's patience is over."""
     platform = make_platform("--broker-patience", PATIENT_S)
