@@ -287,14 +287,13 @@ static bool has_time(effect_kind kind)
 static void let_out_effects(struct engine *e)
 {
     const struct bus_ops *bus = e->parts.bus->ops;
-    if (bus->hold != NULL)
-        bus->hold(e->parts.bus);
+
+    bus->hold(e->parts.bus);
     for (size_t i = 0; i < e->effects.count; i++) {
         if (!has_time(e->effects.list[i].kind))
             let_out(e, &e->effects.list[i]);
     }
-    if (bus->hold != NULL)
-        bus->let_go(e->parts.bus);
+    bus->let_go(e->parts.bus);
     for (size_t i = 0; i < e->effects.count; i++) {
         if (has_time(e->effects.list[i].kind))
             let_out(e, &e->effects.list[i]);

@@ -14,6 +14,8 @@ struct mem_bus {
     pthread_mutex_t calling;      /* held during a listener call, so that stop can wait for its end */
     pthread_mutex_t lock;         /* outbox; always taken after calling */
     struct outbox outbox;
+    bool holding;
+    size_t free_to_go; /* while holding: messages that were there before */
 };
 
 static struct mem_bus *mem_of(struct bus *bus)
@@ -69,6 +71,25 @@ static ferry_err mem_publish(struct bus *bus, const char *topic, const void *pay
     return err;
 }
 
+static void mem_hold(struct bus *bus)
+{
+    struct mem_bus *mem = mem_of(bus);
+
+    (void)pthread_mutex_lock(&mem->lock);
+    mem->holding = true;
+    mem->free_to_go = mem->outbox.count;
+    (void)pthread_mutex_unlock(&mem->lock);
+}
+
+static void mem_let_go(struct bus *bus)
+{
+    struct mem_bus *mem = mem_of(bus);
+
+    (void)pthread_mutex_lock(&mem->lock);
+    mem->holding = false;
+    (void)pthread_mutex_unlock(&mem->lock);
+}
+
 static void mem_stop(struct bus *bus)
 {
     struct mem_bus *mem = mem_of(bus);
@@ -95,6 +116,8 @@ static const struct bus_ops mem_ops = {
     .name = "mem",
     .start = mem_start,
     .publish = mem_publish,
+    .hold = mem_hold,
+    .let_go = mem_let_go,
     .stop = mem_stop,
     .close = mem_close,
 };
@@ -144,13 +167,23 @@ void mem_bus_set_link(struct bus *bus, bool up)
     (void)pthread_mutex_unlock(&mem->calling);
 }
 
+/* With lock held. */
+static struct bus_message *take(struct mem_bus *mem)
+{
+    if (!mem->up || (mem->holding && mem->free_to_go == 0))
+        return NULL;
+    if (mem->holding)
+        mem->free_to_go--;
+    return outbox_take(&mem->outbox);
+}
+
 struct bus_message *mem_bus_take(struct bus *bus)
 {
     struct mem_bus *mem = mem_of(bus);
     struct bus_message *message;
 
     (void)pthread_mutex_lock(&mem->lock);
-    message = mem->up ? outbox_take(&mem->outbox) : NULL;
+    message = take(mem);
     (void)pthread_mutex_unlock(&mem->lock);
     return message;
 }

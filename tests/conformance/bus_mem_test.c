@@ -70,8 +70,46 @@ static void nothing(void *peer)
     (void)peer; /* nobody takes messages unless receive is called: it is always stalled */
 }
 
+static void expect_taken(struct bus *bus, const char *payload)
+{
+    struct bus_message *message = mem_bus_take(bus);
+
+    assert_non_null(message);
+    assert_int_equal(message->len, strlen(payload));
+    assert_memory_equal(message->payload, payload, message->len);
+    free(message);
+}
+
+static void ignore(void *arg, const char *topic, const void *payload, size_t len)
+{
+    (void)arg;
+    (void)topic;
+    (void)payload;
+    (void)len;
+}
+
+/* It is stricter than it has to be: so an engine that never lets go is found out. */
+static void what_is_held_is_not_given_before_it_is_let_go(void **state)
+{
+    const struct bus_listener listener = {.message = ignore};
+    struct bus *bus = set_up();
+
+    (void)state;
+    assert_int_equal(bus->ops->start(bus, &listener), FERRY_OK);
+    assert_int_equal(bus->ops->publish(bus, "topic", "before", 6), FERRY_OK);
+    bus->ops->hold(bus);
+    assert_int_equal(bus->ops->publish(bus, "topic", "held", 4), FERRY_OK);
+    expect_taken(bus, "before");
+    assert_null(mem_bus_take(bus));
+    bus->ops->let_go(bus);
+    expect_taken(bus, "held");
+    assert_null(mem_bus_take(bus));
+    bus->ops->close(bus);
+}
+
 int main(void)
 {
+    const struct CMUnitTest own[] = {cmocka_unit_test(what_is_held_is_not_given_before_it_is_let_go)};
     static const struct bus_factory factory = {
         .name = "mem",
         .set_up = set_up,
@@ -85,5 +123,5 @@ int main(void)
         .unstall = nothing,
     };
 
-    return bus_suite_run(&factory);
+    return bus_suite_run(&factory) + cmocka_run_group_tests_name("mem only", own, NULL, NULL);
 }

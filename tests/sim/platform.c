@@ -34,7 +34,20 @@ static ferry_err bus_publish(struct bus *bus, const char *topic, const void *pay
     return worker_step(w) ? w->real_bus->ops->publish(w->real_bus, topic, payload, len) : FERRY_OK;
 }
 
-static const struct bus_ops side_bus_ops = {.name = "side", .publish = bus_publish};
+static void bus_hold(struct bus *bus)
+{
+    struct worker *w = bus_worker(bus);
+    w->real_bus->ops->hold(w->real_bus);
+}
+
+/* Of a worker that has died as well: what it had published by then leaves. */
+static void bus_let_go(struct bus *bus)
+{
+    struct worker *w = bus_worker(bus);
+    w->real_bus->ops->let_go(w->real_bus);
+}
+
+static const struct bus_ops side_bus_ops = {.name = "side", .publish = bus_publish, .hold = bus_hold, .let_go = bus_let_go};
 
 static void bus_open(struct worker *w)
 {

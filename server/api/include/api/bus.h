@@ -73,8 +73,8 @@ struct bus_ops {
     ferry_err (*publish)(struct bus *bus, const char *topic, const void *payload, size_t len);
 
     /**
-     * What is published from here on may wait until let_go, so that it leaves together. Both or neither (null); they do not nest, and
-     * one thread alone may use them. Neither waits for the network.
+     * What is published from here on may wait until let_go, so that it leaves together. A let_go follows each hold; they do not nest,
+     * and one thread alone may use them. Neither waits for the network.
      */
     void (*hold)(struct bus *bus);
     void (*let_go)(struct bus *bus);

@@ -2,7 +2,7 @@
  * @file mem_bus.h
  * @brief The bus without a network, for tests and simulation. Contract: api/bus.h.
  *
- * Messages are delivered on the thread that injects them; what is published waits until it is taken.
+ * Messages are delivered on the thread that injects them; what is published waits until it is taken, and what is held until it is let go.
  */
 #ifndef MQTT_MEM_BUS_H
 #define MQTT_MEM_BUS_H
@@ -25,7 +25,7 @@ FERRY_MUST_CHECK ferry_err mem_bus_inject(struct bus *bus, const char *topic, co
 /** @brief Brings the link down or up again and tells the listener. Starting brings it up. Threads: as inject. */
 void mem_bus_set_link(struct bus *bus, bool up);
 
-/** @brief Takes the oldest published message, which the caller frees; null when there is none or the link is down. Any thread. */
+/** @brief Takes the oldest published message, which the caller frees; null when there is none, all that wait are held, or the link is down. Any thread. */
 struct bus_message *mem_bus_take(struct bus *bus);
 
 #endif
