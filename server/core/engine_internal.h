@@ -334,10 +334,14 @@ bool turn_is_waited_for(struct engine *e);
 struct timers_outcome {
     bool more; /* they have something to do at once */
     bool mine; /* all of them ran: no other process was at those that one does for all */
+    ferry_err asked; /* of the store: when they must run next */
+    uint64_t due_ms; /* what it said */
 };
 ferry_err timers_run(struct engine *e, uint64_t now_ms, struct timers_outcome *out);
+/** At the end of the transaction: asks the store when the timers must run next. */
+void timers_ask(struct engine *e, struct timers_outcome *out);
 /** After a turn, which ended with err: when the timers must run next. */
-void timers_plan(struct engine *e, ferry_err err, const struct timers_outcome *out, uint64_t now_ms);
+void timers_plan(struct engine *e, ferry_err err, struct timers_outcome *out, uint64_t now_ms);
 
 /* --- share.c ------------------------------------------------------------------------------------ */
 /** Do other processes change the store too? */

@@ -120,17 +120,31 @@ static uint64_t next_of_memory(struct engine *e)
 }
 
 /* When the timers must run next: asked of the store, so that no copy in memory can disagree with it. */
-void timers_plan(struct engine *e, ferry_err err, const struct timers_outcome *out, uint64_t now_ms)
+static ferry_err ask(struct engine *e, struct timers_outcome *out)
 {
-    uint64_t due_ms = UINT64_MAX;
-    if (err == FERRY_OK && out->mine)
-        err = e->store->next_due_ms(e->conn, &due_ms);
+    if (!out->mine || out->more)
+        return FERRY_OK;
+    out->more = in_steps(e);
+    return e->store->next_due_ms(e->conn, &out->due_ms);
+}
+
+/* Outside of the transaction each question has one of its own. Where others wait for the end of this one, it is asked behind it. */
+void timers_ask(struct engine *e, struct timers_outcome *out)
+{
+    if (!share_is_many(e))
+        out->asked = ask(e, out);
+}
+
+void timers_plan(struct engine *e, ferry_err err, struct timers_outcome *out, uint64_t now_ms)
+{
+    if (err == FERRY_OK)
+        err = share_is_many(e) ? ask(e, out) : out->asked;
     if (err != FERRY_OK)
         e->next_due_ms = now_ms + RETRY_AFTER_FAILURE_MS;
     else if (!out->mine)
         e->next_due_ms = now_ms + LOOK_AGAIN_MS;
     else
-        e->next_due_ms = out->more || in_steps(e) ? now_ms : earlier(due_ms, next_of_memory(e));
+        e->next_due_ms = out->more ? now_ms : earlier(out->due_ms, next_of_memory(e));
     if (share_is_many(e)) /* others make work, too */
         e->next_due_ms = earlier(e->next_due_ms, now_ms + LOOK_AGAIN_MS);
 }

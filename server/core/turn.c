@@ -387,6 +387,8 @@ static ferry_err run_part(struct engine *e, struct part *part, uint64_t now_ms, 
         err = run_late(e, part, now_ms);
     if (err == FERRY_OK)
         err = settle(e, now_ms);
+    if (err == FERRY_OK)
+        timers_ask(e, out);
     return err == FERRY_OK ? share_tell(e) : err;
 }
 

@@ -1,20 +1,21 @@
 #include "failing_store.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* The slots get a connection, and no argument of ours. */
 static const struct store_ops *real;
 static unsigned calls_left;
-static bool struck;
+static const char *struck; /* the slot; null: not yet */
 static bool within; /* a savepoint, or with each_time a transaction */
 static bool anywhere;
 static unsigned each_time; /* calls_left when a transaction begins; 0: it stays */
 
-static bool strikes(void)
+static bool strikes(const char *slot)
 {
     if (!(within || anywhere) || calls_left == 0 || --calls_left > 0)
         return false;
-    struck = true;
+    struck = slot;
     return true;
 }
 
@@ -174,7 +175,7 @@ static bool strikes(void)
 #define FAILING(slot, parameters, arguments)                                                                           \
     static ferry_err slot parameters                                                                                   \
     {                                                                                                                  \
-        return strikes() ? FERRY_E_IO : real->slot arguments;                                                          \
+        return strikes(#slot) ? FERRY_E_IO : real->slot arguments;                                                          \
     }
 SLOTS(FAILING)
 
@@ -220,7 +221,7 @@ static void strike_at(unsigned n, bool outside)
 {
     calls_left = n;
     each_time = 0;
-    struck = false;
+    struck = NULL;
     anywhere = outside;
 }
 
@@ -257,5 +258,10 @@ void failing_store_install(struct store_ops *ops, const struct store_ops *real_o
 
 bool failing_store_struck(void)
 {
-    return struck;
+    return struck != NULL;
+}
+
+bool failing_store_struck_in(const char *slot)
+{
+    return struck != NULL && strcmp(struck, slot) == 0;
 }

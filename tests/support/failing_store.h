@@ -21,5 +21,7 @@ void failing_store_anywhere_at(unsigned n);
 void failing_store_each_at(unsigned n);
 /** @brief That call has come. */
 bool failing_store_struck(void);
+/** @brief The same, and it was one of this slot. */
+bool failing_store_struck_in(const char *slot);
 
 #endif
