@@ -1,6 +1,7 @@
 #include "port.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,16 +35,17 @@ ferry_device_err ferry__credential(const char *product, const char *device, cons
                                    size_t secret_len, char ret_user[FERRY__CREDENTIAL_SIZE],
                                    char ret_password[FERRY__CREDENTIAL_SIZE])
 {
-    uint8_t mac[FERRY__HMAC_BYTES];
+    uint8_t mac[EVP_MAX_MD_SIZE];
+    unsigned mac_len = 0;
     int n = snprintf(ret_user, FERRY__CREDENTIAL_SIZE, "%s%s;" APP_ID ";%s;" NEVER, product, device, random);
 
     if (n < 0 || n >= FERRY__CREDENTIAL_SIZE)
         return FERRY_DEVICE_E_ARG;
-    ferry__hmac(secret, secret_len, ret_user, (size_t)n, mac);
-    for (unsigned i = 0; i < FERRY__HMAC_BYTES; i++)
+    if (HMAC(EVP_sha256(), secret, (int)secret_len, (const unsigned char *)ret_user, (size_t)n, mac, &mac_len) == NULL)
+        return FERRY_DEVICE_E_SYSTEM;
+    for (unsigned i = 0; i < mac_len; i++)
         (void)snprintf(ret_password + (size_t)2 * i, 3, "%02x", mac[i]);
-    (void)snprintf(ret_password + (size_t)2 * FERRY__HMAC_BYTES, FERRY__CREDENTIAL_SIZE - (size_t)2 * FERRY__HMAC_BYTES,
-                   ";hmacsha256");
+    (void)snprintf(ret_password + (size_t)2 * mac_len, FERRY__CREDENTIAL_SIZE - (size_t)2 * mac_len, ";hmacsha256");
     return FERRY_DEVICE_OK;
 }
 

@@ -38,7 +38,6 @@ enum {
     FERRY__WRITEBACK_BYTES = 8 << 20, /* the kernel is asked to begin writing after so many */
     FERRY__CREDENTIAL_SIZE = 256,
     FERRY__SECRET_MAX = 256, /* bytes of a decoded secret */
-    FERRY__HMAC_BYTES = 32,
     FERRY__TEXTS = 7,        /* text options other than the secret */
     FERRY__REASON_SIZE = CURL_ERROR_SIZE,
     FERRY__HANGING_MAX = 4, /* connection attempts that were given up and have not ended yet */
@@ -182,9 +181,6 @@ struct ferry {
 uint64_t ferry__now_ms(void);
 uint32_t ferry__seed(void);
 void ferry__tell(struct ferry *f, ferry_event_kind kind, ferry_lane lane, ferry_fault fault);
-
-/* hmac.c */
-void ferry__hmac(const uint8_t *key, size_t key_len, const void *text, size_t len, uint8_t ret_mac[FERRY__HMAC_BYTES]);
 
 /* credential.c */
 ferry_device_err ferry__secret_decode(const char *base64, uint8_t out[FERRY__SECRET_MAX], size_t *ret_len);

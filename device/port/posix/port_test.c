@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,26 +25,6 @@ static void the_credential_is_the_vendors(void **state)
     assert_int_equal(ferry__credential("PRODTEST01", "base1", "2GkPl", secret, len, user, password), FERRY_DEVICE_OK);
     assert_string_equal(user, "PRODTEST01base1;21010406;2GkPl;92233720368547758");
     assert_string_equal(password, "847a90bc758a34d5339d316459b774a07a6ffb6c43e011483d35f3122007bb15;hmacsha256");
-}
-
-/* Keys and texts of every length around what fills a block. */
-static void the_hmac_is_openssls(void **state)
-{
-    uint8_t key[FERRY__SECRET_MAX], text[200], ours[FERRY__HMAC_BYTES], theirs[EVP_MAX_MD_SIZE];
-    unsigned len;
-
-    (void)state;
-    for (unsigned i = 0; i < sizeof key; i++)
-        key[i] = (uint8_t)(i * 151 + 7);
-    for (unsigned i = 0; i < sizeof text; i++)
-        text[i] = (uint8_t)(i * 89 + 3);
-    for (unsigned key_len = 0; key_len <= sizeof key; key_len++)
-        for (unsigned text_len = 0; text_len <= sizeof text; text_len++) {
-            assert_non_null(HMAC(EVP_sha256(), key, (int)key_len, text, text_len, theirs, &len));
-            assert_int_equal(len, sizeof ours);
-            ferry__hmac(key, key_len, text, text_len, ours);
-            assert_memory_equal(ours, theirs, sizeof ours);
-        }
 }
 
 static void a_secret_is_base64_with_or_without_padding(void **state)
@@ -327,7 +306,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_credential_is_the_vendors),
-        cmocka_unit_test(the_hmac_is_openssls),
         cmocka_unit_test(a_secret_is_base64_with_or_without_padding),
         cmocka_unit_test(a_broker_is_a_scheme_a_host_and_perhaps_a_port),
         cmocka_unit_test(every_code_of_libcurl_is_some_fault),
