@@ -39,6 +39,16 @@ static download_state state_of(struct fixture *f, const struct deployment *d)
     return task.state;
 }
 
+/* Deploys a new version of "fw" to the device, which is told of it at once. */
+static struct deployment offer(struct fixture *f, const char *md5)
+{
+    struct answer a;
+    fixture_add_version(f, "fw", md5);
+    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    return d;
+}
+
 static void cancel(struct fixture *f, const struct deployment *d)
 {
     struct command cmd = {.kind = CMD_DEPLOYMENT_CANCEL, .id = d->id};
@@ -49,14 +59,9 @@ static void cancel(struct fixture *f, const struct deployment *d)
 static void a_late_done_does_not_end_the_next_version_unfetched(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_add_version(f, "fw", MD5_OLD);
-    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment older = offer(f, MD5_OLD);
     cancel(f, &older);
-    fixture_add_version(f, "fw", MD5_NEW);
-    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment newer = offer(f, MD5_NEW);
     assert_int_equal(report(f, "download", "done", MD5_OLD), FERRY_RESULT_CANCELLED);
     assert_int_equal(report(f, "download", "downloading", MD5_OLD), FERRY_RESULT_CANCELLED);
     assert_int_equal(state_of(f, &newer), DOWNLOAD_OFFERED);
@@ -70,15 +75,11 @@ static void what_a_vendor_device_says_of_a_cancelled_task_is_not_said_of_the_nex
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_add_version(f, "fw", MD5_OLD);
-    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment older = offer(f, MD5_OLD);
     assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_OK);
     fixture_advance_s(f, 1);
     cancel(f, &older);
-    fixture_add_version(f, "fw", MD5_NEW);
-    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a); /* it is busy and ignores that */
+    struct deployment newer = offer(f, MD5_NEW); /* it is busy and ignores that */
     fixture_advance_s(f, 1);
     assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_CANCELLED);
     assert_int_equal(report(f, "download", "fail", NULL), FERRY_RESULT_OK);
@@ -97,14 +98,9 @@ static void what_a_vendor_device_says_of_a_cancelled_task_is_not_said_of_the_nex
 static void what_was_cancelled_before_its_device_began_is_forgotten(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_add_version(f, "fw", MD5_OLD);
-    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment older = offer(f, MD5_OLD);
     cancel(f, &older);
-    fixture_add_version(f, "fw", MD5_NEW);
-    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment newer = offer(f, MD5_NEW);
     assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_OK);
     assert_int_equal(report(f, "download", "done", NULL), FERRY_RESULT_OK);
     assert_int_equal(state_of(f, &newer), DOWNLOAD_DONE);
@@ -114,15 +110,10 @@ static void what_was_cancelled_before_its_device_began_is_forgotten(void **state
 static void a_cancelled_task_is_meant_for_some_seconds_only(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_add_version(f, "fw", MD5_OLD);
-    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment older = offer(f, MD5_OLD);
     assert_int_equal(report(f, "download", "downloading", NULL), FERRY_RESULT_OK);
     cancel(f, &older);
-    fixture_add_version(f, "fw", MD5_NEW);
-    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment newer = offer(f, MD5_NEW);
     fixture_advance_s(f, 12);
     assert_int_equal(report(f, "download", "done", NULL), FERRY_RESULT_OK);
     assert_int_equal(state_of(f, &newer), DOWNLOAD_DONE);
@@ -132,16 +123,12 @@ static void a_late_done_ends_its_own_version_though_a_newer_one_is_open(void **s
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_add_version(f, "fw", MD5_OLD);
-    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment older = offer(f, MD5_OLD);
     fixture_advance_s(f, 4000); /* its time is over */
     assert_int_equal(state_of(f, &older), DOWNLOAD_TIMED_OUT);
     while (fixture_hear(f, &a))
         continue;
-    fixture_add_version(f, "fw", MD5_NEW);
-    struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment newer = offer(f, MD5_NEW);
     assert_int_equal(report(f, "download", "done", MD5_OLD), FERRY_RESULT_OK);
     assert_int_equal(state_of(f, &older), DOWNLOAD_DONE);
     assert_int_equal(state_of(f, &newer), DOWNLOAD_OFFERED);
@@ -150,10 +137,7 @@ static void a_late_done_ends_its_own_version_though_a_newer_one_is_open(void **s
 static void a_file_that_nobody_deployed_is_no_task(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_add_version(f, "fw", MD5_OLD);
-    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment d = offer(f, MD5_OLD);
     assert_int_equal(report(f, "download", "done", MD5_NONE), FERRY_RESULT_NO_TASK);
     assert_int_equal(state_of(f, &d), DOWNLOAD_OFFERED);
     assert_int_equal(report(f, "download", "done", ""), FERRY_RESULT_OK); /* no MD5 is none */
@@ -163,10 +147,7 @@ static void a_file_that_nobody_deployed_is_no_task(void **state)
 static void a_device_that_says_no_md5_means_the_open_task(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_add_version(f, "fw", MD5_OLD);
-    struct deployment d = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment d = offer(f, MD5_OLD);
     assert_int_equal(report(f, "download", "done", NULL), FERRY_RESULT_OK);
     assert_int_equal(state_of(f, &d), DOWNLOAD_DONE);
 }
@@ -176,9 +157,7 @@ static void the_end_of_a_version_is_believed_soon_after_that_of_the_one_before(v
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_add_version(f, "fw", MD5_OLD);
-    struct deployment older = fixture_deploy(f, "fw", "D1", 0);
-    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    struct deployment older = offer(f, MD5_OLD);
     fixture_add_version(f, "fw", MD5_NEW);
     struct deployment newer = fixture_deploy(f, "fw", "D1", 0);
     assert_int_equal(report(f, "download", "done", MD5_OLD), FERRY_RESULT_OK);
