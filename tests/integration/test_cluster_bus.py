@@ -200,10 +200,13 @@ def test_workers_share_by_mqtt_5(sharing):
         assert sum(shares) == 120 and min(shares) > 20, shares
         assert all(topic.startswith("$resource/up/service/P/") for worker in workers for topic, _ in worker.asked)
         workers[0].stop()
-        filters = [name for _, client in broker.connected for name in client.filters]
-        shared = "$share/ferry/$resource/up/service/+/+" # of each worker, which may connect again when it stood still
-        assert len({who for who, client in broker.connected if shared in client.filters}) == 2
-        assert not [name for name in filters if name.startswith("$resource")]
+        shared = "$share/ferry/$resource/up/service/+/+"
+
+        def only_two_workers_are_left(): # by name: one that stood still may have connected again
+            return len({who for who, _ in broker.connected}) == 2 and all(shared in client.filters for _, client in broker.connected)
+
+        wait_for(only_two_workers_are_left, 20 * PATIENCE, "the broker to hear that the others have gone")
+        assert not [name for _, client in broker.connected for name in client.filters if name.startswith("$resource")]
 
 
 @pytest.mark.parametrize("options, text", [
