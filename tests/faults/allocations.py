@@ -5,7 +5,6 @@ word on standard error. A signal is a crash, and so is a status that they do not
 """
 import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import time
 
 import requests
 
+from environment import without_settings
 from ferry import PATIENCE, program
 from shim import build_shim
 
@@ -52,7 +52,7 @@ class Outcome:
 
 
 def environment(shim, folder, nth):
-    env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+    env = without_settings()
     return {**env, "LD_PRELOAD": str(shim), "FERRY_ALLOC_FAIL_AT": str(nth), "FERRY_ALLOC_COUNT": str(folder / "count")}
 
 

@@ -14,6 +14,7 @@ import time
 import pytest
 import requests
 
+from environment import without_settings
 from ferry import PATIENCE, SOURCE_DIR, VendorDevice, process_exists, program, wait_for
 
 READY_MAX_S = 1.0
@@ -22,7 +23,7 @@ USAGE = 2
 
 def ferryd(*args, env=None, **options):
     """Runs ferryd to its end."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+    clean = without_settings()
     return subprocess.run([program("ferryd"), *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=30 * PATIENCE, env={**clean, **(env or {})}, **options)
 

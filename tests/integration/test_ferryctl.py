@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from environment import without_settings
 from ferry import SOURCE_DIR, program, unique_name, wait_for
 from terminal import run_on_terminal
 
@@ -20,7 +21,7 @@ TIMEOUT_S = 60
 
 
 def clean_environment(**more):
-    env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+    env = without_settings()
     return {**env, "TERM": "xterm", **more}
 
 

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from broker_client import ACCEPTED, DOWN, REFUSED, vendor_client
+from environment import without_settings
 from ferry import PATIENCE, VendorDevice, program, wait_for
 
 SECOND = 1.0
@@ -28,7 +29,7 @@ def rows(platform, query):
 
 
 def ferryd(*words):
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+    clean = without_settings()
     return subprocess.run([program("ferryd"), *map(str, words)], capture_output=True, text=True, timeout=30, env=clean)
 
 

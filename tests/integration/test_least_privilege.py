@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import pytest
+from environment import INHERITED
 from secret_watch import SecretWatch
 
 from ferry import PATIENCE, SANITIZED, Platform, VendorDevice, build_dir, program, wait_for
@@ -24,7 +25,7 @@ plain_build = pytest.mark.skipif(SANITIZED, reason="a sanitizer makes system cal
 
 def analyze(*words):
     return subprocess.run(["systemd-analyze", *map(str, words)], capture_output=True, text=True, timeout=60,
-                          env={**os.environ, "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}, check=False)
+                          env={**INHERITED, "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}, check=False)
 
 
 # --- the systemd unit -----------------------------------------------------------------------------------------------

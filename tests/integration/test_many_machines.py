@@ -14,6 +14,7 @@ import pytest
 import requests
 import rgw
 import yaml
+from environment import INHERITED
 from ports import free_port
 from operator_api import OperatorApi
 from secret_watch import WATCH
@@ -219,7 +220,7 @@ class Composed:
         (self.folder / "mosquitto.conf").write_text(user + self.here((COMPOSE / "mosquitto.conf").read_text()))
         with open(self.folder / "mosquitto.log", "wb") as log:
             self.broker = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.folder / "mosquitto.conf"], stderr=log,
-                                           env=os.environ | sanitizer_environment())
+                                           env=INHERITED | sanitizer_environment())
 
     def worker(self, name):
         environment = {key: self.here(value) for key, value in composed()["services"][name]["environment"].items()}

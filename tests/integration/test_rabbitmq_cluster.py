@@ -11,6 +11,7 @@ import rabbitmq
 from amqp_proxy import AmqpProxy
 from broker_client import DOWN, UP, Client
 from cluster_bus import ANSWERED_S, MD5, Asker, Worker
+from environment import INHERITED
 from ferry import PATIENCE, build_dir, sanitizer_environment, unique_name, wait_for
 
 USER, PASSWORD = "ferryd", "of.this.test"
@@ -88,7 +89,7 @@ class World:
 def test_the_bus_keeps_its_contract(cluster):
     node = cluster.nodes[0]
     done = subprocess.run([build_dir() / "tests/conformance/bus_amqp_conformance"], capture_output=True, text=True, timeout=500,
-                          env=os.environ | sanitizer_environment()
+                          env=INHERITED | sanitizer_environment()
                           | {"FERRY_TEST_AMQP": f"{node.amqp_port} {node.port} {USER} {PASSWORD}"})
     print(done.stdout[-3000:])
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]

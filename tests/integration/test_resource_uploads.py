@@ -1,7 +1,6 @@
 """Resources that are sent in parts: the line, the sender or the platform may break at any byte."""
 import hashlib
 import json
-import os
 import random
 import socket
 import sqlite3
@@ -10,6 +9,7 @@ import threading
 
 import pytest
 
+from environment import INHERITED
 from fault_proxy import BlackHole, Cut, HttpProxy, Rate, always
 from ferry import ApiError, OperatorApi, program, unique_name, wait_for
 
@@ -365,7 +365,7 @@ def large_file(tmp_path):
 
 
 def ferryctl(platform, *words, api=None):
-    environment = {**os.environ, "FERRY_TOKEN_FILE": str(platform.data / "admin.token")}
+    environment = {**INHERITED, "FERRY_TOKEN_FILE": str(platform.data / "admin.token")}
     where = ["--api", api] if api else ["--data", str(platform.data)]
     return subprocess.Popen([str(program("ferryctl")), *where, "--json", *map(str, words)], env=environment,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 import rgw
+from environment import INHERITED
 from fault_proxy import Cut, HttpProxy, first
 from ferry import SOURCE_DIR, Platform, program, wait_for
 from operators import token_caller
@@ -195,7 +196,7 @@ def add(platform, product, file):
     """ferryctl resource add; the resource and what it said besides."""
     command = [str(program("ferryctl")), "--data", str(platform.data), "--json", "resource", "add", product, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300,
-                          env={**os.environ, "FERRY_TOKEN_FILE": str(platform.data / "admin.token")})
+                          env={**INHERITED, "FERRY_TOKEN_FILE": str(platform.data / "admin.token")})
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
 

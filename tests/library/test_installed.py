@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+from environment import INHERITED
 from ferry import PATIENCE, SANITIZED, SOURCE_DIR, build_dir
 
 OUTSIDE = pathlib.Path(__file__).with_name("outside")
@@ -17,7 +18,7 @@ WIRE = sorted(f"ferry/proto/{path.name}" for path in (SOURCE_DIR / "proto/includ
 
 def run(*command, env=None, **options):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=120 * PATIENCE,
-                          env={**os.environ, **(env or {})}, **options)
+                          env={**INHERITED, **(env or {})}, **options)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 

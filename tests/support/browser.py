@@ -14,13 +14,13 @@ import contextlib
 import enum
 import itertools
 import json
-import os
 import pathlib
 import re
 import shutil
 import subprocess
 from urllib.parse import urlsplit
 
+from environment import INHERITED
 from ferry import PATIENCE, build_dir, wait_for
 from operators import PASSWORD
 
@@ -95,7 +95,7 @@ class Browser:
                     "run_ms": RUN_S * 1000}
         with open(self._log, "wb") as log:
             self._driver = subprocess.Popen([_node(), DRIVER, json.dumps(settings)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=log, encoding="utf-8", env={**os.environ, "TMPDIR": str(folder), "FORCE_COLOR": "0"})
+                                            stderr=log, encoding="utf-8", env={**INHERITED, "TMPDIR": str(folder), "FORCE_COLOR": "0"})
 
     def close(self):
         self._driver.stdin.close()

@@ -12,6 +12,7 @@ import time
 
 import paho.mqtt.client as mqtt
 
+from environment import INHERITED
 from ferry import PATIENCE, SANITIZER_MARKS, build_dir, program, sanitizer_environment, vendor_password, vendor_username, wait_for
 from ports import free_port
 
@@ -60,7 +61,7 @@ plugin_opt_allow_plain_secret {"true" if plain_secret else "false"}
     def start(self):
         with open(self.folder / "stderr", "ab") as stderr:
             self._process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.folder / "mosquitto.conf"],
-                                             stderr=stderr, env=os.environ | sanitizer_environment())
+                                             stderr=stderr, env=INHERITED | sanitizer_environment())
         wait_for(lambda: "running" in self.log() or not self.running, 10 * PATIENCE, "the broker")
         assert self.running, self.log()
 
@@ -107,7 +108,7 @@ class Worker:
         self.asked, self.lines = [], []
         self._process = subprocess.Popen([build_dir() / "tests/integration/bus_worker", url, sharing, f"ferryd@{name}"],
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                         env=os.environ | sanitizer_environment() | (environment or {}))
+                                         env=INHERITED | sanitizer_environment() | (environment or {}))
         self._log = []
         self._readers = [threading.Thread(target=self._read), threading.Thread(target=self._read_log)]
         for reader in self._readers:

@@ -7,11 +7,11 @@
     done = command.stop(process)
 """
 import json
-import os
 import signal
 import socket
 import subprocess
 
+from environment import INHERITED
 from ferry import PATIENCE, SANITIZER_MARKS, program, wait_for
 from terminal import run_on_terminal
 
@@ -32,7 +32,7 @@ class Command:
         self.part = self.inbox / f".ferry-{product}-{device}.part"
         self.options = ["--product", product, "--device", device, "--secret-file", self.secret_file,
                         "--broker", broker, "--state-dir", self.state_dir]
-        self.environment = {name: value for name, value in os.environ.items()
+        self.environment = {name: value for name, value in INHERITED.items()
                             if not name.lower().endswith("_proxy") and not name.startswith("FERRY_")}
         self.environment["HOME"] = str(folder)
         self.wrapper = []  # a command that runs ferry, e.g. setpriv

@@ -23,6 +23,7 @@ import tempfile
 import threading
 import time
 
+from environment import without_settings
 from operator_api import ApiError, OperatorApi
 from ports import free_port
 from secret_watch import WATCH
@@ -87,7 +88,7 @@ def _default_signals():
 def run(*command, timeout=30, **options):
     """A command to its end, with none of Ferry's settings in its environment, and nobody to type at it."""
     options.setdefault("stdin", subprocess.DEVNULL)
-    env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+    env = without_settings()
     env.update(options.pop("env", {}))
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout * PATIENCE,
                           env=env, **options)
@@ -477,7 +478,7 @@ class Platform:
         return known
 
     def _environment(self):
-        env = {key: value for key, value in os.environ.items() if not key.startswith("FERRY_")}
+        env = without_settings()
         env.setdefault("ASAN_OPTIONS", f"detect_leaks=1:exitcode={SANITIZER_EXIT}")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
         env.setdefault("TSAN_OPTIONS", f"exitcode={SANITIZER_EXIT}:suppressions={TSAN_SUPPRESSIONS}")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 
+from environment import INHERITED
 from ferry import PATIENCE, SANITIZER_MARKS, build_dir
 
 SECRET = "MDEyMzQ1Njc4OWFiY2RlZg=="
@@ -42,7 +43,7 @@ class Library:
         assert opened["err"] == OK, opened
 
     def start(self):
-        env = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+        env = {name: value for name, value in INHERITED.items() if not name.lower().endswith("_proxy")}
         self._process = subprocess.Popen(self._command, text=True, env=env, stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._said = queue.Queue()

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+from environment import INHERITED
 from ports import free_port
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "ceph", "monmaptool", "radosgw-admin")
@@ -223,7 +224,7 @@ def main():
     gateway = Gateway()
     try:
         told = {"ENDPOINT": gateway.endpoint, "BUCKET": gateway.bucket, "ACCESS": gateway.access_key, "SECRET": gateway.secret_key}
-        return subprocess.run(sys.argv[1:], env=os.environ | {f"FERRY_TEST_S3_{name}": value for name, value in told.items()}).returncode
+        return subprocess.run(sys.argv[1:], env=INHERITED | {f"FERRY_TEST_S3_{name}": value for name, value in told.items()}).returncode
     finally:
         gateway.close()
 

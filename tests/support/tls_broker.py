@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import tempfile
 
+from environment import INHERITED
 from ferry import program, sanitizer_environment, wait_for
 from ports import free_port
 
@@ -98,7 +99,7 @@ plugin_opt_share {"true" if share else "false"}
 
     def start(self):
         self._process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.folder / "mosquitto.conf"],
-                                         stderr=subprocess.DEVNULL, env=os.environ | sanitizer_environment())
+                                         stderr=subprocess.DEVNULL, env=INHERITED | sanitizer_environment())
         wait_for(lambda: "running" in self.log() or not self.running, 10, "the broker")
         assert self.running, self.log()
 
