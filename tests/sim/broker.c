@@ -4,6 +4,7 @@
 
 #include "proto/topic.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,7 +161,7 @@ void broker_publish(struct sim_device *d, const char *payload, size_t len, int q
                      packet_new(d->no, qos, payload, len));
 }
 
-void broker_again(struct sim *s, unsigned device, const void *payload, size_t len)
+void broker_deliver(struct sim *s, unsigned device, const void *payload, size_t len)
 {
     sim_after(s, hop_ms(s), on_up, NULL, 0, packet_new(device, 1, payload, len));
 }
@@ -180,11 +181,14 @@ static void on_down(struct sim *s, void *subject, uint64_t connection, void *own
 
 static bool find_device(struct sim *s, const char *topic, unsigned *ret_device)
 {
-    size_t len = strlen(FERRY_TOPIC_DOWN_PREFIX "P/D");
-    if (strncmp(topic, FERRY_TOPIC_DOWN_PREFIX "P/D", len) != 0)
+    char expected[FERRY_TOPIC_SIZE];
+    const char *number = strrchr(topic, 'D');
+    *ret_device = number != NULL ? (unsigned)strtoul(number + 1, NULL, 10) : UINT_MAX;
+    if (*ret_device > s->plan.devices)
         return false;
-    *ret_device = (unsigned)strtoul(topic + len, NULL, 10);
-    return *ret_device < s->plan.devices;
+    const struct sim_device *d = &s->devices[*ret_device];
+    return ferry_topic_write(FERRY_TOPIC_DOWN, ferry_text_of(d->product), ferry_text_of(d->name), expected) &&
+           strcmp(topic, expected) == 0;
 }
 
 void broker_from_platform(struct sim *s, const char *topic, const void *payload, size_t len)

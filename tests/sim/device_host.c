@@ -207,20 +207,22 @@ static void draw_config(struct sim_device *d)
 
 void devices_open(struct sim *s)
 {
-    s->devices = sim_alloc(s->plan.devices * sizeof *s->devices);
+    s->devices = sim_alloc((s->plan.devices + 1) * sizeof *s->devices);
     for (unsigned i = 0; i < s->plan.devices; i++) {
         struct sim_device *d = &s->devices[i];
         d->sim = s;
         d->no = i;
+        d->product = "P";
         (void)snprintf(d->name, sizeof d->name, "D%u", i);
         draw_config(d);
         sim_after(s, chance_below(&s->device_chance, 500), power_on, d, d->life, NULL);
     }
+    liar_open(s);
 }
 
 void devices_close(struct sim *s)
 {
-    for (unsigned i = 0; i < s->plan.devices; i++) {
+    for (unsigned i = 0; i <= s->plan.devices; i++) {
         free(s->devices[i].jobs);
         free(s->devices[i].received);
     }

@@ -175,11 +175,21 @@ void http_close(struct sim *s)
 
 /* --- the answer ----------------------------------------------------------------------------------------- */
 
+static const uint8_t *as_it_arrives(struct sim *s, const uint8_t *bytes, size_t len, uint8_t copy[CONTENT_MAX])
+{
+    if (!sim_strikes(s, FAULT_FLIP))
+        return bytes;
+    memcpy(copy, bytes, len);
+    copy[chance_below(&s->faults, (uint32_t)len)] ^= (uint8_t)(1u << chance_below(&s->faults, 8));
+    return copy;
+}
+
 static void on_body_down(struct sim *s, void *subject, uint64_t arg, void *owned)
 {
     struct exchange *x = subject;
     struct sim_device *d = x->device;
     ferry_lane_status lane;
+    uint8_t copy[CONTENT_MAX];
     (void)arg, (void)owned;
     if (!exchange_wanted(x))
         return;
@@ -199,7 +209,8 @@ static void on_body_down(struct sim *s, void *subject, uint64_t arg, void *owned
     if (len > 1 && chance_once_in(&s->net, 2))
         len = 1 + chance_below(&s->net, (uint32_t)len);
     ferry_device_status(&d->machine, FERRY_LANE_DOWN, &lane);
-    ferry_event event = {.kind = FERRY_EV_BODY, .lane = x->lane, .bytes = x->body + x->body_at, .len = len};
+    const uint8_t *bytes = as_it_arrives(s, x->body + x->body_at, len, copy);
+    ferry_event event = {.kind = FERRY_EV_BODY, .lane = x->lane, .bytes = bytes, .len = len};
     x->body_at += len;
     exchange_after(x, exchange_hop_ms(x), on_body_down);
     if (!disk_write(d, lane.offset, event.bytes, len))
@@ -249,6 +260,7 @@ void exchange_answer(struct exchange *x)
 static void on_body_up(struct sim *s, void *subject, uint64_t arg, void *owned)
 {
     struct exchange *x = subject;
+    uint8_t copy[CONTENT_MAX];
     (void)arg, (void)owned;
     if (!exchange_served(x))
         return;
@@ -267,7 +279,7 @@ static void on_body_up(struct sim *s, void *subject, uint64_t arg, void *owned)
         len = 1 + chance_below(&s->net, (uint32_t)(len > PIECE_MAX ? PIECE_MAX : len));
     ferry_event sent = {.kind = FERRY_EV_SENT, .lane = x->lane, .offset = x->at + len};
     if (len > 0) {
-        if (!server_take(x, content_bytes(x->content) + x->at, len))
+        if (!server_take(x, as_it_arrives(s, content_bytes(x->content) + x->at, len, copy), len))
             return;
         (void)device_event(x->device, &sent);
     }

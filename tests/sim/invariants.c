@@ -185,7 +185,7 @@ void check_received(struct sim_device *d, const char *name, const char *md5)
 void check_bytes(struct sim_device *d, ferry_lane lane)
 {
     ferry_lane_status status;
-    if (!d->on || (d->sim->plan.faults & 1u << FAULT_TORN) != 0)
+    if (!d->on || (d->sim->plan.faults & (1u << FAULT_TORN | 1u << FAULT_FLIP)) != 0)
         return;
     ferry_device_status(&d->machine, lane, &status);
     if (status.err == FERRY_DEVICE_E_DIGEST)

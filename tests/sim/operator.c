@@ -353,22 +353,28 @@ void operator_heal(struct sim *s)
 
 /* --- life ----------------------------------------------------------------------------------------------- */
 
+static void register_devices(struct sim *s, const char *product, unsigned from, unsigned count)
+{
+    struct order *add = order_new(s, CMD_PRODUCT_ADD, 0);
+    (void)snprintf(add->cmd.product.name, sizeof add->cmd.product.name, "%s", product);
+    give_and_wait(add);
+    struct order *o = order_new(s, CMD_DEVICE_IMPORT, count);
+    for (unsigned i = 0; i < count; i++) {
+        o->imports[i].device.secret = (struct sealed){.len = 6, .bytes = "secret"};
+        if (!device_key_make(product, s->devices[from + i].name, &o->imports[i].device.key))
+            abort();
+    }
+    (void)snprintf(o->cmd.product.name, sizeof o->cmd.product.name, "%s", product);
+    o->cmd.imports = o->imports;
+    o->cmd.import_count = count;
+    give_and_wait(o);
+}
+
 void operator_open(struct sim *s)
 {
     s->resources = sim_alloc(RESOURCES_MAX * sizeof *s->resources);
-    struct order *product = order_new(s, CMD_PRODUCT_ADD, 0);
-    (void)snprintf(product->cmd.product.name, sizeof product->cmd.product.name, "P");
-    give_and_wait(product);
-    struct order *o = order_new(s, CMD_DEVICE_IMPORT, s->plan.devices);
-    for (unsigned i = 0; i < s->plan.devices; i++) {
-        o->imports[i].device.secret = (struct sealed){.len = 6, .bytes = "secret"};
-        if (!device_key_make("P", s->devices[i].name, &o->imports[i].device.key))
-            abort();
-    }
-    (void)snprintf(o->cmd.product.name, sizeof o->cmd.product.name, "P");
-    o->cmd.imports = o->imports;
-    o->cmd.import_count = s->plan.devices;
-    give_and_wait(o);
+    register_devices(s, "P", 0, s->plan.devices);
+    register_devices(s, s->devices[s->plan.devices].product, s->plan.devices, 1);
     give_and_wait(new_resource(s));
 }
 

@@ -27,7 +27,9 @@
     X(FAULT_CLOCK, "clock", "a worker's wall clock is set")                                \
     X(FAULT_CANCEL, "cancel", "an operator cancels, removes or disables something")        \
     X(FAULT_PAUSE, "pause", "an operator pauses a deployment, resumes it, retries")         \
-    X(FAULT_MIDST, "midst", "a message comes in the midst of a worker's turn")
+    X(FAULT_MIDST, "midst", "a message comes in the midst of a worker's turn")             \
+    X(FAULT_LIE, "lie", "a device says that it has sent what it has not")                  \
+    X(FAULT_FLIP, "flip", "a bit of a file changes on its way")
 
 typedef enum {
 #define X(name, word, text) name,

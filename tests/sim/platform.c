@@ -173,7 +173,8 @@ static void bring(struct worker *w, unsigned device, const void *payload, size_t
 {
     char topic[FERRY_TOPIC_SIZE];
     struct sim *s = w->sim;
-    if (!ferry_topic_write(FERRY_TOPIC_UP, ferry_text_of("P"), ferry_text_of(s->devices[device].name), topic))
+    const struct sim_device *d = &s->devices[device];
+    if (!ferry_topic_write(FERRY_TOPIC_UP, ferry_text_of(d->product), ferry_text_of(d->name), topic))
         abort();
     if (mem_bus_inject(w->real_bus, topic, payload, len) != FERRY_OK)
         return;
@@ -320,7 +321,7 @@ static void start(struct sim *s, void *subject, uint64_t arg, void *owned)
 static void bring_again(struct sim *s, struct held *all)
 {
     for (struct held *m = all; m != NULL && s->plan.workers > 1; m = m->next)
-        broker_again(s, m->device, m->payload, m->len);
+        broker_deliver(s, m->device, m->payload, m->len);
     forget(all);
 }
 
@@ -363,7 +364,7 @@ static void stall(struct worker *w)
     struct sim *s = w->sim;
     w->stalled_until_ms = s->now_ms + chance_between(&s->faults, 100, 20000);
     for (struct held *held = w->held; held != NULL && s->plan.workers > 1; held = held->next)
-        broker_again(s, held->device, held->payload, held->len);
+        broker_deliver(s, held->device, held->payload, held->len);
     sim_note(s, "worker stalls", w->no, &w->stalled_until_ms, sizeof w->stalled_until_ms);
 }
 

@@ -95,6 +95,7 @@ struct flash {
 struct sim_device {
     struct sim *sim;
     unsigned no;
+    const char *product;
     char name[SIM_NAME];
     ferry_device_config cfg;
     ferry_device machine;
@@ -161,7 +162,7 @@ struct sim {
     struct worker *current; /* whose engine is running */
     bool broker_up;
 
-    struct sim_device *devices;
+    struct sim_device *devices; /* and behind them the one that lies */
     struct exchange *exchanges;
 
     struct sim_resource *resources;
@@ -235,8 +236,8 @@ void broker_subscribe(struct sim_device *d);
 void broker_hang_up(struct sim_device *d);
 void broker_publish(struct sim_device *d, const char *payload, size_t len, int qos);
 void broker_from_platform(struct sim *s, const char *topic, const void *payload, size_t len);
-/** What a dead worker had goes to another. */
-void broker_again(struct sim *s, unsigned device, const void *payload, size_t len);
+/** To a worker, whichever is there. */
+void broker_deliver(struct sim *s, unsigned device, const void *payload, size_t len);
 void broker_trouble(struct sim *s);
 
 /* --- http.c, http_server.c, http_text.c ----------------------------------------------------------------------- */
@@ -267,6 +268,10 @@ void jobs_add(struct sim_device *d, const char *name, struct content content);
 void jobs_go_on(struct sim_device *d);
 void jobs_finished(struct sim_device *d, const ferry_action *act);
 struct job *jobs_find(struct sim_device *d, const char *name, uint64_t tag);
+
+/* --- liar.c: a device without an engine, in a product of its own --------------------------------------------------- */
+void liar_open(struct sim *s);
+void liar_trouble(struct sim *s);
 
 /* --- operator.c ----------------------------------------------------------------------------------------------------- */
 void operator_open(struct sim *s);

@@ -81,6 +81,7 @@ static void tick(struct sim *s, void *subject, uint64_t arg, void *owned)
     platform_trouble(s);
     broker_trouble(s);
     device_trouble(s);
+    liar_trouble(s);
     operator_trouble(s);
     operator_work(s);
     sim_after(s, TICK_MS, tick, NULL, 0, NULL);
