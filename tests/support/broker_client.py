@@ -41,8 +41,10 @@ class Client:
         client._reconnect_on_failure = False
 
     def subscribe(self, topic, qos=1, patience_s=10):
+        """What SUBACK says; null when the broker closes instead."""
         _, mid = self._client.subscribe(topic, qos)
-        return wait_for(lambda: self.granted.get(mid), patience_s, "SUBACK")[0]
+        wait_for(lambda: mid in self.granted or self.gone, patience_s, "SUBACK")
+        return self.granted.get(mid, [None])[0]
 
     def publish(self, topic, payload, qos=1, retain=False):
         self._client.publish(topic, payload, qos, retain).wait_for_publish(10)
