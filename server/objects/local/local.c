@@ -240,7 +240,7 @@ static void local_close(struct objects *o)
     object_hashers_free(store->hashers);
     (void)pthread_mutex_destroy(&store->pipes_mutex);
     (void)pthread_mutex_destroy(&store->partials_mutex);
-    explicit_bzero(&store->signer, sizeof store->signer);
+    signed_url_done(&store->signer);
     free(store);
 }
 
@@ -288,34 +288,40 @@ static ferry_err parent_sync(int root_fd)
     return fsync(fd) == 0 ? FERRY_OK : local_errno(errno);
 }
 
+static ferry_err folders_open(struct objects_local *store, const char *dir)
+{
+    ferry_err err = ferry_dir_make(dir, folder_mode);
+    if (err != FERRY_OK)
+        return err;
+    store->root_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (store->root_fd < 0)
+        return local_errno(errno);
+    err = folders_make(store->root_fd);
+    return err == FERRY_OK ? parent_sync(store->root_fd) : err;
+}
+
+static ferry_err signer_init(struct objects_local *store, const struct objects_local_config *cfg)
+{
+    ferry_err err = signed_url_init(&store->signer, cfg->public_url, cfg->key);
+    for (size_t i = 0; err == FERRY_OK && i < cfg->old_keys_count; i++)
+        err = signed_url_accept(&store->signer, &cfg->old_keys[i]);
+    return err;
+}
+
 ferry_err objects_local_open(const struct objects_local_config *cfg, struct objects **ret_objects)
 {
-    struct signed_url_signer signer;
-    ferry_err err = signed_url_init(&signer, cfg->public_url, cfg->key);
-    for (size_t i = 0; err == FERRY_OK && i < cfg->old_keys_count; i++)
-        err = signed_url_accept(&signer, &cfg->old_keys[i]);
-    if (err == FERRY_OK)
-        err = ferry_dir_make(cfg->dir, folder_mode);
-    if (err != FERRY_OK)
-        return err;
-    ferry_autoclose int root_fd = open(cfg->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root_fd < 0)
-        return local_errno(errno);
-    err = folders_make(root_fd);
-    if (err == FERRY_OK)
-        err = parent_sync(root_fd);
-    if (err != FERRY_OK)
-        return err;
-
     struct objects_local *store = ferry_calloc(1, sizeof *store);
     if (store == NULL)
         return FERRY_E_NOMEM;
     (void)pthread_mutex_init(&store->partials_mutex, NULL);
     (void)pthread_mutex_init(&store->pipes_mutex, NULL);
     store->base.ops = &local_ops;
-    store->signer = signer;
-    store->root_fd = FERRY_TAKE_FD(root_fd);
-    err = local_ready_settle(store);
+    store->root_fd = -1;
+    ferry_err err = signer_init(store, cfg);
+    if (err == FERRY_OK)
+        err = folders_open(store, cfg->dir);
+    if (err == FERRY_OK)
+        err = local_ready_settle(store);
     if (err == FERRY_OK)
         err = local_partials_mark_left(store);
     if (err != FERRY_OK) {

@@ -241,6 +241,7 @@ static void mem_close(struct objects *o)
         mem_entry_remove(store, &store->partials);
     while (store->aside != NULL)
         mem_entry_remove(store, &store->aside);
+    signed_url_done(&store->signer);
     (void)pthread_mutex_destroy(&store->mutex);
     free(store);
 }

@@ -245,6 +245,7 @@ ferry_err objects_s3_check(struct objects *objects, const char *owner, char rete
 static void store_free(struct objects_s3 *store)
 {
     s3_http_done(store);
+    signed_url_done(&store->own);
     (void)pthread_mutex_destroy(&store->mutex);
     explicit_bzero(store, sizeof *store);
     free(store);

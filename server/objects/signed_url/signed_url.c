@@ -2,14 +2,14 @@
 
 #include "base/encode.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { SIGNED_TEXT_MAX = 128 };
+enum { SIGNED_TEXT_MAX = 128, MAC_SIZE = 32 };
 
 /* The lines cannot run into each other: every part has a fixed alphabet without line feeds. */
 static size_t signed_text(const struct object_url *url, char out[SIGNED_TEXT_MAX])
@@ -19,14 +19,39 @@ static size_t signed_text(const struct object_url *url, char out[SIGNED_TEXT_MAX
     return (size_t)len;
 }
 
-static ferry_err make_signature(const uint8_t key[SIGNED_URL_KEY_SIZE], const struct object_url *url,
+/* --- keys --------------------------------------------------------------------------------------------------- */
+
+static ferry_err add_key(struct signed_url_signer *signer, const uint8_t key[SIGNED_URL_KEY_SIZE], uint64_t until_s)
+{
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    EVP_MAC_CTX *mac = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+    EVP_MAC_free(hmac); /* the context keeps it */
+    if (mac == NULL || EVP_MAC_init(mac, key, SIGNED_URL_KEY_SIZE, params) != 1) {
+        EVP_MAC_CTX_free(mac);
+        return FERRY_E_NOMEM;
+    }
+    signer->keys[signer->count++] = (struct signed_url_key){.mac = mac, .until_s = until_s};
+    return FERRY_OK;
+}
+
+static bool compute(const struct signed_url_key *key, const char *text, size_t len, uint8_t out[MAC_SIZE])
+{
+    size_t out_len = 0;
+    EVP_MAC_CTX *mac = EVP_MAC_CTX_dup(key->mac);
+    bool done = mac != NULL && EVP_MAC_update(mac, (const unsigned char *)text, len) == 1 &&
+                EVP_MAC_final(mac, out, &out_len, MAC_SIZE) == 1 && out_len == MAC_SIZE;
+    EVP_MAC_CTX_free(mac);
+    return done;
+}
+
+static ferry_err make_signature(const struct signed_url_key *key, const struct object_url *url,
                                 char out[SIGNED_URL_SIGNATURE_LEN + 1])
 {
     char text[SIGNED_TEXT_MAX];
-    size_t text_len = signed_text(url, text);
-    uint8_t mac[32];
-    unsigned int mac_len = sizeof mac;
-    if (HMAC(EVP_sha256(), key, SIGNED_URL_KEY_SIZE, (const unsigned char *)text, text_len, mac, &mac_len) == NULL)
+    uint8_t mac[MAC_SIZE];
+    if (!compute(key, text, signed_text(url, text), mac))
         return FERRY_E_NOMEM;
     char padded[FERRY_BASE64_SIZE(sizeof mac)];
     ferry_base64_encode(mac, sizeof mac, padded);
@@ -35,6 +60,8 @@ static ferry_err make_signature(const uint8_t key[SIGNED_URL_KEY_SIZE], const st
     out[SIGNED_URL_SIGNATURE_LEN] = '\0';
     return FERRY_OK;
 }
+
+/* --- the signer --------------------------------------------------------------------------------------------- */
 
 static bool base_char_allowed(char c)
 {
@@ -64,23 +91,27 @@ ferry_err signed_url_init(struct signed_url_signer *signer, const char *public_u
         return FERRY_E_ARG;
     memcpy(signer->base, public_url, len);
     signer->base[len] = '\0';
-    memcpy(signer->key, key, sizeof signer->key);
-    signer->old_count = 0;
-    return FERRY_OK;
+    signer->count = 0;
+    return add_key(signer, key, 0);
+}
+
+void signed_url_done(struct signed_url_signer *signer)
+{
+    while (signer->count > 0)
+        EVP_MAC_CTX_free(signer->keys[--signer->count].mac); /* wipes its key */
 }
 
 ferry_err signed_url_accept(struct signed_url_signer *signer, const struct signed_url_old_key *old_key)
 {
-    if (signer->old_count == SIGNED_URL_OLD_KEYS_MAX)
+    if (signer->count == 1 + SIGNED_URL_OLD_KEYS_MAX)
         return FERRY_E_LIMIT;
-    signer->old_keys[signer->old_count++] = *old_key;
-    return FERRY_OK;
+    return add_key(signer, old_key->key, old_key->until_s);
 }
 
 ferry_err signed_url_make(const struct signed_url_signer *signer, const struct object_url *url, char *out, size_t cap)
 {
     char signature[SIGNED_URL_SIGNATURE_LEN + 1];
-    ferry_err err = make_signature(signer->key, url, signature);
+    ferry_err err = make_signature(&signer->keys[0], url, signature);
     if (err != FERRY_OK)
         return err;
     char text[SIGNED_URL_MAX + 1];
@@ -93,8 +124,7 @@ ferry_err signed_url_make(const struct signed_url_signer *signer, const struct o
 }
 
 /* In constant time: only the length, which is no secret, shortens it. */
-static ferry_err compare(const uint8_t key[SIGNED_URL_KEY_SIZE], const struct object_url *url, const char *signature,
-                         bool *ret_equal)
+static ferry_err compare(const struct signed_url_key *key, const struct object_url *url, const char *signature, bool *ret_equal)
 {
     char expected[SIGNED_URL_SIGNATURE_LEN + 1];
     ferry_err err = make_signature(key, url, expected);
@@ -110,11 +140,11 @@ ferry_err signed_url_check(const struct signed_url_signer *signer, const struct 
     if (len != SIGNED_URL_SIGNATURE_LEN)
         return FERRY_E_DENIED;
     bool good = false;
-    ferry_err err = compare(signer->key, url, signature, &good);
-    for (size_t i = 0; err == FERRY_OK && i < signer->old_count; i++) {
+    ferry_err err = FERRY_OK;
+    for (size_t i = 0; err == FERRY_OK && i < signer->count; i++) {
         bool equal = false;
-        err = compare(signer->old_keys[i].key, url, signature, &equal);
-        good |= equal & (url->expires_s <= signer->old_keys[i].until_s);
+        err = compare(&signer->keys[i], url, signature, &equal);
+        good |= equal & (i == 0 || url->expires_s <= signer->keys[i].until_s);
     }
     if (err != FERRY_OK)
         return err;

@@ -10,13 +10,19 @@
 
 static const char base[] = "http://127.0.0.1:8080";
 
-static struct signed_url_signer signer(void)
+/* With a key of which each byte is this; finished with signed_url_done(). */
+static struct signed_url_signer signer_of(uint8_t byte)
 {
     struct signed_url_signer made;
     uint8_t key[SIGNED_URL_KEY_SIZE];
-    memset(key, 7, sizeof key);
+    memset(key, byte, sizeof key);
     assert_int_equal(signed_url_init(&made, base, key), FERRY_OK);
     return made;
+}
+
+static struct signed_url_signer signer(void)
+{
+    return signer_of(7);
 }
 
 static struct object_url example(void)
@@ -40,6 +46,7 @@ static void url_has_the_published_form(void **state)
     assert_int_equal(strlen(text), strlen(start) + SIGNED_URL_SIGNATURE_LEN);
     /* made by an independent implementation: it must not change between versions */
     assert_string_equal(text + strlen(start), "-x3QUz0zcWneLXwpSTCrJ3CrXCMiaoAJbJAqVgjt9hI");
+    signed_url_done(&s);
 }
 
 static void signature_is_accepted_as_made_and_in_no_other_spelling(void **state)
@@ -63,6 +70,7 @@ static void signature_is_accepted_as_made_and_in_no_other_spelling(void **state)
     assert_int_equal(signed_url_check(&s, &url, signature, SIGNED_URL_SIGNATURE_LEN - 1), FERRY_E_DENIED);
     assert_int_equal(signed_url_check(&s, &url, signature, 0), FERRY_E_DENIED);
     assert_int_equal(signed_url_check(&s, &url, signature, SIGNED_URL_SIGNATURE_LEN + 1), FERRY_E_DENIED);
+    signed_url_done(&s);
 }
 
 static void signature_covers_method_task_expiry_size_and_md5(void **state)
@@ -81,20 +89,20 @@ static void signature_covers_method_task_expiry_size_and_md5(void **state)
     other[4].md5[31] = '4';
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(signed_url_check(&s, &other[i], signature, SIGNED_URL_SIGNATURE_LEN), FERRY_E_DENIED);
-    struct signed_url_signer stranger = s;
-    stranger.key[31] ^= 1;
+    struct signed_url_signer stranger = signer_of(6);
     assert_int_equal(signed_url_check(&stranger, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_E_DENIED);
+    signed_url_done(&stranger);
+    signed_url_done(&s);
 }
 
 static void key_of_before_vouches_for_nothing_that_outlives_its_time(void **state)
 {
     (void)state;
-    struct signed_url_signer before = signer(), now = signer();
+    struct signed_url_signer before = signer(), now = signer_of(8);
     struct object_url url = example();
     char text[SIGNED_URL_MAX + 1];
     struct signed_url_old_key old = {.until_s = url.expires_s};
-    memcpy(old.key, before.key, sizeof old.key);
-    memset(now.key, 8, sizeof now.key);
+    memset(old.key, 7, sizeof old.key);
     assert_int_equal(signed_url_make(&before, &url, text, sizeof text), FERRY_OK);
     const char *signature = strstr(text, "&s=") + 3;
     assert_int_equal(signed_url_check(&now, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_E_DENIED);
@@ -105,6 +113,8 @@ static void key_of_before_vouches_for_nothing_that_outlives_its_time(void **stat
     assert_int_equal(signed_url_check(&now, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_E_DENIED);
     assert_int_equal(signed_url_make(&now, &url, text, sizeof text), FERRY_OK);
     assert_int_equal(signed_url_check(&now, &url, signature, SIGNED_URL_SIGNATURE_LEN), FERRY_OK);
+    signed_url_done(&before);
+    signed_url_done(&now);
 }
 
 static void each_of_the_old_keys_vouches_and_there_is_a_limit(void **state)
@@ -119,12 +129,13 @@ static void each_of_the_old_keys_vouches_and_there_is_a_limit(void **state)
         assert_int_equal(signed_url_accept(&now, &old), i < SIGNED_URL_OLD_KEYS_MAX ? FERRY_OK : FERRY_E_LIMIT);
     }
     for (uint8_t i = 0; i <= SIGNED_URL_OLD_KEYS_MAX; i++) {
-        struct signed_url_signer before = signer();
-        memset(before.key, 20 + i, sizeof before.key);
+        struct signed_url_signer before = signer_of(20 + i);
         assert_int_equal(signed_url_make(&before, &url, text, sizeof text), FERRY_OK);
         assert_int_equal(signed_url_check(&now, &url, strstr(text, "&s=") + 3, SIGNED_URL_SIGNATURE_LEN),
                          i < SIGNED_URL_OLD_KEYS_MAX ? FERRY_OK : FERRY_E_DENIED);
+        signed_url_done(&before);
     }
+    signed_url_done(&now);
 }
 
 static void longest_url_fits_in_its_limit(void **state)
@@ -145,6 +156,7 @@ static void longest_url_fits_in_its_limit(void **state)
     assert_true(strlen(text) <= SIGNED_URL_MAX);
     assert_int_equal(signed_url_make(&s, &url, text, strlen(text) + 1), FERRY_OK);
     assert_int_equal(signed_url_make(&s, &url, text, strlen(text)), FERRY_E_LIMIT);
+    signed_url_done(&s);
     longest[SIGNED_URL_BASE_MAX] = 'a';
     longest[SIGNED_URL_BASE_MAX + 1] = '\0';
     assert_int_equal(signed_url_init(&s, longest, key), FERRY_E_ARG);
@@ -179,6 +191,8 @@ static void public_url_must_be_plain_http(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct signed_url_signer s;
         assert_int_equal(signed_url_init(&s, cases[i].url, key), cases[i].err);
+        if (cases[i].err == FERRY_OK)
+            signed_url_done(&s);
     }
 }
 
@@ -189,6 +203,7 @@ static void slash_at_the_end_of_the_public_url_is_not_doubled(void **state)
     uint8_t key[SIGNED_URL_KEY_SIZE] = {0};
     assert_int_equal(signed_url_init(&s, "http://h/", key), FERRY_OK);
     assert_string_equal(s.base, "http://h");
+    signed_url_done(&s);
 }
 
 int main(void)

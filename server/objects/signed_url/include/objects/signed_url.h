@@ -6,7 +6,7 @@
  * padding. There is exactly one text for a signature, so no single character of a URL can be changed.
  * One key signs. Keys of before vouch for what they signed until the last of it has expired, for nothing that
  * lives longer: whoever got hold of an old key cannot make a URL that outlives it.
- * Pure; any thread.
+ * Once prepared, a signer does not change: any thread.
  */
 #ifndef OBJECTS_SIGNED_URL_H
 #define OBJECTS_SIGNED_URL_H
@@ -27,24 +27,35 @@ struct signed_url_old_key {
     uint64_t until_s; /**< Unix seconds: what it signed is good if it expires no later than this */
 };
 
+struct evp_mac_ctx_st; /* of OpenSSL */
+
+/** @brief A key that is set up: to do that costs more than to sign. Each signature begins with a copy of it. */
+struct signed_url_key {
+    struct evp_mac_ctx_st *mac;
+    uint64_t until_s; /**< of an old key */
+};
+
 /** @brief Where objects are reached and the keys that vouch for it. */
 struct signed_url_signer {
     char base[SIGNED_URL_BASE_MAX + 1]; /**< without a slash at the end */
-    uint8_t key[SIGNED_URL_KEY_SIZE];
-    struct signed_url_old_key old_keys[SIGNED_URL_OLD_KEYS_MAX];
-    size_t old_count;
+    struct signed_url_key keys[1 + SIGNED_URL_OLD_KEYS_MAX]; /**< the first one signs */
+    size_t count;
 };
 
 /**
  * @brief Prepares a signer.
  * @param[in] public_url  "http://host[:port]" or https; no query, nothing that JSON escapes
- * @retval FERRY_OK | FERRY_E_ARG not such a URL, or longer than SIGNED_URL_BASE_MAX
+ * @retval FERRY_OK | FERRY_E_ARG not such a URL, or longer than SIGNED_URL_BASE_MAX | FERRY_E_NOMEM
+ * Ownership: signed_url_done() wipes and frees the keys. After a failure there is nothing to free.
  */
 FERRY_MUST_CHECK
 ferry_err signed_url_init(struct signed_url_signer *signer, const char *public_url,
                           const uint8_t key[SIGNED_URL_KEY_SIZE]);
 
-/** @brief Also accepts what a key of before signed. @retval FERRY_OK | FERRY_E_LIMIT there are OLD_KEYS_MAX already */
+/** @brief Wipes and frees the keys. A signer of zeroes, or one that is done, is fine. */
+void signed_url_done(struct signed_url_signer *signer);
+
+/** @brief Also accepts what a key of before signed. @retval FERRY_OK | FERRY_E_LIMIT there are OLD_KEYS_MAX already | FERRY_E_NOMEM */
 FERRY_MUST_CHECK
 ferry_err signed_url_accept(struct signed_url_signer *signer, const struct signed_url_old_key *old_key);
 
