@@ -17,9 +17,15 @@ enum {
 
 ferry_id engine_new_id(struct engine *e, uint64_t now_ms)
 {
-    uint8_t chance[FERRY_ID_RANDOM_BYTES];
-    e->parts.clock->ops->random(e->parts.clock, chance, sizeof chance);
-    return ferry_id_make(now_ms, chance);
+    struct id_chance *chance = &e->chance;
+    if (chance->left == 0) {
+        e->parts.clock->ops->random(e->parts.clock, chance->bytes, sizeof chance->bytes);
+        chance->left = ENGINE_IDS_AHEAD;
+    }
+    uint8_t *next = chance->bytes[--chance->left];
+    ferry_id id = ferry_id_make(now_ms, next);
+    explicit_bzero(next, FERRY_ID_RANDOM_BYTES); /* never twice */
+    return id;
 }
 
 ferry_err engine_count(struct engine *e, size_t stat)

@@ -32,6 +32,7 @@ enum {
     ENGINE_DEVICES_MAX = FERRY_PAGE_MAX, /* devices that are read at once */
     ENGINE_SETTLING_MAX = 64,  /* deployments whose end a turn looks for at its end; of more at once */
     ENGINE_WATCHERS_MAX = 4,
+    ENGINE_IDS_AHEAD = 32, /* for which random bytes are drawn together: a system call costs more than an id */
     ENGINE_STATS_COUNT = sizeof(struct engine_stats) / sizeof(uint64_t),
 };
 _Static_assert(ENGINE_DUE_STEP <= ENGINE_ROWS_MAX && ENGINE_NAMED_MAX <= ENGINE_ROWS_MAX && ENGINE_UNFINISHED_MAX <= ENGINE_ROWS_MAX,
@@ -88,6 +89,12 @@ struct part {
     bool timers;     /* they are due, and run after the items */
 };
 
+/** @brief Random bytes of the next ids. No child of this process has an engine, so nobody else draws from a copy. */
+struct id_chance {
+    uint8_t bytes[ENGINE_IDS_AHEAD][FERRY_ID_RANDOM_BYTES];
+    size_t left;
+};
+
 /** @brief When work is done next of which the store knows nothing: as it was when the last transaction was committed. */
 struct next_times {
     uint64_t prune_ms, audit_cut_ms, event_cut_ms, answer_cut_ms, statistics_cut_ms;
@@ -118,6 +125,7 @@ struct engine {
     struct timekeeper time;
     uint64_t next_due_ms;
     struct next_times next;
+    struct id_chance chance;
 
     struct share share;
     ferry_id settling[ENGINE_SETTLING_MAX];
