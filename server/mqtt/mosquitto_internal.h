@@ -1,7 +1,7 @@
 /**
  * @file mosquitto_internal.h
- * @brief The bus over libmosquitto: its life (mosquitto_bus.c), one connection (mosquitto_link.c), and what is said to the broker and
- * comes from it (mosquitto_session.c).
+ * @brief The bus over libmosquitto: its life (mosquitto_bus.c), one connection (mosquitto_link.c), what is said to the broker and
+ * comes from it (mosquitto_session.c), and what goes to and fro on most connections once they are up (mosquitto_wire.c).
  *
  * Not libmosquitto's own loop: that one uses select(2), which fails as soon as the process has more than 1024 descriptors, and keeps an
  * unbounded queue. Each connection is a fresh struct mosquitto: nothing of a broken one can live on. The bus's thread holds calling
@@ -12,12 +12,25 @@
 
 #include "mqtt/bus_thread.h"
 #include "mqtt/mosquitto_bus.h"
+#include "mqtt/mqtt_packet.h"
 
 #include <mosquitto.h>
 
 enum {
     BUS_REASON_SIZE = 256,
+    BUS_KEEP_ALIVE_S = 7, /* an MQTT ping after this silence; a broker that stands still is noticed within twice that */
     BUS_WORD_EVERY_MS = 500, /* signs of life for the plugin, which waits for one four times as long */
+};
+
+/** @brief A connection that libmosquitto reads and writes no more; guarded like that one. */
+struct bus_wire {
+    bool open;
+    uint8_t *in; /* in_cap bytes, of which in_len have come and begin with a packet */
+    size_t in_cap, in_len;
+    struct ferry_buf out; /* packets; sent bytes of them have gone */
+    size_t sent;
+    uint64_t heard_ms, said_ms; /* when something came, and went */
+    bool pinged;                /* an answer is due */
 };
 
 struct mosquitto_bus {
@@ -35,6 +48,7 @@ struct mosquitto_bus {
     bool corked;         /* the kernel gathers what is written */
     unsigned heard;      /* messages of this connection */
     char reason[BUS_REASON_SIZE]; /* why it has ended */
+    struct bus_wire wire;
 
     bool answered; /* CONNACK has come; guarded by calling */
 
@@ -60,11 +74,28 @@ FERRY_MUST_CHECK bool bus_link_send(struct mosquitto_bus *b);
 
 /** @brief Before the attempt to connect: sets the callbacks. */
 void bus_session_begin(struct mosquitto_bus *b);
+/** @brief A message has come. topic: terminated. */
+void bus_session_hear(struct mosquitto_bus *b, const char *topic, const void *payload, size_t len);
 /** @brief A change of the link. */
 void bus_session_set_up(struct mosquitto_bus *b, bool up);
 /** @brief What a shared subscription needs from time to time. */
 void bus_session_keep(struct mosquitto_bus *b, uint64_t now_ms);
 /** @brief After stop others are to have what comes. Who is alone keeps the subscription: what comes waits for the next start. */
 void bus_session_share_no_more(struct mosquitto_bus *b);
+
+/* Likewise: a connection that is up, and is one by TCP of a bus that shares with nobody. */
+
+/** @brief It is such a one, and still read by libmosquitto. */
+bool bus_wire_is_due(const struct mosquitto_bus *b);
+/** @brief libmosquitto has read whole packets and has nothing to send. */
+void bus_wire_open(struct mosquitto_bus *b);
+/** @brief Open or not. */
+void bus_wire_close(struct mosquitto_bus *b);
+/** @brief Something waits until the socket takes it. */
+bool bus_wire_is_full(const struct mosquitto_bus *b);
+/** @brief Sends what waits in the outbox, as much as the socket takes. */
+void bus_wire_send(struct mosquitto_bus *b);
+/** @brief Reads what has come, sends what had no room, and sees to it that the broker is there. */
+void bus_wire_work(struct mosquitto_bus *b, bool readable);
 
 #endif

@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 
 enum {
-    KEEP_ALIVE_S = 7,         /* an MQTT ping after this silence; a broker that stands still is noticed within twice that */
     KEEP_ALIVE_SHARED_S = 5,  /* so long a broker gives a part to one that stands still; libmosquitto takes no less */
     LINK_TIMEOUT_MS = 10000,  /* from the attempt to connect to the confirmed subscription */
     FLUSH_TIMEOUT_MS = 1000,  /* what waits at close is given this time to be sent */
@@ -64,7 +63,7 @@ static int connect_client(const struct mosquitto_bus *b)
         rc = set_tls(b);
     if (rc == MOSQ_ERR_SUCCESS)
         rc = mosquitto_connect_async(b->client, b->host, b->port,
-                                     b->wanted == BUS_SHARING_NONE ? KEEP_ALIVE_S : KEEP_ALIVE_SHARED_S);
+                                     b->wanted == BUS_SHARING_NONE ? BUS_KEEP_ALIVE_S : KEEP_ALIVE_SHARED_S);
     return rc == MOSQ_ERR_CONN_PENDING ? MOSQ_ERR_SUCCESS : rc;
 }
 
@@ -90,6 +89,7 @@ static void begin(struct mosquitto_bus *b)
 static void end(struct mosquitto_bus *b)
 {
     b->answered = false;
+    bus_wire_close(b);
     mosquitto_destroy(b->client); /* accepts null */
     b->client = NULL;
 }
@@ -116,9 +116,19 @@ static void write_one(struct mosquitto_bus *b, const struct bus_message *message
         ferry_log(FERRY_LOG_WARN, "bus", "a message could not be sent: %s", mosquitto_strerror(rc));
 }
 
+/* Something waits until the socket takes it. */
+static bool is_full(const struct mosquitto_bus *b)
+{
+    return b->wire.open ? bus_wire_is_full(b) : mosquitto_want_write(b->client);
+}
+
 /* Hands over what waits, as long as the socket takes it: the rest waits in the bounded outbox. */
 static void write_some(struct mosquitto_bus *b)
 {
+    if (b->wire.open) {
+        bus_wire_send(b);
+        return;
+    }
     if (bus_thread_waiting(&b->base) > 1)
         cork(b, true);
     while (!b->lost && !mosquitto_want_write(b->client)) {
@@ -137,7 +147,7 @@ bool bus_link_send(struct mosquitto_bus *b)
     if (!b->answered || b->lost)
         return false;
     write_some(b);
-    return !b->lost && !mosquitto_want_write(b->client);
+    return !b->lost && !is_full(b);
 }
 
 /* --- reading ---------------------------------------------------------------------------------------------- */
@@ -158,21 +168,38 @@ static void read_messages(struct mosquitto_bus *b)
         listener->passed(listener->arg);
 }
 
-static void read_some(struct mosquitto_bus *b, short events)
+/* By libmosquitto. */
+static void work(struct mosquitto_bus *b, bool readable, bool writable)
 {
-    /* before CONNACK libmosquitto may wait for either direction: a TLS handshake goes on in its read */
-    bool readable = (events & (POLLIN | POLLERR | POLLHUP)) != 0 || !b->answered;
-
-    if (readable && !b->base.stopped)
+    /* before CONNACK it may wait for either direction: a TLS handshake goes on in its read */
+    if (readable || (!b->answered && !b->base.stopped))
         read_messages(b);
-    if (b->base.stopped && (events & (POLLERR | POLLHUP)) != 0)
-        bus_link_lose(b, "the connection was closed");
-    if (!b->lost && (events & POLLOUT) != 0)
+    if (!b->lost && writable)
         (void)mosquitto_loop_write(b->client, 1);
     if (!b->lost)
         (void)mosquitto_loop_misc(b->client);
     if (!b->lost && mosquitto_socket(b->client) < 0)
         bus_link_lose(b, "the connection was closed"); /* a failed TLS handshake makes no callback */
+    if (!b->lost && bus_wire_is_due(b) && !mosquitto_want_write(b->client))
+        bus_wire_open(b);
+}
+
+/* Unread messages wait in the broker: after stop, and while the connection changes hands. */
+static bool reads(const struct mosquitto_bus *b)
+{
+    return !b->base.stopped && !bus_wire_is_due(b);
+}
+
+static void read_some(struct mosquitto_bus *b, short events)
+{
+    bool over = (events & (POLLERR | POLLHUP)) != 0, readable = reads(b) && (over || (events & POLLIN) != 0);
+
+    if (over && !readable)
+        bus_link_lose(b, "the connection was closed");
+    else if (b->wire.open)
+        bus_wire_work(b, readable);
+    else
+        work(b, readable, (events & POLLOUT) != 0);
 }
 
 /* --- its life --------------------------------------------------------------------------------------------- */
@@ -191,11 +218,11 @@ static void lose_if_stood_still(struct mosquitto_bus *b)
 static void turn(struct mosquitto_bus *b, int timeout_ms)
 {
     struct pollfd fds[2] = {
-        {.fd = mosquitto_socket(b->client), .events = b->base.stopped ? 0 : POLLIN},
+        {.fd = mosquitto_socket(b->client), .events = reads(b) ? POLLIN : 0},
         {.fd = b->base.wake_fd, .events = POLLIN},
     };
 
-    if (mosquitto_want_write(b->client))
+    if (is_full(b))
         fds[0].events |= POLLOUT;
     (void)pthread_mutex_unlock(&b->base.calling);
     if (poll(fds, 2, timeout_ms) < 0)
@@ -215,7 +242,7 @@ static void finish(struct mosquitto_bus *b)
 
     while (!b->lost && ferry_mono_ms() < deadline_ms) {
         write_some(b);
-        if (!mosquitto_want_write(b->client))
+        if (!is_full(b))
             break;
         turn(b, 10);
     }

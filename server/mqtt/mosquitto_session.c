@@ -139,36 +139,36 @@ static void on_disconnect(struct mosquitto *client, void *arg, int code)
         bus_link_lose(b, code == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(code));
 }
 
-static void hear_plugin(struct mosquitto_bus *b, const struct mosquitto_message *message)
+static void hear_plugin(struct mosquitto_bus *b, ferry_text word)
 {
-    const ferry_text word = {message->payload, (size_t)message->payloadlen};
-
     if (ferry_text_equal(word, ferry_text_of(BUS_WORKER_SHARED)))
         come_up(b);
     else
         bus_link_lose(b, "its plugin does not share the requests: it needs plugin_opt_share true");
 }
 
-static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message)
+void bus_session_hear(struct mosquitto_bus *b, const char *topic, const void *payload, size_t len)
 {
-    struct mosquitto_bus *b = arg;
-    const void *payload = message->payload != NULL ? message->payload : "";
     const size_t prefix = sizeof(BUS_SHARED_UP_PREFIX) - 1;
     char up[FERRY_TOPIC_SIZE];
-    const char *topic = message->topic;
 
-    (void)client;
     if (strcmp(topic, BUS_WORKER_TOPIC) == 0)
-        return hear_plugin(b, message);
+        return hear_plugin(b, (ferry_text){payload, len});
     if (strcmp(topic, b->probe_topic) == 0)
         return come_up(b);
     if (strncmp(topic, BUS_SHARED_UP_PREFIX, prefix) == 0) {
-        int len = snprintf(up, sizeof(up), "%s%s", FERRY_TOPIC_UP_PREFIX, topic + prefix);
+        int up_len = snprintf(up, sizeof(up), "%s%s", FERRY_TOPIC_UP_PREFIX, topic + prefix);
 
-        topic = len > 0 && (size_t)len < sizeof(up) ? up : topic; /* else it is nobody's, and the engine says so */
+        topic = up_len > 0 && (size_t)up_len < sizeof(up) ? up : topic; /* else it is nobody's, and the engine says so */
     }
     b->heard++;
-    b->base.listener.message(b->base.listener.arg, topic, payload, (size_t)message->payloadlen);
+    b->base.listener.message(b->base.listener.arg, topic, payload, len);
+}
+
+static void on_message(struct mosquitto *client, void *arg, const struct mosquitto_message *message)
+{
+    (void)client;
+    bus_session_hear(arg, message->topic, message->payload != NULL ? message->payload : "", (size_t)message->payloadlen);
 }
 
 /* --- for the connection ---------------------------------------------------------------------------------- */

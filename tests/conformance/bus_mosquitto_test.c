@@ -242,6 +242,145 @@ static void a_broker_that_never_answers_does_not_delay_the_close(void **state)
     (void)close(silent);
 }
 
+/* --- a broker of which each byte is ours ---------------------------------------------------------------------- */
+
+struct scripted {
+    int listening, fd;
+};
+
+static struct scripted scripted_new(struct mosquitto_bus_config *cfg)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct scripted peer = {.listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .fd = -1};
+    socklen_t len = sizeof(at);
+
+    assert_int_equal(bind(peer.listening, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(peer.listening, 1), 0);
+    assert_int_equal(getsockname(peer.listening, (struct sockaddr *)&at, &len), 0);
+    *cfg = (struct mosquitto_bus_config){.host = "127.0.0.1", .port = ntohs(at.sin_port), .client_id = "ferryd@test"};
+    return peer;
+}
+
+static void scripted_free(struct scripted *peer)
+{
+    (void)close(peer->fd);
+    (void)close(peer->listening);
+}
+
+static void say(const struct scripted *peer, const void *bytes, size_t len)
+{
+    assert_int_equal(send(peer->fd, bytes, len, MSG_NOSIGNAL), len);
+}
+
+/* One packet of less than 128 bytes behind its header. */
+static void hear(const struct scripted *peer, uint8_t packet[130])
+{
+    assert_int_equal(recv(peer->fd, packet, 2, MSG_WAITALL), 2);
+    assert_true(packet[1] < 128);
+    if (packet[1] > 0)
+        assert_int_equal(recv(peer->fd, packet + 2, packet[1], MSG_WAITALL), packet[1]);
+}
+
+/* The bus connects, and its subscription is confirmed. */
+static void welcome(struct scripted *peer)
+{
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    uint8_t packet[130], suback[] = {0x90, 3, 0, 0, 1};
+
+    if (peer->fd >= 0)
+        (void)close(peer->fd);
+    peer->fd = accept(peer->listening, NULL, NULL);
+    assert_true(peer->fd >= 0);
+    assert_int_equal(setsockopt(peer->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
+    hear(peer, packet);
+    assert_int_equal(packet[0], 0x10);
+    say(peer, "\x20\x02\0\0", 4);
+    hear(peer, packet);
+    assert_int_equal(packet[0], 0x82);
+    memcpy(suback + 2, packet + 2, 2);
+    say(peer, suback, sizeof(suback));
+}
+
+static struct bus *start_scripted(struct scripted *peer, struct listener_state *s)
+{
+    struct bus_listener listener = {.message = note_message, .link = note_link, .arg = s};
+    struct mosquitto_bus_config cfg;
+
+    *peer = scripted_new(&cfg);
+    memset(s, 0, sizeof(*s));
+    assert_int_equal(sem_init(&s->up, 0, 0), 0);
+    assert_int_equal(sem_init(&s->messages, 0, 0), 0);
+    assert_int_equal(mosquitto_bus_open(&cfg, &s->bus), FERRY_OK);
+    assert_int_equal(s->bus->ops->start(s->bus, &listener), FERRY_OK);
+    welcome(peer);
+    assert_true(wait_for(&s->up));
+    return s->bus;
+}
+
+static void messages_may_come_in_pieces_and_are_acknowledged(void **state)
+{
+    static const char first[] = "\x32\x24\x00\x1a" UP "\x00\x07" "firstx", second[] = "\x32\x24\x00\x1a" UP "\x00\x08" "second";
+    const struct timespec moment = {.tv_nsec = 2000000};
+    struct scripted peer;
+    struct listener_state s;
+    struct bus *bus = start_scripted(&peer, &s);
+    uint8_t packet[130];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(first) - 1; i++) {
+        say(&peer, first + i, 1);
+        (void)nanosleep(&moment, NULL);
+    }
+    assert_true(wait_for(&s.messages));
+    hear(&peer, packet);
+    assert_memory_equal(packet, "\x40\x02\x00\x07", 4);
+    say(&peer, second, sizeof(second) - 1);
+    assert_true(wait_for(&s.messages));
+    assert_memory_equal(s.last, "second", 6);
+    hear(&peer, packet);
+    assert_memory_equal(packet, "\x40\x02\x00\x08", 4);
+    bus->ops->close(bus);
+    scripted_free(&peer);
+}
+
+static void a_broker_that_says_nonsense_is_left(void **state)
+{
+    static const char *const nonsense[] = {"\x32\x01\x01", "\x3f\xff\xff\xff\xff", "\x20\x01\x01"};
+    struct scripted peer;
+    struct listener_state s;
+    struct bus *bus = start_scripted(&peer, &s);
+    uint8_t byte;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+        say(&peer, nonsense[i], strlen(nonsense[i]));
+        assert_true(recv(peer.fd, &byte, 1, 0) <= 0);
+        welcome(&peer);
+        assert_true(wait_for(&s.up));
+    }
+    bus->ops->close(bus);
+    scripted_free(&peer);
+}
+
+static void a_broker_in_silence_is_pinged_and_left_when_it_does_not_answer(void **state)
+{
+    struct scripted peer;
+    struct listener_state s;
+    struct bus *bus = start_scripted(&peer, &s);
+    uint8_t packet[130];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        hear(&peer, packet);
+        assert_memory_equal(packet, "\xc0\x00", 2);
+        if (i == 0)
+            say(&peer, "\xd0\x00", 2);
+    }
+    assert_int_equal(recv(peer.fd, packet, 1, 0), 0);
+    bus->ops->close(bus);
+    scripted_free(&peer);
+}
+
 static void a_bus_needs_a_host_a_client_id_and_readable_certificates(void **state)
 {
     static const struct mosquitto_bus_config wrong[] = {
@@ -277,6 +416,9 @@ int main(void)
         cmocka_unit_test(close_sends_what_waits),
         cmocka_unit_test(a_process_with_more_than_1024_descriptors_can_connect),
         cmocka_unit_test(a_broker_that_never_answers_does_not_delay_the_close),
+        cmocka_unit_test(messages_may_come_in_pieces_and_are_acknowledged),
+        cmocka_unit_test(a_broker_that_says_nonsense_is_left),
+        cmocka_unit_test(a_broker_in_silence_is_pinged_and_left_when_it_does_not_answer),
         cmocka_unit_test(a_bus_needs_a_host_a_client_id_and_readable_certificates),
     };
     int failed = bus_suite_run(&factory);
