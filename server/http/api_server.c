@@ -9,13 +9,11 @@
 #include "api_status.h"
 #include "api_streams.h"
 #include "base/alloc.h"
-#include "base/log.h"
 #include "base/rate.h"
 #include "base/system.h"
-#include "http_handshake.h"
+#include "http_listener.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -34,6 +32,7 @@ struct api_server {
     struct api_context context;
     struct http_tls *tls; /* null: plain HTTP */
     struct api_server_limits limits;
+    struct http_listener listener;
     struct MHD_Daemon *daemon;
 };
 
@@ -94,60 +93,22 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
     api_gate_request_ended(&server->context.gate);
 }
 
-static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode what)
-{
-    struct api_server *server = cls;
-    const union MHD_ConnectionInfo *fd;
-    struct ferry_network client;
-
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        object_watch_closed(server->context.watch, *context);
-        *context = NULL;
-        return;
-    }
-    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    client = http_client_of_connection(&server->context.proxies, connection);
-    if (fd != NULL)
-        *context = object_watch_opened(server->context.watch, fd->connect_fd, &client);
-}
-
-static int on_handshake(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
-                        unsigned *count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
-                        unsigned *flags)
-{
-    const struct object_connection *connection = http_handshake_context(session);
-
-    (void)info;
-    (void)ocsp;
-    (void)ocsp_count;
-    return http_handshake_answer(object_connection_tls(connection), certs, count, key, flags);
-}
-
-__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format, va_list args)
-{
-    char text[256];
-
-    (void)cls;
-    (void)vsnprintf(text, sizeof text, format, args);
-    ferry_log(FERRY_LOG_DEBUG, "api", "libmicrohttpd: %s", text);
-}
-
 /* --- life ---------------------------------------------------------------------------------------------- */
 
 static ferry_err start_daemon(struct api_server *server, int listen_fd)
 {
     /* The library closes the descriptor that it is given: it gets one of its own. */
     int fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
-    struct MHD_OptionItem tls[HTTP_HANDSHAKE_OPTIONS];
+    struct MHD_OptionItem options[HTTP_LISTENER_OPTIONS];
 
     if (fd < 0)
         return FERRY_E_IO;
-    http_handshake_options(server->tls, on_handshake, tls);
+    server->listener = (struct http_listener){
+        .subsystem = "api", .proxies = &server->context.proxies, .watch = server->context.watch, .tls = server->tls};
+    http_listener_options(&server->listener, options);
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | http_handshake_flags(server->tls),
-        0, NULL, NULL, on_access, server,
-        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        http_listener_flags(&server->listener), 0, NULL, NULL, on_access, server,
+        MHD_OPTION_ARRAY, options,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)HTTP_THREADS,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)(server->limits.connections_max + CONNECTIONS_MORE),
@@ -156,8 +117,6 @@ static ferry_err start_daemon(struct api_server *server, int listen_fd)
         MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_URI_LOG_CALLBACK, on_target, server,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_ARRAY, tls,
         MHD_OPTION_END);
     if (server->daemon == NULL)
         (void)close(fd);

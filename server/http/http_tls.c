@@ -5,7 +5,7 @@
 #include <gnutls/x509.h>
 #include <pthread.h>
 #include <string.h>
-#include <strings.h>
+#include <stdlib.h>
 
 /*
  * Forward secrecy and authenticated encryption, nothing else; of the signatures SHA-1 is out. CCM is for small devices.
@@ -124,39 +124,9 @@ void http_tls_free(struct http_tls *tls)
 
 /* --- for the listeners ------------------------------------------------------------------------------------ */
 
-unsigned http_handshake_flags(const struct http_tls *tls)
+const char *http_handshake_priorities(const struct http_tls *tls)
 {
-    return tls != NULL ? MHD_USE_TLS : 0;
-}
-
-void http_handshake_options(const struct http_tls *tls, http_handshake_callback *callback,
-                            struct MHD_OptionItem out[HTTP_HANDSHAKE_OPTIONS])
-{
-    union {
-        const char *constant;
-        void *plain;
-    } text;
-    union {
-        http_handshake_callback *function;
-        void *plain;
-    } function = {.function = callback};
-    size_t at = 0;
-
-    if (tls != NULL) {
-        text.constant = tls->only_1_3 ? priorities_1_3 : priorities;
-        out[at++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, text.plain};
-        out[at++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, function.plain};
-    }
-    out[at] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-}
-
-void *http_handshake_context(gnutls_session_t session)
-{
-    struct MHD_Connection *connection = gnutls_session_get_ptr(session);
-    const union MHD_ConnectionInfo *info =
-        connection != NULL ? MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT) : NULL;
-
-    return info != NULL ? info->socket_context : NULL;
+    return tls->only_1_3 ? priorities_1_3 : priorities;
 }
 
 static int copy_pair(const struct pair *pair, gnutls_pcert_st *certs, unsigned *made, gnutls_privkey_t key)

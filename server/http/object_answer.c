@@ -1,9 +1,9 @@
 #include "object_internal.h"
 
 #include "base/log.h"
-#include "http_handshake.h"
 
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

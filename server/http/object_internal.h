@@ -6,6 +6,7 @@
 #include "api_readers.h"
 #include "http/object_plane.h"
 #include "http_client.h"
+#include "http_listener.h"
 #include "http_mhd.h"
 #include "object_address.h"
 #include "object_admission.h"
@@ -25,6 +26,7 @@
 
 struct object_plane {
     struct object_plane_config cfg;
+    struct http_listener listener;
     struct MHD_Daemon *daemon;
     struct object_watch *watch;
     struct object_cache *cache;

@@ -5,11 +5,8 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/system.h"
-#include "http_handshake.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -19,7 +16,6 @@
 enum {
     STOP_POLL_MS = 10,
     DESCRIPTORS_ASIDE = 256, /* of the process, not for connections and their files */
-    LOG_LINE = 200,
 };
 
 void object_plane_limits_defaults(struct object_plane_limits *limits)
@@ -298,42 +294,6 @@ static void mhd_completed(void *cls, struct MHD_Connection *connection, void **r
     free(r);
 }
 
-static void mhd_connection(void *cls, struct MHD_Connection *connection, void **context,
-                           enum MHD_ConnectionNotificationCode what)
-{
-    struct object_plane *plane = cls;
-    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-        object_watch_closed(plane->watch, *context);
-        *context = NULL;
-        return;
-    }
-    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct ferry_network client = http_client_of_connection(&plane->cfg.proxies, connection);
-    *context = fd != NULL ? object_watch_opened(plane->watch, fd->connect_fd, &client) : NULL;
-}
-
-static int mhd_handshake(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certs,
-                         unsigned *count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
-                         unsigned *flags)
-{
-    const struct object_connection *connection = http_handshake_context(session);
-    (void)info;
-    (void)ocsp;
-    (void)ocsp_count;
-    return http_handshake_answer(object_connection_tls(connection), certs, count, key, flags);
-}
-
-__attribute__((format(printf, 2, 0))) static void mhd_log(void *cls, const char *format, va_list args)
-{
-    char line[LOG_LINE];
-    (void)cls;
-    int len = vsnprintf(line, sizeof line, format, args);
-    if (len <= 0)
-        return;
-    line[strcspn(line, "\n")] = '\0';
-    ferry_log(FERRY_LOG_DEBUG, OBJECT_LOG, "libmicrohttpd: %s", line);
-}
-
 /* --- life ----------------------------------------------------------------------------------------- */
 
 /* The engine has taken rights away: who is sent an object without one is cut. Who sends one hears a refusal
@@ -443,17 +403,17 @@ static struct MHD_Daemon *daemon_start(struct object_plane *plane, int listen_fd
     const struct object_plane_limits *limits = &plane->cfg.limits;
     unsigned threads = threads_of(limits);
     unsigned accepted = limits->connections_max + limits->connections_max / 16 + 16 * threads;
-    struct MHD_OptionItem tls[HTTP_HANDSHAKE_OPTIONS];
-    http_handshake_options(plane->cfg.tls, mhd_handshake, tls);
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                                http_handshake_flags(plane->cfg.tls),
-                            0, NULL, NULL, mhd_request, plane, MHD_OPTION_EXTERNAL_LOGGER, mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+    struct MHD_OptionItem options[HTTP_LISTENER_OPTIONS];
+    plane->listener = (struct http_listener){
+        .subsystem = OBJECT_LOG, .proxies = &plane->cfg.proxies, .watch = plane->watch, .tls = plane->cfg.tls};
+    http_listener_options(&plane->listener, options);
+    return MHD_start_daemon(http_listener_flags(&plane->listener), 0, NULL, NULL, mhd_request, plane,
+                            MHD_OPTION_ARRAY, options, MHD_OPTION_LISTEN_SOCKET,
                             (MHD_socket)listen_fd, MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
                             accepted, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits->connection_memory_bytes,
                             MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)limits->connection_memory_bytes / 4,
                             MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_URI_LOG_CALLBACK, mhd_target, plane,
-                            MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, plane, MHD_OPTION_NOTIFY_CONNECTION,
-                            mhd_connection, plane, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+                            MHD_OPTION_NOTIFY_COMPLETED, mhd_completed, plane, MHD_OPTION_END);
 }
 
 /* libmicrohttpd gets a descriptor of its own: when it cannot start it closes the one it has, and the caller's must
