@@ -9,7 +9,7 @@
 
 enum {
     BEGIN_PAGES = 4000, /* 16 MB: pages that change often are copied once */
-    REST_PAGES = 200,   /* so few are quickly done by the writer */
+    REST_PAGES = 1000,  /* so few the writer does itself: hardly more than a large commit */
     PASSES_MAX = 4,     /* a writer that is faster than the copying is not caught up with */
     LIMIT_PAGES = 16000, /* 64 MB: from here on the writer does it all, as often as BEGIN_PAGES were added */
 };
@@ -21,7 +21,7 @@ struct checkpointer {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool wanted, copying, ending;
-    int reached; /* of the log, by the thread, when it gave up before the end; else 0 */
+    int reached; /* of the log, by the thread, and the writer has not seen it yet; else 0 */
 
     int next_pages; /* the writer's alone: of the log, when the next copy is due */
 };
@@ -34,16 +34,14 @@ static void copy(sqlite3 *db, int *ret_log, int *ret_copied)
 
 /* --- the thread ------------------------------------------------------------------------------------------- */
 
-/* What a pass says of the log is from its beginning: the next one shows what came meanwhile. Gives how far it came; 0: to the end. */
+/* What a pass says of the log is from its beginning: the next one shows what came meanwhile. Gives how far it came. */
 static int catch_up(struct checkpointer *c)
 {
-    int log = 0, copied = 0, before = 0;
+    int log = 0, copied = 0, before = -1;
 
-    for (int pass = 0; pass < PASSES_MAX; pass++) {
+    for (int pass = 0; pass < PASSES_MAX && (log != before || copied != log); pass++) {
         before = log;
         copy(c->db, &log, &copied);
-        if (log == before && copied == log)
-            return 0;
     }
     return copied;
 }
@@ -92,13 +90,13 @@ static void wait_for_thread(struct checkpointer *c)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-/* Is what is left quickly done? */
+/* Is what is left quickly done? The thread may have come to the end while this commit's transaction was under way: then the log went on. */
 static bool take_rest(struct checkpointer *c, int pages)
 {
     bool near;
 
     (void)pthread_mutex_lock(&c->lock);
-    near = c->reached > 0 && pages - c->reached <= REST_PAGES;
+    near = c->reached > 0 && pages > c->reached && pages - c->reached <= REST_PAGES;
     c->reached = 0;
     (void)pthread_mutex_unlock(&c->lock);
     return near;

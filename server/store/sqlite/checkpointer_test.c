@@ -102,6 +102,26 @@ static void the_log_begins_anew_when_it_is_copied(void **state)
     assert_true(size_of(w->log) < copied + 3000L * PAGE / 2); /* what came last lies where the first ones lay */
 }
 
+/* Its next transaction has begun by the time the thread comes to the end, and goes on behind that. */
+static void the_log_begins_anew_between_transactions_without_a_pause(void **state)
+{
+    struct world *w = *state;
+    uint64_t begin_ms = ferry_mono_ms();
+    long copied;
+
+    for (unsigned pages = 0; pages < 4200; pages += COMMIT_PAGES)
+        grow(w, COMMIT_PAGES);
+    copied = size_of(w->log);
+    while (ferry_mono_ms() < begin_ms + 2000) {
+        run_sql(w->db, "BEGIN IMMEDIATE");
+        (void)usleep(50 * 1000); /* for some passes */
+        run_sql(w->db, "INSERT INTO t VALUES (1); COMMIT");
+    }
+    for (unsigned pages = 0; pages < 3000; pages += COMMIT_PAGES)
+        grow(w, COMMIT_PAGES);
+    assert_true(size_of(w->log) < copied + 3000L * PAGE / 2); /* what came last lies where the first ones lay */
+}
+
 static void a_writer_without_a_pause_keeps_the_log_bounded(void **state)
 {
     struct world *w = *state;
@@ -117,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_committed_is_copied_without_the_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_log_begins_anew_when_it_is_copied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_log_begins_anew_between_transactions_without_a_pause, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_writer_without_a_pause_keeps_the_log_bounded, set_up, tear_down),
     };
 
