@@ -1,4 +1,4 @@
-#include "machine_fixture.h"
+#include "download_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,53 +21,6 @@ static int fresh(void **state)
 #define finish_with(err, kept) machine_finish(&m, DOWN, err, kept)
 #define confirm(state, code) machine_confirm(&m, DOWN, state, code)
 
-/* The end of a download whose bytes have all arrived. */
-static void commit_and_confirm(void)
-{
-    assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
-    assert_string_equal(machine_expect(&m, FERRY_ACT_COMMIT)->name, "f");
-    assert_int_equal(machine_event(&m, FERRY_EV_COMMITTED, DOWN), FERRY_DEVICE_OK);
-    confirm("done", 0);
-    finish_with(FERRY_DEVICE_OK, false);
-}
-
-static void whole_answer(void)
-{
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, FILE_SIZE), FERRY_DEVICE_OK);
-}
-
-static void answer_offer(const char *type, const char *name, uint64_t size, const char *md5, const char *url)
-{
-    char text[1024];
-
-    (void)snprintf(text, sizeof text, "{'type':'%s','size':%llu,'name':'%s','md5sum':'%s','url':'%s'}", type,
-                   (unsigned long long)size, name, md5, url);
-    machine_say(&m, text);
-}
-
-static void offer_again(const char *url)
-{
-    machine_expect(&m, FERRY_ACT_PUBLISH);
-    assert_non_null(strstr(m.payload, "get_download_task"));
-    answer_offer("get_download_task_rsp", "f", FILE_SIZE, file_md5(), url);
-}
-
-static void opened(uint64_t usable)
-{
-    ferry_event event = {.kind = FERRY_EV_OPENED, .lane = DOWN, .offset = usable};
-
-    assert_int_equal(ferry_device_event(&m.device, m.now, &event), FERRY_DEVICE_OK);
-}
-
-/* After a pause the partial file is looked at again. */
-static void reopened(uint64_t offset)
-{
-    assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, offset);
-    opened(offset);
-}
-
 static void a_download_opens_gets_commits_reports_and_ends(void **state)
 {
     (void)state;
@@ -80,7 +33,7 @@ static void a_download_opens_gets_commits_reports_and_ends(void **state)
     assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
     for (size_t at = 0; at < FILE_SIZE; at += 777)
         assert_int_equal(machine_body(&m, at, FILE_SIZE - at < 777 ? FILE_SIZE - at : 777), FERRY_DEVICE_OK);
-    commit_and_confirm();
+    download_commit_and_confirm(&m);
     machine_expect(&m, FERRY_ACT_WAIT);
     assert_int_equal(m.act.deadline_ms, UINT64_MAX);
 }
@@ -123,7 +76,7 @@ static void after_a_lost_connection_only_the_rest_is_fetched(void **state)
     assert_int_equal(machine_body(&m, 0, 40000), FERRY_DEVICE_OK);
     assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
     machine_sleep(&m);
-    reopened(40000);
+    download_reopened(&m, 40000);
     const ferry_action *act = machine_expect(&m, FERRY_ACT_HTTP);
     assert_int_equal(act->offset, 40000);
     assert_string_equal(act->if_range, "\"abc\"");
@@ -131,19 +84,17 @@ static void after_a_lost_connection_only_the_rest_is_fetched(void **state)
         .status = 206, .has_range = true, .range_start = 40000, .range_total = FILE_SIZE, .etag = "\"abc\""};
     assert_int_equal(machine_head(&m, DOWN, &head), FERRY_DEVICE_OK);
     assert_int_equal(machine_body(&m, 40000, FILE_SIZE - 40000), FERRY_DEVICE_OK);
-    commit_and_confirm();
+    download_commit_and_confirm(&m);
 }
 
 static void an_answer_that_ends_early_is_no_complete_answer(void **state)
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, 10), FERRY_DEVICE_OK);
+    download_receive(&m, 10);
     assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
     machine_sleep(&m);
-    reopened(10);
+    download_reopened(&m, 10);
     assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 10);
 }
 
@@ -151,10 +102,8 @@ static void a_connection_that_breaks_after_the_last_byte_costs_no_new_request(vo
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    whole_answer();
-    assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
-    machine_sleep(&m);
-    reopened(FILE_SIZE);
+    download_lose_at(&m, FILE_SIZE);
+    download_reopened(&m, FILE_SIZE);
     machine_expect(&m, FERRY_ACT_COMMIT);
 }
 
@@ -181,16 +130,16 @@ static void a_changed_file_is_noticed_and_begun_again(void **state)
         assert_int_equal(machine_body(&m, 0, 40000), FERRY_DEVICE_OK);
         assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
         machine_sleep(&m);
-        reopened(40000);
+        download_reopened(&m, 40000);
         machine_expect(&m, FERRY_ACT_HTTP);
         assert_int_equal(machine_head(&m, DOWN, &heads[i]), FERRY_DEVICE_E_UNWANTED);
         assert_int_equal(machine_body(&m, 40000, 5), FERRY_DEVICE_E_UNWANTED);
         machine_sleep(&m);
-        offer_again("http://h/d2");
+        download_offer_again(&m, "http://h/d2");
         assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, 0);
-        opened(0);
-        whole_answer();
-        commit_and_confirm();
+        download_opened(&m, 0);
+        download_receive(&m, FILE_SIZE);
+        download_commit_and_confirm(&m);
     }
 }
 
@@ -200,23 +149,19 @@ static void a_store_without_ranges_begins_at_zero_and_the_snapshot_knows_first(v
 
     (void)state;
     machine_fetch_opened(&m, 0);
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, 40000), FERRY_DEVICE_OK);
-    assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
-    machine_sleep(&m);
-    reopened(40000);
+    download_lose_at(&m, 40000);
+    download_reopened(&m, 40000);
     assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 40000);
     assert_int_equal(machine_head(&m, DOWN, &head), FERRY_DEVICE_E_UNWANTED);
     machine_expect(&m, FERRY_ACT_WAIT);
     for (int i = 0; i < 8; i++) /* the offset in the snapshot */
         assert_int_equal(m.saved[DOWN][8 + i], 0);
     machine_sleep(&m);
-    reopened(0);
+    download_reopened(&m, 0);
     assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 0);
     assert_int_equal(machine_head(&m, DOWN, &head), FERRY_DEVICE_OK);
     assert_int_equal(machine_body(&m, 0, FILE_SIZE), FERRY_DEVICE_OK);
-    commit_and_confirm();
+    download_commit_and_confirm(&m);
 }
 
 static void damaged_bytes_never_become_a_file(void **state)
@@ -232,9 +177,9 @@ static void damaged_bytes_never_become_a_file(void **state)
         if (i == m.cfg.restarts_max)
             break;
         machine_sleep(&m);
-        offer_again("http://h/d2");
+        download_offer_again(&m, "http://h/d2");
         machine_expect(&m, FERRY_ACT_OPEN);
-        opened(0);
+        download_opened(&m, 0);
     }
     machine_expect(&m, FERRY_ACT_DISCARD);
     machine_expect(&m, FERRY_ACT_PUBLISH);
@@ -247,7 +192,7 @@ static void more_bytes_than_announced_are_refused(void **state)
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    whole_answer();
+    download_receive(&m, FILE_SIZE);
     assert_int_equal(machine_body(&m, 0, 1), FERRY_DEVICE_E_UNWANTED);
     assert_int_equal(machine_phase(&m, DOWN), FERRY_PHASE_PAUSE);
 }
@@ -256,17 +201,13 @@ static void an_expired_url_is_replaced_and_the_transfer_goes_on(void **state)
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, 40000), FERRY_DEVICE_OK);
-    assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
-    machine_sleep(&m);
-    reopened(40000);
+    download_lose_at(&m, 40000);
+    download_reopened(&m, 40000);
     machine_expect(&m, FERRY_ACT_HTTP);
     assert_int_equal(machine_status(&m, DOWN, 403), FERRY_DEVICE_E_UNWANTED);
-    offer_again("http://h/d2");
+    download_offer_again(&m, "http://h/d2");
     assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, 40000);
-    opened(40000);
+    download_opened(&m, 40000);
     const ferry_action *act = machine_expect(&m, FERRY_ACT_HTTP);
     assert_int_equal(act->offset, 40000);
     assert_string_equal(act->url, "http://h/d2");
@@ -296,7 +237,7 @@ static void names_that_are_no_file_names_are_refused_and_reported(void **state)
         ferry_device_fetch(&m.device, m.now);
         machine_link(&m);
         machine_expect(&m, FERRY_ACT_PUBLISH);
-        answer_offer("get_download_task_rsp", names[i], 5, file_md5(), "http://h/d");
+        download_offer(&m, "get_download_task_rsp", names[i], 5, file_md5(), "http://h/d");
         confirm("fail", 0); /* no OPEN */
         finish_with(FERRY_DEVICE_E_NAME, false);
     }
@@ -315,7 +256,7 @@ static void a_name_longer_than_the_device_can_hold_is_refused(void **state)
         machine_expect(&m, FERRY_ACT_PUBLISH);
         memset(name, 'n', len);
         name[len] = '\0';
-        answer_offer("get_download_task_rsp", name, 5, file_md5(), "http://h/d");
+        download_offer(&m, "get_download_task_rsp", name, 5, file_md5(), "http://h/d");
         if (len == 10)
             machine_expect(&m, FERRY_ACT_OPEN);
         else
@@ -365,7 +306,7 @@ static void a_local_failure_is_reported(void **state)
         ferry_device_fetch(&m.device, m.now);
         machine_link(&m);
         machine_expect(&m, FERRY_ACT_PUBLISH);
-        answer_offer("get_download_task_rsp", "f", FILE_SIZE, file_md5(), "http://h/d");
+        download_offer(&m, "get_download_task_rsp", "f", FILE_SIZE, file_md5(), "http://h/d");
         machine_expect(&m, FERRY_ACT_OPEN);
         assert_int_equal(machine_fault(&m, FERRY_EV_FILE_FAILED, DOWN, table[i].fault), FERRY_DEVICE_OK);
         machine_expect(&m, FERRY_ACT_DISCARD);
@@ -381,7 +322,7 @@ static void a_local_failure_is_reported(void **state)
         finish_with(table[i].err, false);
         machine_init(&m);
         machine_fetch_opened(&m, 0);
-        whole_answer();
+        download_receive(&m, FILE_SIZE);
         assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
         machine_expect(&m, FERRY_ACT_COMMIT);
         assert_int_equal(machine_fault(&m, FERRY_EV_FILE_FAILED, DOWN, table[i].fault), FERRY_DEVICE_OK);
@@ -395,9 +336,7 @@ static void a_cancel_stops_at_once_and_leaves_nothing(void **state)
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, 10), FERRY_DEVICE_OK);
+    download_receive(&m, 10);
     machine_expect(&m, FERRY_ACT_WAIT);
     machine_say(&m, "{'type':'report_download_progress_rsp','result_code':10,'result_msg':'','request_id':'$ID'}");
     assert_int_equal(machine_body(&m, 10, 10), FERRY_DEVICE_E_UNWANTED);
@@ -416,11 +355,11 @@ static void a_listener_takes_a_push_and_asks_for_the_next_file(void **state)
                     "'result_msg':'','request_id':'$ID'}");
     machine_expect(&m, FERRY_ACT_WAIT);
     assert_int_equal(m.act.deadline_ms, m.now + m.cfg.poll_ms - 1); /* so that 0 is never */
-    answer_offer("download", "f", FILE_SIZE, file_md5(), "http://h/d");
+    download_offer(&m, "download", "f", FILE_SIZE, file_md5(), "http://h/d");
     machine_expect(&m, FERRY_ACT_OPEN);
-    opened(0);
-    whole_answer();
-    commit_and_confirm();
+    download_opened(&m, 0);
+    download_receive(&m, FILE_SIZE);
+    download_commit_and_confirm(&m);
     machine_expect(&m, FERRY_ACT_PUBLISH);
     assert_non_null(strstr(m.payload, "get_download_task"));
 }
@@ -428,7 +367,7 @@ static void a_listener_takes_a_push_and_asks_for_the_next_file(void **state)
 static void who_does_not_listen_takes_no_push(void **state)
 {
     (void)state;
-    answer_offer("download", "f", FILE_SIZE, file_md5(), "http://h/d");
+    download_offer(&m, "download", "f", FILE_SIZE, file_md5(), "http://h/d");
     machine_expect(&m, FERRY_ACT_WAIT);
     assert_int_equal(machine_phase(&m, DOWN), FERRY_PHASE_IDLE);
 }
@@ -438,10 +377,10 @@ static void a_push_of_another_file_does_not_disturb_a_running_one(void **state)
     (void)state;
     machine_fetch_opened(&m, 0);
     machine_expect(&m, FERRY_ACT_HTTP);
-    answer_offer("download", "other", 5, "00000000000000000000000000000000", "http://h/other");
+    download_offer(&m, "download", "other", 5, "00000000000000000000000000000000", "http://h/other");
     assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
     assert_int_equal(machine_body(&m, 0, FILE_SIZE), FERRY_DEVICE_OK);
-    commit_and_confirm();
+    download_commit_and_confirm(&m);
 }
 
 static void a_listener_polls_and_asks_after_each_connect(void **state)
@@ -467,13 +406,13 @@ static void an_offer_of_the_finished_file_is_answered_with_done_again(void **sta
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    whole_answer();
+    download_receive(&m, FILE_SIZE);
     assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
     machine_expect(&m, FERRY_ACT_COMMIT);
     assert_int_equal(machine_event(&m, FERRY_EV_COMMITTED, DOWN), FERRY_DEVICE_OK);
     machine_expect(&m, FERRY_ACT_PUBLISH);
     machine_expect(&m, FERRY_ACT_WAIT);
-    answer_offer("download", "f", FILE_SIZE, file_md5(), "http://h/d");
+    download_offer(&m, "download", "f", FILE_SIZE, file_md5(), "http://h/d");
     confirm("done", 0); /* at once, not after the time to answer */
     finish_with(FERRY_DEVICE_OK, false);
 }
@@ -487,7 +426,7 @@ static void a_done_that_the_platform_does_not_want_ends_with_its_reason(void **s
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         machine_init(&m);
         machine_fetch_opened(&m, 0);
-        whole_answer();
+        download_receive(&m, FILE_SIZE);
         assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
         machine_expect(&m, FERRY_ACT_COMMIT);
         assert_int_equal(machine_event(&m, FERRY_EV_COMMITTED, DOWN), FERRY_DEVICE_OK);

@@ -1,4 +1,4 @@
-#include "machine_fixture.h"
+#include "download_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,46 +21,6 @@ static int fresh(void **state)
 #define finish_with(err, kept) machine_finish(&m, DOWN, err, kept)
 #define confirm(state, code) machine_confirm(&m, DOWN, state, code)
 
-/* The end of a download whose bytes have all arrived. */
-static void commit_and_confirm(void)
-{
-    assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
-    assert_string_equal(machine_expect(&m, FERRY_ACT_COMMIT)->name, "f");
-    assert_int_equal(machine_event(&m, FERRY_EV_COMMITTED, DOWN), FERRY_DEVICE_OK);
-    confirm("done", 0);
-    finish_with(FERRY_DEVICE_OK, false);
-}
-
-static void whole_answer(void)
-{
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, FILE_SIZE), FERRY_DEVICE_OK);
-}
-
-static void answer_offer(const char *type, const char *name, uint64_t size, const char *md5, const char *url)
-{
-    char text[1024];
-
-    (void)snprintf(text, sizeof text, "{'type':'%s','size':%llu,'name':'%s','md5sum':'%s','url':'%s'}", type,
-                   (unsigned long long)size, name, md5, url);
-    machine_say(&m, text);
-}
-
-static void offer_again(const char *url)
-{
-    machine_expect(&m, FERRY_ACT_PUBLISH);
-    assert_non_null(strstr(m.payload, "get_download_task"));
-    answer_offer("get_download_task_rsp", "f", FILE_SIZE, file_md5(), url);
-}
-
-static void opened(uint64_t usable)
-{
-    ferry_event event = {.kind = FERRY_EV_OPENED, .lane = DOWN, .offset = usable};
-
-    assert_int_equal(ferry_device_event(&m.device, m.now, &event), FERRY_DEVICE_OK);
-}
-
 static void after_a_reboot_the_rest_is_fetched_without_reading_the_file(void **state)
 {
     ferry_http_head head = {.status = 206, .has_range = true, .range_start = 70000, .range_total = FILE_SIZE};
@@ -69,20 +29,18 @@ static void after_a_reboot_the_rest_is_fetched_without_reading_the_file(void **s
     m.cfg.save_bytes = 1;
     m.cfg.save_ms = 0;
     machine_fetch_opened(&m, 0);
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, 69990), FERRY_DEVICE_OK);
+    download_receive(&m, 69990);
     assert_int_equal(machine_body(&m, 69990, 10), FERRY_DEVICE_OK);
     machine_expect(&m, FERRY_ACT_WAIT);
     machine_reboot(&m);
     machine_link(&m);
-    offer_again("http://h/d2");
+    download_offer_again(&m, "http://h/d2");
     assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, 70000);
-    opened(70000);
+    download_opened(&m, 70000);
     assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 70000);
     assert_int_equal(machine_head(&m, DOWN, &head), FERRY_DEVICE_OK);
     assert_int_equal(machine_body(&m, 70000, FILE_SIZE - 70000), FERRY_DEVICE_OK);
-    commit_and_confirm();
+    download_commit_and_confirm(&m);
 }
 
 static void a_partial_file_that_is_shorter_than_remembered_is_begun_again(void **state)
@@ -91,19 +49,17 @@ static void a_partial_file_that_is_shorter_than_remembered_is_begun_again(void *
     m.cfg.save_bytes = 1;
     m.cfg.save_ms = 0;
     machine_fetch_opened(&m, 0);
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, 70000), FERRY_DEVICE_OK);
+    download_receive(&m, 70000);
     machine_expect(&m, FERRY_ACT_WAIT);
     machine_reboot(&m);
     machine_link(&m);
-    offer_again("http://h/d2");
+    download_offer_again(&m, "http://h/d2");
     machine_expect(&m, FERRY_ACT_OPEN);
-    opened(0);
+    download_opened(&m, 0);
     assert_int_equal(machine_expect(&m, FERRY_ACT_HTTP)->offset, 0);
     assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
     assert_int_equal(machine_body(&m, 0, FILE_SIZE), FERRY_DEVICE_OK);
-    commit_and_confirm();
+    download_commit_and_confirm(&m);
 }
 
 static void after_a_reboot_another_file_begins_at_zero(void **state)
@@ -112,14 +68,12 @@ static void after_a_reboot_another_file_begins_at_zero(void **state)
     m.cfg.save_bytes = 1;
     m.cfg.save_ms = 0;
     machine_fetch_opened(&m, 0);
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, 70000), FERRY_DEVICE_OK);
+    download_receive(&m, 70000);
     machine_expect(&m, FERRY_ACT_WAIT);
     machine_reboot(&m);
     machine_link(&m);
     machine_expect(&m, FERRY_ACT_PUBLISH);
-    answer_offer("get_download_task_rsp", "f", FILE_SIZE, "00000000000000000000000000000000", "http://h/d");
+    download_offer(&m, "get_download_task_rsp", "f", FILE_SIZE, "00000000000000000000000000000000", "http://h/d");
     assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, 0);
 }
 
@@ -127,7 +81,7 @@ static void a_reboot_between_verified_and_named_commits_again(void **state)
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    whole_answer();
+    download_receive(&m, FILE_SIZE);
     assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
     machine_expect(&m, FERRY_ACT_COMMIT);
     machine_reboot(&m);
@@ -148,7 +102,7 @@ static void a_verified_file_that_is_gone_when_it_shall_get_its_name_is_fetched_a
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    whole_answer();
+    download_receive(&m, FILE_SIZE);
     assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
     machine_expect(&m, FERRY_ACT_COMMIT);
     machine_reboot(&m);
@@ -156,11 +110,11 @@ static void a_verified_file_that_is_gone_when_it_shall_get_its_name_is_fetched_a
     machine_expect(&m, FERRY_ACT_COMMIT);
     assert_int_equal(machine_fault(&m, FERRY_EV_FILE_FAILED, DOWN, FERRY_FAULT_GONE), FERRY_DEVICE_OK);
     machine_sleep(&m);
-    offer_again("http://h/d2");
+    download_offer_again(&m, "http://h/d2");
     assert_int_equal(machine_expect(&m, FERRY_ACT_OPEN)->offset, 0);
-    opened(0);
-    whole_answer();
-    commit_and_confirm();
+    download_opened(&m, 0);
+    download_receive(&m, FILE_SIZE);
+    download_commit_and_confirm(&m);
 }
 
 static void a_reboot_before_the_confirmation_reports_again(void **state)
@@ -171,7 +125,7 @@ static void a_reboot_before_the_confirmation_reports_again(void **state)
     for (size_t i = 0; i < 2; i++) {
         machine_init(&m);
         machine_fetch_opened(&m, 0);
-        whole_answer();
+        download_receive(&m, FILE_SIZE);
         assert_int_equal(machine_event(&m, FERRY_EV_HTTP_END, DOWN), FERRY_DEVICE_OK);
         machine_expect(&m, FERRY_ACT_COMMIT);
         if (failed[i]) {
@@ -210,9 +164,7 @@ static void a_busy_platform_after_a_reboot_is_asked_for_the_url_before_anything_
 {
     (void)state;
     machine_fetch_opened(&m, 0);
-    machine_expect(&m, FERRY_ACT_HTTP);
-    assert_int_equal(machine_status(&m, DOWN, 200), FERRY_DEVICE_OK);
-    assert_int_equal(machine_body(&m, 0, 10), FERRY_DEVICE_OK);
+    download_receive(&m, 10);
     assert_int_equal(machine_fault(&m, FERRY_EV_HTTP_END, DOWN, FERRY_FAULT_LOST), FERRY_DEVICE_OK);
     machine_expect(&m, FERRY_ACT_WAIT); /* saves */
     machine_reboot(&m);
