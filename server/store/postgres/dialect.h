@@ -32,9 +32,6 @@
 #define DELETE_SOME(table, key, columns, rest)                                                    \
     "DELETE FROM " table " WHERE ctid = ANY (ARRAY(SELECT ctid FROM " table rest "))"
 
-/* the values of a row of a resource, and its name; fails when there is no such resource, for nobody waits to see whether it became a row */
-#define WITH_NAME_OF_RESOURCE(values, id) " VALUES (" values ", (SELECT name FROM resource WHERE id = " id "))"
-
 #define UNENDED(state) state " IN (1, 2, 3)"
 
 #define PUT "INSERT"

@@ -69,7 +69,7 @@ static ferry_err write_download(struct store_conn *c, statement which, const str
 }
 
 /* Where the statements of a database cost little: the cheapest of them that fits. */
-static ferry_err put_cheaply(struct store_conn *c, const struct download_task *t, int *ret_changes)
+static ferry_err put_cheaply(struct store_conn *c, const struct download_task *t)
 {
     static const statement ways[] = {STMT_DOWNLOAD_ADD, STMT_DOWNLOAD_TOUCH, STMT_DOWNLOAD_MOVE,
                                      STMT_DOWNLOAD_END, STMT_DOWNLOAD_REPLACE};
@@ -79,17 +79,13 @@ static ferry_err put_cheaply(struct store_conn *c, const struct download_task *t
 
     for (size_t i = looks_new ? 0 : looks_ended ? 3 : 1; err == FERRY_OK && changes == 0 && i < sizeof(ways) / sizeof(ways[0]); i++)
         err = write_download(c, ways[i], t, &changes);
-    *ret_changes = changes;
     return err;
 }
 
 static ferry_err put_download(struct store_conn *c, const struct download_task *t)
 {
-    int changes = 0;
-    ferry_err err = c->driver->puts_at_once ? write_download(c, STMT_DOWNLOAD_REPLACE, t, &changes) : put_cheaply(c, t, &changes);
+    ferry_err err = c->driver->puts_at_once ? write_download(c, STMT_DOWNLOAD_REPLACE, t, NULL) : put_cheaply(c, t);
 
-    if (err == FERRY_OK && changes == 0)
-        return FERRY_E_NOT_FOUND; /* no such resource */
     if (err == FERRY_OK)
         sql_conn_note_time(c, t->updated_ms);
     return err;

@@ -24,9 +24,6 @@
 
 #define DELETE_SOME(table, key, columns, rest) "DELETE FROM " table " WHERE " key " IN (SELECT " columns " FROM " table rest ")"
 
-/* the values of a row of a resource, and its name; no row when there is no such resource */
-#define WITH_NAME_OF_RESOURCE(values, id) " SELECT " values ", name FROM resource WHERE id = " id
-
 #define UNENDED(state) state " <= 3"
 
 #define PUT "INSERT OR REPLACE"

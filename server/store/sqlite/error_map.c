@@ -21,6 +21,7 @@ static const struct mapping extended[] = {
     {SQLITE_CONSTRAINT_UNIQUE, FERRY_E_EXISTS},
     {SQLITE_CONSTRAINT_ROWID, FERRY_E_EXISTS},
     {SQLITE_CONSTRAINT_FOREIGNKEY, FERRY_E_NOT_FOUND},
+    {SQLITE_CONSTRAINT_NOTNULL, FERRY_E_NOT_FOUND}, /* only what is looked up in another table can be null: the name of a resource */
 };
 
 /* Families (the low byte). What is missing is FERRY_E_IO. */

@@ -30,7 +30,8 @@
     " stored_high = stored_high + (" STORED_UPLOAD("NEW") " - " STORED_UPLOAD("OLD") ") * (NEW.size >> 32)," \
     " stored_low = stored_low + (" STORED_UPLOAD("NEW") " - " STORED_UPLOAD("OLD") ") * (NEW.size & 4294967295)"
 
-#define FAILED_DOWNLOAD(row) "(" row ".state IN (5, 6, 8))"
+#define FAILED_DOWNLOAD_LISTED(row) "(" row ".state IN (5, 6, 8))"
+#define FAILED_DOWNLOAD(row) "(" row ".state > 4 AND " row ".state <> 7)"
 #define ONE_MORE_CAUSE "ON CONFLICT (deployment, state, result_code, result_msg) DO UPDATE SET n = n + 1"
 #define CAUSE_MORE                                                                                         \
     "INSERT INTO deployment_cause VALUES (NEW.deployment, NEW.state, NEW.result_code, NEW.result_msg, 1) " \
@@ -39,6 +40,12 @@
     "deployment = OLD.deployment AND state = OLD.state AND result_code = OLD.result_code AND result_msg = OLD.result_msg"
 #define CAUSE_LESS                                                                                         \
     "UPDATE deployment_cause SET n = n - 1 WHERE " OLD_CAUSE "; DELETE FROM deployment_cause WHERE " OLD_CAUSE " AND n = 0; "
+
+#define CAUSES_OF_DOWNLOADS(failed)                                                                        \
+    "CREATE TRIGGER cause_download_comes AFTER INSERT ON download WHEN " failed("NEW") " BEGIN " CAUSE_MORE "END;" \
+    "CREATE TRIGGER cause_download_leaves AFTER UPDATE OF state ON download WHEN " failed("OLD") " BEGIN " CAUSE_LESS "END;" \
+    "CREATE TRIGGER cause_download_fails AFTER UPDATE OF state ON download WHEN " failed("NEW") " BEGIN " CAUSE_MORE "END;" \
+    "CREATE TRIGGER cause_download_goes AFTER DELETE ON download WHEN " failed("OLD") " BEGIN " CAUSE_LESS "END;"
 
 #define MORE(column) column " = " column " + excluded." column
 #define COUNT_MOVES(state, column) column " = " column " + (NEW.state = " #state ") - (OLD.state = " #state ")"
@@ -57,19 +64,23 @@
     "INSERT INTO ended SELECT " product ", iif(" row ".state <= 4, " row ".stored_ms, " row ".ended_ms) / 3600000, 1, " \
     row ".state <= 4, " row ".state IN (5, 6), " row ".state = 7, (" row ".state <= 4) * (" row ".size >> 32), " \
     "(" row ".state <= 4) * (" row ".size & 4294967295) " from ENDED_MORE
-#define ENDED_DOWNLOAD(product, row, from)                                                                 \
-    "INSERT INTO ended SELECT " product ", " row ".ended_ms / 3600000, 2, " row ".state = 4, " row ".state IN (5, 6, 8), " \
+#define ENDED_DOWNLOAD(product, row, from, failed)                                                         \
+    "INSERT INTO ended SELECT " product ", " row ".ended_ms / 3600000, 2, " row ".state = 4, " failed(row) ", " \
     row ".state = 7, (" row ".state = 4) * (r.size >> 32), (" row ".state = 4) * (r.size & 4294967295) " from ENDED_MORE
 #define UPLOAD_ENDS(name, when)                                                                            \
     "CREATE TRIGGER upload_ends_" name " AFTER " when " BEGIN " ENDED_UPLOAD("NEW.product", "NEW", "WHERE true") \
     ENDED_UPLOAD("''", "NEW", "WHERE true") "END;"
-#define DOWNLOAD_ENDS(name, when)                                                                          \
+#define DOWNLOAD_ENDS(name, when, failed)                                                                  \
     "CREATE TRIGGER download_ends_" name " AFTER " when " BEGIN "                                          \
-    ENDED_DOWNLOAD("NEW.product", "NEW", "FROM resource AS r WHERE r.id = NEW.resource")                   \
-    ENDED_DOWNLOAD("''", "NEW", "FROM resource AS r WHERE r.id = NEW.resource") "END;"
+    ENDED_DOWNLOAD("NEW.product", "NEW", "FROM resource AS r WHERE r.id = NEW.resource", failed)           \
+    ENDED_DOWNLOAD("''", "NEW", "FROM resource AS r WHERE r.id = NEW.resource", failed) "END;"
+#define DOWNLOADS_END(failed)                                                                              \
+    DOWNLOAD_ENDS("at_once", "INSERT ON download WHEN NEW.state > 3", failed)                              \
+    DOWNLOAD_ENDS("later", "UPDATE OF state ON download WHEN NEW.state > 3 AND OLD.state <= 3", failed)
 #define UPLOADS_ENDED(product) ENDED_UPLOAD(product, "u", "FROM upload AS u WHERE u.state > 2")
 #define DOWNLOADS_ENDED(product) \
-    ENDED_DOWNLOAD(product, "d", "FROM download AS d CROSS JOIN resource AS r WHERE r.id = d.resource AND d.state > 3")
+    ENDED_DOWNLOAD(product, "d", "FROM download AS d CROSS JOIN resource AS r WHERE r.id = d.resource AND d.state > 3", \
+                   FAILED_DOWNLOAD_LISTED)
 
 /* Which of its states a row leaves and which it enters (0: none); sums.h adds up what comes of it. */
 #define UPLOAD_MOVES(name, when, row, before, after)                                                       \
@@ -361,11 +372,8 @@ const char *const sq_schema_steps[] = {
     "  n INTEGER NOT NULL, PRIMARY KEY (deployment, state, result_code, result_msg)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX deployment_cause_by_n ON deployment_cause (deployment, n DESC, state, result_code, result_msg);"
     "INSERT INTO deployment_cause SELECT deployment, state, result_code, result_msg, 1 FROM download"
-    "  WHERE " FAILED_DOWNLOAD("download") " " ONE_MORE_CAUSE ";"
-    "CREATE TRIGGER cause_download_comes AFTER INSERT ON download WHEN " FAILED_DOWNLOAD("NEW") " BEGIN " CAUSE_MORE "END;"
-    "CREATE TRIGGER cause_download_leaves AFTER UPDATE OF state ON download WHEN " FAILED_DOWNLOAD("OLD") " BEGIN " CAUSE_LESS "END;"
-    "CREATE TRIGGER cause_download_fails AFTER UPDATE OF state ON download WHEN " FAILED_DOWNLOAD("NEW") " BEGIN " CAUSE_MORE "END;"
-    "CREATE TRIGGER cause_download_goes AFTER DELETE ON download WHEN " FAILED_DOWNLOAD("OLD") " BEGIN " CAUSE_LESS "END;",
+    "  WHERE " FAILED_DOWNLOAD_LISTED("download") " " ONE_MORE_CAUSE ";"
+    CAUSES_OF_DOWNLOADS(FAILED_DOWNLOAD_LISTED),
 
     /* How a deployment went over time (deployment_span_ms()): a task that ends, or is tried again, is one look-up and one
      * small row that the next ones share. An older database's tasks are walked once, without sorting. */
@@ -399,8 +407,7 @@ const char *const sq_schema_steps[] = {
     UPLOADS_ENDED("u.product") UPLOADS_ENDED("''") DOWNLOADS_ENDED("d.product") DOWNLOADS_ENDED("''")
     UPLOAD_ENDS("at_once", "INSERT ON upload WHEN NEW.state > 2")
     UPLOAD_ENDS("later", "UPDATE OF state ON upload WHEN NEW.state > 2 AND OLD.state <= 2")
-    DOWNLOAD_ENDS("at_once", "INSERT ON download WHEN NEW.state > 3")
-    DOWNLOAD_ENDS("later", "UPDATE OF state ON download WHEN NEW.state > 3 AND OLD.state <= 3"),
+    DOWNLOADS_END(FAILED_DOWNLOAD_LISTED),
 
     /* retrying in steps too: sweeping says what is done (model.h), no longer only that something is */
     "ALTER TABLE deployment ADD COLUMN sweep_ms INTEGER NOT NULL DEFAULT 0;"
@@ -454,5 +461,10 @@ const char *const sq_schema_steps[] = {
     "CREATE INDEX upload_open ON upload (device, product, id, state, size) WHERE state <= 3;"
     "DROP INDEX download_open;"
     "CREATE INDEX download_open ON download (device, product, id, state) WHERE state <= 3;",
+
+    /* The same of the triggers that ask whether a download has failed: each ran its list for every task that was made or changed its state. */
+    "DROP TRIGGER cause_download_comes; DROP TRIGGER cause_download_leaves; DROP TRIGGER cause_download_fails;"
+    "DROP TRIGGER cause_download_goes; DROP TRIGGER download_ends_at_once; DROP TRIGGER download_ends_later;"
+    CAUSES_OF_DOWNLOADS(FAILED_DOWNLOAD) DOWNLOADS_END(FAILED_DOWNLOAD),
 };
 const size_t sq_schema_step_count = sizeof(sq_schema_steps) / sizeof(sq_schema_steps[0]);

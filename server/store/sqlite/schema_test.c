@@ -227,6 +227,7 @@ static const char *const rows_of_version[] = {
     [23] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [24] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [25] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
+    [26] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -359,6 +360,33 @@ static void what_ended_before_numbers_were_kept_is_counted_once(void **state)
     }
 }
 
+/* Tasks of every state move to every other: half of them before the step that says it with a comparison, half after it. */
+static void causes_of_failed_downloads_are_the_tasks_that_have_failed(void **state)
+{
+    static const char fill[] =
+        ROWS_OF_12
+        "DELETE FROM download; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 128)"
+        " INSERT INTO download SELECT cast(printf('%016d', i) AS BLOB), zeroblob(16), zeroblob(16), 'p', 'd' || i, 'fw', 1 + i % 8, 0, i % 8,"
+        " 'why', 0, 0, 0, 0, 1, 1, (i % 8 > 2) * i, NULL, 0 FROM n";
+    static const char move[] = "UPDATE download SET state = 1 + i / 8 % 8, result_code = i / 8 % 8"
+                               " FROM (SELECT id AS of, cast(cast(id AS TEXT) AS INTEGER) AS i FROM download) WHERE id = of AND i ";
+    static const char *const moves[] = {"<= 64", "> 64"};
+    char sql[512];
+
+    ok(sq_schema_migrate(*state, sq_schema_steps, 19));
+    assert_int_equal(sqlite3_exec(*state, fill, NULL, NULL, NULL), SQLITE_OK);
+    for (size_t i = 0; i < 2; i++) {
+        ok(sq_schema_migrate(*state, sq_schema_steps, i == 0 ? 25 : sq_schema_step_count));
+        (void)snprintf(sql, sizeof(sql), "%s%s", move, moves[i]);
+        assert_int_equal(sqlite3_exec(*state, sql, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(number(*state, "SELECT sum(n) FROM deployment_cause"), 48); /* three of eight states */
+        assert_int_equal(number(*state, "SELECT count(*) FROM (SELECT state, result_code, count(*) FROM download WHERE state IN (5, 6, 8)"
+                                        " GROUP BY 1, 2 EXCEPT SELECT state, result_code, n FROM deployment_cause)"), 0);
+    }
+    assert_int_equal(sqlite3_exec(*state, "DELETE FROM download", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(number(*state, "SELECT count(*) FROM deployment_cause"), 0);
+}
+
 static void what_was_swept_before_the_kinds_goes_on(void **state)
 {
     ok(sq_schema_migrate(*state, sq_schema_steps, 19));
@@ -395,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tasks_of_an_older_database_count_in_the_spans_in_which_they_ended, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(what_ended_before_numbers_were_kept_is_counted_once, sqlite_fixture_setup,
                                         sqlite_fixture_teardown),
+        cmocka_unit_test_setup_teardown(causes_of_failed_downloads_are_the_tasks_that_have_failed, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(what_was_swept_before_the_kinds_goes_on, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(program_that_is_too_old_says_so, sqlite_fixture_setup, sqlite_fixture_teardown),
     };

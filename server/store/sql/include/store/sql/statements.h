@@ -277,9 +277,11 @@
 #define DOWNLOAD_OWN                                                                              \
     "id, deployment, resource, product, device, state, percent, result_code, result_msg, pushes, release_ms, wake_ms," \
     " deadline_ms, created_ms, updated_ms, ended_ms, due_ms, retries"
+/* Fails when there is no such resource: the name must not be null. As a query of the resource it would be a table of its own in SQLite. */
 #define DOWNLOAD_VALUES                                                                           \
     " INTO download (" DOWNLOAD_OWN ", name)"                                                     \
-    WITH_NAME_OF_RESOURCE("?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18", "?3")
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"   \
+    " (SELECT name FROM resource WHERE id = ?3))"
 #define DOWNLOAD_ALL                                                                              \
     "deployment = excluded.deployment, resource = excluded.resource, product = excluded.product, device = excluded.device," \
     " state = excluded.state, percent = excluded.percent, result_code = excluded.result_code, result_msg = excluded.result_msg," \
