@@ -182,6 +182,15 @@ int fdatasync(int fd)
     return sync_file(fd, SYS_fdatasync);
 }
 
+int syncfs(int fd)
+{
+    char path[512], all[544];
+    if (!path_of(fd, path))
+        return (int)syscall(SYS_syncfs, fd);
+    (void)snprintf(all, sizeof all, "all of %s", path);
+    DURABLE_STEP(CALL_SYNC, all, syscall(SYS_syncfs, fd));
+}
+
 /* The path as the program gives it: below a folder that it holds open. */
 int renameat(int from_dir, const char *from, int to_dir, const char *to)
 {

@@ -222,7 +222,10 @@ def _(world):
 CRASH_POINTS = {
     "database: commit synced": ("sync", "ferry.db-wal"),
     "database: log copied back": ("sync", "/ferry.db"),
-    "object: ready to be synced": ("rename", "tmp/"),
+    "small object: in the journal": ("sync", "objects/journal"),
+    "small object: given its name": ("rename", "from tmp/"),
+    "small objects: written back": ("sync", "all of "),
+    "object: ready to be synced": ("rename", "to ready/"),
     "object: bytes synced": ("sync", "objects/ready/"),
     "object: folder synced": ("sync", "/objects/ready"),
     "object: given its name": ("rename", "from ready/"),

@@ -57,7 +57,7 @@ def marks(platform):
 def objects_in(platform):
     """The names of all objects on the disk."""
     return {path.name for path in (platform.data / "objects").rglob("*")
-            if path.is_file() and path.parent.name not in ("tmp", "ready", "partial")}
+            if path.is_file() and path.parent.name not in ("tmp", "ready", "partial") and path.name != "journal"}
 
 
 def objects_known(platform):

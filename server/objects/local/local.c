@@ -189,7 +189,10 @@ static ferry_err local_remove(struct objects *o, const ferry_id *key)
     local_object_path(key, path);
     local_aside_path(key, aside);
     ferry_err err = remove_path(o, path);
-    return err == FERRY_OK ? remove_path(o, aside) : err;
+    if (err != FERRY_OK)
+        return err;
+    local_journal_forget(local_of(o)->journal, key);
+    return remove_path(o, aside);
 }
 
 static ferry_err local_set_aside(struct objects *o, const ferry_id *key)
@@ -202,7 +205,9 @@ static ferry_err local_set_aside(struct objects *o, const ferry_id *key)
         return local_errno(errno);
     path[2] = '\0'; /* its folder */
     ferry_err err = local_folder_sync(store, "damaged");
-    return err == FERRY_OK ? local_folder_sync(store, path) : err;
+    if (err == FERRY_OK)
+        err = local_folder_sync(store, path);
+    return err == FERRY_OK ? local_journal_settle(store->journal, key) : err;
 }
 
 static ferry_err local_probe(struct objects *o)
@@ -235,6 +240,7 @@ static void local_close(struct objects *o)
     if (o == NULL)
         return;
     struct objects_local *store = local_of(o);
+    local_journal_close(store->journal);
     if (store->root_fd >= 0)
         (void)close(store->root_fd);
     object_hashers_free(store->hashers);
@@ -320,6 +326,8 @@ ferry_err objects_local_open(const struct objects_local_config *cfg, struct obje
     ferry_err err = signer_init(store, cfg);
     if (err == FERRY_OK)
         err = folders_open(store, cfg->dir);
+    if (err == FERRY_OK)
+        err = local_journal_open(store, &store->journal);
     if (err == FERRY_OK)
         err = local_ready_settle(store);
     if (err == FERRY_OK)

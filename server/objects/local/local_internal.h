@@ -2,6 +2,7 @@
 #ifndef OBJECTS_LOCAL_INTERNAL_H
 #define OBJECTS_LOCAL_INTERNAL_H
 
+#include "local_journal.h"
 #include "objects/digest.h"
 #include "objects/hashers.h"
 #include "objects/local.h"
@@ -32,6 +33,7 @@ struct objects_local {
     pthread_mutex_t pipes_mutex;    /* guards pipes, and hashers until they are there */
     unsigned pipes;
     struct object_hashers *hashers; /* null: none was needed yet */
+    struct local_journal *journal;  /* null: there can be none */
 };
 
 struct local_pipe;

@@ -250,26 +250,46 @@ static ferry_err make_ready(struct object_writer *writer, const char *ready)
     return local_folder_sync(writer->store, "ready");
 }
 
-/* Durable bytes and a durable name first; then the name by which the object is found. */
-static ferry_err publish(struct object_writer *writer, const uint8_t md5[16])
+/* The object is found by its name from now on. */
+static ferry_err give_name(struct object_writer *writer, const char *from)
 {
     struct objects_local *store = writer->store;
-    char path[LOCAL_PATH_MAX], ready[LOCAL_PATH_MAX];
+    char path[LOCAL_PATH_MAX], aside[LOCAL_PATH_MAX];
     struct stat info;
     local_object_path(&writer->key, path);
+    local_aside_path(&writer->key, aside);
+    bool replaces = fstatat(store->root_fd, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
+    ferry_err err = local_name(store, from, path);
+    if (err == FERRY_OK && !replaces)
+        (void)unlinkat(store->root_fd, aside, 0); /* the object is whole again */
+    return err;
+}
+
+/* Durable bytes and a durable name first. */
+static ferry_err publish_alone(struct object_writer *writer, const uint8_t md5[16])
+{
+    struct objects_local *store = writer->store;
+    char ready[LOCAL_PATH_MAX];
     local_ready_path(&writer->key, md5, ready);
     ferry_err err = make_ready(writer, ready);
-    bool replaces = fstatat(store->root_fd, path, &info, AT_SYMLINK_NOFOLLOW) == 0;
     if (err == FERRY_OK)
-        err = local_name(store, ready, path);
+        err = give_name(writer, ready);
     if (err != FERRY_OK) {
         (void)renameat(store->root_fd, ready, store->root_fd, writer->path); /* where it is kept, or thrown away */
         return err;
     }
-    local_aside_path(&writer->key, path);
-    if (!replaces)
-        (void)unlinkat(store->root_fd, path, 0); /* the object is whole again */
-    return FERRY_OK;
+    return local_journal_settle(store->journal, &writer->key);
+}
+
+static ferry_err publish(struct object_writer *writer, const uint8_t md5[16])
+{
+    struct local_journal *journal = writer->store->journal;
+    struct local_place place;
+    if (writer->partial || !local_journal_add(journal, &writer->key, md5, writer->fd, writer->size, &place))
+        return publish_alone(writer, md5);
+    ferry_err err = give_name(writer, writer->path);
+    local_journal_named(journal, &place, err == FERRY_OK);
+    return err;
 }
 
 /* A partial object holds what somebody was told is there: only bytes that are wrong go. */
@@ -309,7 +329,8 @@ ferry_err local_write_suspend(struct object_writer *writer)
         discard(writer);
         return FERRY_E_STATE;
     }
-    ferry_err written = writer->pipe != NULL ? local_pipe_end(writer) : FERRY_OK; /* what could not be is not in the file */
+    ferry_err written =
+        writer->pipe != NULL ? local_pipe_end(writer) : FERRY_OK; /* what could not be is not in the file */
     ferry_err err = fdatasync(writer->fd) == 0 ? FERRY_OK : local_errno(errno);
     if (err == FERRY_OK && writer->created)
         err = local_folder_sync(writer->store, "partial");
@@ -348,7 +369,8 @@ ferry_err local_reopen(struct objects *o, const ferry_id *key)
     local_partial_mark(store, key);
     if (renameat(store->root_fd, object, store->root_fd, partial) != 0)
         return local_errno(errno);
-    return local_folder_sync(store, "partial");
+    ferry_err err = local_folder_sync(store, "partial");
+    return err == FERRY_OK ? local_journal_settle(store->journal, key) : err;
 }
 
 ferry_err local_partial_remove(struct objects *o, const ferry_id *key)

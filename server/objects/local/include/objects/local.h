@@ -6,10 +6,11 @@
  *     {dir}/partial/{id}   partial objects of resumable uploads
  *     {dir}/tmp/{random}   what is being written; removed by sweep
  *     {dir}/ready/{id}.{md5}.{random}  whole and synced, on its way to its own name; brought there at open
+ *     {dir}/journal        bytes of small objects whose file may not be on the disk yet; brought there at open
  *
- * Files have mode 0600, folders 0700. An object is answered for when the file and its name below ready/ are synced; it
- * comes into being by a rename(2) after that. Memory does not depend on the size; up to 16 writers
- * of large objects hold two blocks of 256 KiB each.
+ * Files have mode 0600, folders 0700. An object is answered for when the file and its name below ready/ are synced, a small one
+ * when its bytes in the journal are; it comes into being by a rename(2) after that. Memory does not depend on the size; up to 16
+ * writers of large objects hold two blocks of 256 KiB each. A thread writes back what is in the journal.
  */
 #ifndef OBJECTS_LOCAL_H
 #define OBJECTS_LOCAL_H
