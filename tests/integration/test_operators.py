@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ferry import unique_name, wait_for
+from ferry import processor_s, unique_name, wait_for
 from operators import Caller, PASSWORD, add_token, add_user, token_caller
 
 # --- tokens -------------------------------------------------------------------------------------------------------
@@ -288,16 +288,15 @@ def test_strangers_and_users_take_the_same_time(make_platform):
     platform = make_platform()
     user = add_user(platform)
 
-    def fastest(name):
-        best = 9.0
+    def cost_s(name): # of the processor, which other tests do not change
+        before = processor_s(platform.pid)
         for _ in range(3):
-            start = time.monotonic()
             Caller(platform).log_in(name, "wrong password")
-            best = min(best, time.monotonic() - start)
-        return best
+        return processor_s(platform.pid) - before
 
-    known, unknown = fastest(user), fastest("nobody")
-    assert 0.5 < known / unknown < 2
+    known, unknown = cost_s(user), cost_s("nobody")
+    print(known, unknown)
+    assert unknown > 0.05 and 0.5 < known / unknown < 2
 
 
 def test_logins_do_not_hold_up_others(make_platform):

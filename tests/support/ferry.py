@@ -129,6 +129,13 @@ def process_exists(pid):
         return False
 
 
+def processor_s(pid):
+    """What the process has used of the processor, in hundredths of a second."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def processes_naming(text):
     """Ids of the processes, except this one, whose command line contains the text."""
     found = []
