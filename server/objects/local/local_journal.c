@@ -72,9 +72,10 @@ static struct journal_entry *find(struct local_journal *journal, const ferry_id 
     return NULL;
 }
 
+/* Nobody waits for the active half. */
 static void let_go(struct local_journal *journal, unsigned half)
 {
-    if (--journal->halves[half].held == 0)
+    if (--journal->halves[half].held == 0 && half != journal->active)
         (void)pthread_cond_broadcast(&journal->changed);
 }
 
