@@ -255,6 +255,7 @@ def test_the_parts_of_the_compose_file_work_together(tmp_path):
                 worker.kill9()
                 round_trip(platform, connected, f"without-{worker.data.name}", b"still")
                 worker.start()
+                platform.haproxy.wait_workers(up=2)
         states = {task["name"]: task["state"] for task in platform.api.uploads(product)}
         assert len(states) == 14 and set(states.values()) == {"done"}
 
