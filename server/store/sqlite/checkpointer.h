@@ -1,8 +1,8 @@
 /**
  * @file checkpointer.h
  * @brief Copies what the log (WAL) holds into the database beside the writer, on a thread and a connection of its own, so that no commit
- * waits for it. It comes closer and closer to the end of the log, which the writer moves on; unless it reaches it in a pause between
- * two commits, the last pages are the writer's own work. Then the log begins anew.
+ * waits for it; what it writes is synced in pieces, each behind a commit. It comes closer and closer to the end of the log, which the
+ * writer moves on; unless it reaches it between two transactions, the last pages are the writer's own work. Then the log begins anew.
  */
 #ifndef STORE_SQLITE_CHECKPOINTER_H
 #define STORE_SQLITE_CHECKPOINTER_H
@@ -19,6 +19,8 @@ struct checkpointer;
  * @retval other          the file cannot be opened once more
  */
 FERRY_MUST_CHECK ferry_err checkpointer_start(sqlite3 *writer, const char *path, struct checkpointer **ret_checkpointer);
+/** @brief Before each transaction of the writer, when who waited for the last one has been answered: copies the last pages. Accepts null. */
+void checkpointer_between(struct checkpointer *c);
 /** @brief Waits for the copy that is being made. Before the writer is closed. Accepts null. */
 void checkpointer_stop(struct checkpointer *c);
 

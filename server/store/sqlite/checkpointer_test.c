@@ -63,13 +63,19 @@ static long size_of(const char *path)
     return stat(path, &info) == 0 ? (long)info.st_size : 0;
 }
 
+static void run_transaction(struct world *w, const char *sql)
+{
+    checkpointer_between(w->checkpointer);
+    run_sql(w->db, sql);
+}
+
 /* One commit with so many pages more. */
 static void grow(struct world *w, unsigned pages)
 {
     char sql[80];
 
     (void)snprintf(sql, sizeof(sql), "INSERT INTO t VALUES (zeroblob(%u))", pages * PAGE);
-    run_sql(w->db, sql);
+    run_transaction(w, sql);
 }
 
 static void what_was_committed_is_copied_without_the_writer(void **state)
@@ -94,7 +100,7 @@ static void the_log_begins_anew_when_it_is_copied(void **state)
         grow(w, COMMIT_PAGES);
     copied = size_of(w->log);
     while (ferry_mono_ms() < begin_ms + 2000) { /* small ones, the last of which does the rest */
-        run_sql(w->db, "INSERT INTO t VALUES (1)");
+        run_transaction(w, "INSERT INTO t VALUES (1)");
         (void)usleep(2000);
     }
     for (unsigned pages = 0; pages < 3000; pages += COMMIT_PAGES)
@@ -113,7 +119,7 @@ static void the_log_begins_anew_between_transactions_without_a_pause(void **stat
         grow(w, COMMIT_PAGES);
     copied = size_of(w->log);
     while (ferry_mono_ms() < begin_ms + 2000) {
-        run_sql(w->db, "BEGIN IMMEDIATE");
+        run_transaction(w, "BEGIN IMMEDIATE");
         (void)usleep(50 * 1000); /* for some passes */
         run_sql(w->db, "INSERT INTO t VALUES (1); COMMIT");
     }

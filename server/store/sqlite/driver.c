@@ -1,5 +1,6 @@
 #include "driver.h"
 
+#include "checkpointer.h"
 #include "conn.h"
 #include "dialect.h"
 #include "gathering.h"
@@ -209,6 +210,8 @@ static ferry_err tx(struct store_conn *base, sql_tx_step step)
 
     if (err == FERRY_OK && step == SQL_TX_COMMIT)
         err = write_sums(c);
+    if (step == SQL_TX_BEGIN)
+        checkpointer_between(c->checkpointer);
     if (err == FERRY_OK)
         err = run_step(c, (int)step);
     if (err == FERRY_OK)
