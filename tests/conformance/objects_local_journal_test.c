@@ -31,7 +31,8 @@ enum { PATH_SIZE = 256, PAGE = 4096, SMALL = 5000, LARGE = 20000, MOST = 16384 }
 /* --- the disk ------------------------------------------------------------------------------------------- */
 
 static atomic_bool disk_is_full, noting, syncs_fail, nothing_is_written_back, syncs_are_free, syncs_are_slow;
-static atomic_uint syncs;
+static atomic_bool names_wait, writing_back_waits;
+static atomic_uint syncs, written_back;
 static char noted[512];
 
 static void note(const char *what)
@@ -48,6 +49,8 @@ static void note_from_now_on(void)
 
 int renameat(int from_fd, const char *from, int to_fd, const char *to)
 {
+    while (names_wait && strncmp(from, "tmp/", 4) == 0 && strncmp(to, "ready/", 6) != 0)
+        (void)usleep(1000);
     int result = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
     if (result == 0)
         note(strncmp(to, "ready/", 6) == 0 ? "rename to ready, " : "rename, ");
@@ -57,7 +60,7 @@ int renameat(int from_fd, const char *from, int to_fd, const char *to)
 int fsync(int fd)
 {
     note("sync, ");
-    return (int)syscall(SYS_fsync, fd);
+    return syncs_are_free ? 0 : (int)syscall(SYS_fsync, fd);
 }
 
 int fdatasync(int fd)
@@ -86,6 +89,9 @@ ssize_t pwrite(int fd, const void *bytes, size_t len, off_t at)
 
 int syncfs(int fd)
 {
+    atomic_fetch_add(&written_back, 1);
+    while (writing_back_waits)
+        (void)usleep(1000);
     if (nothing_is_written_back) {
         errno = EIO;
         return -1;
@@ -178,6 +184,7 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
+    names_wait = writing_back_waits = false;
     disk_is_full = noting = syncs_fail = nothing_is_written_back = syncs_are_free = syncs_are_slow = false;
     assert_int_equal(nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
     free(f->bytes);
@@ -223,7 +230,9 @@ static void when_the_journal_cannot_be_synced_each_is_synced_by_itself(void **st
     struct objects *o = open_store(f->dir);
     objects_suite_put(o, &f->keys[0], f->bytes, SMALL);
     syncs_fail = true;
+    note_from_now_on();
     objects_suite_put(o, &f->keys[1], f->bytes, SMALL);
+    assert_string_equal(noted, "sync of the journal, rename to ready, sync, sync, rename, ");
     syncs_fail = false;
     note_from_now_on();
     objects_suite_put(o, &f->keys[2], f->bytes, SMALL);
@@ -414,6 +423,79 @@ static void nothing_is_replaced_that_a_sudden_end_would_bring_back(void **state)
     close_store(o);
 }
 
+/* --- the two halves ---------------------------------------------------------------------------------------------- */
+
+struct deed {
+    struct objects *o;
+    const ferry_id *key;
+    const uint8_t *bytes;
+};
+
+static void *put_one(void *arg)
+{
+    const struct deed *deed = arg;
+    objects_suite_put(deed->o, deed->key, deed->bytes, SMALL);
+    return NULL;
+}
+
+/* Asks for the half to be written back, and waits for that. */
+static void *reopen_one(void *arg)
+{
+    const struct deed *deed = arg;
+    (void)deed->o->ops->reopen(deed->o, deed->key);
+    return NULL;
+}
+
+static void nothing_is_written_back_before_its_file_has_its_name(void **state)
+{
+    struct fixture *f = *state;
+    struct objects *o = open_store(f->dir);
+    struct deed slow = {o, &f->keys[0], f->bytes}, other = {o, &f->keys[1], f->bytes};
+    pthread_t putting, reopening;
+    objects_suite_put(o, &f->keys[1], f->bytes, SMALL);
+    syncs_are_free = true; /* so that the disk is not what it waits for */
+    syncs = written_back = 0;
+    names_wait = true;
+    assert_int_equal(pthread_create(&putting, NULL, put_one, &slow), 0);
+    while (syncs == 0)
+        (void)usleep(1000);
+    assert_int_equal(pthread_create(&reopening, NULL, reopen_one, &other), 0);
+    (void)usleep(100000);
+    unsigned early = written_back;
+    names_wait = false;
+    assert_int_equal(pthread_join(putting, NULL), 0);
+    assert_int_equal(pthread_join(reopening, NULL), 0);
+    assert_int_equal(early, 0);
+    assert_true(written_back > 0);
+    close_store(o);
+}
+
+/* The second half is the older one: the first has begun anew. */
+static void what_the_newer_half_says_counts(void **state)
+{
+    struct fixture *f = *state;
+    struct objects *o = open_store(f->dir);
+    struct deed first = {o, &f->keys[1], f->bytes}, second = {o, &f->keys[2], f->bytes};
+    pthread_t reopening;
+    objects_suite_put(o, &f->keys[1], f->bytes, SMALL);
+    (void)reopen_one(&first);
+    objects_suite_put(o, &f->keys[0], f->bytes, SMALL);
+    objects_suite_put(o, &f->keys[2], f->bytes, SMALL);
+    written_back = 0;
+    writing_back_waits = true;
+    assert_int_equal(pthread_create(&reopening, NULL, reopen_one, &second), 0);
+    while (written_back == 0)
+        (void)usleep(1000);
+    objects_suite_put(o, &f->keys[0], f->bytes + 1, SMALL);
+    nothing_is_written_back = true;
+    writing_back_waits = false;
+    assert_int_equal(pthread_join(reopening, NULL), 0);
+    end_suddenly(o);
+    o = open_store(f->dir);
+    objects_suite_expect(o, &f->keys[0], f->bytes + 1, SMALL);
+    close_store(o);
+}
+
 /* --- many --------------------------------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, EACH = 800 }; /* together three times what the journal holds */
@@ -542,6 +624,8 @@ int main(void)
         RULE(what_replaced_it_stays),
         RULE(what_became_a_partial_one_or_was_set_aside_stays_so),
         RULE(nothing_is_replaced_that_a_sudden_end_would_bring_back),
+        RULE(nothing_is_written_back_before_its_file_has_its_name),
+        RULE(what_the_newer_half_says_counts),
         RULE(more_at_once_than_the_journal_holds),
         RULE(those_that_wait_share_a_sync),
         RULE(after_kill_9_small_objects_are_whole_or_not_there),
