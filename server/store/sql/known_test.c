@@ -89,16 +89,79 @@ static void that_there_is_no_quota_is_known_too(void **state)
     sql_known_free(k);
 }
 
+static struct upload_task upload_of(const struct device_key *key, unsigned n, upload_state state)
+{
+    struct upload_task t = {.device = *key, .state = state, .size = n};
+
+    (void)snprintf(t.id.text, sizeof(t.id.text), "0000000000000000000000000%u", n);
+    return t;
+}
+
+/* newest: the numbers of those that must be known, -1 at the end. */
+static void check_uploads(struct sql_known *k, const struct device_key *key, const int *newest)
+{
+    struct upload_task out[4];
+    size_t count = 0;
+
+    assert_true(sql_known_uploads(k, key, out, 4, &count));
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(out[i].size, newest[i]);
+    assert_int_equal(newest[count], -1);
+}
+
+static void open_uploads_are_all_that_a_device_has(void **state)
+{
+    struct sql_known *k = sql_known_new();
+    const struct device_key key = {"P", "d"}, other = {"P", "e"};
+    struct upload_task t = upload_of(&key, 2, UPLOAD_CREATED), out[4];
+    size_t count = 0;
+
+    (void)state;
+    sql_known_note_upload(k, &t); /* whether there are others is not known */
+    assert_false(sql_known_uploads(k, &key, out, 4, &count));
+    sql_known_note_uploads(k, &key, out, 0);
+    check_uploads(k, &key, (int[]){-1});
+    sql_known_note_upload(k, &t);
+    t = upload_of(&key, 1, UPLOAD_STORED);
+    sql_known_note_upload(k, &t);
+    check_uploads(k, &key, (int[]){2, 1, -1});
+    assert_true(sql_known_uploads(k, &key, out, 1, &count));
+    assert_int_equal(count, 1);
+    t = upload_of(&key, 2, UPLOAD_UPLOADING);
+    sql_known_note_upload(k, &t);
+    check_uploads(k, &key, (int[]){2, 1, -1});
+    t = upload_of(&key, 2, UPLOAD_CANCELLED);
+    sql_known_note_upload(k, &t);
+    check_uploads(k, &key, (int[]){1, -1});
+    t = upload_of(&other, 3, UPLOAD_CREATED);
+    sql_known_note_upload(k, &t);
+    check_uploads(k, &key, (int[]){1, -1});
+    for (unsigned n = 2; n < 4; n++) {
+        t = upload_of(&key, n, UPLOAD_CREATED);
+        sql_known_note_upload(k, &t);
+    }
+    assert_false(sql_known_uploads(k, &key, out, 4, &count)); /* too many */
+    sql_known_note_uploads(k, &key, out, 1);
+    sql_known_forget(k);
+    assert_false(sql_known_uploads(k, &key, out, 4, &count));
+    sql_known_free(k);
+}
+
 static void without_memory_nothing_is_known(void **state)
 {
     const struct device d = device_of(1);
     const struct quota q = {.product = "P"};
     struct device device;
+    struct upload_task upload = upload_of(&d.key, 1, UPLOAD_CREATED);
     struct quota quota;
+    size_t count;
     ferry_err err;
 
     (void)state;
     sql_known_forget(NULL);
+    sql_known_note_uploads(NULL, &d.key, &upload, 1);
+    sql_known_note_upload(NULL, &upload);
+    assert_false(sql_known_uploads(NULL, &d.key, &upload, 1, &count));
     sql_known_note_device(NULL, &d);
     sql_known_note_quota(NULL, &q, FERRY_OK);
     assert_false(sql_known_device(NULL, &d.key, &device));
@@ -112,6 +175,7 @@ int main(void)
         cmocka_unit_test(what_is_known_is_right_and_the_rest_is_not_known),
         cmocka_unit_test(product_and_device_are_not_one_word),
         cmocka_unit_test(that_there_is_no_quota_is_known_too),
+        cmocka_unit_test(open_uploads_are_all_that_a_device_has),
         cmocka_unit_test(without_memory_nothing_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

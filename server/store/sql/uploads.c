@@ -1,4 +1,5 @@
 #include "page.h"
+#include "store/sql/known.h"
 #include "store/sql/ops.h"
 #include "store/sql/query.h"
 
@@ -76,9 +77,13 @@ static ferry_err put_upload(struct store_conn *c, const struct upload_task *t)
 {
     ferry_err err = c->driver->puts_at_once ? write_upload(c, STMT_UPLOAD_REPLACE, t, NULL) : put_cheaply(c, t);
 
-    if (err == FERRY_OK)
-        sql_conn_note_time(c, t->updated_ms);
-    return err;
+    if (err != FERRY_OK) {
+        sql_known_forget(c->known);
+        return err;
+    }
+    sql_conn_note_time(c, t->updated_ms);
+    sql_known_note_upload(sql_conn_known(c), t);
+    return FERRY_OK;
 }
 
 ferry_err sql_upload_put(struct store_conn *c, const struct upload_task *t)
@@ -105,14 +110,28 @@ static ferry_err many(struct query *q, struct upload_task *out, size_t cap, size
     return sql_query_many(q, read_upload, sizeof(*out), out, cap, ret_count);
 }
 
-ferry_err sql_upload_open(struct store_conn *c, const struct device_key *device, struct upload_task *out, size_t cap,
-                      size_t *ret_count)
+static ferry_err look_open_up(struct store_conn *c, const struct device_key *device, struct upload_task *out, size_t cap,
+                              size_t *ret_count)
 {
     query_auto q = sql_query_begin(c, STMT_UPLOAD_OPEN);
 
     sql_query_text(&q, device->device);
     sql_query_text(&q, device->product);
     return many(&q, out, cap, ret_count);
+}
+
+ferry_err sql_upload_open(struct store_conn *c, const struct device_key *device, struct upload_task *out, size_t cap,
+                      size_t *ret_count)
+{
+    struct sql_known *known = sql_conn_known(c);
+    ferry_err err;
+
+    if (sql_known_uploads(known, device, out, cap, ret_count))
+        return FERRY_OK;
+    err = look_open_up(c, device, out, cap, ret_count);
+    if (err == FERRY_OK && *ret_count < cap) /* or there may be more */
+        sql_known_note_uploads(known, device, out, *ret_count);
+    return err;
 }
 
 ferry_err sql_upload_named(struct store_conn *c, const struct device_key *device, const char *name,

@@ -97,7 +97,7 @@ static void bind_bytes(struct query *q, int at, const void *bytes, size_t len, b
     check(q, sqlite3_bind_blob64(q->driver, at, len > 0 ? bytes : "", len, copy ? SQLITE_TRANSIENT : SQLITE_STATIC));
 }
 
-/* What most commands write. No device and no quota is in it, nor in what its triggers write. */
+/* What most commands write. No device and no quota is in it, nor in what its triggers write; who writes an upload notes it (sql_upload_put). */
 static const bool leaves_known[STMT_COUNT] = {
     [STMT_UPLOAD_ADD] = true, [STMT_UPLOAD_PROGRESS] = true, [STMT_UPLOAD_TOUCH] = true,
     [STMT_UPLOAD_MOVE] = true, [STMT_UPLOAD_END] = true,     [STMT_REPORT_ADD] = true,

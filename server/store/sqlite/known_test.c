@@ -1,4 +1,4 @@
-/* What the writer remembers of devices and quotas is what a look-up would give. */
+/* What the writer remembers of devices, their open uploads and quotas is what a look-up would give. */
 #include "sqlite_fixture.h"
 
 #include "store/sql/known.h"
@@ -100,6 +100,64 @@ static void what_is_undone_is_forgotten(void **state)
     ok(t->ops->commit(t->writer));
 }
 
+/* The bytes of the newest of the device's open uploads; 0: it has none. */
+static uint64_t newest_open(struct sqlite_fixture *t)
+{
+    struct upload_task open[3];
+    size_t count = 0;
+
+    ok(t->ops->upload_open(t->writer, &key, open, 3, &count));
+    return count > 0 ? open[0].size : 0;
+}
+
+static bool uploads_are_known(struct sqlite_fixture *t)
+{
+    struct upload_task open[3];
+    size_t count = 0;
+
+    return sql_known_uploads(sql_conn_known(t->writer), &key, open, 3, &count);
+}
+
+static void open_uploads_are_what_was_written(void **state)
+{
+    struct sqlite_fixture *t = *state;
+    struct upload_task upload = test_upload(1);
+
+    upload.device = key;
+    ok(t->ops->begin(t->writer));
+    assert_int_equal(newest_open(t), 0);
+    ok(t->ops->upload_put(t->writer, &upload));
+    assert_true(uploads_are_known(t));
+    assert_int_equal(newest_open(t), 2);
+    ok(t->ops->savepoint(t->writer));
+    upload.state = UPLOAD_FAILED;
+    upload.ended_ms = upload.updated_ms = 5;
+    ok(t->ops->upload_put(t->writer, &upload));
+    assert_int_equal(newest_open(t), 0);
+    ok(t->ops->rewind(t->writer));
+    assert_int_equal(newest_open(t), 2);
+    ok(t->ops->commit(t->writer));
+    test_raw_sql(t, "DELETE FROM report"); /* another program commits */
+    ok(t->ops->begin(t->writer));
+    assert_false(uploads_are_known(t));
+    assert_int_equal(newest_open(t), 2);
+    upload.state = UPLOAD_CREATED;
+    upload.ended_ms = 0;
+    upload.device = (struct device_key){"P", "d2"}; /* the same task is another device's: all is forgotten */
+    ok(t->ops->upload_put(t->writer, &upload));
+    assert_false(uploads_are_known(t));
+    assert_int_equal(newest_open(t), 0);
+    upload.device = key;
+    ok(t->ops->upload_put(t->writer, &upload));
+    assert_int_equal(newest_open(t), 2);
+    ok(t->ops->upload_remove(t->writer, &upload.id));
+    assert_int_equal(newest_open(t), 0);
+    t->ops->rollback(t->writer);
+    ok(t->ops->begin(t->writer));
+    assert_int_equal(newest_open(t), 2);
+    ok(t->ops->commit(t->writer));
+}
+
 static void what_another_program_changes_is_seen(void **state)
 {
     struct sqlite_fixture *t = *state;
@@ -120,6 +178,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_device_is_known_in_the_next_transaction_too, setup, sqlite_fixture_teardown),
         cmocka_unit_test_setup_teardown(what_changes_is_forgotten, setup, sqlite_fixture_teardown),
         cmocka_unit_test_setup_teardown(what_is_undone_is_forgotten, setup, sqlite_fixture_teardown),
+        cmocka_unit_test_setup_teardown(open_uploads_are_what_was_written, setup, sqlite_fixture_teardown),
         cmocka_unit_test_setup_teardown(what_another_program_changes_is_seen, setup, sqlite_fixture_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
