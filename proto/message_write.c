@@ -56,28 +56,39 @@ static void put_escaped(writer *w, char c)
     put(w, escape, (uint8_t)c < 0x20 ? sizeof(escape) : 2);
 }
 
-/* A quoted string; absent is "". With fold, hexadecimal digits become lower case. */
+static bool is_escaped(char c)
+{
+    return (uint8_t)c < 0x20 || c == '"' || c == '\\';
+}
+
+/* A quoted string; absent is "". With fold, hexadecimal digits become lower case. What goes as it is is copied in one piece. */
 static void put_string(writer *w, ferry_text text, bool fold)
 {
-    size_t bytes;
+    size_t i, bytes, from = 0;
 
+    if (text.ptr == NULL)
+        text = (ferry_text){.ptr = "", .len = 0};
     put_str(w, "\"");
-    for (size_t i = 0; text.ptr != NULL && i < text.len; i += bytes) {
+    for (i = 0; i < text.len; i += bytes) {
         char c = text.ptr[i];
 
-        bytes = ferry__utf8_bytes(text.ptr + i, text.len - i);
+        bytes = (uint8_t)c < 0x80 ? 1 : ferry__utf8_bytes(text.ptr + i, text.len - i); /* hardly ever called */
         if (bytes == 0) {
             bytes = 1;
-            put_str(w, "?");
-        } else if ((uint8_t)c < 0x20 || c == '"' || c == '\\') {
-            put_escaped(w, c);
+            c = '?';
         } else if (fold && c >= 'A' && c <= 'F') {
             c = (char)(c - 'A' + 'a');
-            put(w, &c, 1);
-        } else {
-            put(w, text.ptr + i, bytes);
+        } else if (!is_escaped(c)) {
+            continue;
         }
+        put(w, text.ptr + from, i - from);
+        from = i + bytes;
+        if (is_escaped(c))
+            put_escaped(w, c);
+        else
+            put(w, &c, 1);
     }
+    put(w, text.ptr + from, i - from);
     put_str(w, "\"");
 }
 
