@@ -135,7 +135,7 @@ static void drop_client(struct broker *b)
     if (b->client == NULL)
         return;
     (void)mosquitto_disconnect(b->client);
-    (void)mosquitto_loop_stop(b->client, true);
+    (void)mosquitto_loop_stop(b->client, false);
     mosquitto_destroy(b->client);
     b->client = NULL;
 }
