@@ -11,6 +11,7 @@ enum {
     /* A device repeats what was not answered within seconds. Shorter than the first repeated push, so that a device which reports
      * nothing but `done` fetches a second version of a name twice at worst. */
     STALE_REPORT_MS = 12 * 1000,
+    FIRST_OPEN = 2,         /* oldest open tasks that are read first: the oldest one runs, nearly always */
     STALE_REPORT_TASKS = 8, /* newest tasks of one name among which the one that has just ended is looked for */
 };
 
@@ -148,10 +149,29 @@ static ferry_err thin_out(struct engine *e, uint64_t now_ms, size_t *count)
     return FERRY_OK;
 }
 
-/* The device's open tasks into scratch, oldest first, once one is as changed (may be null). When they are more than it holds, those
- * that matter. */
-static ferry_err read_open(struct engine *e, const struct device_key *device, const struct download_task *changed, uint64_t now_ms,
-                           size_t *ret_count)
+/* Some of the device's open tasks, oldest first, in scratch. */
+struct open_page {
+    size_t count;
+    bool last;
+    ferry_id after; /* the next one begins behind it; "": this is the first */
+};
+
+/* As they are once one is as changed (may be null). */
+static ferry_err read_page(struct engine *e, const struct device_key *device, const struct download_task *changed, size_t room,
+                           struct open_page *page)
+{
+    struct download_task *list = e->open_downloads;
+    size_t read = 0;
+    ferry_err err = e->store->download_open(e->conn, device, page->after.text[0] != '\0' ? &page->after : NULL, list, room, &read);
+    page->last = read < room;
+    if (read > 0)
+        page->after = list[read - 1].id;
+    page->count = change_list(list, read, changed);
+    return err;
+}
+
+/* The device's open tasks into scratch, oldest first. When they are more than it holds, those that matter. */
+static ferry_err read_open(struct engine *e, const struct device_key *device, uint64_t now_ms, size_t *ret_count)
 {
     struct download_task *list = e->open_downloads;
     ferry_id after = {""};
@@ -159,34 +179,64 @@ static ferry_err read_open(struct engine *e, const struct device_key *device, co
     ferry_err err = e->store->download_open(e->conn, device, NULL, list, room, &more);
     while (err == FERRY_OK && more == room && room > 0) {
         after = list[count + more - 1].id;
-        count = change_list(list, count + more, changed);
+        count += more;
         more = 0;
         err = thin_out(e, now_ms, &count);
         room = ENGINE_OPEN_DOWNLOADS_MAX - count;
         if (err == FERRY_OK)
             err = e->store->download_open(e->conn, device, &after, list + count, room, &more);
     }
-    *ret_count = change_list(list, count + more, changed);
+    *ret_count = count + more;
     return err;
 }
 
-/* Of the device's open tasks, oldest first, in scratch: those of paused deployments are passed over. */
-static ferry_err find_current(struct engine *e, const struct device_key *device, const struct download_task *changed,
-                              uint64_t now_ms, const struct download_task **ret_current)
+/* Of the tasks in scratch; those of paused deployments are passed over. */
+static ferry_err choose_current(struct engine *e, size_t count, uint64_t now_ms, const struct download_task **ret_current)
 {
-    size_t count = 0;
-    ferry_err err = read_open(e, device, changed, now_ms, &count);
-    while (err == FERRY_OK) {
-        const struct download_task *current = download_current(e->open_downloads, count, now_ms);
+    struct download_task *list = e->open_downloads;
+    for (;;) {
+        const struct download_task *current = download_current(list, count, now_ms);
         bool held = false;
         *ret_current = current;
         if (current == NULL || download_running(current))
             return FERRY_OK;
-        err = is_held(e, current, &held);
+        ferry_err err = is_held(e, current, &held);
         if (err != FERRY_OK || !held)
             return err;
-        size_t at = (size_t)(current - e->open_downloads);
-        memmove(&e->open_downloads[at], &e->open_downloads[at + 1], (--count - at) * sizeof e->open_downloads[0]);
+        size_t at = (size_t)(current - list);
+        memmove(&list[at], &list[at + 1], (--count - at) * sizeof *list);
+    }
+}
+
+/* The one that is as changed does not run any more. */
+static ferry_err find_running(struct engine *e, const struct device_key *device, const struct download_task *changed,
+                              const struct download_task **ret_running)
+{
+    size_t count = 0;
+    ferry_err err = e->store->download_running(e->conn, device, e->running, ENGINE_RUNNING_MAX, &count);
+    for (size_t i = 0; err == FERRY_OK && *ret_running == NULL && i < count; i++) {
+        if (changed == NULL || !ferry_id_equal(&e->running[i].id, &changed->id))
+            *ret_running = &e->running[i];
+    }
+    return err;
+}
+
+/* The one that runs, else the oldest that can be offered, once one is as changed (may be null), which does not run any more then. However
+ * many are open, only those are read that come before it. */
+static ferry_err find_current(struct engine *e, const struct device_key *device, const struct download_task *changed,
+                              uint64_t now_ms, const struct download_task **ret_current)
+{
+    struct open_page page = {.after = {""}};
+    ferry_err err = read_page(e, device, changed, FIRST_OPEN, &page);
+    bool runs = page.count > 0 && download_running(e->open_downloads);
+    *ret_current = NULL;
+    if (err == FERRY_OK && !runs && !page.last)
+        err = find_running(e, device, changed, ret_current);
+    while (err == FERRY_OK && *ret_current == NULL) {
+        err = choose_current(e, page.count, now_ms, ret_current);
+        if (err != FERRY_OK || *ret_current != NULL || page.last)
+            return err;
+        err = read_page(e, device, changed, ENGINE_OPEN_DOWNLOADS_MAX, &page);
     }
     return err;
 }
@@ -275,14 +325,43 @@ static struct report_best match_name(const struct download_task *open, size_t co
     return best;
 }
 
+/* Nearly always the task that runs is meant: to know that, not all open ones are read. */
+static ferry_err match_running(struct engine *e, const struct device_message *m, struct open_page *page, struct report_best *ret_best)
+{
+    struct download_task *list = e->open_downloads;
+    ferry_err err = read_page(e, &m->device, NULL, FIRST_OPEN, page);
+    size_t running = page->count > 0 && download_running(list);
+    *ret_best = match_name(list, running, &m->msg);
+    if (err != FERRY_OK || ret_best->fit == NAME_EXACT || page->last)
+        return err;
+    err = e->store->download_running(e->conn, &m->device, list, ENGINE_OPEN_DOWNLOADS_MAX, &running);
+    *ret_best = match_name(list, running, &m->msg);
+    return err;
+}
+
+/* The open task that the name fits best, and how many are in scratch when none does exactly. */
+static ferry_err match_open(struct engine *e, const struct device_message *m, uint64_t now_ms, struct report_best *ret_best,
+                            size_t *ret_count)
+{
+    struct open_page page = {.after = {""}};
+    ferry_err err = match_running(e, m, &page, ret_best);
+    *ret_count = page.count;
+    if (err != FERRY_OK || ret_best->fit == NAME_EXACT)
+        return err;
+    if (!page.last)
+        err = read_open(e, &m->device, now_ms, ret_count);
+    *ret_best = match_name(e->open_downloads, *ret_count, &m->msg);
+    return err;
+}
+
 /* As for uploads: with an MD5 only those of it; an open one of that name, else an ended one, else a garbled name, else the only one. */
 static ferry_err find_reported(struct engine *e, const struct device_message *m, uint64_t now_ms, struct download_task *ret_task)
 {
     size_t count = 0;
-    ferry_err err = read_open(e, &m->device, NULL, now_ms, &count);
+    struct report_best best;
+    ferry_err err = match_open(e, m, now_ms, &best, &count);
     if (err != FERRY_OK)
         return err;
-    struct report_best best = match_name(e->open_downloads, count, &m->msg);
     if (best.fit != NAME_EXACT) {
         err = find_latest(e, m, ret_task);
         if (err != FERRY_E_NOT_FOUND)

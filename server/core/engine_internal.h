@@ -26,6 +26,7 @@
 enum {
     ENGINE_UNFINISHED_MAX = 64, /* newest unfinished uploads of a device that a message is matched against */
     ENGINE_OPEN_DOWNLOADS_MAX = 64,
+    ENGINE_RUNNING_MAX = 2, /* downloads of a device that run: one, and the one that has just ended */
     ENGINE_NAMED_MAX = 64, /* newest tasks of one name among which a report's MD5 is looked for */
     ENGINE_ROWS_MAX = 128, /* tasks that are read at once */
     ENGINE_DUE_STEP = 50,  /* of those that are due, or old, so many a turn handles when nobody waits: so long does who comes meanwhile */
@@ -166,6 +167,7 @@ struct engine {
     struct download_task downloads[ENGINE_ROWS_MAX];
     struct upload_task open_uploads[ENGINE_UNFINISHED_MAX];
     struct download_task open_downloads[ENGINE_OPEN_DOWNLOADS_MAX];
+    struct download_task running[ENGINE_RUNNING_MAX];
     struct device devices[ENGINE_DEVICES_MAX];
     struct resource_upload resource_uploads[FERRY_PAGE_MAX];
 };

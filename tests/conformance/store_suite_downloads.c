@@ -224,6 +224,14 @@ static void open_gives_the_devices_oldest_tasks(void **state)
         assert_int_equal(count, 3);
         assert_string_equal(out[0].id.text, id_of(8).text);
     }
+    ok(SEE(f, download_running, &key, out, 10, &count));
+    assert_int_equal(count, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_string_equal(out[i].id.text, id_of((const unsigned[]){1, 2, 9, 10}[i]).text);
+    assert_string_equal(out[0].name, "firmware");
+    ok(SEE(f, download_running, &key, out, 1, &count));
+    assert_int_equal(count, 1);
+    assert_string_equal(out[0].id.text, id_of(1).text);
 }
 
 static void named_gives_the_newest_tasks_for_a_name(void **state)

@@ -407,7 +407,7 @@ static void check_downloads(struct run *r, const struct model *m, struct store_c
     bool descending = pick(r, 2) != 0;
     struct download_task out[DOWNLOADS];
     struct download_counts counts, want_counts = {{0}};
-    struct wanted open = {0}, due = {0}, of_device = {0}, of_deployment = {0};
+    struct wanted open = {0}, running = {0}, due = {0}, of_device = {0}, of_deployment = {0};
 
     for (unsigned i = 0; i < DOWNLOADS; i++) {
         const struct download_task *t = &m->downloads[i];
@@ -418,6 +418,8 @@ static void check_downloads(struct run *r, const struct model *m, struct store_c
             want(&of_device, 0, i);
             if (download_state_open(t->state))
                 want(&open, 0, i);
+            if (t->state == DOWNLOAD_OFFERED || t->state == DOWNLOAD_DOWNLOADING)
+                want(&running, 0, i);
         }
         if (due_ms(t) <= time)
             want(&due, due_ms(t), i);
@@ -429,6 +431,8 @@ static void check_downloads(struct run *r, const struct model *m, struct store_c
     }
     ok(ops->download_open(c, &key, NULL, out, cap, &count));
     assert_downloads(r, &open, m, out, count, cap, false);
+    ok(ops->download_running(c, &key, out, cap, &count));
+    assert_downloads(r, &running, m, out, count, cap, false);
     ok(ops->download_due(c, time, out, cap, &count));
     assert_downloads(r, &due, m, out, count, cap, false);
     ok(ops->download_list(c, &(struct download_filter){.product = key.product, .device = key.device},

@@ -93,6 +93,8 @@ static bool strikes(const char *slot)
     SLOT(download_get, (struct store_conn *c, const ferry_id *id, struct download_task *ret), (c, id, ret)) \
     SLOT(download_open, (struct store_conn *c, const struct device_key *device, const ferry_id *after, struct download_task *out, size_t cap, size_t *ret_count), \
          (c, device, after, out, cap, ret_count)) \
+    SLOT(download_running, (struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap, size_t *ret_count), \
+         (c, device, out, cap, ret_count)) \
     SLOT(download_named, (struct store_conn *c, const struct device_key *device, const char *name, struct download_task *out, size_t cap, size_t *ret_count), \
          (c, device, name, out, cap, ret_count)) \
     SLOT(download_due, (struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap, size_t *ret_count), \

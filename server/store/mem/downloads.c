@@ -206,6 +206,23 @@ ferry_err smem_download_open(struct store_conn *c, const struct device_key *devi
     return err != FERRY_OK ? err : collect(c, &walk, NULL, NULL, out, cap, ret_count);
 }
 
+static smem_verdict running_filter(const void *data, const void *arg)
+{
+    const struct row_download *row = data;
+
+    (void)arg;
+    return row->task.state == DOWNLOAD_QUEUED ? SMEM_SKIP : SMEM_TAKE;
+}
+
+ferry_err smem_download_running(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
+                                size_t *ret_count)
+{
+    const struct row_download probe = {.task.device = *device};
+    const struct smem_walk walk = {.table = SMEM_DOWNLOADS, .index = DOWNLOAD_OPEN, .probe = &probe, .same_fields = 2};
+
+    return collect(c, &walk, running_filter, NULL, out, cap, ret_count);
+}
+
 ferry_err smem_download_named(struct store_conn *c, const struct device_key *device, const char *name,
                               struct download_task *out, size_t cap, size_t *ret_count)
 {

@@ -172,6 +172,7 @@ static const struct store_ops mem_ops = {
     .download_put = smem_download_put,
     .download_get = smem_download_get,
     .download_open = smem_download_open,
+    .download_running = smem_download_running,
     .download_named = smem_download_named,
     .download_due = smem_download_due,
     .download_list = smem_download_list,

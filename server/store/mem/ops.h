@@ -76,6 +76,8 @@ ferry_err smem_download_put(struct store_conn *c, const struct download_task *t)
 ferry_err smem_download_get(struct store_conn *c, const ferry_id *id, struct download_task *ret);
 ferry_err smem_download_open(struct store_conn *c, const struct device_key *device, const ferry_id *after,
                              struct download_task *out, size_t cap, size_t *ret_count);
+ferry_err smem_download_running(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
+                                size_t *ret_count);
 ferry_err smem_download_named(struct store_conn *c, const struct device_key *device, const char *name,
                               struct download_task *out, size_t cap, size_t *ret_count);
 ferry_err smem_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,

@@ -124,6 +124,17 @@ ferry_err sql_download_open(struct store_conn *c, const struct device_key *devic
     return sql_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
 }
 
+ferry_err sql_download_running(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
+                               size_t *ret_count)
+{
+    query_auto q = sql_query_begin(c, STMT_DOWNLOAD_RUNNING);
+
+    sql_query_text(&q, device->device);
+    sql_query_text(&q, device->product);
+    sql_query_bound(&q, cap);
+    return sql_query_many(&q, read_download, sizeof(*out), out, cap, ret_count);
+}
+
 ferry_err sql_download_named(struct store_conn *c, const struct device_key *device, const char *name,
                             struct download_task *out, size_t cap, size_t *ret_count)
 {

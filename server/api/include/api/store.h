@@ -319,6 +319,9 @@ struct store_ops {
     /** The device's oldest open tasks, at most cap; after: those behind this one, null: all. */
     ferry_err (*download_open)(struct store_conn *c, const struct device_key *device, const ferry_id *after,
                                struct download_task *out, size_t cap, size_t *ret_count);
+    /** Those of them that it was told of and has not ended, oldest first, at most cap. */
+    ferry_err (*download_running)(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
+                                  size_t *ret_count);
     /** The device's tasks for resources of that name, in any state, NEWEST first, at most cap. */
     ferry_err (*download_named)(struct store_conn *c, const struct device_key *device, const char *name,
                                 struct download_task *out, size_t cap, size_t *ret_count);

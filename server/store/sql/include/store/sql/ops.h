@@ -74,6 +74,8 @@ ferry_err sql_download_put(struct store_conn *c, const struct download_task *t);
 ferry_err sql_download_get(struct store_conn *c, const ferry_id *id, struct download_task *ret);
 ferry_err sql_download_open(struct store_conn *c, const struct device_key *device, const ferry_id *after, struct download_task *out,
                         size_t cap, size_t *ret_count);
+ferry_err sql_download_running(struct store_conn *c, const struct device_key *device, struct download_task *out, size_t cap,
+                               size_t *ret_count);
 ferry_err sql_download_named(struct store_conn *c, const struct device_key *device, const char *name,
                             struct download_task *out, size_t cap, size_t *ret_count);
 ferry_err sql_download_due(struct store_conn *c, uint64_t now_ms, struct download_task *out, size_t cap,
@@ -212,6 +214,7 @@ ferry_err sql_usage_get(struct store_conn *c, const char *product, const char *d
     .download_put = sql_download_put,                                                             \
     .download_get = sql_download_get,                                                             \
     .download_open = sql_download_open,                                                           \
+    .download_running = sql_download_running,                                                     \
     .download_named = sql_download_named,                                                         \
     .download_due = sql_download_due,                                                             \
     .download_list = sql_download_list,                                                           \

@@ -311,6 +311,8 @@
     X(DOWNLOAD_GET, DOWNLOAD_FROM("") " WHERE t.id = ?")                                          \
     X(DOWNLOAD_OPEN, DOWNLOAD_FROM(INDEXED("download_open"))                                      \
                      " WHERE t.device = ? AND t.product = ? AND t.id > ? AND " UNENDED("t.state") " ORDER BY t.id LIMIT ?") \
+    X(DOWNLOAD_RUNNING, DOWNLOAD_FROM(INDEXED("download_open"))                                   \
+                        " WHERE t.device = ? AND t.product = ? AND " UNENDED("t.state") " AND t.state > 1 ORDER BY t.id LIMIT ?") \
     X(DOWNLOAD_NAMED, DOWNLOAD_FROM(INDEXED("download_by_name"))                                  \
                        " WHERE t.device = ? AND t.product = ? AND t.name = ? ORDER BY t.id DESC LIMIT ?") \
     X(DOWNLOAD_DUE, DOWNLOAD_FROM(INDEXED("download_due"))                                        \
