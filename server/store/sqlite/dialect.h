@@ -10,6 +10,8 @@
 
 #include "store/sql/statements.h"
 
+#include <stdbool.h>
+
 #define INDEXED(index) " INDEXED BY " index
 #define JOIN_FROM_LEFT " CROSS JOIN "
 
@@ -37,5 +39,7 @@
     " WHERE deployment = ?1 ORDER BY n DESC, state, result_code, result_msg LIMIT ?2"
 
 extern const char *const sq_statements[STMT_COUNT];
+/* What most commands write. No device and no quota is in it, nor in what its triggers write; who writes an upload notes it (sql_upload_put). */
+extern const bool sq_leaves_known[STMT_COUNT];
 
 #endif

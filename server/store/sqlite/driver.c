@@ -97,20 +97,13 @@ static void bind_bytes(struct query *q, int at, const void *bytes, size_t len, b
     check(q, sqlite3_bind_blob64(q->driver, at, len > 0 ? bytes : "", len, copy ? SQLITE_TRANSIENT : SQLITE_STATIC));
 }
 
-/* What most commands write. No device and no quota is in it, nor in what its triggers write; who writes an upload notes it (sql_upload_put). */
-static const bool leaves_known[STMT_COUNT] = {
-    [STMT_UPLOAD_ADD] = true, [STMT_UPLOAD_PROGRESS] = true, [STMT_UPLOAD_TOUCH] = true,
-    [STMT_UPLOAD_MOVE] = true, [STMT_UPLOAD_END] = true,     [STMT_REPORT_ADD] = true,
-    [STMT_REPORT_DROP] = true, [STMT_EVENT_APPEND] = true,   [STMT_LATEST_PUT] = true,
-};
-
 static bool next(struct query *q)
 {
     struct sums *sums = conn_of(q)->sums;
     size_t place = sums_place(sums);
     int code;
 
-    if (!leaves_known[q->which] && sqlite3_stmt_readonly(q->driver) == 0)
+    if (!sq_leaves_known[q->which] && sqlite3_stmt_readonly(q->driver) == 0)
         sql_known_forget(q->c->known);
     code = sqlite3_step(q->driver);
 

@@ -49,13 +49,20 @@ static void a_device_is_known_in_the_next_transaction_too(void **state)
 {
     struct sqlite_fixture *t = *state;
     const struct upload_task upload = test_upload(1);
+    const struct resource resource = {.id = test_id(2), .product = "P", .name = "fw", .size = 5};
+    struct download_task download = {.id = test_id(3), .deployment = test_id(4), .resource = test_id(2), .device = key, .state = DOWNLOAD_QUEUED};
 
+    ok(t->ops->resource_add(t->writer, &resource));
     for (unsigned i = 0; i < 3; i++) {
         ok(t->ops->begin(t->writer));
         assert_int_equal(is_known(t), i > 0);
         assert_false(is_disabled(t));
         assert_true(is_known(t));
         ok(t->ops->upload_put(t->writer, &upload));
+        ok(t->ops->download_put(t->writer, &download));
+        assert_true(is_known(t));
+        download.percent = i + 1;
+        ok(t->ops->download_put(t->writer, &download));
         assert_true(is_known(t));
         ok(t->ops->commit(t->writer));
         assert_false(is_known(t)); /* outside a transaction others may write */
