@@ -54,6 +54,39 @@ static void one_at_a_time_and_the_next_at_once(void **state)
     assert_true(text_is(a.msg.name, "two"));
 }
 
+enum { PAUSED = 70 }; /* more than the engine reads at once */
+
+static void the_one_that_runs_is_found_behind_many_that_are_paused(void **state)
+{
+    struct fixture *f = *state;
+    struct answer a;
+    fixture_add_resource(f, "first");
+    fixture_deploy(f, "first", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    for (unsigned i = 0; i < PAUSED; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "paused%u", i);
+        fixture_add_resource(f, name);
+        struct command pause = {.kind = CMD_DEPLOYMENT_PAUSE, .id = fixture_deploy(f, name, "D1", 0).id};
+        assert_int_equal(fixture_command(f, &pause), FERRY_OK);
+    }
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "first", "done")), FERRY_RESULT_OK);
+    fixture_expect_silence(f);
+    fixture_add_resource(f, "last");
+    fixture_deploy(f, "last", "D1", 0);
+    fixture_expect(f, FERRY_MSG_DOWNLOAD, &a);
+    assert_true(text_is(a.msg.name, "last"));
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    fixture_expect(f, FERRY_MSG_GET_DOWNLOAD_TASK_RSP, &a);
+    assert_true(text_is(a.msg.name, "last"));
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "last", "downloading")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "last").state, DOWNLOAD_DOWNLOADING);
+    assert_int_equal(fixture_latest_download(f, "D1", "paused0").state, DOWNLOAD_QUEUED);
+    assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("download", "last", "done")), FERRY_RESULT_OK);
+    assert_int_equal(fixture_latest_download(f, "D1", "last").state, DOWNLOAD_DONE);
+    fixture_expect_silence(f);
+}
+
 static void a_repeated_done_does_not_end_the_next_task(void **state)
 {
     struct fixture *f = *state;
@@ -314,6 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PLATFORM_TEST(a_deployment_is_pushed_fetched_and_finished),
         PLATFORM_TEST(one_at_a_time_and_the_next_at_once),
+        PLATFORM_TEST(the_one_that_runs_is_found_behind_many_that_are_paused),
         PLATFORM_TEST(a_repeated_done_does_not_end_the_next_task),
         PLATFORM_TEST(a_silent_device_is_asked_again_and_times_out),
         PLATFORM_TEST(who_asks_does_not_wait_for_many_that_are_silent),
