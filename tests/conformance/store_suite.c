@@ -305,7 +305,7 @@ int store_suite_run(const char *name, store_suite_open *open_store)
 {
     const struct store_tests *const parts[] = {&store_transaction_tests, &store_account_tests,
                                                &store_resource_tests,    &store_upload_tests,
-                                               &store_download_tests,    &store_random_tests,
+                                               &store_deployment_tests, &store_download_tests, &store_random_tests,
                                                &store_operator_tests,    &store_quota_tests,
                                                &store_tag_tests,         &store_event_tests,
                                                &store_report_tests,      &store_kept_answer_tests,

@@ -27,7 +27,7 @@ struct store_tests {
     size_t count;
 };
 extern const struct store_tests store_transaction_tests, store_account_tests, store_resource_tests,
-    store_upload_tests, store_download_tests, store_random_tests, store_operator_tests, store_quota_tests,
+    store_upload_tests, store_deployment_tests, store_download_tests, store_random_tests, store_operator_tests, store_quota_tests,
     store_tag_tests, store_event_tests, store_report_tests, store_kept_answer_tests, store_presence_tests,
     store_webhook_tests, store_page_tests, store_sorting_tests, store_resource_upload_tests, store_statistics_tests;
 

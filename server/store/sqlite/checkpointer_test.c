@@ -90,50 +90,55 @@ static void what_was_committed_is_copied_without_the_writer(void **state)
     assert_true(size_of(w->path) >= before + 15L * MIB);
 }
 
-static void the_log_begins_anew_when_it_is_copied(void **state)
+static void grow_by_commits(struct world *w, unsigned pages)
 {
-    struct world *w = *state;
+    for (unsigned grown = 0; grown < pages; grown += COMMIT_PAGES)
+        grow(w, COMMIT_PAGES);
+}
+
+/* A copy is due; for two seconds the writer goes on like this. */
+static void check_begins_anew(struct world *w, void (*write_one)(struct world *w))
+{
     uint64_t begin_ms = ferry_mono_ms();
     long copied;
 
-    for (unsigned pages = 0; pages < 4200; pages += COMMIT_PAGES)
-        grow(w, COMMIT_PAGES);
+    grow_by_commits(w, 4200);
     copied = size_of(w->log);
-    while (ferry_mono_ms() < begin_ms + 2000) { /* small ones, the last of which does the rest */
-        run_transaction(w, "INSERT INTO t VALUES (1)");
-        (void)usleep(2000);
-    }
-    for (unsigned pages = 0; pages < 3000; pages += COMMIT_PAGES)
-        grow(w, COMMIT_PAGES);
+    while (ferry_mono_ms() < begin_ms + 2000)
+        write_one(w);
+    grow_by_commits(w, 3000);
     assert_true(size_of(w->log) < copied + 3000L * PAGE / 2); /* what came last lies where the first ones lay */
+}
+
+static void write_and_pause(struct world *w)
+{
+    run_transaction(w, "INSERT INTO t VALUES (1)");
+    (void)usleep(2000);
+}
+
+static void the_log_begins_anew_when_it_is_copied(void **state)
+{
+    check_begins_anew(*state, write_and_pause); /* the last one does the rest */
+}
+
+static void write_slowly(struct world *w)
+{
+    run_transaction(w, "BEGIN IMMEDIATE");
+    (void)usleep(50 * 1000); /* for some passes */
+    run_sql(w->db, "INSERT INTO t VALUES (1); COMMIT");
 }
 
 /* Its next transaction has begun by the time the thread comes to the end, and goes on behind that. */
 static void the_log_begins_anew_between_transactions_without_a_pause(void **state)
 {
-    struct world *w = *state;
-    uint64_t begin_ms = ferry_mono_ms();
-    long copied;
-
-    for (unsigned pages = 0; pages < 4200; pages += COMMIT_PAGES)
-        grow(w, COMMIT_PAGES);
-    copied = size_of(w->log);
-    while (ferry_mono_ms() < begin_ms + 2000) {
-        run_transaction(w, "BEGIN IMMEDIATE");
-        (void)usleep(50 * 1000); /* for some passes */
-        run_sql(w->db, "INSERT INTO t VALUES (1); COMMIT");
-    }
-    for (unsigned pages = 0; pages < 3000; pages += COMMIT_PAGES)
-        grow(w, COMMIT_PAGES);
-    assert_true(size_of(w->log) < copied + 3000L * PAGE / 2); /* what came last lies where the first ones lay */
+    check_begins_anew(*state, write_slowly);
 }
 
 static void a_writer_without_a_pause_keeps_the_log_bounded(void **state)
 {
     struct world *w = *state;
 
-    for (unsigned pages = 0; pages < 60000; pages += COMMIT_PAGES)
-        grow(w, COMMIT_PAGES);
+    grow_by_commits(w, 60000);
     assert_true(size_of(w->log) < 96L * MIB); /* of 240 */
     assert_true(size_of(w->path) > 160L * MIB);
 }
