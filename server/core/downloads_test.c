@@ -324,10 +324,7 @@ static void a_removed_device_leaves_no_open_task(void **state)
 static void finished_tasks_go_after_their_retention(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task task = fixture_begin_upload(f);
     fixture_put_hello(f, &task.id);
     struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
     assert_int_equal(fixture_command(f, &stored), FERRY_OK);

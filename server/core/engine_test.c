@@ -57,14 +57,9 @@ static void who_sends_a_request_id_sees_our_extensions(void **state)
 static void the_same_request_means_the_same_task(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task first = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task first = fixture_begin_upload(f);
     fixture_advance_s(f, 10);
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task second = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task second = fixture_begin_upload(f);
     assert_true(ferry_id_equal(&first.id, &second.id));
     assert_true(second.expires_ms > first.expires_ms);
 }
@@ -73,9 +68,7 @@ static void other_content_replaces_the_open_task(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task first = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task first = fixture_begin_upload(f);
     fixture_advance_s(f, 1);
     fixture_say(f, "D1", "{\"type\":\"create_upload_task\",\"size\":6,\"name\":\"a.txt\",\"md5sum\":\"" FIXTURE_MD5 "\"}");
     fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
@@ -116,10 +109,7 @@ static void a_device_may_have_sixteen_open_uploads(void **state)
 static void an_upload_goes_from_request_to_done(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task task = fixture_begin_upload(f);
     assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "uploading")), FERRY_RESULT_OK);
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_UPLOADING);
     assert_int_equal(fixture_result(f, "D1", FIXTURE_REPORT("upload", "a.txt", "done")), FERRY_RESULT_NO_OBJECT);
@@ -156,9 +146,7 @@ static void a_late_duplicate_of_an_old_request_blocks_nothing(void **state)
 {
     struct fixture *f = *state;
     struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task wanted = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task wanted = fixture_begin_upload(f);
     fixture_put_hello(f, &wanted.id);
     struct command stored = {.kind = CMD_UPLOAD_STORED, .id = wanted.id};
     assert_int_equal(fixture_command(f, &stored), FERRY_OK);
@@ -234,10 +222,7 @@ static void bad_requests_are_refused_with_a_reason(void **state)
 static void the_same_bytes_once_more_do_not_undo_what_a_disabled_device_has_sent(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task task = fixture_begin_upload(f);
     fixture_put_hello(f, &task.id);
     struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
     struct command disable = {
@@ -254,10 +239,7 @@ static void the_same_bytes_once_more_do_not_undo_what_a_disabled_device_has_sent
 static void an_object_that_is_gone_is_not_stored(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task task = fixture_begin_upload(f);
     struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
     assert_int_equal(fixture_command(f, &stored), FERRY_E_BUSY);
     assert_int_equal(fixture_latest_upload(f, "D1", "a.txt").state, UPLOAD_CREATED);
@@ -281,10 +263,7 @@ static void not_waited_for(struct command *command, void *arg)
 static void what_was_refused_takes_nothing_away_that_was_accepted(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task task = fixture_begin_upload(f);
     struct command stored = {.kind = CMD_UPLOAD_STORED, .id = task.id};
     struct command unwanted = {.kind = CMD_UPLOAD_UNWANTED, .id = task.id};
     fixture_put_hello(f, &task.id);
@@ -537,10 +516,7 @@ static void an_answer_waits_for_a_broken_link(void **state)
 static void an_object_whose_word_was_lost_is_adopted(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task task = fixture_begin_upload(f);
     fixture_put_hello(f, &task.id);
     uint8_t chance[FERRY_ID_RANDOM_BYTES] = {0xff};
     ferry_id orphan = ferry_id_make(FIXTURE_START_MS, chance);

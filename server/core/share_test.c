@@ -55,10 +55,7 @@ static void messages_claim_their_devices_each_once(void **state)
 static void bytes_of_an_upload_claim_its_device(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task task = fixture_begin_upload(f);
     fixture_put_hello(f, &task.id);
     struct many *many = many_state();
     unsigned before = many->claims_of_devices;
@@ -136,11 +133,8 @@ static void each_gives_its_part_of_a_devices_limit(void **state)
 static void start_beside_another_leaves_unfinished_things_alone(void **state)
 {
     struct fixture *f = *state;
-    struct answer a;
     uint64_t size = 0;
-    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
-    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
-    struct upload_task task = fixture_latest_upload(f, "D1", "a.txt");
+    struct upload_task task = fixture_begin_upload(f);
     fixture_put_hello(f, &task.id);
     uint8_t chance[FERRY_ID_RANDOM_BYTES] = {0xff};
     ferry_id another = ferry_id_make(FIXTURE_START_MS, chance);

@@ -279,6 +279,14 @@ struct upload_task fixture_latest_upload(struct fixture *f, const char *device, 
     return task;
 }
 
+struct upload_task fixture_begin_upload(struct fixture *f)
+{
+    struct answer a;
+    fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+    fixture_expect(f, FERRY_MSG_CREATE_UPLOAD_TASK_RSP, &a);
+    return fixture_latest_upload(f, "D1", "a.txt");
+}
+
 struct download_task fixture_latest_download(struct fixture *f, const char *device, const char *name)
 {
     struct device_key key;

@@ -69,6 +69,9 @@ void fixture_expect_silence(struct fixture *f);
 /** @brief A device says something and is answered with a result code: that one. */
 int fixture_result(struct fixture *f, const char *device, const char *json);
 
+/** @brief D1 asks for a place for a.txt, "hello", and is given one. */
+struct upload_task fixture_begin_upload(struct fixture *f);
+
 /** @brief Submits, turns, gives the result. */
 ferry_err fixture_command(struct fixture *f, struct command *cmd);
 /** @brief Registers product P and device P/name with a secret. */
