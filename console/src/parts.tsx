@@ -148,8 +148,11 @@ export function Dialog({ title, close, children }: DialogProps) {
       opened?.close();
     };
   }, []);
+  const cancelled = (event: Event) => { // "close" comes a task later, and what was opened before it would be lost
+    if (event.target === dialog.current) close(); // a field for files has this event too
+  };
   return (
-    <dialog ref={dialog} aria-labelledby={id} onClose={() => gone.current || close()}>
+    <dialog ref={dialog} aria-labelledby={id} onCancel={cancelled} onClose={() => gone.current || close()}>
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>
