@@ -13,7 +13,8 @@ struct objects_factory {
     void *(*set_up)(void);                /**< where the store will be; may be null */
     struct objects *(*open)(void *where); /**< called again after close: what is durable is there again */
     void (*tear_down)(void *where);
-    bool durable; /**< what was finished or suspended is there after close and open */
+    bool durable;   /**< what was finished or suspended is there after close and open */
+    bool may_fail_in_a_race; /**< a read beside a replacement may end with FERRY_E_IO, seldom: Ceph's gateway answers it with 500 */
 };
 
 /** @brief Runs every rule; the number of failed ones. */
