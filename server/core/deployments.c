@@ -69,14 +69,27 @@ ferry_err deployments_settle_later(struct engine *e, const ferry_id *id, uint64_
 
 /* --- tasks, some at a time ------------------------------------------------------------------------------ */
 
-ferry_err deployments_add_task(struct engine *e, struct deployment *d, const struct device_key *device, uint64_t now_ms)
+static struct download_task new_task(struct engine *e, const struct deployment *d, const struct device_key *device, uint64_t now_ms)
 {
     ferry_id id = engine_new_id(e, now_ms);
-    uint64_t release_ms = download_release_ms(d->start_ms, d->rate_per_min, d->expanded);
-    struct download_task task = download_new(&id, d, device, release_ms, now_ms);
-    ferry_err err = e->store->download_put(e->conn, &task);
+    return download_new(&id, d, device, download_release_ms(d->start_ms, d->rate_per_min, d->expanded), now_ms);
+}
+
+ferry_err deployments_add_task(struct engine *e, struct deployment *d, const struct device_key *device, uint64_t now_ms)
+{
+    struct download_task task = new_task(e, d, device, now_ms);
+    ferry_err err = downloads_add(e, &task, now_ms);
     if (err == FERRY_OK)
-        err = events_download(e, NULL, &task, now_ms);
+        d->expanded++;
+    return err;
+}
+
+/* The same, and what can be offered is. */
+static ferry_err add_and_offer(struct engine *e, struct deployment *d, const struct resource *resource, const struct device_key *device,
+                               uint64_t now_ms)
+{
+    struct download_task task = new_task(e, d, device, now_ms);
+    ferry_err err = downloads_add_and_offer(e, &task, d, resource, now_ms);
     if (err == FERRY_OK)
         d->expanded++;
     return err;
@@ -86,10 +99,13 @@ static ferry_err expand_some(struct engine *e, struct deployment *d, uint64_t no
 {
     struct device_filter filter = {.product = d->product, .tag = d->target_tag[0] != '\0' ? d->target_tag : NULL};
     struct store_page page = {.after = d->expand_cursor, .limit = (uint32_t)turn_background(e, STEP_TASKS)};
+    struct resource resource;
     size_t count = 0, made = 0;
-    ferry_err err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
+    ferry_err err = e->store->resource_get(e->conn, &d->resource, &resource);
+    if (err == FERRY_OK)
+        err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
     while (err == FERRY_OK && made < count && !turn_gives_way(e, made))
-        err = deployments_add_task(e, d, &e->devices[made++].key, now_ms);
+        err = add_and_offer(e, d, &resource, &e->devices[made++].key, now_ms);
     if (err != FERRY_OK)
         return err;
     if (made > 0)

@@ -313,6 +313,66 @@ static void tasks_are_made_a_few_at_a_time_while_devices_ask(void **state)
     assert_int_equal(task_of(f).state, DOWNLOAD_QUEUED);
 }
 
+static unsigned unoffered; /* tasks that were written so, but D1's */
+
+static ferry_err put_counted(struct store_conn *c, const struct download_task *task)
+{
+    unoffered += task->pushes == 0 && strcmp(task->device.device, "D1") != 0;
+    return asked->real_store_ops->download_put(c, task);
+}
+
+static void who_has_nothing_else_to_fetch_is_offered_its_task_as_it_is_made(void **state)
+{
+    enum { DEVICES = 20 };
+    struct fixture *f = *state;
+    struct deployment d;
+    struct answer a;
+    fixture_add_devices(f, 2, DEVICES);
+    fixture_add_resource(f, "other");
+    fixture_deploy(f, "other", "D1", 0);
+    expect_file(f, FERRY_MSG_DOWNLOAD, "other");
+    asked = f;
+    unoffered = 0;
+    f->store_ops.download_put = put_counted;
+    assert_int_equal(deploy(f, (struct deploy_order){.all = true}, &d), FERRY_OK);
+    assert_int_equal(unoffered, 0);
+    for (unsigned i = 2; i <= DEVICES; i++)
+        expect_file(f, FERRY_MSG_DOWNLOAD, "fw");
+    fixture_expect_silence(f);
+    fixture_crash(f); /* what was offered is on disk as such */
+    assert_int_equal(task_of(f).state, DOWNLOAD_QUEUED);
+    struct download_task offered = fixture_latest_download(f, "D2", "fw");
+    assert_int_equal(offered.state, DOWNLOAD_OFFERED);
+    assert_int_equal(offered.pushes, 1);
+    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S - 1);
+    fixture_expect_silence(f);
+    fixture_say(f, "D1", "{\"type\":\"report_download_progress\",\"name\":\"other\",\"progress\":{\"state\":\"done\"}}");
+    fixture_expect(f, FERRY_MSG_REPORT_DOWNLOAD_PROGRESS_RSP, &a);
+    expect_file(f, FERRY_MSG_DOWNLOAD, "fw");
+}
+
+static uint64_t count_of(struct fixture *f, const struct deployment *d, download_state state)
+{
+    struct download_counts counts;
+    assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d->id, &counts), FERRY_OK);
+    return counts.by_state[state];
+}
+
+static void of_a_paced_deployment_only_who_has_a_turn_is_offered_a_task(void **state)
+{
+    enum { DEVICES = 4 };
+    struct fixture *f = *state;
+    struct deployment d;
+    fixture_add_devices(f, 2, DEVICES);
+    assert_int_equal(deploy(f, (struct deploy_order){.all = true, .rate_per_min = 2}, &d), FERRY_OK);
+    for (unsigned offered = 1; offered <= DEVICES; offered++) {
+        assert_int_equal(count_of(f, &d, DOWNLOAD_OFFERED), offered);
+        fixture_advance_s(f, 29);
+        assert_int_equal(count_of(f, &d, DOWNLOAD_OFFERED), offered);
+        fixture_advance_s(f, 1);
+    }
+}
+
 /* More devices than one turn of the engine releases. */
 static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **state)
 {
@@ -404,13 +464,6 @@ static void a_deployment_paused_while_it_is_made_ends_at_its_end(void **state)
     assert_int_equal(counts.by_state[DOWNLOAD_TIMED_OUT], DEVICES);
     while (fixture_hear(f, &a))
         assert_int_not_equal(a.msg.type, FERRY_MSG_DOWNLOAD);
-}
-
-static uint64_t count_of(struct fixture *f, const struct deployment *d, download_state state)
-{
-    struct download_counts counts;
-    assert_int_equal(f->real_store_ops->deployment_counts(f->reader, &d->id, &counts), FERRY_OK);
-    return counts.by_state[state];
 }
 
 static uint64_t retried(struct fixture *f, const struct deployment *d, struct retry_cause cause)
@@ -679,6 +732,8 @@ int main(void)
         PLATFORM_TEST(what_runs_goes_on_through_a_pause),
         PLATFORM_TEST(a_paused_deployment_ends_at_its_end_and_can_be_cancelled),
         PLATFORM_TEST(tasks_are_made_a_few_at_a_time_while_devices_ask),
+        PLATFORM_TEST(who_has_nothing_else_to_fetch_is_offered_its_task_as_it_is_made),
+        PLATFORM_TEST(of_a_paced_deployment_only_who_has_a_turn_is_offered_a_task),
         PLATFORM_TEST(a_large_deployment_is_resumed_in_steps_and_keeps_its_pace),
         PLATFORM_TEST(what_failed_during_a_pause_is_tried_soon_after_it),
         PLATFORM_TEST(a_deployment_paused_while_it_is_made_ends_at_its_end),

@@ -260,6 +260,48 @@ ferry_err downloads_offer_next(struct engine *e, const struct device_key *device
     return push(e, &task, now_ms);
 }
 
+/* --- new ones ------------------------------------------------------------------------------------------ */
+
+ferry_err downloads_add(struct engine *e, const struct download_task *task, uint64_t now_ms)
+{
+    ferry_err err = e->store->download_put(e->conn, task);
+    return err == FERRY_OK ? events_download(e, NULL, task, now_ms) : err;
+}
+
+/* Would it be pushed as soon as it is there? Where the device has others, waking it finds out which of them comes first. */
+static ferry_err is_next(struct engine *e, const struct download_task *task, const struct deployment *d, uint64_t now_ms, bool *ret_next)
+{
+    bool over = task->deadline_ms != 0 && task->deadline_ms <= now_ms;
+    struct open_page page = {.after = {""}};
+    *ret_next = task->release_ms <= now_ms && !over && !download_is_held(task, d);
+    ferry_err err = *ret_next ? read_page(e, &task->device, NULL, 1, &page) : FERRY_OK;
+    *ret_next &= page.count == 0;
+    return err;
+}
+
+ferry_err downloads_add_and_offer(struct engine *e, const struct download_task *task, const struct deployment *d,
+                                  const struct resource *resource, uint64_t now_ms)
+{
+    bool next = false;
+    ferry_err err = is_next(e, task, d, now_ms, &next);
+    if (err != FERRY_OK || !next)
+        return err == FERRY_OK ? downloads_add(e, task, now_ms) : err;
+    struct download_event event = {.kind = DOWNLOAD_EV_PUSH};
+    struct push_pace pace = pace_of(e);
+    struct download_task offered;
+    (void)download_apply(task, &event, now_ms, &pace, &offered); /* a new one is never refused */
+    memcpy(offered.name, resource->name, sizeof offered.name);
+    offered.size = resource->size;
+    memcpy(offered.md5, resource->md5, sizeof offered.md5);
+    memcpy(offered.sha256, resource->sha256, sizeof offered.sha256);
+    err = e->store->download_put(e->conn, &offered);
+    if (err == FERRY_OK)
+        err = events_download(e, NULL, task, now_ms);
+    if (err == FERRY_OK)
+        err = events_download(e, task, &offered, now_ms);
+    return err == FERRY_OK ? send_task(e, &offered, FERRY_MSG_DOWNLOAD, (ferry_text){0}, now_ms) : err;
+}
+
 /* --- device messages ---------------------------------------------------------------------------------- */
 
 static ferry_err on_ask(struct engine *e, const struct device_message *m, uint64_t now_ms)

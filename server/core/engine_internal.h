@@ -182,6 +182,11 @@ ferry_err uploads_cancel_device(struct engine *e, const struct device_key *devic
 
 /* --- downloads.c -------------------------------------------------------------------------------- */
 ferry_err downloads_on_message(struct engine *e, const struct device_message *m, uint64_t now_ms);
+/** A new task, which waits to be woken. */
+ferry_err downloads_add(struct engine *e, const struct download_task *task, uint64_t now_ms);
+/** One of d, of whose file it is. What would be pushed when it is woken is pushed now: then its rows are written once, not twice. */
+ferry_err downloads_add_and_offer(struct engine *e, const struct download_task *task, const struct deployment *d,
+                                  const struct resource *resource, uint64_t now_ms);
 ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more);
 ferry_err downloads_cancel(struct engine *e, const struct download_task *task, uint64_t now_ms);
 /** release_ms 0: at once. */

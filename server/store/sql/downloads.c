@@ -73,7 +73,7 @@ static ferry_err put_cheaply(struct store_conn *c, const struct download_task *t
 {
     static const statement ways[] = {STMT_DOWNLOAD_ADD, STMT_DOWNLOAD_TOUCH, STMT_DOWNLOAD_MOVE,
                                      STMT_DOWNLOAD_END, STMT_DOWNLOAD_REPLACE};
-    bool looks_new = t->state == DOWNLOAD_QUEUED && t->created_ms == t->updated_ms, looks_ended = t->ended_ms != 0;
+    bool looks_new = download_state_open(t->state) && t->created_ms == t->updated_ms, looks_ended = t->ended_ms != 0;
     ferry_err err = FERRY_OK;
     int changes = 0;
 
