@@ -27,7 +27,7 @@ class SecretWatch:
     def __init__(self):
         self.found = []
         self.looked_at = 0
-        self._secrets = {}
+        self._secrets = {}   # by their first characters, so that a text is gone through once for all of them
         self._commands = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -47,10 +47,11 @@ class SecretWatch:
     def know(self, secret, what):
         if secret and len(secret) >= SHORTEST:
             with self._lock:
-                self._secrets[secret] = what
+                self._secrets.setdefault(secret[:SHORTEST], {})[secret] = what
 
     def count(self):
-        return len(self._secrets)
+        with self._lock:
+            return sum(map(len, self._secrets.values()))
 
     def know_data(self, data):
         """The secrets that lie in a data folder."""
@@ -72,13 +73,17 @@ class SecretWatch:
             for form in _forms(raw[-32:] if what.startswith("a key") else raw):
                 self.know(form, what)
 
-    def look_at(self, text, where):
+    def _in(self, text):
+        """Those that the text contains, each as (secret, what it is)."""
         with self._lock:
-            secrets = dict(self._secrets)
+            beginnings = {text[at:at + SHORTEST] for at in range(len(text)) if text[at:at + SHORTEST] in self._secrets}
+            secrets = [each for beginning in beginnings for each in self._secrets[beginning].items()]
+        return [(secret, what) for secret, what in secrets if secret in text]
+
+    def look_at(self, text, where):
         self.looked_at += 1
-        for secret, what in secrets.items():
-            if secret in text:
-                self.found.append(f"{what} in {where}: ...{text[max(0, text.find(secret) - 80):][:200]!r}")
+        for secret, what in self._in(text):
+            self.found.append(f"{what} in {where}: ...{text[max(0, text.find(secret) - 80):][:200]!r}")
         url = OBJECT_URL.search(text)
         if url and "command line" not in where: # a test may call curl, and ferry's own URLs are in no command line
             self.found.append(f"an object URL in {where}: {url.group()!r}")
