@@ -7,8 +7,20 @@ import rgw
 from ferry import Platform, VendorDevice
 from secret_watch import WATCH
 
+# Each runs in one process, and begins before all else: the last one would run on when the other processes have nothing left.
+GROUPS_LONGEST_FIRST = ("network_changes", "s3", "workers", "rabbitmq", "device_killed")
+
+
+def _turn(item):
+    """When its turn is: by its group, then as it was collected."""
+    group = item.get_closest_marker("xdist_group")
+    if group is None:
+        return len(GROUPS_LONGEST_FIRST) + 1
+    return (*GROUPS_LONGEST_FIRST, group.args[0]).index(group.args[0])
+
 
 def pytest_collection_modifyitems(items):
+    items.sort(key=_turn)
     if os.environ.get("FERRY_LONG"):
         return
     for item in items:
