@@ -34,6 +34,8 @@
 
 #define UNENDED(state) state " IN (1, 2, 3)"
 
+#define ADD_ONE "INSERT"
+#define CHANGE_ONE "UPDATE"
 #define PUT "INSERT"
 #define PUT_OVER(key, columns) " ON CONFLICT (" key ") DO UPDATE SET " columns
 

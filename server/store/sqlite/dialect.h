@@ -28,6 +28,11 @@
 
 #define UNENDED(state) state " <= 3"
 
+/* For one row, and without triggers that write: what could fail fails before anything is written. So SQLite keeps no copy of each page that
+ * the statement changes, which it does for ABORT where there are triggers (and these may call no function but an aggregate: sums.c). */
+#define ADD_ONE "INSERT OR FAIL"
+#define CHANGE_ONE "UPDATE OR FAIL"
+
 #define PUT "INSERT OR REPLACE"
 #define PUT_OVER(key, columns) ""
 

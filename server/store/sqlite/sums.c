@@ -210,7 +210,7 @@ static bool add_ended(struct sums *s, const struct move *m)
     return add(s, find_row(s, SUM_ENDED, m->product, "", hour), by) && add(s, find_row(s, SUM_ENDED, "", "", hour), by);
 }
 
-/* What it has added when it fails is undone with the statement. */
+/* What it has added when it fails is undone with the transaction. */
 static void upload_moved(sqlite3_context *context, int count, sqlite3_value **values)
 {
     struct sums *s = sqlite3_user_data(context);
@@ -227,6 +227,12 @@ static void upload_moved(sqlite3_context *context, int count, sqlite3_value **va
     (void)count; /* SQLite calls it with as many as it was registered for */
     if (m.product == NULL || m.device == NULL || !add_usage(s, &m) || !add_total(s, &m) || !add_ended(s, &m))
         sqlite3_result_error_nomem(context);
+}
+
+/* What a statement adds is all there is to it: there is no result. */
+static void upload_has_moved(sqlite3_context *context)
+{
+    (void)context;
 }
 
 /* --- writing ------------------------------------------------------------------------------------ */
@@ -333,14 +339,15 @@ void sums_clear(struct sums *s)
 ferry_err sums_new(sqlite3 *db, struct sums **ret_sums)
 {
     ferry_cleanup(sums_free) struct sums *s = ferry_calloc(1, sizeof(*s));
-    /* innocuous: a trigger may call it, also where SQLite was built not to trust a schema */
+    /* Innocuous: a trigger may call it, also where SQLite was built not to trust a schema. An aggregate of the one row that it is told of:
+     * for a trigger with a plain function SQLite copies each page that the statement changes, to undo it when the function fails. */
     const int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS;
 
     if (s == NULL)
         return FERRY_E_NOMEM;
     s->db = db;
     ferry_dict_init(&s->rows);
-    if (sqlite3_create_function_v2(db, SUMS_FUNCTION, 7, flags, s, upload_moved, NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_create_function_v2(db, SUMS_FUNCTION, 7, flags, s, NULL, upload_moved, upload_has_moved, NULL) != SQLITE_OK)
         return FERRY_E_NOMEM; /* its only other error would be that statements run */
     *ret_sums = FERRY_TAKE(s);
     return FERRY_OK;

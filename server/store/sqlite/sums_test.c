@@ -209,6 +209,31 @@ static void without_memory_nothing_is_counted_that_is_not_there(void **state)
     assert_in_range(nth, 4, 20); /* each row that is counted needs some */
 }
 
+/* Of a statement that is not undone alone. */
+static void without_memory_a_new_task_takes_its_transaction_along(void **state)
+{
+    struct sqlite_fixture *t = *state;
+    const struct upload_task before = test_upload(0), failing = test_upload(1);
+    ferry_err err = FERRY_E_NOMEM;
+    unsigned long nth;
+
+    sqlite_fixture_connect(t);
+    for (nth = 1; err != FERRY_OK; nth++) {
+        ok(t->ops->begin(t->writer));
+        ok(t->ops->upload_put(t->writer, &before));
+        ok(t->ops->savepoint(t->writer));
+        ferry_alloc_fail_at(nth);
+        err = t->ops->upload_put(t->writer, &failing);
+        ferry_alloc_fail_at(0);
+        if (err != FERRY_OK)
+            expect(FERRY_E_NOMEM, t->ops->rewind(t->writer));
+        expect(err, t->ops->commit(t->writer));
+        t->ops->rollback(t->writer);
+        test_expect_intact(t, err == FERRY_OK ? 2 : 0);
+    }
+    assert_in_range(nth, 3, 20);
+}
+
 static void commit_that_cannot_write_its_sums_is_undone(void **state)
 {
     struct sqlite_fixture *t = *state;
@@ -247,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(sums_are_those_of_the_rows_after_any_mix_of_commands),
         TEST(without_memory_nothing_is_counted_that_is_not_there),
+        TEST(without_memory_a_new_task_takes_its_transaction_along),
         TEST(commit_that_cannot_write_its_sums_is_undone),
         TEST(program_that_cannot_count_cannot_change_what_is_counted),
     };

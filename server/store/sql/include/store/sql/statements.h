@@ -146,7 +146,7 @@
     " created_ms = excluded.created_ms, updated_ms = excluded.updated_ms, stored_ms = excluded.stored_ms," \
     " ended_ms = excluded.ended_ms, expires_ms = excluded.expires_ms"
 #define UPLOAD_SET                                                                                \
-    "UPDATE upload SET percent = ?8, result_code = ?9, result_msg = ?10, created_ms = ?11, updated_ms = ?12," \
+    CHANGE_ONE " upload SET percent = ?8, result_code = ?9, result_msg = ?10, created_ms = ?11, updated_ms = ?12," \
     " stored_ms = ?13, expires_ms = ?15"
 #define UPLOAD_SAME " WHERE id = ?1 AND device = ?3 AND product = ?2 AND name = ?4 AND size = ?5 AND md5 = ?6"
 
@@ -169,8 +169,8 @@
  * indexes: TOUCH (a report) costs a third of MOVE (a new state), both much less than REPLACE (another identity). END is the one
  * MOVE that the indexes by the time of the end are for. */
 #define UPLOAD_STATEMENTS(X)                                                                      \
-    X(UPLOAD_ADD, "INSERT" UPLOAD_VALUES " ON CONFLICT (id) DO NOTHING")                          \
-    X(UPLOAD_PROGRESS, "UPDATE upload SET percent = ?8, result_code = ?9, result_msg = ?10, updated_ms = ?12" UPLOAD_SAME \
+    X(UPLOAD_ADD, ADD_ONE UPLOAD_VALUES " ON CONFLICT (id) DO NOTHING")                           \
+    X(UPLOAD_PROGRESS, CHANGE_ONE " upload SET percent = ?8, result_code = ?9, result_msg = ?10, updated_ms = ?12" UPLOAD_SAME \
                        " AND state = ?7 AND created_ms = ?11 AND stored_ms = ?13 AND ended_ms = ?14 AND expires_ms = ?15") \
     X(UPLOAD_TOUCH, UPLOAD_SET UPLOAD_SAME " AND state = ?7 AND ended_ms = ?14")                  \
     X(UPLOAD_MOVE, UPLOAD_SET ", state = ?7" UPLOAD_SAME " AND ended_ms = ?14")                   \
