@@ -1,18 +1,16 @@
 #include "gathering.h"
+#include "opening.h"
 
 #include "base/alloc.h"
 
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { KEPT_BYTES = 127 * 1024 }; /* 31 pages. SQLite's own writing cuts a length to its last 17 bits */
 
 struct gathering {
-    sqlite3_vfs vfs; /* first: a sqlite3_vfs * is one of these */
-    sqlite3_vfs *real;
-    char name[32];
+    struct opening opening; /* first: its sqlite3_vfs * is one of these */
 
     sqlite3_file *log; /* the real one */
     sqlite3_int64 at;  /* where in it the kept bytes belong */
@@ -159,9 +157,9 @@ static int open_file(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int
     int code;
 
     if ((flags & SQLITE_OPEN_WAL) == 0 || g->log != NULL)
-        return g->real->xOpen(g->real, path, file, flags, ret_flags);
+        return g->opening.real->xOpen(g->opening.real, path, file, flags, ret_flags);
     memset(log, 0, sizeof(*log));
-    code = g->real->xOpen(g->real, path, (sqlite3_file *)log->real, flags, ret_flags);
+    code = g->opening.real->xOpen(g->opening.real, path, (sqlite3_file *)log->real, flags, ret_flags);
     if (code != SQLITE_OK)
         return code;
     g->log = (sqlite3_file *)log->real;
@@ -172,25 +170,15 @@ static int open_file(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int
 
 ferry_err gathering_new(struct gathering **ret_gathering)
 {
-    sqlite3_vfs *real = sqlite3_vfs_find(NULL);
-    struct gathering *g;
+    struct gathering *g = ferry_malloc(sizeof(*g));
 
-    if (real == NULL)
-        return FERRY_E_UNSUPPORTED;
-    g = ferry_malloc(sizeof(*g));
     if (g == NULL)
         return FERRY_E_NOMEM;
     memset(g, 0, offsetof(struct gathering, kept));
-    (void)snprintf(g->name, sizeof(g->name), "ferry-%p", (void *)g);
-    g->real = real;
-    g->vfs = *real; /* but for opening, whatever it does */
-    g->vfs.pNext = NULL;
-    g->vfs.zName = g->name;
-    g->vfs.xOpen = open_file;
-    g->vfs.szOsFile += (int)sizeof(struct log_file);
-    if (sqlite3_vfs_register(&g->vfs, 0) != SQLITE_OK) {
+    ferry_err err = opening_init(&g->opening, open_file, (int)sizeof(struct log_file));
+    if (err != FERRY_OK) {
         free(g);
-        return FERRY_E_NOMEM;
+        return err;
     }
     *ret_gathering = g;
     return FERRY_OK;
@@ -200,13 +188,13 @@ void gathering_free(struct gathering *g)
 {
     if (g == NULL)
         return;
-    (void)sqlite3_vfs_unregister(&g->vfs);
+    opening_done(&g->opening);
     free(g);
 }
 
 const char *gathering_vfs(const struct gathering *g)
 {
-    return g->name;
+    return g->opening.name;
 }
 
 void gathering_forget(struct gathering *g)

@@ -1,18 +1,16 @@
 #include "spreading.h"
+#include "opening.h"
 
 #include "base/alloc.h"
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { PIECE_PAGES = 64 }; /* 256 KB: about what a commit writes while tasks are made */
 
 struct spreading {
-    sqlite3_vfs vfs; /* first: a sqlite3_vfs * is one of these */
-    sqlite3_vfs *real;
-    char name[32];
+    struct opening opening; /* first: its sqlite3_vfs * is one of these */
 
     const sqlite3_io_methods *real_methods; /* of the database's file */
     sqlite3_io_methods methods;
@@ -42,7 +40,7 @@ static int write_database(sqlite3_file *file, const void *bytes, int len, sqlite
 static int open_file(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags)
 {
     struct spreading *s = (struct spreading *)vfs;
-    int code = s->real->xOpen(s->real, path, file, flags, ret_flags);
+    int code = s->opening.real->xOpen(s->opening.real, path, file, flags, ret_flags);
 
     if (code != SQLITE_OK || (flags & SQLITE_OPEN_MAIN_DB) == 0)
         return code;
@@ -55,25 +53,16 @@ static int open_file(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int
 
 ferry_err spreading_new(spreading_wait *wait, void *arg, struct spreading **ret_spreading)
 {
-    sqlite3_vfs *real = sqlite3_vfs_find(NULL);
-    struct spreading *s;
+    struct spreading *s = ferry_calloc(1, sizeof(*s));
 
-    if (real == NULL)
-        return FERRY_E_UNSUPPORTED;
-    s = ferry_calloc(1, sizeof(*s));
     if (s == NULL)
         return FERRY_E_NOMEM;
-    (void)snprintf(s->name, sizeof(s->name), "ferry-%p", (void *)s);
-    s->real = real;
     s->wait = wait;
     s->arg = arg;
-    s->vfs = *real; /* but for opening, whatever it does */
-    s->vfs.pNext = NULL;
-    s->vfs.zName = s->name;
-    s->vfs.xOpen = open_file;
-    if (sqlite3_vfs_register(&s->vfs, 0) != SQLITE_OK) {
+    ferry_err err = opening_init(&s->opening, open_file, 0);
+    if (err != FERRY_OK) {
         free(s);
-        return FERRY_E_NOMEM;
+        return err;
     }
     *ret_spreading = s;
     return FERRY_OK;
@@ -83,11 +72,11 @@ void spreading_free(struct spreading *s)
 {
     if (s == NULL)
         return;
-    (void)sqlite3_vfs_unregister(&s->vfs);
+    opening_done(&s->opening);
     free(s);
 }
 
 const char *spreading_vfs(const struct spreading *s)
 {
-    return s->name;
+    return s->opening.name;
 }
