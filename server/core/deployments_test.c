@@ -373,6 +373,50 @@ static void of_a_paced_deployment_only_who_has_a_turn_is_offered_a_task(void **s
     }
 }
 
+static unsigned read_alone; /* tasks, in a turn */
+
+static ferry_err get_counted(struct store_conn *c, const ferry_id *id, struct download_task *ret)
+{
+    read_alone++;
+    return asked->real_store_ops->download_get(c, id, ret);
+}
+
+static void who_stays_silent_is_pushed_again_without_a_second_look(void **state)
+{
+    enum { DEVICES = 20 };
+    struct fixture *f = *state;
+    struct deployment d;
+    fixture_add_devices(f, 2, DEVICES);
+    assert_int_equal(deploy(f, (struct deploy_order){.all = true}, &d), FERRY_OK);
+    for (unsigned i = 1; i <= DEVICES; i++)
+        expect_offer(f);
+    asked = f;
+    read_alone = 0;
+    f->store_ops.download_get = get_counted;
+    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S);
+    for (unsigned i = 1; i <= DEVICES; i++)
+        expect_offer(f);
+    fixture_expect_silence(f);
+    assert_int_equal(read_alone, 0);
+}
+
+/* Both fall due at the same time: the first one's end has the second one pushed, which is then not due any more. */
+static void what_follows_a_task_that_times_out_is_pushed_once(void **state)
+{
+    struct fixture *f = *state;
+    struct deployment first, second;
+    uint64_t now_ms = engine_now_ms(f->engine);
+    assert_int_equal(deploy(f, (struct deploy_order){.timeout_s = 60}, &first), FERRY_OK);
+    expect_offer(f);
+    assert_int_equal(deploy(f, (struct deploy_order){.start_ms = now_ms + 60000}, &second), FERRY_OK);
+    fixture_advance_s(f, 60);
+    expect_offer(f);
+    fixture_expect_silence(f);
+    assert_int_equal(count_of(f, &first, DOWNLOAD_TIMED_OUT), 1);
+    assert_int_equal(count_of(f, &second, DOWNLOAD_OFFERED), 1);
+    assert_int_equal(task_of(f).pushes, 1);
+}
+
 /* More devices than one turn of the engine releases. */
 static void a_large_deployment_is_resumed_in_steps_and_keeps_its_pace(void **state)
 {
@@ -734,6 +778,8 @@ int main(void)
         PLATFORM_TEST(tasks_are_made_a_few_at_a_time_while_devices_ask),
         PLATFORM_TEST(who_has_nothing_else_to_fetch_is_offered_its_task_as_it_is_made),
         PLATFORM_TEST(of_a_paced_deployment_only_who_has_a_turn_is_offered_a_task),
+        PLATFORM_TEST(who_stays_silent_is_pushed_again_without_a_second_look),
+        PLATFORM_TEST(what_follows_a_task_that_times_out_is_pushed_once),
         PLATFORM_TEST(a_large_deployment_is_resumed_in_steps_and_keeps_its_pace),
         PLATFORM_TEST(what_failed_during_a_pause_is_tried_soon_after_it),
         PLATFORM_TEST(a_deployment_paused_while_it_is_made_ends_at_its_end),

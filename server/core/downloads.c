@@ -52,6 +52,7 @@ static ferry_err save(struct engine *e, const struct download_task *before, cons
     struct download_task next;
     bool found = false;
     ferry_err err = gives_way ? find_next(e, after, now_ms, &next, &found) : FERRY_OK;
+    e->downloads_handed_on |= found;
     if (err == FERRY_OK)
         err = e->store->download_put(e->conn, after);
     if (err == FERRY_OK)
@@ -514,17 +515,34 @@ ferry_err downloads_on_message(struct engine *e, const struct device_message *m,
 
 /* --- timers and the operator --------------------------------------------------------------------------- */
 
-static ferry_err wake(struct engine *e, const struct download_task *task, uint64_t now_ms)
+/* A round over those that are due: most are of one deployment, which such a round does not change. */
+struct round {
+    struct deployment deployment; /* of the task before; id "": none yet, or it is gone */
+    uint64_t now_ms;
+};
+
+static ferry_err find_in_round(struct engine *e, const struct download_task *task, struct round *round, struct download_event *event)
 {
+    if (ferry_id_equal(&round->deployment.id, &task->deployment)) {
+        event->deployment = &round->deployment;
+        return FERRY_OK;
+    }
+    round->deployment.id = (ferry_id){""};
+    return find_deployment(e, task, &round->deployment, event);
+}
+
+static ferry_err wake(struct engine *e, const struct download_task *task, struct round *round)
+{
+    uint64_t now_ms = round->now_ms;
     struct download_event event = {.kind = DOWNLOAD_EV_TIME_OUT};
-    struct deployment d;
+    const struct deployment *d = &round->deployment;
     struct download_task after;
     ferry_result ignored;
-    ferry_err err = find_deployment(e, task, &d, &event);
-    bool over = event.deployment != NULL && d.end_ms != 0 && d.end_ms <= now_ms;
+    ferry_err err = find_in_round(e, task, round, &event);
+    bool over = event.deployment != NULL && d->end_ms != 0 && d->end_ms <= now_ms;
     if (err != FERRY_OK)
         return err;
-    if (!over && event.deployment != NULL && download_is_held(task, &d)) {
+    if (!over && event.deployment != NULL && download_is_held(task, d)) {
         event.kind = DOWNLOAD_EV_HOLD;
         return apply(e, task, &event, now_ms, &after, &ignored);
     }
@@ -541,18 +559,24 @@ static ferry_err wake(struct engine *e, const struct download_task *task, uint64
     return apply(e, task, &event, now_ms, &after, &ignored);
 }
 
+/* An earlier one of the round that ended may have handed its turn on to this one. */
+static ferry_err wake_as_it_is_now(struct engine *e, struct download_task *task, struct round *round)
+{
+    uint64_t now_ms = round->now_ms;
+    ferry_err err = e->downloads_handed_on ? e->store->download_get(e->conn, &task->id, task) : FERRY_OK;
+    bool due = err == FERRY_OK && download_state_open(task->state) &&
+               ((task->deadline_ms != 0 && task->deadline_ms <= now_ms) || (task->wake_ms != 0 && task->wake_ms <= now_ms));
+    return due ? wake(e, task, round) : err;
+}
+
 ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more)
 {
     size_t count = 0, done = 0, most = turn_background(e, ENGINE_DUE_STEP);
+    struct round round = {.now_ms = now_ms};
     ferry_err err = e->store->download_due(e->conn, now_ms, e->downloads, most, &count);
-    for (; err == FERRY_OK && done < count && !turn_gives_way(e, done); done++) {
-        struct download_task task; /* an earlier one of this round may have changed it */
-        err = e->store->download_get(e->conn, &e->downloads[done].id, &task);
-        bool due = err == FERRY_OK && download_state_open(task.state) &&
-                   ((task.deadline_ms != 0 && task.deadline_ms <= now_ms) || (task.wake_ms != 0 && task.wake_ms <= now_ms));
-        if (due)
-            err = wake(e, &task, now_ms);
-    }
+    e->downloads_handed_on = false;
+    while (err == FERRY_OK && done < count && !turn_gives_way(e, done))
+        err = wake_as_it_is_now(e, &e->downloads[done++], &round);
     *ret_more = count == most || done < count;
     return err;
 }

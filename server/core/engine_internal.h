@@ -145,6 +145,7 @@ struct engine {
     _Atomic uint64_t topics[ENGINE_TOPICS]; /* their generations */
 
     bool fetch_rights_ended;                /* since the last commit: some, perhaps */
+    bool downloads_handed_on;               /* in this round of those that are due: one that ended had another one pushed */
     _Atomic uint64_t fetch_rights;          /* their generation */
 
     bool events_written;         /* since the last commit */
