@@ -236,3 +236,11 @@ def test_the_watch_over_secrets_finds_each_form_of_them(platform, tmp_path):
     watch.look_at_folder(tmp_path, "a test")
     assert {re.search(r"in (\S+) of", line).group(1) for line in watch.found} == {"0.log", "1.log", "2.log"}
     assert watch.looked_at == 4
+
+
+def test_the_watch_over_secrets_looks_at_command_lines(platform):
+    watch, told = SecretWatch(), str(platform.data)
+    watch.know(told, "what ferryd is told")
+    watch.start()
+    wait_for(lambda: any(told in command for command in list(watch.commands)), 10 * PATIENCE, "ferryd's command line")
+    assert any(line.startswith("what ferryd is told in a command line") for line in watch.finish())

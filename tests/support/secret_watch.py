@@ -10,7 +10,7 @@ import re
 import sqlite3
 import threading
 
-PROGRAMS = {"ferryd", "mosquitto", "ferry", "ferryctl"}
+PROGRAMS = {b"ferryd", b"mosquitto", b"ferry", b"ferryctl"}
 EVERY_S = 0.25
 SHORTEST = 12       # shorter ones would be found by chance
 # an object URL is a secret too: whoever has it may use it
@@ -23,12 +23,18 @@ def _forms(raw):
     return {raw.hex(), raw.hex().upper(), encoded, encoded.rstrip("="), encoded.translate(str.maketrans("+/", "-_")).rstrip("=")}
 
 
+def _read(path):
+    """Without a buffer: it is done for each process of the machine, several times a second."""
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
+
+
 class SecretWatch:
     def __init__(self):
         self.found = []
         self.looked_at = 0
         self._secrets = {}   # by their first characters, so that a text is gone through once for all of them
-        self._commands = set()
+        self.commands = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look_at_processes, daemon=True)
@@ -40,7 +46,7 @@ class SecretWatch:
         """What was found in all the session."""
         self._over.set()
         self._thread.join()
-        for command in self._commands:
+        for command in self.commands:
             self.look_at(command, "a command line")
         return self.found
 
@@ -102,8 +108,8 @@ class SecretWatch:
                 if not entry.isdigit():
                     continue
                 try:
-                    if pathlib.Path(f"/proc/{entry}/comm").read_text().strip() in PROGRAMS:
-                        self._commands.add(pathlib.Path(f"/proc/{entry}/cmdline").read_bytes().decode(errors="replace"))
+                    if _read(f"/proc/{entry}/comm").strip() in PROGRAMS:
+                        self.commands.add(_read(f"/proc/{entry}/cmdline").decode(errors="replace"))
                 except OSError:
                     continue
 
