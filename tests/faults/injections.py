@@ -275,6 +275,8 @@ for _name, (_call, _path) in CRASH_POINTS.items():
 def _start_again(database):
     """As who watches it does: right after a sudden death what is left of it may stand in its way."""
     def started():
+        if database.runs(): # another fault at the same time has begun it again
+            return True
         try:
             database.start()
         except AssertionError:

@@ -95,6 +95,9 @@ class Cluster:
             assert self._server.poll() is None and time.monotonic() < deadline, self.log()
             time.sleep(0.02)
 
+    def runs(self):
+        return self._server is not None and self._server.poll() is None
+
     def _is_ready(self):
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
