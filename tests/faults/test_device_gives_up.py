@@ -113,9 +113,9 @@ DOWN |= {f"refused with {code}": Case(set={"refuse_with": Always([code])}, statu
 for cases in (UP, DOWN):
     cases["store gone"] = Case(set={"http_port": 1}, word="cannot be made", asked=(0, 0), **LATER)
 
-LINKS = {"refused": (always(Refuse()), (3, 7)), "cut before CONNACK": (always(LinkCut("down", 0)), (3, 7)),
-         "cut after CONNACK": (always(LinkCut("down", 4)), (3, 7)), "cut after SUBACK": (always(LinkCut("down", 9)), (3, 7)),
-         "cut after the question": (always(LinkCut("up", 200)), (3, 7)), "silent": (always(BlackHole("down")), (1, 1))}
+LINKS = {"refused": (always(Refuse()), (2, 7)), "cut before CONNACK": (always(LinkCut("down", 0)), (2, 7)),
+         "cut after CONNACK": (always(LinkCut("down", 4)), (2, 7)), "cut after SUBACK": (always(LinkCut("down", 9)), (2, 7)),
+         "cut after the question": (always(LinkCut("up", 200)), (2, 7)), "silent": (always(BlackHole("down")), (1, 1))}
 for name, (plan, links) in LINKS.items():
     word = "nothing moves" if name == "silent" else "no connection"
     UP["link " + name] = Case(set={}, status=NETWORK, word=word, asked=(0, 0), questions=(0, 7), link=plan,

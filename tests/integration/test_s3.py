@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import time
 from urllib.parse import urlsplit
 
@@ -429,6 +430,15 @@ def test_a_url_that_devices_could_not_hold_is_one_of_ours(gateway, make_platform
     assert platform.log().count("go through ferryd") == 1, "said once"
 
 
+def held_while(process, look):
+    """To look takes seconds on a busy machine: what is looked for is not to end meanwhile."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        return look()
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
 def test_with_urls_of_our_own_an_upload_is_resumed_after_a_restart(gateway, make_platform, tmp_path):
     platform = make_platform("--objects", gateway.address(urls="own"), env=gateway.keys())
     platform.pin_ports()
@@ -437,7 +447,9 @@ def test_with_urls_of_our_own_an_upload_is_resumed_after_a_restart(gateway, make
     file.write_bytes(os.urandom(20 * MIB))
     process = command.start("upload", file, "--limit-rate", "4M")
     (first,) = wait_for(lambda: platform.api.uploads(command.product), 20, "the task")
-    wait_for(lambda: any(name.endswith("/partial/" + first["id"]) for name in gateway.objects()), 60, "the first part in the store")
+    time.sleep(2) # until about half of it is there
+    wait_for(lambda: held_while(process, lambda: any(name.endswith("/partial/" + first["id"]) for name in gateway.objects())), 60,
+             "the first part in the store")
     platform.restart()
     assert process.wait(120) == DONE, command.text(process, "stderr")
     row = upload_of(platform, command)
