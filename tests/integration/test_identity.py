@@ -96,6 +96,7 @@ def make_it_old(platform, secrets):
             for column in columns:
                 db.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         db.execute("CREATE INDEX deployment_expanding ON deployment (id) WHERE state = 1 AND expand_done = 0")
+        db.execute("CREATE INDEX upload_ended ON upload (ended_ms, id, state, size) WHERE ended_ms > 0")
         db.execute("PRAGMA user_version = 3")
     db.close()
     (platform.data / "secrets.key").unlink()

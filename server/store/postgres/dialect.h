@@ -44,6 +44,12 @@
 #define LATEST_PUT_TEXT                                                                           \
     "INSERT INTO latest (worker, ms) VALUES (ferry_worker(), ?) ON CONFLICT (worker)"             \
     " DO UPDATE SET ms = greatest(latest.ms, excluded.ms)"
+#define UPLOAD_ENDED_TEXT                                                                         \
+    "SELECT " UPLOAD_COLUMNS " FROM upload WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms, id LIMIT ?"
+#define UPLOAD_BY_ENDED_TEXT                                                                      \
+    LOOK_ON(UPLOAD_SORTED " WHERE product = ?4 AND (ended_ms, id) > (?10, ?11)", "ended_ms ASC, id ASC")
+#define UPLOAD_BY_ENDED_DESC_TEXT                                                                 \
+    LOOK_ON(UPLOAD_SORTED " WHERE product = ?4 AND (ended_ms, id) < (?10, ?11)", "ended_ms DESC, id DESC")
 #define CAUSES_TEXT                                                                               \
     "SELECT (SELECT " SUM("failed + timed_out + rejected") " FROM deployment_count WHERE deployment = ?1)," \
     " state, result_code, result_msg, " SUM("n") " FROM deployment_cause WHERE deployment = ?1"   \

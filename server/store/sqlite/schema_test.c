@@ -228,6 +228,7 @@ static const char *const rows_of_version[] = {
     [24] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [25] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
     [26] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
+    [27] = ROWS_FROM_12(", 6, 5, 1, -4, 1, 'why', 6, 1, 'fw'") WEBHOOK_ROW(", x'02', 0") RESOURCE_UPLOAD_ROW,
 };
 
 static void check_rows(struct sqlite_fixture *t)
@@ -387,6 +388,21 @@ static void causes_of_failed_downloads_are_the_tasks_that_have_failed(void **sta
     assert_int_equal(number(*state, "SELECT count(*) FROM deployment_cause"), 0);
 }
 
+static void uploads_that_have_ended_before_are_found_by_the_time_of_it(void **state)
+{
+    static const char fill[] =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70)"
+        " INSERT INTO upload SELECT cast(printf('%016d', i) AS BLOB), 'p', 'd', 'log', 1, '', 1 + i % 7, 0, 0, '', 1, 1, 0,"
+        " (i % 7 > 2) * i, 0 FROM n";
+
+    ok(sq_schema_migrate(*state, sq_schema_steps, 23));
+    assert_int_equal(sqlite3_exec(*state, fill, NULL, NULL, NULL), SQLITE_OK);
+    ok(sq_schema_migrate(*state, sq_schema_steps, sq_schema_step_count));
+    assert_int_equal(number(*state, "SELECT count(*) FROM upload INDEXED BY upload_by_ended WHERE state > 3"), 40);
+    assert_int_equal(number(*state, "SELECT min(ended_ms) FROM upload INDEXED BY upload_by_ended WHERE product = 'p' AND state > 3"), 3);
+    assert_int_equal(number(*state, "SELECT count(*) FROM sqlite_schema WHERE name = 'upload_ended'"), 0);
+}
+
 static void what_was_swept_before_the_kinds_goes_on(void **state)
 {
     ok(sq_schema_migrate(*state, sq_schema_steps, 19));
@@ -424,6 +440,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_ended_before_numbers_were_kept_is_counted_once, sqlite_fixture_setup,
                                         sqlite_fixture_teardown),
         cmocka_unit_test_setup_teardown(causes_of_failed_downloads_are_the_tasks_that_have_failed, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(uploads_that_have_ended_before_are_found_by_the_time_of_it, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(what_was_swept_before_the_kinds_goes_on, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(program_that_is_too_old_says_so, sqlite_fixture_setup, sqlite_fixture_teardown),
     };

@@ -345,7 +345,7 @@ struct store_ops {
     /** The earliest time at which upload_due, download_due, device_old_secrets or webhook_old_secrets will give something;
      *  UINT64_MAX when nothing waits. */
     ferry_err (*next_due_ms)(struct store_conn *c, uint64_t *ret_ms);
-    /** Ended tasks with ended_ms before the time, oldest first: for retention. */
+    /** Ended tasks with ended_ms before the time, those of one product oldest first: for retention. */
     ferry_err (*upload_ended_before)(struct store_conn *c, uint64_t ms, struct upload_task *out, size_t cap,
                                      size_t *ret_count);
     /** Removes at most cap download tasks that ended before the time (their number is given), and at most cap

@@ -19,7 +19,7 @@
  *                                 behind the name of the table
  *     UNENDED(state)              the states of a task that has not ended, as the indexes on such tasks say it
  *     PUT, PUT_OVER(key, columns) what replaces the row that has the key: INSERT, and its end
- *     LATEST_GET_TEXT, LATEST_PUT_TEXT, CAUSES_TEXT
+ *     LATEST_GET_TEXT, LATEST_PUT_TEXT, UPLOAD_ENDED_TEXT, UPLOAD_BY_ENDED_TEXT, UPLOAD_BY_ENDED_DESC_TEXT, CAUSES_TEXT
  *
  * A connection prepares each once, at its first use; statements_test of each database checks the plans. Counters are summed up, as a
  * database with many writers has a row for each of them.
@@ -153,9 +153,9 @@
 #define UPLOAD_LOOK                                                                               \
     LOOK("(product = ?4 OR ?4 IS NULL) AND (device = ?5 OR ?5 IS NULL) AND name >= ?6 AND name < ?7" \
          " AND (?8 = 0 OR state = ?8)", "id") UPLOAD_COLUMNS " FROM upload"
-#define UPLOAD_SORTED                                                                             \
-    LOOK_SORTED("product = ?4 AND (device = ?5 OR ?5 IS NULL) AND (?8 = 0 OR state = ?8) AND id > ?1 AND id < ?2" NAME_RANGE, \
-                "id", "ended_ms") UPLOAD_COLUMNS " FROM upload"
+#define UPLOAD_SORTED_FITS                                                                        \
+    "product = ?4 AND (device = ?5 OR ?5 IS NULL) AND (?8 = 0 OR state = ?8) AND id > ?1 AND id < ?2" NAME_RANGE
+#define UPLOAD_SORTED LOOK_SORTED(UPLOAD_SORTED_FITS, "id", "ended_ms") UPLOAD_COLUMNS " FROM upload"
 #define UPLOADS_LOST                                                                              \
     " FROM upload" INDEXED("upload_lost_by_product")                                              \
     " WHERE product = ?4 AND state > 4 AND state = ?8 AND id > ?1 AND id < ?2"
@@ -187,8 +187,7 @@
     X(UPLOAD_NEXT_DUE, "SELECT expires_ms FROM upload" INDEXED("upload_due")                      \
                        " WHERE state IN (1, 2) AND expires_ms > 0 ORDER BY expires_ms LIMIT 1")   \
     X(UPLOAD_REMOVE, "DELETE FROM upload WHERE id = ?")                                           \
-    X(UPLOAD_ENDED, "SELECT " UPLOAD_COLUMNS " FROM upload" INDEXED("upload_ended")               \
-                    " WHERE ended_ms > 0 AND ended_ms < ? AND state > 3 ORDER BY ended_ms, id LIMIT ?") \
+    X(UPLOAD_ENDED, UPLOAD_ENDED_TEXT)                                                            \
     WAYS_1(X, UPLOAD_LIST, LOOK_ON, UPLOAD_LOOK " WHERE id > ?1 AND id < ?2", "id")               \
     WAYS_2(X, UPLOAD_LIST_PRODUCT, LOOK_ON, UPLOAD_LOOK INDEXED("upload_by_product") " WHERE " PART("product", "?4", "id", ">"), \
            "product", "id")                                                                       \
@@ -198,7 +197,8 @@
            "state", "id")                                                                         \
     WAYS_3(X, UPLOAD_LIST_LOST_PRODUCT, LOOK_ON, UPLOAD_LOOK INDEXED("upload_lost_by_product")    \
            " WHERE state > 4 AND " PARTS("product", "?4", "state", "?8", "id", ">"), "product", "state", "id") \
-    SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED, UPLOAD_SORTED INDEXED("upload_by_ended") " WHERE product = ?4", "ended_ms", "id") \
+    X(UPLOAD_BY_ENDED, UPLOAD_BY_ENDED_TEXT)                                                      \
+    X(UPLOAD_BY_ENDED_DESC, UPLOAD_BY_ENDED_DESC_TEXT)                                            \
     SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED_DEVICE, UPLOAD_SORTED " WHERE id IN (SELECT id" UPLOADS_OF_DEVICE ")", "ended_ms", "id") \
     SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED_OPEN, UPLOAD_SORTED " WHERE id IN (SELECT id" UPLOADS_OPEN ")", "ended_ms", "id") \
     SORTED_BOTH_WAYS(X, UPLOAD_BY_ENDED_LOST, UPLOAD_SORTED " WHERE id IN (SELECT id" UPLOADS_LOST ")", "ended_ms", "id") \
