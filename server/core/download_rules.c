@@ -5,6 +5,9 @@
 #include <assert.h>
 #include <string.h>
 
+/* Who connects subscribes then, and hears nothing before. */
+enum { CAME_MS = 1000 };
+
 /* What an event does in a state: the state it leads to (0: stays) and the answer. */
 struct step {
     download_state next;
@@ -13,21 +16,21 @@ struct step {
 
 #define STAY(answer) {0, FERRY_RESULT_##answer}
 #define GO(state, answer) {DOWNLOAD_##state, FERRY_RESULT_##answer}
-#define OPEN_ROW(running, fail, hold) {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), running, GO(DONE, OK), fail, \
-                  GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(hold), STAY(hold)}
+#define OPEN_ROW(running, fail, hold, came) {GO(OFFERED, OK), GO(OFFERED, OK), STAY(OK), running, GO(DONE, OK), fail, \
+                  GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(hold), STAY(hold), STAY(came)}
 
 static const struct step steps[][DOWNLOAD_EV_COUNT] = {
-    /*                          OFFER            PUSH            WAIT            RUNNING              DONE              FAIL              TIME_OUT   CANCEL          RETRY              HOLD            RESUME */
+    /*                          OFFER            PUSH            WAIT            RUNNING              DONE              FAIL              TIME_OUT   CANCEL          RETRY              HOLD            RESUME          CAME */
     /* What was not offered neither runs nor fails: that is said of an earlier try, twice or late. */
-    [DOWNLOAD_QUEUED]      = OPEN_ROW(STAY(OK), STAY(OK), OK),
-    [DOWNLOAD_OFFERED]     = OPEN_ROW(GO(DOWNLOADING, OK), GO(FAILED, OK), FINISHED),
-    [DOWNLOAD_DOWNLOADING] = {GO(OFFERED, OK), STAY(OK),        STAY(OK),       STAY(OK),            GO(DONE, OK),     GO(FAILED, OK),   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
-    [DOWNLOAD_DONE]        = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(OK),            STAY(OK),         STAY(OK),         STAY(OK),  STAY(FINISHED), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_QUEUED]      = OPEN_ROW(STAY(OK), STAY(OK), OK, FINISHED),
+    [DOWNLOAD_OFFERED]     = OPEN_ROW(GO(DOWNLOADING, OK), GO(FAILED, OK), FINISHED, OK),
+    [DOWNLOAD_DOWNLOADING] = {GO(OFFERED, OK), STAY(OK),        STAY(OK),       STAY(OK),            GO(DONE, OK),     GO(FAILED, OK),   GO(TIMED_OUT, OK), GO(CANCELLED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_DONE]        = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(OK),            STAY(OK),         STAY(OK),         STAY(OK),  STAY(FINISHED), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
     /* The device's word that it has the file is better than our belief that it has not. */
-    [DOWNLOAD_FAILED]      = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED)},
-    [DOWNLOAD_TIMED_OUT]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(EXPIRED),       GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED)},
-    [DOWNLOAD_CANCELLED]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(CANCELLED),     STAY(CANCELLED),  STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED)},
-    [DOWNLOAD_REJECTED]    = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_FAILED]      = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_TIMED_OUT]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(EXPIRED),       GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_CANCELLED]   = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(CANCELLED),     STAY(CANCELLED),  STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
+    [DOWNLOAD_REJECTED]    = {STAY(FINISHED),  STAY(FINISHED),  STAY(FINISHED), STAY(FINISHED),      GO(DONE, OK),     STAY(OK),         STAY(OK),  STAY(FINISHED), GO(QUEUED, OK), STAY(FINISHED), STAY(FINISHED), STAY(FINISHED)},
 };
 
 /* A device that gives a task back before it began, for a reason that is not the transport's, does not want it. */
@@ -61,8 +64,10 @@ static void set_wake(struct download_task *after, const struct download_event *e
         return; /* they say it themselves */
     if (!download_state_open(after->state) || event->kind == DOWNLOAD_EV_WAIT)
         after->wake_ms = 0;
-    else if (event->kind == DOWNLOAD_EV_RUNNING)
+    else if (event->kind == DOWNLOAD_EV_RUNNING || event->away)
         after->wake_ms = now_ms + 1000ull * pace->max_s; /* silent that long: it may have lost the order */
+    else if (event->kind == DOWNLOAD_EV_CAME)
+        after->wake_ms = now_ms + CAME_MS;
     else
         after->wake_ms = now_ms + pause_ms(pace->first_s, pace->max_s, after->pushes);
 }
@@ -137,7 +142,7 @@ static void note_event(struct download_task *after, const struct download_event 
 {
     switch (event->kind) {
     case DOWNLOAD_EV_PUSH:
-        after->pushes++;
+        after->pushes += !event->away;
         break;
     case DOWNLOAD_EV_RUNNING:
         after->percent = event->percent;
@@ -166,6 +171,7 @@ static void note_event(struct download_task *after, const struct download_event 
         break;
     case DOWNLOAD_EV_OFFER:
     case DOWNLOAD_EV_WAIT:
+    case DOWNLOAD_EV_CAME:
     case DOWNLOAD_EV_COUNT:
         break;
     }

@@ -24,6 +24,7 @@ typedef enum {
     DOWNLOAD_EV_RETRY,     /**< the operator wants it again */
     DOWNLOAD_EV_HOLD,      /**< its timer rang while its deployment is paused */
     DOWNLOAD_EV_RESUME,    /**< its deployment goes on */
+    DOWNLOAD_EV_CAME,      /**< its device has connected: what it was not told is due in a moment */
     DOWNLOAD_EV_COUNT
 } download_event_kind;
 
@@ -32,6 +33,7 @@ struct download_event {
     int32_t percent;        /**< RUNNING */
     int32_t result_code;    /**< FAIL: the device's */
     const char *result_msg; /**< FAIL: may be null */
+    bool away;              /**< PUSH: it is not sent, nobody would hear it; looked at again after the longest pause at the latest */
     uint64_t release_ms;    /**< RETRY: not offered before; 0: at once */
     const struct deployment *deployment; /**< FAIL, TIME_OUT, RETRY, HOLD, RESUME: the task's */
 };

@@ -39,15 +39,15 @@ struct expected {
 #define T(state, answer) {DOWNLOAD_##state, FERRY_RESULT_##answer}
 
 static const struct expected matrix[][DOWNLOAD_EV_COUNT] = {
-    /*                          OFFER                    PUSH                     WAIT                     RUNNING                  DONE                     FAIL                 TIME_OUT              CANCEL                   RETRY                    HOLD                     RESUME */
-    [DOWNLOAD_QUEUED]      = {T(OFFERED, OK),         T(OFFERED, OK),         T(QUEUED, OK),          T(QUEUED, OK),           T(DONE, OK),             T(QUEUED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(QUEUED, FINISHED), T(QUEUED, OK), T(QUEUED, OK)},
-    [DOWNLOAD_OFFERED]     = {T(OFFERED, OK),         T(OFFERED, OK),         T(OFFERED, OK),         T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(OFFERED, FINISHED), T(OFFERED, FINISHED), T(OFFERED, FINISHED)},
-    [DOWNLOAD_DOWNLOADING] = {T(OFFERED, OK),         T(DOWNLOADING, OK),     T(DOWNLOADING, OK),     T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED)},
-    [DOWNLOAD_DONE]        = {T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, OK),             T(DONE, OK),             T(DONE, OK),         T(DONE, OK),          T(DONE, FINISHED),       T(DONE, FINISHED), T(DONE, FINISHED), T(DONE, FINISHED)},
-    [DOWNLOAD_FAILED]      = {T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),     T(DONE, OK),             T(FAILED, OK),       T(FAILED, OK),        T(FAILED, FINISHED),     T(QUEUED, OK), T(FAILED, FINISHED), T(FAILED, FINISHED)},
-    [DOWNLOAD_TIMED_OUT]   = {T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, EXPIRED),   T(DONE, OK),             T(TIMED_OUT, OK),    T(TIMED_OUT, OK),     T(TIMED_OUT, FINISHED),  T(QUEUED, OK), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED)},
-    [DOWNLOAD_CANCELLED]   = {T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, CANCELLED), T(CANCELLED, CANCELLED), T(CANCELLED, OK),    T(CANCELLED, OK),     T(CANCELLED, FINISHED),  T(QUEUED, OK), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED)},
-    [DOWNLOAD_REJECTED]    = {T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),   T(DONE, OK),             T(REJECTED, OK),     T(REJECTED, OK),      T(REJECTED, FINISHED),   T(QUEUED, OK), T(REJECTED, FINISHED), T(REJECTED, FINISHED)},
+    /*                          OFFER                    PUSH                     WAIT                     RUNNING                  DONE                     FAIL                 TIME_OUT              CANCEL                   RETRY                    HOLD                     RESUME                   CAME */
+    [DOWNLOAD_QUEUED]      = {T(OFFERED, OK),         T(OFFERED, OK),         T(QUEUED, OK),          T(QUEUED, OK),           T(DONE, OK),             T(QUEUED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(QUEUED, FINISHED), T(QUEUED, OK), T(QUEUED, OK), T(QUEUED, FINISHED)},
+    [DOWNLOAD_OFFERED]     = {T(OFFERED, OK),         T(OFFERED, OK),         T(OFFERED, OK),         T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(OFFERED, FINISHED), T(OFFERED, FINISHED), T(OFFERED, FINISHED), T(OFFERED, OK)},
+    [DOWNLOAD_DOWNLOADING] = {T(OFFERED, OK),         T(DOWNLOADING, OK),     T(DOWNLOADING, OK),     T(DOWNLOADING, OK),      T(DONE, OK),             T(FAILED, OK),       T(TIMED_OUT, OK),     T(CANCELLED, OK),        T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED), T(DOWNLOADING, FINISHED)},
+    [DOWNLOAD_DONE]        = {T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, FINISHED),      T(DONE, OK),             T(DONE, OK),             T(DONE, OK),         T(DONE, OK),          T(DONE, FINISHED),       T(DONE, FINISHED), T(DONE, FINISHED), T(DONE, FINISHED), T(DONE, FINISHED)},
+    [DOWNLOAD_FAILED]      = {T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),    T(FAILED, FINISHED),     T(DONE, OK),             T(FAILED, OK),       T(FAILED, OK),        T(FAILED, FINISHED),     T(QUEUED, OK), T(FAILED, FINISHED), T(FAILED, FINISHED), T(FAILED, FINISHED)},
+    [DOWNLOAD_TIMED_OUT]   = {T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, EXPIRED),   T(DONE, OK),             T(TIMED_OUT, OK),    T(TIMED_OUT, OK),     T(TIMED_OUT, FINISHED),  T(QUEUED, OK), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED), T(TIMED_OUT, FINISHED)},
+    [DOWNLOAD_CANCELLED]   = {T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, CANCELLED), T(CANCELLED, CANCELLED), T(CANCELLED, OK),    T(CANCELLED, OK),     T(CANCELLED, FINISHED),  T(QUEUED, OK), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED), T(CANCELLED, FINISHED)},
+    [DOWNLOAD_REJECTED]    = {T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),  T(REJECTED, FINISHED),   T(DONE, OK),             T(REJECTED, OK),     T(REJECTED, OK),      T(REJECTED, FINISHED),   T(QUEUED, OK), T(REJECTED, FINISHED), T(REJECTED, FINISHED), T(REJECTED, FINISHED)},
 };
 
 static void every_event_in_every_state_does_what_the_matrix_says(void **state)
@@ -87,6 +87,25 @@ static void pushes_without_a_sign_of_life_back_off(void **state)
     t.pushes = UINT32_MAX - 1;
     (void)download_apply(&t, &push, NOW, &pace, &after);
     assert_int_equal(after.wake_ms, NOW + 100000);
+}
+
+static void who_is_away_is_not_pushed_to_and_is_due_when_he_comes(void **state)
+{
+    (void)state;
+    struct download_task t = task_in(DOWNLOAD_QUEUED), put_off, after;
+    struct download_event push = {.kind = DOWNLOAD_EV_PUSH, .away = true}, came = {.kind = DOWNLOAD_EV_CAME};
+    (void)download_apply(&t, &push, NOW, &pace, &put_off);
+    assert_int_equal(put_off.state, DOWNLOAD_OFFERED); /* it may ask */
+    assert_int_equal(put_off.pushes, 0);
+    assert_int_equal(put_off.wake_ms, NOW + 100000);
+    (void)download_apply(&put_off, &came, NOW + 5000, &pace, &after);
+    assert_int_equal(after.wake_ms, NOW + 6000);
+    assert_int_equal(after.pushes, 0);
+    push.away = false;
+    t = after;
+    (void)download_apply(&t, &push, NOW + 6000, &pace, &after);
+    assert_int_equal(after.pushes, 1);
+    assert_int_equal(after.wake_ms, NOW + 16000);
 }
 
 static void a_report_keeps_the_push_timer_quiet(void **state)
@@ -391,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_event_in_every_state_does_what_the_matrix_says),
         cmocka_unit_test(pushes_without_a_sign_of_life_back_off),
+        cmocka_unit_test(who_is_away_is_not_pushed_to_and_is_due_when_he_comes),
         cmocka_unit_test(a_report_keeps_the_push_timer_quiet),
         cmocka_unit_test(a_refusal_before_the_beginning_is_a_rejection),
         cmocka_unit_test(what_is_said_of_an_earlier_try_costs_no_other),

@@ -242,13 +242,26 @@ static ferry_err find_current(struct engine *e, const struct device_key *device,
     return err;
 }
 
+/* Nobody hears what is sent to a device that is away; downloads_came() makes up for it. One that fetches is told as ever: when it is back it
+ * may still be at it, and is not told again for that alone. */
+static struct download_event push_event(struct engine *e, const struct download_task *task)
+{
+    bool away = task->state != DOWNLOAD_DOWNLOADING && presence_is_away(e, &task->device);
+    return (struct download_event){.kind = DOWNLOAD_EV_PUSH, .away = away};
+}
+
+static ferry_err send_push(struct engine *e, const struct download_task *task, const struct download_event *event, uint64_t now_ms)
+{
+    return event->away ? FERRY_OK : send_task(e, task, FERRY_MSG_DOWNLOAD, (ferry_text){0}, now_ms);
+}
+
 static ferry_err push(struct engine *e, const struct download_task *task, uint64_t now_ms)
 {
-    struct download_event event = {.kind = DOWNLOAD_EV_PUSH};
+    struct download_event event = push_event(e, task);
     struct download_task after;
     ferry_result ignored;
     ferry_err err = apply(e, task, &event, now_ms, &after, &ignored);
-    return err == FERRY_OK ? send_task(e, &after, FERRY_MSG_DOWNLOAD, (ferry_text){0}, now_ms) : err;
+    return err == FERRY_OK ? send_push(e, &after, &event, now_ms) : err;
 }
 
 ferry_err downloads_offer_next(struct engine *e, const struct device_key *device, uint64_t now_ms)
@@ -287,7 +300,7 @@ ferry_err downloads_add_and_offer(struct engine *e, const struct download_task *
     ferry_err err = is_next(e, task, d, now_ms, &next);
     if (err != FERRY_OK || !next)
         return err == FERRY_OK ? downloads_add(e, task, now_ms) : err;
-    struct download_event event = {.kind = DOWNLOAD_EV_PUSH};
+    struct download_event event = push_event(e, task);
     struct push_pace pace = pace_of(e);
     struct download_task offered;
     (void)download_apply(task, &event, now_ms, &pace, &offered); /* a new one is never refused */
@@ -300,7 +313,26 @@ ferry_err downloads_add_and_offer(struct engine *e, const struct download_task *
         err = events_download(e, NULL, task, now_ms);
     if (err == FERRY_OK)
         err = events_download(e, task, &offered, now_ms);
-    return err == FERRY_OK ? send_task(e, &offered, FERRY_MSG_DOWNLOAD, (ferry_text){0}, now_ms) : err;
+    return err == FERRY_OK ? send_push(e, &offered, &event, now_ms) : err;
+}
+
+/* --- a device that connects ------------------------------------------------------------------------------ */
+
+ferry_err downloads_came(struct engine *e, const struct device_key *device, uint64_t now_ms, size_t *inout_woken)
+{
+    struct download_event event = {.kind = DOWNLOAD_EV_CAME};
+    struct push_pace pace = pace_of(e);
+    struct download_task after;
+    size_t count = 0;
+    ferry_err err = e->store->download_running(e->conn, device, e->running, ENGINE_RUNNING_MAX, &count);
+    for (size_t i = 0; err == FERRY_OK && i < count; i++) {
+        bool waits = download_apply(&e->running[i], &event, now_ms, &pace, &after) == FERRY_RESULT_OK;
+        if (!waits || after.wake_ms >= e->running[i].wake_ms)
+            continue; /* it is due sooner, or another one goes first */
+        err = e->store->download_put(e->conn, &after);
+        ++*inout_woken;
+    }
+    return err;
 }
 
 /* --- device messages ---------------------------------------------------------------------------------- */

@@ -188,6 +188,8 @@ ferry_err downloads_add(struct engine *e, const struct download_task *task, uint
 /** One of d, of whose file it is. What would be pushed when it is woken is pushed now: then its rows are written once, not twice. */
 ferry_err downloads_add_and_offer(struct engine *e, const struct download_task *task, const struct deployment *d,
                                   const struct resource *resource, uint64_t now_ms);
+/** The device has connected: what it was offered and does not fetch yet is pushed in a moment. */
+ferry_err downloads_came(struct engine *e, const struct device_key *device, uint64_t now_ms, size_t *inout_woken);
 ferry_err downloads_wake(struct engine *e, uint64_t now_ms, bool *ret_more);
 ferry_err downloads_cancel(struct engine *e, const struct download_task *task, uint64_t now_ms);
 /** release_ms 0: at once. */
@@ -325,6 +327,9 @@ void presence_heard(struct engine *e, const struct device_key *device, uint64_t 
 ferry_err presence_tick(struct engine *e, uint64_t now_ms, bool *ret_more);
 /** Any thread. Is it this process that the broker tells who is connected? */
 bool presence_is_told(struct engine *e);
+/** Is it known that the device is not connected? Never while anything may have been missed, nor of several processes: what another one is
+ *  told comes late. */
+bool presence_is_away(struct engine *e, const struct device_key *device);
 /** When presence_tick() has something to do. */
 uint64_t presence_next_ms(struct engine *e);
 /** After each transaction. */

@@ -171,17 +171,23 @@ void presence_take(struct engine *e, const struct presence_report *report, uint6
     p->in_step = p->listing = false;
 }
 
+static void write_name(const struct device_key *device, char out[PRESENCE_NAME_SIZE])
+{
+    (void)snprintf(out, PRESENCE_NAME_SIZE, "%s/%s", device->product, device->device);
+}
+
 void presence_heard(struct engine *e, const struct device_key *device, uint64_t now_ms)
 {
     char name[PRESENCE_NAME_SIZE];
-    (void)snprintf(name, sizeof name, "%s/%s", device->product, device->device);
+    write_name(device, name);
     if (presence_table_seen(&e->presence.table, name, now_ms) != FERRY_OK)
         ferry_log(FERRY_LOG_DEBUG, "presence", "no memory to note that %s was heard", name);
 }
 
 /* --- into the store ---------------------------------------------------------------------------------------- */
 
-static ferry_err write_entry(struct engine *e, const struct presence_entry *entry, uint64_t now_ms)
+/* That a device came is noted in the transaction that wakes its tasks: with neither or both, nothing is lost by a crash. */
+static ferry_err write_entry(struct engine *e, const struct presence_entry *entry, uint64_t now_ms, size_t *inout_woken)
 {
     const char *slash = strchr(entry->item.name, '/');
     struct device_key key;
@@ -190,23 +196,26 @@ static ferry_err write_entry(struct engine *e, const struct presence_entry *entr
         !ferry_text_copy(ferry_text_of(slash + 1), key.device, sizeof key.device))
         return FERRY_OK;
     bool changed = entry->queue == PRESENCE_QUEUE_CHANGED;
+    bool came = changed && entry->online_ms != 0 && !share_is_many(e);
     ferry_err err = changed ? e->store->device_set_online(e->conn, &key, entry->online_ms, entry->seen_ms)
                             : e->store->device_set_seen(e->conn, &key, entry->seen_ms);
     if (err == FERRY_OK && changed)
         err = events_presence(e, &key, entry, now_ms);
+    if (err == FERRY_OK && came)
+        err = downloads_came(e, &key, now_ms, inout_woken);
     return err == FERRY_E_NOT_FOUND ? FERRY_OK : err; /* it was removed meanwhile */
 }
 
-/* What is due then, but no more than max; noted as written when the transaction is. */
-static ferry_err write_due(struct engine *e, size_t max, uint64_t due_ms, uint64_t now_ms)
+/* What is due then, but no more than max, nor much more once so many tasks are woken; noted as written when the transaction is. */
+static ferry_err write_due(struct engine *e, size_t max, size_t woken_max, uint64_t due_ms, uint64_t now_ms)
 {
     struct presence_state *p = &e->presence;
     const struct presence_entry *entry = NULL;
-    size_t count = 0;
+    size_t count = 0, woken = 0;
     bool changed = false;
     ferry_err err = FERRY_OK;
-    while (err == FERRY_OK && count < max && (entry = presence_table_due(&p->table, entry, due_ms)) != NULL) {
-        err = write_entry(e, entry, now_ms);
+    while (err == FERRY_OK && count < max && woken < woken_max && (entry = presence_table_due(&p->table, entry, due_ms)) != NULL) {
+        err = write_entry(e, entry, now_ms, &woken);
         changed |= entry->queue == PRESENCE_QUEUE_CHANGED;
         count++;
     }
@@ -224,6 +233,17 @@ bool presence_is_told(struct engine *e)
 {
     uint64_t epoch = atomic_load(&e->link_epoch);
     return link_is_up(epoch) && atomic_load(&e->presence_known) == epoch;
+}
+
+bool presence_is_away(struct engine *e, const struct device_key *device)
+{
+    const struct presence_state *p = &e->presence;
+    bool known = p->in_step && p->epoch == atomic_load(&e->link_epoch) && !atomic_load(&e->presence_missed);
+    char name[PRESENCE_NAME_SIZE];
+    if (!known || share_is_many(e))
+        return false;
+    write_name(device, name);
+    return !presence_table_has(&p->table, name);
 }
 
 static ferry_err note_alive(struct engine *e, uint64_t now_ms)
@@ -299,7 +319,7 @@ ferry_err presence_tick(struct engine *e, uint64_t now_ms, bool *ret_more)
     notice_link(e, now_ms);
     if (is_asking(e))
         go_on(e, now_ms);
-    ferry_err err = now_ms >= p->retry_ms ? write_due(e, WRITE_MAX, now_ms, now_ms) : FERRY_OK;
+    ferry_err err = now_ms >= p->retry_ms ? write_due(e, WRITE_MAX, turn_background(e, ENGINE_DUE_STEP), now_ms, now_ms) : FERRY_OK;
     bool shared_change = share_is_many(e) && p->writing_changes && p->writing > 0;
     if (err == FERRY_OK && presence_is_told(e) && (now_ms >= e->next.alive_ms || shared_change))
         err = note_alive(e, now_ms);
@@ -349,7 +369,7 @@ static ferry_err load_product(struct engine *e, const char *product)
         err = e->store->device_list(e->conn, &filter, &page, e->devices, &count);
         for (size_t i = 0; err == FERRY_OK && i < count; i++) {
             const struct device *d = &e->devices[i];
-            (void)snprintf(name, sizeof name, "%s/%s", d->key.product, d->key.device);
+            write_name(&d->key, name);
             err = presence_table_load(&e->presence.table, name, d->online_ms, d->seen_ms);
         }
         if (err == FERRY_OK && count > 0)
@@ -383,7 +403,7 @@ void presence_note_end(struct engine *e)
     ferry_err err = e->store->begin(e->conn);
     if (err != FERRY_OK)
         return;
-    err = write_due(e, SIZE_MAX, now_ms + PRESENCE_SEEN_EVERY_MS, now_ms);
+    err = write_due(e, SIZE_MAX, SIZE_MAX, now_ms + PRESENCE_SEEN_EVERY_MS, now_ms);
     if (err == FERRY_OK && known)
         err = note_alive(e, now_ms);
     if (err == FERRY_OK)

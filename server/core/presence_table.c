@@ -127,6 +127,11 @@ ferry_err presence_table_seen(struct presence_table *t, const char *name, uint64
     return FERRY_OK;
 }
 
+bool presence_table_has(const struct presence_table *t, const char *name)
+{
+    return find(t, name) != NULL;
+}
+
 /* --- the list of all --------------------------------------------------------------------------------------- */
 
 void presence_table_begin_all(struct presence_table *t)

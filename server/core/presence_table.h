@@ -52,6 +52,9 @@ FERRY_MUST_CHECK ferry_err presence_table_set(struct presence_table *t, const ch
 /** @brief A message of it came. */
 FERRY_MUST_CHECK ferry_err presence_table_seen(struct presence_table *t, const char *name, uint64_t now_ms);
 
+/** @brief Is it connected, or is something of it not in the store yet: it has just gone, or was heard of late? */
+bool presence_table_has(const struct presence_table *t, const char *name);
+
 /** @brief A list of all that are connected begins; each is then set. */
 void presence_table_begin_all(struct presence_table *t);
 /** @brief ... and ends: who was connected and was not named is not connected, and was seen at gone_ms at the latest. */

@@ -161,6 +161,22 @@ static void who_is_not_in_a_list_of_all_is_gone(void **state)
     assert_int_equal(gone, 2);
 }
 
+static void who_is_neither_connected_nor_waits_for_the_store_is_not_there(void **state)
+{
+    struct presence_table *t = *state;
+    assert_false(presence_table_has(t, "P/a"));
+    set(t, "P/a", 10, 10);
+    assert_true(presence_table_has(t, "P/a"));
+    expect_due(t, 0, "P/a 10 10,");
+    assert_true(presence_table_has(t, "P/a"));
+    set(t, "P/a", 0, 20);
+    assert_true(presence_table_has(t, "P/a")); /* not written yet */
+    expect_due(t, 0, "P/a 0 20,");
+    assert_false(presence_table_has(t, "P/a"));
+    seen(t, "P/a", 30);
+    assert_true(presence_table_has(t, "P/a"));
+}
+
 static void a_lack_of_memory_changes_nothing(void **state)
 {
     struct presence_table *t = *state;
@@ -182,6 +198,7 @@ int main(void)
         UNIT(what_changed_comes_before_what_was_seen),
         UNIT(some_of_what_is_due_can_be_written_first),
         UNIT(who_is_not_in_a_list_of_all_is_gone),
+        UNIT(who_is_neither_connected_nor_waits_for_the_store_is_not_there),
         UNIT(a_lack_of_memory_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

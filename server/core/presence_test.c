@@ -297,6 +297,208 @@ static void a_setting_keeps_presence_out_of_the_log(void **state)
     expect_events(f, &id, "");
 }
 
+/* --- files for who is away ------------------------------------------------------------------------------------------- */
+
+/* How many messages the device was sent since the last look. */
+static unsigned sent(struct fixture *f, const char *device)
+{
+    struct bus_message *m;
+    char topic[FERRY_TOPIC_SIZE];
+    unsigned count = 0;
+    assert_true(ferry_topic_write(FERRY_TOPIC_DOWN, ferry_text_of("P"), ferry_text_of(device), topic));
+    while ((m = mem_bus_take(f->parts.bus)) != NULL) {
+        count += strcmp(m->topic, topic) == 0;
+        free(m);
+    }
+    return count;
+}
+
+static unsigned pushed_to_d1(struct fixture *f)
+{
+    fixture_deploy(f, "fw", "D1", 0);
+    fixture_turns(f, 3);
+    return sent(f, "D1");
+}
+
+/* Nobody is connected when D1 is to get a file. False: as one of several processes it pushes, whoever is there. */
+static bool d1_is_away(struct fixture *f)
+{
+    fixture_add_resource(f, "fw");
+    tell(f, "all 0 0 end\n");
+    unsigned pushed = pushed_to_d1(f);
+    assert_int_equal(pushed, f->store_ops.claim != NULL);
+    return pushed == 0;
+}
+
+static void d1_comes(struct fixture *f)
+{
+    tell(f, "changes 1\n+1700000090000 P/D1\n");
+}
+
+static void who_is_away_is_told_of_its_file_when_it_comes(void **state)
+{
+    struct fixture *f = *state;
+    if (!d1_is_away(f))
+        return;
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").state, DOWNLOAD_OFFERED);
+    for (unsigned i = 0; i < 4; i++)
+        fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S << i);
+    assert_int_equal(sent(f, "D1"), 0);
+    d1_comes(f);
+    fixture_advance_s(f, 1);
+    assert_int_equal(sent(f, "D1"), 1);
+    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S); /* it is there, and says nothing */
+    assert_int_equal(sent(f, "D1"), 1);
+    tell(f, "changes 2\n-1700000091000 P/D1\n");
+    fixture_advance_s(f, 2 * FERRY_PUSH_RETRY_FIRST_S);
+    fixture_advance_s(f, 4 * FERRY_PUSH_RETRY_FIRST_S);
+    assert_int_equal(sent(f, "D1"), 0);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").pushes, 2);
+}
+
+static void who_is_away_may_ask(void **state)
+{
+    struct fixture *f = *state;
+    if (!d1_is_away(f))
+        return;
+    fixture_say(f, "D1", "{\"type\":\"get_download_task\"}");
+    assert_int_equal(sent(f, "D1"), 1);
+}
+
+static void who_is_not_known_to_be_away_is_pushed_to(void **state)
+{
+    static const struct {
+        const char *told, *then;
+        bool link_lost, heard;
+    } rows[] = {
+        {.told = NULL},
+        {.told = "all 0 0 more\n"},
+        {.told = "all 0 0 end\n+1700000010000 P/D1\n"},
+        {.told = "all 0 0 end\n", .then = "changes 1\n+1700000010000 P/D1\n"},
+        {.told = "all 0 0 end\n", .then = "changes 2\n+1700000010000 P/D2\n"}, /* 1 was lost */
+        {.told = "all 0 0 end\n", .then = "nonsense"},
+        {.told = "all 0 0 end\n", .link_lost = true},
+        {.told = "all 0 0 end\n", .heard = true},
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fixture_crash(f);
+        fixture_add_resource(f, "fw");
+        if (rows[i].told != NULL)
+            tell(f, rows[i].told);
+        if (rows[i].then != NULL)
+            tell(f, rows[i].then);
+        if (rows[i].link_lost) {
+            mem_bus_set_link(f->parts.bus, false);
+            mem_bus_set_link(f->parts.bus, true);
+        }
+        if (rows[i].heard)
+            fixture_say(f, "D1", FIXTURE_CREATE_HELLO);
+        (void)sent(f, "D1");
+        if (pushed_to_d1(f) != 1)
+            fail_msg("row %zu", i);
+        fixture_say(f, "D1", FIXTURE_REPORT("download", "fw", "done"));
+        fixture_wait_s(f, 20); /* the next one would be taken for a repetition */
+    }
+}
+
+/* Nothing comes any more, for good: then it is pushed as ever, if late. */
+static void a_push_that_was_put_off_waits_no_longer_than_any_other(void **state)
+{
+    struct fixture *f = *state;
+    if (!d1_is_away(f))
+        return;
+    mem_bus_set_link(f->parts.bus, false);
+    mem_bus_set_link(f->parts.bus, true);
+    fixture_advance_s(f, FERRY_PUSH_RETRY_MAX_S);
+    assert_int_equal(sent(f, "D1"), 1);
+    fixture_advance_s(f, FERRY_PUSH_RETRY_FIRST_S);
+    assert_int_equal(sent(f, "D1"), 1);
+}
+
+static ferry_err no_room(struct store_conn *conn, const struct download_task *task)
+{
+    (void)conn;
+    (void)task;
+    return FERRY_E_FULL;
+}
+
+static void who_comes_is_told_over_a_failure_and_a_crash(void **state)
+{
+    struct fixture *f = *state;
+    if (!d1_is_away(f))
+        return;
+    f->store_ops.download_put = no_room;
+    d1_comes(f);
+    expect(f, "D1", 0, 0); /* neither the one nor the other is written */
+    f->store_ops.download_put = f->real_store_ops->download_put;
+    fixture_advance_s(f, 2);
+    expect(f, "D1", AT(90), AT(90));
+    fixture_crash(f);
+    (void)sent(f, "D1");
+    fixture_advance_s(f, 1);
+    assert_int_equal(sent(f, "D1"), 1);
+}
+
+static void who_fetches_is_not_told_again_for_coming_back(void **state)
+{
+    struct fixture *f = *state;
+    fixture_add_resource(f, "fw");
+    tell(f, "all 0 0 end\n+1700000010000 P/D1\n");
+    assert_int_equal(pushed_to_d1(f), 1);
+    fixture_say(f, "D1", FIXTURE_REPORT("download", "fw", "downloading"));
+    (void)sent(f, "D1");
+    tell(f, "changes 1\n-1700000020000 P/D1\n");
+    tell(f, "changes 2\n+1700000090000 P/D1\n");
+    fixture_advance_s(f, 2);
+    assert_int_equal(sent(f, "D1"), 0);
+}
+
+enum { HERD = 120, STEP = 50 };
+
+/* Of D1 to that one: how many tasks are due, or will be within a second? */
+static unsigned awake(struct fixture *f)
+{
+    char name[16];
+    unsigned count = 0;
+    for (unsigned i = 1; i <= HERD; i++) {
+        (void)snprintf(name, sizeof name, "D%u", i);
+        count += fixture_latest_download(f, name, "fw").wake_ms <= engine_now_ms(f->engine) + 1000;
+    }
+    return count;
+}
+
+static void a_herd_that_comes_is_woken_some_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    char text[8192] = "changes 1\n", name[16];
+    fixture_add_devices(f, 4, HERD);
+    fixture_add_resource(f, "fw");
+    tell(f, "all 0 0 end\n");
+    fixture_deploy(f, "fw", NULL, 0);
+    fixture_turns(f, HERD);
+    if (f->store_ops.claim != NULL)
+        return;
+    assert_int_equal(awake(f), 0);
+    size_t len = strlen(text);
+    for (unsigned i = 1; i <= HERD; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "+1700000090000 P/D%u\n", i);
+    assert_int_equal(mem_bus_inject(f->parts.bus, BUS_PRESENCE_TOPIC, text, len), FERRY_OK);
+    for (unsigned turn = 0, before = 0; turn < HERD; turn++) {
+        fixture_turn(f);
+        unsigned now = awake(f);
+        assert_in_range(now, before, before + STEP);
+        before = now;
+    }
+    assert_int_equal(awake(f), HERD);
+    fixture_advance_s(f, 1);
+    fixture_turns(f, HERD);
+    for (unsigned i = 1; i <= HERD; i++) {
+        (void)snprintf(name, sizeof name, "D%u", i);
+        assert_int_equal(fixture_latest_download(f, name, "fw").pushes, 1);
+    }
+}
+
 int main(void)
 {
 #define UNIT(test) cmocka_unit_test_setup_teardown(test, set_up, fixture_teardown)
@@ -312,6 +514,13 @@ int main(void)
         UNIT(each_change_is_one_event_and_what_is_no_change_is_none),
         UNIT(no_event_is_lost_or_told_twice_over_a_failure_and_a_crash),
         UNIT(a_setting_keeps_presence_out_of_the_log),
+        UNIT(who_is_away_is_told_of_its_file_when_it_comes),
+        UNIT(who_is_away_may_ask),
+        UNIT(who_is_not_known_to_be_away_is_pushed_to),
+        UNIT(a_push_that_was_put_off_waits_no_longer_than_any_other),
+        UNIT(who_comes_is_told_over_a_failure_and_a_crash),
+        UNIT(who_fetches_is_not_told_again_for_coming_back),
+        UNIT(a_herd_that_comes_is_woken_some_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

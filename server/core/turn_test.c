@@ -218,6 +218,31 @@ static void who_leaves_while_it_is_written_as_connected_is_not_connected(void **
     assert_int_equal(device.seen_ms, FIXTURE_START_MS + 30000);
 }
 
+static void the_device_comes(struct fixture *f)
+{
+    static const char text[] = "changes 1\n+1700000020000 P/D1\n";
+    assert_int_equal(mem_bus_inject(f->parts.bus, BUS_PRESENCE_TOPIC, text, sizeof text - 1), FERRY_OK);
+}
+
+/* Its task is made as that of one who is away; the word that it is there comes behind it, in the same turn. */
+static void who_comes_while_its_task_is_made_is_told(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.broker_is_ours = true;
+    fixture_crash(f);
+    fixture_advance_s(f, 100);
+    assert_int_equal(mem_bus_inject(f->parts.bus, BUS_PRESENCE_TOPIC, "all 0 0 end\n", 12), FERRY_OK);
+    fixture_turns(f, 3);
+    midst.happens = the_device_comes;
+    fixture_deploy(f, "fw", NULL, 0);
+    assert_null(midst.happens);
+    fixture_turns(f, 3);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").pushes, 0);
+    fixture_advance_s(f, 1);
+    assert_int_equal(fixture_latest_download(f, "D1", "fw").pushes, 1);
+    assert_int_equal(fixture_latest_download(f, "D2", "fw").pushes, 0);
+}
+
 /* --- what nobody waits for ------------------------------------------------------------------------------------- */
 
 static uint64_t count_of(struct fixture *f, const ferry_id *id, download_state state)
@@ -363,6 +388,7 @@ int main(void)
         TURN_TEST(a_late_message_that_fails_fails_alone),
         TURN_TEST(who_comes_late_adds_to_what_the_next_turn_does),
         TURN_TEST(who_leaves_while_it_is_written_as_connected_is_not_connected),
+        TURN_TEST(who_comes_while_its_task_is_made_is_told),
         TURN_TEST(a_deployment_goes_on_under_load),
         TURN_TEST(a_sweep_goes_on_under_load),
         TURN_TEST(a_command_does_a_small_deployment_at_once_when_nobody_waits),
