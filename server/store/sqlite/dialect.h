@@ -44,8 +44,13 @@
     " WHERE product > whose) FROM oldest WHERE whose IS NOT NULL)"                                \
     " SELECT " UPLOAD_COLUMNS " FROM oldest CROSS JOIN upload INDEXED BY upload_by_ended"         \
     " WHERE product = whose AND ended_ms > 0 AND ended_ms < ? AND state > 3 LIMIT ?"
-/* A task has no entry in upload_by_ended before it ends: the others, of time 0, are looked for among all, unless a state is asked for
- * that they cannot have. The unions' parts come one after the other. */
+#define ABOVE_ALL_IDS "x'ffffffffffffffffffffffffffffffffff'"
+/* No task that has not ended has a lower id: which one is the oldest is looked up while there are few of them. */
+#define OLDEST_UNENDED                                                                            \
+    "(SELECT CASE WHEN count(*) <= 1000 THEN coalesce(min(id), " ABOVE_ALL_IDS ") ELSE x'' END FROM" \
+    " (SELECT id FROM upload INDEXED BY upload_open WHERE state <= 3 LIMIT 1001) AS found)"
+/* A task has no entry in upload_by_ended before it ends: the others, of time 0, are looked for among all from the oldest of them on, unless a
+ * state is asked for that they cannot have. The unions' parts come one after the other. */
 #define UPLOADS_UNENDED(where, way)                                                               \
     "SELECT * FROM (" LOOK_SORTED(UPLOAD_SORTED_FITS " AND state <= 3", "id", "0") UPLOAD_COLUMNS \
     " FROM upload INDEXED BY upload_by_product WHERE product = ?4 AND ?8 <= 3 AND " where " ORDER BY id " way ")"
@@ -53,10 +58,10 @@
     "SELECT * FROM (" UPLOAD_SORTED " INDEXED BY upload_by_ended"                                 \
     " WHERE product = ?4 AND state > 3 AND (?8 = 0 OR ?8 > 3) AND (ended_ms, id) " op " (?10, ?11)" \
     " ORDER BY ended_ms " way ", id " way ")"
-#define UPLOAD_BY_ENDED_TEXT UPLOADS_UNENDED("?10 <= 0 AND id > ?11", "ASC") " UNION ALL " UPLOADS_ENDED(">", "ASC")
+#define UPLOAD_BY_ENDED_TEXT UPLOADS_UNENDED("?10 <= 0 AND id >= max(?11, " OLDEST_UNENDED ") AND id <> ?11", "ASC") " UNION ALL " UPLOADS_ENDED(">", "ASC")
 #define UPLOAD_BY_ENDED_DESC_TEXT                                                                 \
     UPLOADS_ENDED("<", "DESC") " UNION ALL "                                                      \
-    UPLOADS_UNENDED("id < CASE WHEN ?10 > 0 THEN x'ffffffffffffffffffffffffffffffffff' ELSE ?11 END", "DESC")
+    UPLOADS_UNENDED("id >= " OLDEST_UNENDED " AND id < CASE WHEN ?10 > 0 THEN " ABOVE_ALL_IDS " ELSE ?11 END", "DESC")
 #define CAUSES_TEXT                                                                               \
     "SELECT (SELECT failed + timed_out + rejected FROM deployment_count WHERE deployment = ?1)," \
     " state, result_code, result_msg, n FROM deployment_cause INDEXED BY deployment_cause_by_n"   \

@@ -115,12 +115,36 @@ static void without_a_bound_it_costs_what_there_is(void **state)
     assert_true(steps_of(t->reader) > LOOKS * STEPS_OF_A_LOOK);
 }
 
+/* Of 2,000 that have ended and three that have not, which are newer: those stand in front, and no page goes by without them. */
+static void the_few_that_have_not_ended_are_found_at_once(void **state)
+{
+    static const char fill[] =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2003)"
+        "INSERT INTO upload SELECT cast(printf('%016d', i) AS BLOB), 'p', 'd', 'n', 1, '', CASE WHEN i > 2000 THEN 1 ELSE 4 END, 0, 0, '',"
+        " i, i, i, CASE WHEN i > 2000 THEN 0 ELSE i END, i FROM n;";
+    static const struct upload_filter all = {.product = "p"};
+    struct sqlite_fixture *t = *state;
+    struct store_reach reach = {.looks = LOOKS};
+    const struct store_page page = {.after = "", .limit = 5, .sort = STORE_BY_ENDED, .reach = &reach};
+    struct upload_task uploads[5];
+    size_t count = 0;
+
+    sqlite_fixture_connect(t);
+    test_raw_sql(t, fill);
+    ok(t->ops->upload_list(t->reader, &all, &page, uploads, &count));
+    assert_int_equal(count, 5);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(uploads[i].state, i < 3 ? UPLOAD_CREATED : UPLOAD_DONE);
+    assert_int_equal(reach.looks, LOOKS - 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_page_costs_the_same_however_many_rows_there_are, sqlite_fixture_setup,
                                         sqlite_fixture_teardown),
         cmocka_unit_test_setup_teardown(without_a_bound_it_costs_what_there_is, sqlite_fixture_setup, sqlite_fixture_teardown),
+        cmocka_unit_test_setup_teardown(the_few_that_have_not_ended_are_found_at_once, sqlite_fixture_setup, sqlite_fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,8 @@ static bool may_scan(statement which, const char *detail)
         return strcmp(detail, "SCAN d USING INDEX deployment_sweeping") == 0;
     if (which == STMT_DEPLOYMENT_EXPANDING)
         return strcmp(detail, "SCAN d USING INDEX deployment_expanding") == 0;
-    if (which == STMT_UPLOAD_LIST_OPEN || which == STMT_UPLOAD_LIST_OPEN + 1 || which == STMT_UPLOADS_OPEN)
+    if (which == STMT_UPLOAD_LIST_OPEN || which == STMT_UPLOAD_LIST_OPEN + 1 || which == STMT_UPLOADS_OPEN ||
+        which == STMT_UPLOAD_BY_ENDED || which == STMT_UPLOAD_BY_ENDED_DESC)
         return strcmp(detail, "SCAN upload USING COVERING INDEX upload_open") == 0;
     if ((which >= STMT_UPLOAD_BY_ENDED_DEVICE && which <= STMT_UPLOAD_BY_ENDED_LOST + 1) ||
         (which >= STMT_DOWNLOAD_BY_ENDED_DEVICE && which <= STMT_DOWNLOAD_BY_ENDED_STATE + 1)) /* no more rows than a page looks at */
