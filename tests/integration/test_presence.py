@@ -67,6 +67,21 @@ def presence_events(platform, product):
     return [(e["type"], e["device"]) for e in events_of(platform, product, type="device.online,device.offline")]
 
 
+def test_a_download_is_pushed_when_its_device_comes(platform):
+    device = platform.new_device()
+    wait_online(platform, device, False)
+    platform.api.resource_add(device.product, "firmware.bin", b"abc")
+    deployment = platform.api.deploy(device.product, "firmware.bin", [device.device])
+
+    def task():
+        return platform.api.download_task(deployment["id"], device.device)
+    wait_for(lambda: task()["state"] == "offered", WAIT_S, "the offer")
+    assert task()["pushes"] == 0
+    with VendorDevice(platform, device) as there:
+        assert there.wait("download", 5 * PATIENCE)["name"] == "firmware.bin"
+        assert task()["pushes"] == 1
+
+
 def test_a_device_comes_and_goes(platform):
     device = platform.new_device()
     new = shown(platform, device)
