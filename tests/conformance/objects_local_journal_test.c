@@ -30,6 +30,8 @@ enum { PATH_SIZE = 256, PAGE = 4096, SMALL = 5000, LARGE = 20000, MOST = 16384 }
 
 /* --- the disk ------------------------------------------------------------------------------------------- */
 
+#define LEFT_IN_TMP "00000000000000000000000000000001"
+
 static atomic_bool disk_is_full, noting, syncs_fail, nothing_is_written_back, syncs_are_free, syncs_are_slow;
 static atomic_bool names_wait, writing_back_waits;
 static atomic_uint syncs, written_back;
@@ -74,6 +76,15 @@ int fdatasync(int fd)
     if (syncs_are_slow)
         (void)usleep(5000);
     return syncs_are_free ? 0 : (int)syscall(SYS_fdatasync, fd);
+}
+
+/* What is removed from tmp/ gives its room back. */
+int unlinkat(int fd, const char *path, int flags)
+{
+    int result = (int)syscall(SYS_unlinkat, fd, path, flags);
+    if (result == 0 && strcmp(path, LEFT_IN_TMP) == 0)
+        disk_is_full = false;
+    return result;
 }
 
 /* The journal has its room. */
@@ -289,6 +300,22 @@ static void on_a_full_disk_what_kill_9_left_is_enough(void **state)
     disk_is_full = false;
     o = open_store(f->dir);
     objects_suite_expect(o, &f->keys[1], f->bytes, SMALL);
+    close_store(o);
+}
+
+static void on_a_full_disk_what_has_no_name_yet_gives_its_room(void **state)
+{
+    struct fixture *f = *state;
+    struct objects *o = open_store(f->dir);
+    char path[PATH_SIZE], temp[PATH_SIZE];
+    objects_suite_put(o, &f->keys[0], f->bytes, SMALL);
+    end_suddenly(o);
+    path_of(f->dir, &f->keys[0], path); /* as before its name was given */
+    (void)snprintf(temp, sizeof temp, "%s/tmp/" LEFT_IN_TMP, f->dir);
+    assert_int_equal(rename(path, temp), 0);
+    disk_is_full = true;
+    o = open_store(f->dir);
+    objects_suite_expect(o, &f->keys[0], f->bytes, SMALL);
     close_store(o);
 }
 
@@ -616,6 +643,7 @@ int main(void)
         RULE(when_the_journal_cannot_be_synced_each_is_synced_by_itself),
         RULE(what_a_power_cut_took_comes_from_the_journal),
         RULE(on_a_full_disk_what_kill_9_left_is_enough),
+        RULE(on_a_full_disk_what_has_no_name_yet_gives_its_room),
         RULE(what_was_written_back_is_left_alone),
         RULE(the_last_of_two_counts),
         RULE(record_that_is_not_whole_is_left_out_and_those_behind_it_are_not),

@@ -115,6 +115,8 @@ ferry_err local_pipe_add(struct object_writer *writer, const char *bytes, size_t
 ferry_err local_pipe_end(struct object_writer *writer);
 
 /* local_sweep.c */
+/* Before any writer: removes what a sudden end left in tmp/. Counts it. */
+ferry_err local_temps_sweep(struct objects_local *store, uint64_t *removed);
 ferry_err local_list(struct objects *o, bool (*visit)(void *arg, const ferry_id *key, uint64_t changed_s), void *arg);
 ferry_err local_sweep(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),
                       bool (*keep_partial)(void *arg, const ferry_id *key), void *arg, uint64_t *ret_removed);

@@ -256,8 +256,10 @@ static ferry_err replay(struct objects_local *store, int fd, uint64_t *ret_order
 {
     ferry_autofree char *bytes = ferry_malloc(JOURNAL_OBJECT_MAX);
     struct replay r = {.store = store, .fd = fd, .bytes = bytes};
+    uint64_t removed = 0;
     if (bytes == NULL)
         return FERRY_E_NOMEM;
+    ferry_drop(local_temps_sweep(store, &removed)); /* on a full disk theirs may be all the room there is; the sweep tells of errors */
     ferry_err err = replay_both(&r, ret_order);
     if (err != FERRY_OK || r.restored == 0)
         return err;

@@ -161,15 +161,22 @@ static ferry_err objects_sweep(struct objects_local *store, keep_func keep, void
     return err;
 }
 
+ferry_err local_temps_sweep(struct objects_local *store, uint64_t *removed)
+{
+    struct folder_sweep temps = {.keep = NULL};
+    ferry_err err = folder_sweep(store, "tmp", &temps);
+    *removed += temps.removed;
+    return err;
+}
+
 ferry_err local_sweep(struct objects *o, bool (*keep_object)(void *arg, const ferry_id *key),
                       bool (*keep_partial)(void *arg, const ferry_id *key), void *arg, uint64_t *ret_removed)
 {
     struct objects_local *store = local_of(o);
-    struct folder_sweep temps = {.keep = NULL};
     struct folder_sweep partials = {.keep = keep_partial, .arg = arg};
     struct folder_sweep damaged = {.keep = keep_object, .arg = arg};
-    uint64_t objects_removed = 0;
-    ferry_err err = folder_sweep(store, "tmp", &temps);
+    uint64_t temps_removed = 0, objects_removed = 0;
+    ferry_err err = local_temps_sweep(store, &temps_removed);
     if (err == FERRY_OK)
         err = folder_sweep(store, "partial", &partials);
     if (err == FERRY_OK)
@@ -178,6 +185,6 @@ ferry_err local_sweep(struct objects *o, bool (*keep_object)(void *arg, const fe
         err = objects_sweep(store, keep_object, arg, &objects_removed);
     if (err != FERRY_OK)
         return err;
-    *ret_removed = temps.removed + partials.removed + damaged.removed + objects_removed;
+    *ret_removed = temps_removed + partials.removed + damaged.removed + objects_removed;
     return FERRY_OK;
 }
