@@ -25,6 +25,14 @@ static int64_t number(sqlite3 *db, const char *sql)
     return got;
 }
 
+/* A database of an older version, with these rows, and then brought to the newest. */
+static void migrate_filled(sqlite3 *db, size_t version, const char *fill)
+{
+    ok(sq_schema_migrate(db, sq_schema_steps, version));
+    assert_int_equal(sqlite3_exec(db, fill, NULL, NULL, NULL), SQLITE_OK);
+    ok(sq_schema_migrate(db, sq_schema_steps, sq_schema_step_count));
+}
+
 static const char *const steps[] = {
     "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1);",
     "UPDATE a SET x = x * 10; CREATE TABLE b (y TEXT) STRICT;",
@@ -319,9 +327,7 @@ static void tasks_of_an_older_database_count_in_the_spans_in_which_they_ended(vo
         " INSERT INTO download SELECT cast(printf('%016d', n) AS BLOB), zeroblob(16), zeroblob(16), 'p', 'd', 'fw', state, 0, 0, '',"
         " 0, 0, 0, 0, 1000, 9999, ended, NULL, 0 FROM task";
 
-    ok(sq_schema_migrate(*state, sq_schema_steps, 16));
-    assert_int_equal(sqlite3_exec(*state, fill, NULL, NULL, NULL), SQLITE_OK);
-    ok(sq_schema_migrate(*state, sq_schema_steps, sq_schema_step_count));
+    migrate_filled(*state, 16, fill);
     assert_int_equal(number(*state, "SELECT count(*) FROM deployment_step"), 3);
     assert_int_equal(number(*state, "SELECT done * 10 + failed FROM deployment_step WHERE at_ms = 4000"), 21);
     assert_int_equal(number(*state, "SELECT done * 10 + failed FROM deployment_step WHERE at_ms = 660000"), 1);
@@ -395,9 +401,7 @@ static void uploads_that_have_ended_before_are_found_by_the_time_of_it(void **st
         " INSERT INTO upload SELECT cast(printf('%016d', i) AS BLOB), 'p', 'd', 'log', 1, '', 1 + i % 7, 0, 0, '', 1, 1, 0,"
         " (i % 7 > 2) * i, 0 FROM n";
 
-    ok(sq_schema_migrate(*state, sq_schema_steps, 23));
-    assert_int_equal(sqlite3_exec(*state, fill, NULL, NULL, NULL), SQLITE_OK);
-    ok(sq_schema_migrate(*state, sq_schema_steps, sq_schema_step_count));
+    migrate_filled(*state, 23, fill);
     assert_int_equal(number(*state, "SELECT count(*) FROM upload INDEXED BY upload_by_ended WHERE state > 3"), 40);
     assert_int_equal(number(*state, "SELECT min(ended_ms) FROM upload INDEXED BY upload_by_ended WHERE product = 'p' AND state > 3"), 3);
     assert_int_equal(number(*state, "SELECT count(*) FROM sqlite_schema WHERE name = 'upload_ended'"), 0);
@@ -405,11 +409,9 @@ static void uploads_that_have_ended_before_are_found_by_the_time_of_it(void **st
 
 static void what_was_swept_before_the_kinds_goes_on(void **state)
 {
-    ok(sq_schema_migrate(*state, sq_schema_steps, 19));
-    assert_int_equal(sqlite3_exec(*state, ROWS_OF_12 "INSERT INTO deployment SELECT x'01000000000000000000000000000000', product, resource,"
-                                  " 3, 0, 0, 60, 1, 1, '', 5, 6, 0, 5, 0, 0, 0, 0, '', '' FROM deployment;"
-                                  "UPDATE deployment SET sweeping = 1", NULL, NULL, NULL), SQLITE_OK);
-    ok(sq_schema_migrate(*state, sq_schema_steps, sq_schema_step_count));
+    migrate_filled(*state, 19, ROWS_OF_12 "INSERT INTO deployment SELECT x'01000000000000000000000000000000', product, resource,"
+                               " 3, 0, 0, 60, 1, 1, '', 5, 6, 0, 5, 0, 0, 0, 0, '', '' FROM deployment;"
+                               "UPDATE deployment SET sweeping = 1");
     assert_int_equal(number(*state, "SELECT sweeping FROM deployment WHERE state = 1"), SWEEP_RESUME);
     assert_int_equal(number(*state, "SELECT sweeping FROM deployment WHERE state = 3"), SWEEP_CANCEL);
 }
